@@ -1,0 +1,62 @@
+#pragma once
+// Errors are values. std::expected is not there in C++20, boost::system::result is but may be dropped silently,
+// so a thin class adds [[nodiscard]].
+#include <boost/system/result.hpp>
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace slipway {
+
+// Closed set; proto/problem.cpp maps each to one HTTP status and one wire code.
+enum class Errc {
+  invalid,          // the input is wrong: the caller can mend it
+  unauthenticated,  // who is asking is unknown
+  denied,           // known, but may not
+  not_found,
+  conflict,   // against the present state: taken, changed meanwhile
+  gone,       // was there, was removed on purpose
+  exhausted,  // no space, no address, no quota left
+  too_many,   // slow down and come back
+  unavailable,
+  timeout,
+  canceled,
+  corrupt,  // stored or sent bytes are not what they should be
+  internal,
+};
+
+std::string_view to_string(Errc code);
+
+// message: lower case, no full stop, for people: what failed, at which stage, the cure. Never a secret.
+struct Error {
+  Errc code = Errc::internal;
+  std::string message;
+};
+
+// "reading join token: no such file": puts what was being done in front.
+Error context(Error error, std::string_view doing);
+
+// The text of errno `number` behind what was being done: "open /x: permission denied".
+Error from_errno(std::string_view doing, int number);
+
+// boost::system::result asks for this: access to a value that is not there is a bug and ends the process.
+[[noreturn]] void throw_exception_from_error(const Error& error, const boost::source_location& where);
+
+template <class T>
+class [[nodiscard]] Result : public boost::system::result<T, Error> {
+ public:
+  using boost::system::result<T, Error>::result;
+};
+
+using Status = Result<void>;
+
+inline Error make_error(Errc code, std::string message) { return Error{code, std::move(message)}; }
+
+// Adds context when `result` is an error and hands it on as another Result type.
+template <class T>
+Error error_of(const Result<T>& result, std::string_view doing) {
+  return context(result.error(), doing);
+}
+
+}  // namespace slipway

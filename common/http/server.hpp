@@ -1,0 +1,66 @@
+#pragma once
+// HTTP/1.1 over TLS 1.3. Deny by default: sizes, times and numbers of connections are limited from the first byte.
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/core/result.hpp"
+#include "common/http/message.hpp"
+#include "common/http/tls.hpp"
+
+namespace slipway::http {
+
+// security.md T14 to T16.
+struct ServerLimits {
+  std::chrono::milliseconds handshake{5'000};
+  std::chrono::milliseconds header{5'000};
+  std::chrono::milliseconds body{10'000};        // for bodies in memory
+  std::chrono::milliseconds spool_idle{30'000};  // between two reads of a spooled body
+  std::chrono::milliseconds write_idle{30'000};  // between two writes of a response
+  std::chrono::milliseconds idle{75'000};        // kept-alive connection without a request (longer than the long poll's interval)
+  std::size_t header_bytes = 8 * 1024;
+  std::size_t connections = 12'000;
+  std::size_t anonymous_connections = 2'000;  // without a client certificate
+  std::size_t connections_per_address = 4'000;
+};
+
+// Decided after the header and before any byte of the body.
+struct Admission {
+  std::optional<Response> refuse;       // answered at once, then the connection closes
+  std::size_t body_limit = 16 * 1024;   // more: 413
+  std::string spool_dir;                // not empty: the body goes to a new 0600 file there
+};
+
+// Called on the connection's I/O thread. Both may be called concurrently from several threads.
+struct Handler {
+  std::function<Admission(const Request& head)> admit;
+  std::function<boost::asio::awaitable<Response>(Request request)> handle;
+};
+
+class Server {
+ public:
+  // `executors`: one for each I/O thread; connections are spread over them. `tls` may be replaced at run time.
+  Server(std::vector<boost::asio::any_io_executor> executors, std::shared_ptr<TlsServerContext> tls, ServerLimits limits, Handler handler);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Binds and listens ("0.0.0.0:7443", "[::]:7443", port 0 for any); returns the bound port.
+  Result<std::uint16_t> listen(std::string_view address);
+  // New handshakes use this context; live connections keep theirs.
+  void replace_tls(std::shared_ptr<TlsServerContext> tls);
+  // Cuts live connections whose verified client certificate (DER) satisfies `doomed` (node removal).
+  void cut(std::function<bool(const std::string& certificate_der)> doomed);
+  // Stops accepting, lets requests in progress finish until the deadline, then cuts. Thread safe; call once.
+  boost::asio::awaitable<void> drain(std::chrono::milliseconds deadline);
+  std::size_t connection_count() const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace slipway::http

@@ -1,0 +1,42 @@
+# The build's own vocabulary: one static library a folder, one program a main.cpp.
+
+# slipway_library(LIBS a b ... [PRIVATE_LIBS c d ...])
+# Makes the static library of the current folder: common/http -> slipway_common_http, alias slipway::common_http.
+function(slipway_library)
+  cmake_parse_arguments(ARG "" "" "LIBS;PRIVATE_LIBS;EXCLUDE" ${ARGN})
+  file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  string(REPLACE "/" "_" name ${folder})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  foreach(pattern main.cpp ${ARG_EXCLUDE})
+    list(FILTER sources EXCLUDE REGEX "/${pattern}$")
+  endforeach()
+  if(sources)
+    add_library(slipway_${name} STATIC ${sources})
+    target_link_libraries(slipway_${name} PUBLIC slipway_flags ${ARG_LIBS} PRIVATE ${ARG_PRIVATE_LIBS})
+  else()
+    add_library(slipway_${name} INTERFACE)
+    target_link_libraries(slipway_${name} INTERFACE slipway_flags ${ARG_LIBS})
+  endif()
+  add_library(slipway::${name} ALIAS slipway_${name})
+  set_property(GLOBAL APPEND PROPERTY SLIPWAY_LIBRARIES slipway::${name})
+endfunction()
+
+# slipway_program(slipwayctl LIBS ...): the program made from main.cpp of the current folder, installed in bin.
+function(slipway_program name)
+  cmake_parse_arguments(ARG "" "" "LIBS" ${ARGN})
+  add_executable(${name} main.cpp)
+  target_link_libraries(${name} PRIVATE slipway_flags ${ARG_LIBS})
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()
+
+# slipway_add_folders(top ...): every folder below `top` that has a CMakeLists.txt.
+# Folders may name libraries of folders that come later: CMake links by name.
+function(slipway_add_folders)
+  foreach(top ${ARGN})
+    file(GLOB_RECURSE lists CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${top}/CMakeLists.txt)
+    foreach(list ${lists})
+      get_filename_component(folder ${list} DIRECTORY)
+      add_subdirectory(${folder})
+    endforeach()
+  endforeach()
+endfunction()
