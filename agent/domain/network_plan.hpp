@@ -1,0 +1,194 @@
+#pragma once
+// What the node's pod network should look like, what it looks like, and the steps from one to the other.
+// Pure. Every object the agent makes carries a mark (route protocol 77, table "ip slipway", chain
+// SLIPWAY-FORWARD), so that a full comparison is always possible and nothing of somebody else's is ever
+// touched.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/core/ip.hpp"
+#include "common/core/result.hpp"
+
+namespace slipway {
+
+inline constexpr std::uint8_t k_route_protocol = 77;
+inline constexpr std::uint32_t k_blackhole_metric =
+    4294967294U;  // the worst: cni0's connected route wins over it
+inline constexpr char k_pod_bridge[] = "cni0";
+inline constexpr char k_forward_chain[] = "SLIPWAY-FORWARD";
+inline constexpr char k_masquerade_table[] = "slipway";  // family ip
+
+enum class NetworkBackend {
+  host_gw,   // routes to the peers' own addresses on one link
+  external,  // somebody else's CNI: everything marked ours is removed, only the sysctls stay
+};
+
+struct NetworkPeer {
+  std::string node;   // for reports only
+  Cidr cidr;          // its pods
+  IpAddress gateway;  // the node's own address
+  bool operator==(const NetworkPeer&) const = default;
+};
+
+struct NetworkDesired {
+  NetworkBackend backend = NetworkBackend::host_gw;
+  IpAddress node_address;           // the link that has it is the underlay
+  std::optional<Cidr> own_cidr;     // empty until the coordinator gave one
+  std::vector<NetworkPeer> peers;   // an entry for the node itself is ignored
+  std::vector<Cidr> pools;          // all pod ranges of the cluster: not masqueraded, accepted in FORWARD
+  std::vector<Cidr> no_masquerade;  // the operator's further ranges
+  int mtu = 0;                      // for pods; 0: the underlay's
+  bool accept_forward = true;       // false: another policy engine owns FORWARD
+};
+
+struct LinkAddress {
+  IpAddress address;
+  int prefix_length = 0;
+  bool operator==(const LinkAddress&) const = default;
+};
+
+struct NetworkLink {
+  int index = 0;
+  std::string name;
+  int master = 0;        // index of the bridge it is a port of; 0: none
+  bool up = false;       // administratively
+  bool carrier = false;  // routes survive carrier loss, not an administrative down
+  int mtu = 0;
+  std::vector<LinkAddress> addresses;
+};
+
+// A route in the main table with our protocol number.
+struct MarkedRoute {
+  Cidr destination;
+  std::optional<IpAddress> gateway;
+  int link = 0;  // interface index; 0 with a blackhole
+  std::uint32_t metric = 0;
+  bool blackhole = false;
+  bool operator==(const MarkedRoute&) const = default;
+};
+
+struct Sysctl {
+  std::string key;  // with slashes, below /proc/sys: "net/ipv4/ip_forward"
+  std::string value;
+  bool operator==(const Sysctl&) const = default;
+};
+
+struct ObservedSysctl {
+  std::string key;
+  std::optional<std::string> value;  // empty: this kernel (or network namespace) has not got it
+  bool writable = false;
+};
+
+struct MasqueradeTable {
+  std::vector<std::string> rule_marks;  // the comment of each rule, in order; "" for a rule without one
+  std::vector<Cidr> local;              // elements of the set of ranges that are not masqueraded, sorted
+  bool operator==(const MasqueradeTable&) const = default;
+};
+
+struct ForwardState {
+  bool tool_present = false;  // an iptables program was found
+  bool policy_drop = false;   // Docker sets it
+  bool jump_first = false;    // rule 1 of FORWARD jumps to our chain
+  bool chain_present = false;
+  bool chain_exact =
+      false;  // the chain holds, for each of accepted, one rule by source and one by destination, no more
+  std::vector<Cidr> accepted;  // sorted
+};
+
+struct NetworkObserved {
+  std::vector<NetworkLink> links;
+  std::vector<MarkedRoute> routes;
+  std::vector<ObservedSysctl> sysctls;
+  std::optional<MasqueradeTable> masquerade;  // empty: no table
+  ForwardState forward;
+  std::optional<std::string> sysctl_file;   // /etc/sysctl.d/90-slipway.conf; empty: not there
+  std::optional<std::string> modules_file;  // /etc/modules-load.d/slipway.conf
+};
+
+struct PutRoute {  // create or replace in one kernel operation, never delete and add
+  MarkedRoute route;
+  std::string node;  // the peer it is for; empty for the own blackhole
+};
+struct RemoveRoute {
+  MarkedRoute route;
+};
+struct PutMasquerade {  // the whole table in one transaction
+  std::vector<std::string> rules;
+  MasqueradeTable table;
+};
+struct RemoveMasquerade {};
+struct PutForward {
+  std::vector<Cidr> accepted;
+};
+struct RemoveForward {};
+struct LoadModule {
+  std::string name;
+};
+struct SetSysctl {
+  Sysctl sysctl;
+};
+enum class NetworkFile { sysctl, modules };
+struct WriteNetworkFile {
+  NetworkFile file = NetworkFile::sysctl;
+  std::string content;
+};
+struct RemoveBridge {  // a pod bridge of a former CIDR without any port
+  int index = 0;
+  std::string name;
+};
+
+using NetworkStep = std::variant<RemoveBridge, LoadModule, SetSysctl, WriteNetworkFile, RemoveRoute, PutRoute,
+                                 PutMasquerade, RemoveMasquerade, PutForward, RemoveForward>;
+
+// For people and logs: "put route 10.10.3.0/24 via 10.77.0.13 (node n3)".
+std::string describe(const NetworkStep& step);
+
+// Steps in the order in which to apply them; empty when converged. A step that cannot work now (no underlay,
+// no iptables) is left out and reported by network_findings.
+std::vector<NetworkStep> plan_network(const NetworkDesired& desired, const NetworkObserved& observed);
+
+enum class NetworkFindingKind {
+  no_underlay,  // no link has the node's address
+  underlay_down,
+  own_cidr_missing,
+  bridge_in_use,  // cni0 has an address outside the own CIDR and pods are attached: drain the node
+  mtu_too_large,
+  peer_conflict,  // two peers with one CIDR, a peer with this node's CIDR or address
+  no_iptables,    // FORWARD is not guarded: traffic between pods stops when Docker sets its policy
+};
+struct NetworkFinding {
+  NetworkFindingKind kind;
+  std::string node;  // the peer concerned, or empty
+  std::string message;
+  bool blocks_pods = false;  // do not offer this node to pods (write no conflist) while it lasts
+};
+// What no step can mend. Peers that the kernel refuses (not adjacent) appear in the results of the steps, not
+// here.
+std::vector<NetworkFinding> network_findings(const NetworkDesired& desired, const NetworkObserved& observed);
+
+// Everything there is to undo when the node leaves: only marked objects.
+std::vector<NetworkStep> plan_network_removal(const NetworkObserved& observed);
+
+// The metric of the route to `prefix` (IPv4, at most /30): a pure function, different for any two prefixes.
+// The kernel hashes routes by metric and not by gateway; with equal metrics inserting N routes takes N^2
+// (notes: docs/architecture.md).
+std::uint32_t route_metric(const Cidr& prefix);
+
+// The link that has `node_address`, or null.
+const NetworkLink* underlay_of(const NetworkObserved& observed, const IpAddress& node_address);
+
+// The MTU to write in the CNI configuration: the wanted one, or the underlay's; 0 when neither is known.
+int pod_mtu(const NetworkDesired& desired, const NetworkObserved& observed);
+
+// The keys to observe: every one that plan_network may want to set.
+std::vector<std::string> network_sysctl_keys();
+
+// The rules of the masquerade chain in nft syntax for `own`, without their comments.
+std::vector<std::string> masquerade_rules(const Cidr& own);
+// The comment that marks `rule`: changes with its text, so that a listing in any nft version can be compared.
+std::string masquerade_rule_mark(const std::string& rule);
+
+}  // namespace slipway
