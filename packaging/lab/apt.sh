@@ -25,7 +25,10 @@ lab_apt_get() {
         -o Dir::State::lists="$apt_state/lists" -o APT::Sandbox::User=root "$@"
 }
 
-lab_apt_update() {
+# One at a time: apt refuses a second process on the same lists.
+lab_apt_update() { with_lock apt lab_apt_update_unlocked; }
+
+lab_apt_update_unlocked() {
     mkdir -p "$apt_state/lists/partial"
     [[ -n $(apt_mirrors) ]] || apt-get -q update
     apt_main_mirror >/dev/null
