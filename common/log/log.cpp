@@ -88,7 +88,7 @@ Status setup(std::string_view program, std::string_view level_name) {
     return make_error(Errc::invalid, "log level must be debug, info, warning or error");
   }
   auto logger = spdlog::get(std::string(program));
-  if (!logger) logger = spdlog::stderr_logger_mt(std::string(program));
+  if (!logger) logger = spdlog::stderr_color_mt(std::string(program));
   logger->set_pattern(g_journal ? "%v" : "%Y-%m-%dT%H:%M:%S.%e%z %L %n: %v");
   logger->set_level(level);
   logger->flush_on(spdlog::level::debug);

@@ -1,0 +1,143 @@
+#include "proto/codec.hpp"
+
+#include "proto/json_fields.hpp"
+
+namespace slipway::proto {
+
+namespace {
+
+constexpr int k_max_depth = 32;
+
+// Watches the parse for duplicate keys and depth, which the DOM would hide.
+class Watch {
+ public:
+  bool operator()(int depth, Json::parse_event_t event, Json& parsed) {
+    if (depth > k_max_depth) problem_ = "the document is nested too deeply";
+    if (event == Json::parse_event_t::object_start) keys_.emplace_back();
+    if (event == Json::parse_event_t::object_end && !keys_.empty()) keys_.pop_back();
+    if (event == Json::parse_event_t::key && !keys_.empty() && !keys_.back().insert(parsed.get_ref<const std::string&>()).second) {
+      problem_ = "the key \"" + parsed.get_ref<const std::string&>().substr(0, 64) + "\" stands twice in one map";
+    }
+    return true;
+  }
+  const std::string& problem() const { return problem_; }
+
+ private:
+  std::vector<std::set<std::string>> keys_;
+  std::string problem_;
+};
+
+// Depth is checked before the recursive parser sees the text: its stack is not ours to bound.
+bool too_deep(std::string_view text) {
+  int depth = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted) {
+      if (c == '\\') ++i;
+      if (c == '"') quoted = false;
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > k_max_depth) return true;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return false;
+}
+
+// Says what a field list contains.
+struct Describer {
+  std::vector<FieldInfo> found;
+
+  template <class T> static std::string kind(const T*) {
+    if constexpr (std::is_same_v<T, bool>) return "boolean";
+    else if constexpr (std::is_integral_v<T>) return "integer";
+    else if constexpr (std::is_floating_point_v<T>) return "number";
+    else if constexpr (std::is_same_v<T, std::string>) return "string";
+    else if constexpr (json_detail::is_vector<T>::value) return "array";
+    else if constexpr (json_detail::is_map<T>::value || std::is_same_v<T, RawJson>) return "object";
+    else return name_of(static_cast<const T*>(nullptr));
+  }
+#define SLIPWAY_NAME(T) \
+  static std::string name_of(const T*) { return #T; }
+  SLIPWAY_WIRE_TYPES(SLIPWAY_NAME)
+#undef SLIPWAY_NAME
+
+  template <class T> void operator()(const char* name, T&) { found.push_back({name, true, kind(static_cast<T*>(nullptr))}); }
+  template <class T> void optional(const char* name, T&) {
+    if constexpr (json_detail::is_optional<T>::value) {
+      found.push_back({name, false, kind(static_cast<typename T::value_type*>(nullptr))});
+    } else {
+      found.push_back({name, false, kind(static_cast<T*>(nullptr))});
+    }
+  }
+};
+
+// The first key of `given` that `known` (the same document, decoded and encoded again) does not have.
+std::string unknown_key(const Json& given, const Json& known, const std::string& where) {
+  if (given.is_object() && known.is_object()) {
+    for (const auto& [key, item] : given.items()) {
+      const auto found = known.find(key);
+      if (found == known.end()) {
+        if (item.is_null()) continue;
+        return where + "/" + key;
+      }
+      if (std::string deeper = unknown_key(item, *found, where + "/" + key); !deeper.empty()) return deeper;
+    }
+  } else if (given.is_array() && known.is_array()) {
+    for (std::size_t i = 0; i < given.size() && i < known.size(); ++i) {
+      if (std::string deeper = unknown_key(given[i], known[i], where + "/" + std::to_string(i)); !deeper.empty()) return deeper;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Json> parse_json(std::string_view text) {
+  if (too_deep(text)) return make_error(Errc::invalid, "the document is nested too deeply");
+  Watch watch;
+  // nlohmann copies the callback: a reference wrapper keeps what it saw.
+  Json json = Json::parse(text.begin(), text.end(), std::ref(watch), false);
+  if (json.is_discarded()) return make_error(Errc::invalid, "not valid JSON");
+  if (!watch.problem().empty()) return make_error(Errc::invalid, watch.problem());
+  return json;
+}
+
+template <class T> Result<T> decode(std::string_view text) { return decode_json_text<T>(text); }
+
+template <class T> Result<T> decode_strict(std::string_view text) {
+  auto json = parse_json(text);
+  if (!json) return json.error();
+  auto value = decode_json<T>(*json);
+  if (!value) return value.error();
+  const std::string unknown = unknown_key(*json, json_detail::to_json(*value), "");
+  if (!unknown.empty()) return make_error(Errc::invalid, unknown + " is not a field that is known here");
+  return value;
+}
+
+template <class T> std::string encode(const T& value) { return encode_json(value); }
+
+template <class T> std::vector<FieldInfo> describe() {
+  Describer describer;
+  T value{};
+  fields(describer, value);
+  return std::move(describer.found);
+}
+
+std::string pretty(std::string_view text) {
+  const Json json = Json::parse(text.begin(), text.end(), nullptr, false);
+  return json.is_discarded() ? std::string(text) : json.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
+#define SLIPWAY_INSTANTIATE(T)                              \
+  template Result<T> decode<T>(std::string_view);           \
+  template Result<T> decode_strict<T>(std::string_view);    \
+  template std::string encode<T>(const T&);                 \
+  template std::vector<FieldInfo> describe<T>();
+SLIPWAY_WIRE_TYPES(SLIPWAY_INSTANTIATE)
+#undef SLIPWAY_INSTANTIATE
+
+}  // namespace slipway::proto

@@ -1,0 +1,146 @@
+#pragma once
+// One field list a type: v(name, member) is required, v.optional(name, member) may be absent and keeps its default.
+// Encoding, decoding and the check against openapi.json all visit these lists. All fields are here since /v1.
+#include "proto/types.hpp"
+
+namespace slipway::proto {
+
+template <class V> void fields(V& v, ClusterMetadata& x) { v("name", x.name); }
+template <class V> void fields(V& v, ApiServerSettings& x) { v("endpoint", x.endpoint); }
+template <class V> void fields(V& v, CoordinatorSettings& x) { v("addresses", x.addresses); v.optional("port", x.port); }
+template <class V> void fields(V& v, NetworkSettings& x) {
+  v("podCIDR", x.pod_cidr); v.optional("nodePrefixLength", x.node_prefix_length); v("serviceCIDR", x.service_cidr);
+  v.optional("dnsDomain", x.dns_domain); v.optional("dnsIP", x.dns_ip); v.optional("backend", x.backend);
+  v.optional("nodeCIDRs", x.node_cidrs);
+}
+template <class V> void fields(V& v, Versions& x) {
+  v("kubernetes", x.kubernetes); v("etcd", x.etcd); v("docker", x.docker); v("cniPlugins", x.cni_plugins);
+}
+template <class V> void fields(V& v, KubeletSettings& x) {
+  v.optional("maxPods", x.max_pods); v.optional("podInfraContainerImage", x.pod_infra_container_image);
+  v.optional("config", x.config); v.optional("extraArgs", x.extra_args);
+}
+template <class V> void fields(V& v, RawConfig& x) { v.optional("config", x.config); }
+template <class V> void fields(V& v, CertificateSettings& x) {
+  v.optional("nodeTTL", x.node_ttl); v.optional("servingTTL", x.serving_ttl); v.optional("adminTTL", x.admin_ttl);
+  v.optional("renewAt", x.renew_at);
+}
+template <class V> void fields(V& v, ClusterSpec& x) {
+  v("metadata", x.metadata); v("apiServer", x.api_server); v("coordinator", x.coordinator); v("network", x.network);
+  v.optional("runtime", x.runtime); v("versions", x.versions); v.optional("kubelet", x.kubelet);
+  v.optional("kubeProxy", x.kube_proxy); v.optional("docker", x.docker); v.optional("certificates", x.certificates);
+}
+template <class V> void fields(V& v, ClusterCapacity& x) {
+  v("maxNodes", x.max_nodes); v("nodes", x.nodes); v("quarantined", x.quarantined); v("podsPerNode", x.pods_per_node);
+  v("services", x.services);
+}
+template <class V> void fields(V& v, ClusterView& x) {
+  v("id", x.id); v("epoch", x.epoch); v("revision", x.revision); v("caSha256", x.ca_sha256); v("spec", x.spec);
+  v("capacity", x.capacity);
+}
+
+template <class V> void fields(V& v, NodeFacts& x) {
+  v.optional("machineId", x.machine_id); v.optional("os", x.os); v.optional("kernel", x.kernel);
+  v.optional("architecture", x.architecture); v.optional("cpus", x.cpus); v.optional("memoryBytes", x.memory_bytes);
+  v.optional("agentVersion", x.agent_version);
+}
+template <class V> void fields(V& v, JoinRequest& x) {
+  v.optional("token", x.token); v("nodeName", x.node_name); v.optional("role", x.role); v("address", x.address);
+  v.optional("facts", x.facts); v("csrs", x.csrs);
+}
+template <class V> void fields(V& v, JoinReply& x) {
+  v("clusterName", x.cluster_name); v("clusterId", x.cluster_id); v("nodeName", x.node_name); v("nodeUid", x.node_uid);
+  v("generation", x.generation); v("role", x.role); v("address", x.address); v("podCIDR", x.pod_cidr);
+  v("certificates", x.certificates); v("caBundles", x.ca_bundles); v("renewAt", x.renew_at);
+}
+template <class V> void fields(V& v, RenewRequest& x) { v("csrs", x.csrs); }
+template <class V> void fields(V& v, RenewReply& x) { v("certificates", x.certificates); v("caBundles", x.ca_bundles); }
+template <class V> void fields(V& v, MasterSecrets& x) { v("serviceAccountKey", x.service_account_key); }
+template <class V> void fields(V& v, JoinAttempt& x) {
+  v("time", x.time); v("nodeName", x.node_name); v("address", x.address); v("tokenId", x.token_id);
+  v("accepted", x.accepted); v("reason", x.reason);
+}
+template <class V> void fields(V& v, JoinAttemptList& x) { v("items", x.items); }
+
+template <class V> void fields(V& v, ArtifactRef& x) { v("sha256", x.sha256); v("size", x.size); v("format", x.format); }
+template <class V> void fields(V& v, ComponentRef& x) {
+  v("name", x.name); v("version", x.version); v("role", x.role); v.optional("artifact", x.artifact);
+}
+template <class V> void fields(V& v, PeerNode& x) {
+  v("name", x.name); v("uid", x.uid); v("generation", x.generation); v("role", x.role); v("address", x.address);
+  v("podCIDR", x.pod_cidr);
+}
+template <class V> void fields(V& v, DesiredState& x) {
+  v("epoch", x.epoch); v("revision", x.revision); v("cluster", x.cluster); v("components", x.components); v("nodes", x.nodes);
+}
+
+template <class V> void fields(V& v, Condition& x) {
+  v("type", x.type); v("ok", x.ok); v.optional("reason", x.reason); v.optional("message", x.message);
+}
+template <class V> void fields(V& v, ComponentStatus& x) {
+  v("name", x.name); v.optional("version", x.version); v("state", x.state); v.optional("restarts", x.restarts);
+  v.optional("pid", x.pid); v.optional("message", x.message);
+}
+template <class V> void fields(V& v, CertificateStatus& x) {
+  v("usage", x.usage); v("serial", x.serial); v("notAfter", x.not_after);
+}
+template <class V> void fields(V& v, NodeStatusReport& x) {
+  v("phase", x.phase); v("appliedRevision", x.applied_revision); v.optional("conditions", x.conditions);
+  v.optional("components", x.components); v.optional("certificates", x.certificates); v.optional("facts", x.facts);
+  v.optional("lastError", x.last_error);
+}
+
+template <class V> void fields(V& v, NodeView& x) {
+  v("name", x.name); v("uid", x.uid); v("generation", x.generation); v("role", x.role); v("address", x.address);
+  v("podCIDR", x.pod_cidr); v("phase", x.phase); v("joinedAt", x.joined_at); v("tokenId", x.token_id);
+  v("lastContact", x.last_contact); v("podCIDRPublished", x.pod_cidr_published); v("appliedRevision", x.applied_revision);
+  v("conditions", x.conditions); v("components", x.components); v("certificates", x.certificates); v("facts", x.facts);
+  v("lastError", x.last_error);
+}
+template <class V> void fields(V& v, NodeList& x) { v("items", x.items); v.optional("next", x.next); }
+template <class V> void fields(V& v, TokenRequest& x) {
+  v.optional("ttl", x.ttl); v.optional("maxUses", x.max_uses); v.optional("role", x.role); v.optional("node", x.node);
+}
+template <class V> void fields(V& v, TokenReply& x) {
+  v("id", x.id); v("token", x.token); v("expiresAt", x.expires_at); v("joinCommand", x.join_command);
+}
+template <class V> void fields(V& v, TokenView& x) {
+  v("id", x.id); v("role", x.role); v("node", x.node); v("uses", x.uses); v("maxUses", x.max_uses);
+  v("createdAt", x.created_at); v("expiresAt", x.expires_at); v("state", x.state);
+}
+template <class V> void fields(V& v, TokenList& x) { v("items", x.items); }
+template <class V> void fields(V& v, Artifact& x) {
+  v("component", x.component); v("version", x.version); v.optional("format", x.format); v("sha256", x.sha256);
+  v("size", x.size); v.optional("importedAt", x.imported_at);
+}
+template <class V> void fields(V& v, ArtifactList& x) { v("items", x.items); }
+template <class V> void fields(V& v, CertificateView& x) {
+  v("node", x.node); v("usage", x.usage); v("serial", x.serial); v("notBefore", x.not_before); v("notAfter", x.not_after);
+  v("sha256", x.sha256);
+}
+template <class V> void fields(V& v, CertificateList& x) { v("items", x.items); v.optional("next", x.next); }
+template <class V> void fields(V& v, KubeconfigRequest& x) { v("csr", x.csr); v.optional("user", x.user); }
+template <class V> void fields(V& v, KubeconfigReply& x) {
+  v("clusterName", x.cluster_name); v("server", x.server); v("caCertificate", x.ca_certificate);
+  v("certificate", x.certificate); v("notAfter", x.not_after);
+}
+template <class V> void fields(V& v, HealthCheck& x) {
+  v("name", x.name); v("ok", x.ok); v("message", x.message); v("cure", x.cure);
+}
+template <class V> void fields(V& v, HealthReport& x) { v("ok", x.ok); v("checks", x.checks); }
+template <class V> void fields(V& v, VersionInfo& x) { v("version", x.version); v("apiVersion", x.api_version); }
+template <class V> void fields(V& v, Problem& x) {
+  v("type", x.type); v("title", x.title); v("status", x.status); v("detail", x.detail); v("code", x.code);
+}
+
+}  // namespace slipway::proto
+
+// Every type that stands in openapi.json's components.schemas.
+#define SLIPWAY_WIRE_TYPES(X) \
+  X(ClusterMetadata) X(ApiServerSettings) X(CoordinatorSettings) X(NetworkSettings) X(Versions) X(KubeletSettings) \
+  X(RawConfig) X(CertificateSettings) X(ClusterSpec) X(ClusterCapacity) X(ClusterView) X(NodeFacts) X(JoinRequest) \
+  X(JoinReply) X(RenewRequest) X(RenewReply) X(MasterSecrets) X(JoinAttempt) X(JoinAttemptList) X(ArtifactRef) \
+  X(ComponentRef) X(PeerNode) X(DesiredState) X(Condition) X(ComponentStatus) X(CertificateStatus) X(NodeStatusReport) \
+  X(NodeView) X(NodeList) X(TokenRequest) X(TokenReply) X(TokenView) X(TokenList) X(Artifact) X(ArtifactList) \
+  X(CertificateView) X(CertificateList) X(KubeconfigRequest) X(KubeconfigReply) X(HealthCheck) X(HealthReport) \
+  X(VersionInfo) X(Problem)

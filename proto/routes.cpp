@@ -1,0 +1,95 @@
+#include "proto/routes.hpp"
+
+#include <array>
+
+#include "common/core/text.hpp"
+
+namespace slipway::proto {
+
+namespace {
+
+constexpr std::size_t k_small = 16 * 1024;
+constexpr std::size_t k_join = 64 * 1024;  // a master sends twelve CSRs
+constexpr std::size_t k_spec = 256 * 1024;
+constexpr std::size_t k_blob = std::size_t{4} * 1024 * 1024 * 1024;
+
+constexpr std::array k_routes = {
+    Route{"joinNode", "POST", "/v1/join", Role::none, 200, k_join},
+    Route{"getCaCertificates", "GET", "/v1/cacerts", Role::none},
+    Route{"syncAgent", "GET", "/v1/agent/sync", Role::agent},
+    Route{"reportStatus", "POST", "/v1/agent/status", Role::agent, 204, k_join},
+    Route{"renewCertificates", "POST", "/v1/agent/certificates", Role::agent, 200, k_join},
+    Route{"getMasterSecrets", "GET", "/v1/agent/secrets", Role::agent},
+    Route{"getArtifactContent", "GET", "/v1/artifacts/{sha256}/content", Role::artifact},
+    Route{"getCluster", "GET", "/v1/cluster", Role::viewer},
+    Route{"applyCluster", "PUT", "/v1/cluster", Role::admin, 200, k_spec},
+    Route{"createKubeconfig", "POST", "/v1/cluster/kubeconfig", Role::admin, 200, k_small},
+    Route{"listNodes", "GET", "/v1/nodes", Role::viewer},
+    Route{"getNode", "GET", "/v1/nodes/{name}", Role::viewer},
+    Route{"deleteNode", "DELETE", "/v1/nodes/{name}", Role::op, 204},
+    Route{"listJoins", "GET", "/v1/joins", Role::viewer},
+    Route{"createToken", "POST", "/v1/tokens", Role::op, 201, k_small},
+    Route{"listTokens", "GET", "/v1/tokens", Role::viewer},
+    Route{"deleteToken", "DELETE", "/v1/tokens/{id}", Role::op, 204},
+    Route{"uploadBlob", "PUT", "/v1/blobs/{sha256}", Role::admin, 201, k_blob, true},
+    Route{"registerArtifact", "POST", "/v1/artifacts", Role::admin, 201, k_small},
+    Route{"listArtifacts", "GET", "/v1/artifacts", Role::viewer},
+    Route{"listCertificates", "GET", "/v1/certificates", Role::viewer},
+    Route{"getHealth", "GET", "/v1/health", Role::viewer},
+    Route{"getOpenApi", "GET", "/v1/openapi.json", Role::none},
+    Route{"getLivez", "GET", "/livez", Role::none},
+    Route{"getReadyz", "GET", "/readyz", Role::none},
+    Route{"getVersion", "GET", "/version", Role::none},
+    Route{"getMetrics", "GET", "/metrics", Role::viewer},
+};
+
+bool match_path(std::string_view pattern, std::string_view path, std::map<std::string, std::string>& parameters) {
+  const auto wanted = split(pattern, '/');
+  const auto given = split(path, '/');
+  if (wanted.size() != given.size()) return false;
+  std::map<std::string, std::string> found;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (wanted[i].starts_with('{')) {
+      if (given[i].empty()) return false;
+      found[std::string(wanted[i].substr(1, wanted[i].size() - 2))] = given[i];
+    } else if (wanted[i] != given[i]) {
+      return false;
+    }
+  }
+  parameters = std::move(found);
+  return true;
+}
+
+}  // namespace
+
+std::string_view to_string(Role role) {
+  switch (role) {
+    case Role::none: return "none";
+    case Role::agent: return "agent";
+    case Role::viewer: return "viewer";
+    case Role::op: return "operator";
+    case Role::admin: return "admin";
+    case Role::artifact: return "artifact";
+  }
+  return "admin";
+}
+
+std::span<const Route> routes() { return k_routes; }
+
+RouteMatch match_route(std::string_view method, std::string_view path) {
+  RouteMatch match;
+  for (const Route& route : k_routes) {
+    std::map<std::string, std::string> parameters;
+    if (!match_path(route.path, path, parameters)) continue;
+    match.path_known = true;
+    // HEAD is GET without the body (RFC 9110 section 9.3.2).
+    if (route.method == method || (method == "HEAD" && route.method == "GET")) {
+      match.route = &route;
+      match.parameters = std::move(parameters);
+      return match;
+    }
+  }
+  return match;
+}
+
+}  // namespace slipway::proto

@@ -1,0 +1,319 @@
+#pragma once
+// What travels between coordinator, agents and operators: plain structs. Names on the wire are in fields.hpp, the contract
+// for others is openapi.json; a test holds the three against each other. Times are RFC 3339 text, durations "24h", keys and
+// certificates PEM, digests lower-case hex.
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace slipway::proto {
+
+// A JSON value kept as text: settings that belong to Kubernetes or Docker and pass through us unread.
+struct RawJson {
+  std::string text = "{}";
+  bool operator==(const RawJson&) const = default;
+};
+
+// ---- cluster -------------------------------------------------------------------------------------------------------
+struct ClusterMetadata {
+  std::string name;
+  bool operator==(const ClusterMetadata&) const = default;
+};
+struct ApiServerSettings {
+  std::string endpoint;  // https://MASTER_IP:6443
+  bool operator==(const ApiServerSettings&) const = default;
+};
+struct CoordinatorSettings {
+  std::vector<std::string> addresses;  // names and addresses for its certificate; the first is what agents are told
+  std::uint64_t port = 7443;
+  bool operator==(const CoordinatorSettings&) const = default;
+};
+struct NetworkSettings {
+  std::string pod_cidr;
+  std::uint64_t node_prefix_length = 24;
+  std::string service_cidr;
+  std::string dns_domain = "cluster.local";
+  std::string dns_ip;   // empty: the tenth address of the service range
+  std::string backend = "host-gw";
+  std::vector<std::string> node_cidrs;  // where nodes' own addresses may lie; empty: anywhere but in the other ranges
+  bool operator==(const NetworkSettings&) const = default;
+};
+struct Versions {
+  std::string kubernetes;
+  std::string etcd;
+  std::string docker;
+  std::string cni_plugins;
+  bool operator==(const Versions&) const = default;
+};
+struct KubeletSettings {
+  std::uint64_t max_pods = 110;
+  std::string pod_infra_container_image;
+  RawJson config;  // merged over the rendered KubeletConfiguration
+  std::vector<std::string> extra_args;
+  bool operator==(const KubeletSettings&) const = default;
+};
+struct RawConfig {
+  RawJson config;
+  bool operator==(const RawConfig&) const = default;
+};
+struct CertificateSettings {
+  std::string node_ttl = "24h";      // client certificates of nodes and of the control plane
+  std::string serving_ttl = "168h";  // serving certificates: kubelet 1.20 reads them only at its start
+  std::string admin_ttl = "720h";
+  double renew_at = 0.667;           // fraction of the life after which a certificate is renewed
+  bool operator==(const CertificateSettings&) const = default;
+};
+struct ClusterSpec {
+  ClusterMetadata metadata;
+  ApiServerSettings api_server;
+  CoordinatorSettings coordinator;
+  NetworkSettings network;
+  std::string runtime = "docker";
+  Versions versions;
+  KubeletSettings kubelet;
+  RawConfig kube_proxy;
+  RawConfig docker;
+  CertificateSettings certificates;
+  bool operator==(const ClusterSpec&) const = default;
+};
+struct ClusterCapacity {
+  std::uint64_t max_nodes = 0;
+  std::uint64_t nodes = 0;
+  std::uint64_t quarantined = 0;
+  std::uint64_t pods_per_node = 0;
+  std::uint64_t services = 0;
+};
+struct ClusterView {
+  std::string id;
+  std::string epoch;
+  std::uint64_t revision = 0;
+  std::string ca_sha256;  // pin of the fabric CA, as in join tokens
+  ClusterSpec spec;
+  ClusterCapacity capacity;
+};
+
+// ---- joining -------------------------------------------------------------------------------------------------------
+struct NodeFacts {
+  std::string machine_id;
+  std::string os;
+  std::string kernel;
+  std::string architecture;
+  std::uint64_t cpus = 0;
+  std::uint64_t memory_bytes = 0;
+  std::string agent_version;
+};
+struct JoinRequest {
+  std::string token;  // "id.secret"; empty when the identity key is known already
+  std::string node_name;
+  std::string role = "node";
+  std::string address;  // the node's own address on the node network
+  NodeFacts facts;
+  std::map<std::string, std::string> csrs;  // usage -> PEM
+};
+struct JoinReply {
+  std::string cluster_name;
+  std::string cluster_id;
+  std::string node_name;
+  std::string node_uid;
+  std::uint64_t generation = 0;
+  std::string role;
+  std::string address;
+  std::string pod_cidr;
+  std::map<std::string, std::string> certificates;  // usage -> PEM
+  std::map<std::string, std::string> ca_bundles;    // CA kind -> PEM
+  double renew_at = 0.667;
+};
+struct RenewRequest {
+  std::map<std::string, std::string> csrs;
+};
+struct RenewReply {
+  std::map<std::string, std::string> certificates;
+  std::map<std::string, std::string> ca_bundles;
+};
+// What masters share: travels over mutual TLS to agents of masters only.
+struct MasterSecrets {
+  std::string service_account_key;  // PEM, PKCS#8
+};
+struct JoinAttempt {
+  std::string time;
+  std::string node_name;
+  std::string address;
+  std::string token_id;
+  bool accepted = false;
+  std::string reason;  // the true one; the caller got a uniform refusal
+};
+struct JoinAttemptList {
+  std::vector<JoinAttempt> items;
+};
+
+// ---- what agents bring about ---------------------------------------------------------------------------------------
+struct ArtifactRef {
+  std::string sha256;
+  std::uint64_t size = 0;
+  std::string format = "file";  // file | tar
+  bool operator==(const ArtifactRef&) const = default;
+};
+struct ComponentRef {
+  std::string name;
+  std::string version;
+  std::string role = "node";               // node: on every host; master: on masters only
+  std::optional<ArtifactRef> artifact;     // absent: not imported yet
+  bool operator==(const ComponentRef&) const = default;
+};
+struct PeerNode {
+  std::string name;
+  std::string uid;
+  std::uint64_t generation = 0;
+  std::string role;
+  std::string address;
+  std::string pod_cidr;
+  bool operator==(const PeerNode&) const = default;
+};
+// One document for all agents, encoded once; a node finds itself among the nodes by uid.
+struct DesiredState {
+  std::string epoch;
+  std::uint64_t revision = 0;
+  ClusterSpec cluster;
+  std::vector<ComponentRef> components;
+  std::vector<PeerNode> nodes;
+};
+
+// ---- what agents report --------------------------------------------------------------------------------------------
+struct Condition {
+  std::string type;    // Installed, NetworkReady, ComponentsRunning, CertificatesValid
+  bool ok = false;
+  std::string reason;  // one word
+  std::string message;
+};
+struct ComponentStatus {
+  std::string name;
+  std::string version;
+  std::string state;  // installing, running, stopped, failed, crash-loop, waiting
+  std::uint64_t restarts = 0;
+  std::uint64_t pid = 0;
+  std::string message;
+};
+struct CertificateStatus {
+  std::string usage;
+  std::string serial;
+  std::string not_after;
+};
+struct NodeStatusReport {
+  std::string phase;  // Joining, Installing, Configuring, Starting, Running, Degraded
+  std::uint64_t applied_revision = 0;
+  std::vector<Condition> conditions;
+  std::vector<ComponentStatus> components;
+  std::vector<CertificateStatus> certificates;
+  NodeFacts facts;
+  std::string last_error;
+};
+
+// ---- what operators see --------------------------------------------------------------------------------------------
+struct NodeView {
+  std::string name;
+  std::string uid;
+  std::uint64_t generation = 0;
+  std::string role;
+  std::string address;
+  std::string pod_cidr;
+  std::string phase;
+  std::string joined_at;
+  std::string token_id;
+  std::string last_contact;  // empty: not since the coordinator's start
+  bool pod_cidr_published = false;  // stands in Node.spec.podCIDR
+  std::uint64_t applied_revision = 0;
+  std::vector<Condition> conditions;
+  std::vector<ComponentStatus> components;
+  std::vector<CertificateStatus> certificates;
+  NodeFacts facts;
+  std::string last_error;
+};
+struct NodeList {
+  std::vector<NodeView> items;
+  std::string next;  // pass as ?continue=
+};
+struct TokenRequest {
+  std::string ttl = "24h";
+  std::uint64_t max_uses = 1;
+  std::string role = "node";
+  std::string node;  // only for this node name; empty: any
+};
+struct TokenReply {
+  std::string id;
+  std::string token;  // whole, with the CA pin; shown once
+  std::string expires_at;
+  std::string join_command;
+};
+struct TokenView {
+  std::string id;
+  std::string role;
+  std::string node;
+  std::uint64_t uses = 0;
+  std::uint64_t max_uses = 0;
+  std::string created_at;
+  std::string expires_at;
+  std::string state;  // valid, expired, used-up
+};
+struct TokenList {
+  std::vector<TokenView> items;
+};
+struct Artifact {
+  std::string component;
+  std::string version;
+  std::string format = "file";
+  std::string sha256;
+  std::uint64_t size = 0;
+  std::string imported_at;
+};
+struct ArtifactList {
+  std::vector<Artifact> items;
+};
+struct CertificateView {
+  std::string node;  // or the operator's or component's name
+  std::string usage;
+  std::string serial;
+  std::string not_before;
+  std::string not_after;
+  std::string sha256;
+};
+struct CertificateList {
+  std::vector<CertificateView> items;
+  std::string next;
+};
+struct KubeconfigRequest {
+  std::string csr;
+  std::string user = "admin";
+};
+struct KubeconfigReply {
+  std::string cluster_name;
+  std::string server;
+  std::string ca_certificate;
+  std::string certificate;
+  std::string not_after;
+};
+struct HealthCheck {
+  std::string name;
+  bool ok = false;
+  std::string message;
+  std::string cure;
+};
+struct HealthReport {
+  bool ok = false;
+  std::vector<HealthCheck> checks;
+};
+struct VersionInfo {
+  std::string version;
+  std::string api_version = "v1";
+};
+// RFC 9457.
+struct Problem {
+  std::string type = "about:blank";
+  std::string title;
+  std::uint64_t status = 0;
+  std::string detail;
+  std::string code;  // stable, for programs
+};
+
+}  // namespace slipway::proto
