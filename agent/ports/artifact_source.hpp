@@ -6,7 +6,7 @@
 
 #include "common/core/result.hpp"
 
-namespace slipway::agent {
+namespace slipway {
 
 enum class ArtifactFormat { file, tar };  // one program; or a tar archive, compressed or not
 
@@ -30,4 +30,4 @@ class ArtifactSource {
   virtual boost::asio::awaitable<Status> fetch(ArtifactRef artifact, std::string to_path) = 0;
 };
 
-}  // namespace slipway::agent
+}  // namespace slipway

@@ -9,7 +9,7 @@
 #include "common/core/result.hpp"
 #include "common/core/secret.hpp"
 
-namespace slipway::agent {
+namespace slipway {
 
 // Who this host is in which cluster, as the join answer said.
 struct NodeIdentity {
@@ -19,13 +19,15 @@ struct NodeIdentity {
   std::string node_uid;
   std::uint64_t generation = 0;
   std::string role;          // "node" or "master"
+  std::string address;       // of the node itself
+  std::string pod_cidr;
 
   bool operator==(const NodeIdentity&) const = default;
 };
 
 // The last desired state taken over, as it came: the agent starts from it when no coordinator answers.
 struct StoredDesired {
-  std::uint64_t epoch = 0;
+  std::string epoch;
   std::uint64_t revision = 0;
   std::string json;
 
@@ -70,4 +72,4 @@ class CredentialStore {
   virtual std::string key_path(const std::string& usage) const = 0;
 };
 
-}  // namespace slipway::agent
+}  // namespace slipway

@@ -1,0 +1,48 @@
+#pragma once
+// Brings verified programs to the host. No byte of an artifact is unpacked or made executable before its length and digest
+// are those of the reference. A kill at any point leaves the old version in use or the new one, and the next ensure() goes on.
+#include <boost/asio/awaitable.hpp>
+#include <map>
+#include <string>
+
+#include "agent/domain/install_plan.hpp"
+#include "agent/install/paths.hpp"
+#include "agent/ports/artifact_source.hpp"
+#include "common/async/runtime.hpp"
+#include "common/core/result.hpp"
+
+namespace slipway {
+
+struct InstallOutcome {
+  bool changed = false;         // `current` leads to another version than before
+  std::string previous;         // version that was current before; empty: none
+};
+
+// Used on the agent's state thread; everything that blocks goes to `workers`. One call at a time for each component.
+class Installer {
+ public:
+  // The references must outlive the installer.
+  Installer(InstallPaths paths, ArtifactSource& source, Workers& workers);
+
+  // What lies below the install root, each version checked against its manifest (file digests: reads everything). Removes
+  // left-overs of a crash. For the start and for audits.
+  boost::asio::awaitable<Result<std::map<std::string, InstalledComponent>>> survey();
+
+  // Makes `artifact` the current version of its component: nothing when it is already (checked by its manifest's digest and
+  // the sizes of its files), else download, verify, unpack, switch; then removes versions that are neither current nor
+  // previous. Errors name component, version and stage, e.g.
+  // "install kubelet 1.20.2: verify: ...". Errc::corrupt: the bytes are not what was promised; they are thrown away.
+  boost::asio::awaitable<Result<InstallOutcome>> ensure(ArtifactRef artifact);
+
+  // Switches back to the version before. Errc::not_found when there is none.
+  boost::asio::awaitable<Status> roll_back(std::string component);
+
+  const InstallPaths& paths() const { return paths_; }
+
+ private:
+  InstallPaths paths_;
+  ArtifactSource& source_;
+  Workers& workers_;
+};
+
+}  // namespace slipway
