@@ -1,0 +1,28 @@
+# shellcheck shell=bash
+# Packages that this machine lacks, from packaging/build-deps.txt. Source after common.sh.
+
+# missing_packages [nolab]: with nolab, only what stands before the list's lab part.
+missing_packages() {
+    local package
+    sed -e "${1:+/^# lab only/,\$d}" -e 's/#.*//' -e '/^[[:space:]]*$/d' "$repo_dir/packaging/build-deps.txt" | while read -r package; do
+        [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || printf '%s\n' "$package"
+    done
+}
+
+apt_install() {
+    export DEBIAN_FRONTEND=noninteractive
+    # Fresh machines have no lists, and old lists name packages that are gone.
+    apt-get -q update || warn "apt-get update failed; trying with the lists that are here"
+    apt-get -q install -y --no-install-recommends -o Dpkg::Use-Pty=0 "$@"
+}
+
+# install_build_deps [nolab]
+install_build_deps() {
+    local missing
+    mapfile -t missing < <(missing_packages "${1:-}")
+    [[ ${#missing[@]} -gt 0 ]] || return 0
+    if [[ $(id -u) -ne 0 ]]; then
+        die "packages are missing, and without root they cannot be installed: sudo apt-get install ${missing[*]}"
+    fi
+    stage "install ${#missing[@]} missing packages" apt_install "${missing[@]}"
+}
