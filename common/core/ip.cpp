@@ -11,10 +11,11 @@ namespace slipway {
 Result<IpAddress> IpAddress::parse(std::string_view text) {
   const std::string copy(text);
   IpAddress address;
-  if (copy.size() < 64 && inet_pton(AF_INET, copy.c_str(), address.bytes_.data()) == 1) return address;
+  // inet_pton stops at a NUL and would take what stands before it.
+  const bool plain = copy.size() < 64 && copy.find('\0') == std::string::npos;
+  if (plain && inet_pton(AF_INET, copy.c_str(), address.bytes_.data()) == 1) return address;
   address.size_ = 16;
-  if (copy.size() >= 64 || copy.find('\0') != std::string::npos ||
-      inet_pton(AF_INET6, copy.c_str(), address.bytes_.data()) != 1) {
+  if (!plain || inet_pton(AF_INET6, copy.c_str(), address.bytes_.data()) != 1) {
     return make_error(Errc::invalid, "\"" + copy.substr(0, 64) + "\" is not an IP address");
   }
   static constexpr std::array<std::uint8_t, 12> k_mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};

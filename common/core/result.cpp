@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <ostream>
 #include <system_error>
 
 namespace slipway {
@@ -58,6 +59,11 @@ Error from_errno(std::string_view doing, int number) {
   std::string text = std::generic_category().message(number);
   if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z') text[0] = static_cast<char>(text[0] - 'A' + 'a');
   return context(make_error(errc_of(number), std::move(text)), doing);
+}
+
+std::ostream& print_outcome(std::ostream& out, const Error* error) {
+  if (error == nullptr) return out << "ok";
+  return out << to_string(error->code) << ": " << error->message;
 }
 
 void throw_exception_from_error(const Error& error, const boost::source_location& where) {

@@ -3,6 +3,7 @@
 // so a thin class adds [[nodiscard]].
 #include <boost/system/result.hpp>
 
+#include <iosfwd>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -52,6 +53,15 @@ class [[nodiscard]] Result : public boost::system::result<T, Error> {
 using Status = Result<void>;
 
 inline Error make_error(Errc code, std::string message) { return Error{code, std::move(message)}; }
+
+// For test output: "ok" or the error's text (the value need not be printable).
+std::ostream& print_outcome(std::ostream& out, const Error* error);
+template <class T>
+std::ostream& operator<<(std::ostream& out, const Result<T>& result) {
+  if (result.has_value()) return print_outcome(out, nullptr);
+  const Error error = result.error();
+  return print_outcome(out, &error);
+}
 
 // Adds context when `result` is an error and hands it on as another Result type.
 template <class T>
