@@ -133,7 +133,7 @@ struct SetSysctl {
 enum class NetworkFile { sysctl, modules };
 struct WriteNetworkFile {
   NetworkFile file = NetworkFile::sysctl;
-  std::string content;
+  std::string content;  // empty: remove the file
 };
 struct RemoveBridge {  // a pod bridge of a former CIDR without any port
   int index = 0;

@@ -46,8 +46,7 @@ class CrashWatch {
  private:
   Limits limits_;
   std::deque<std::chrono::steady_clock::time_point> ends_;
-  std::uint32_t last_restarts_ = 0;
-  std::string last_invocation_;
+  std::optional<std::uint32_t> last_restarts_;  // empty before the first status: older restarts do not count
   std::string reason_;
 };
 
