@@ -44,7 +44,7 @@ stage() {
     if [[ -t 1 ]]; then printf '\r\033[K'; fi
     if [[ $status -ne 0 ]]; then
         printf '[%4d s] %s: FAILED (exit %d), the last lines of %s:\n' $((SECONDS - started)) "$text" "$status" "$log" >&2
-        tail -n 40 "$log" | sed 's/^/    /' >&2
+        tail -n 150 "$log" | sed 's/^/    /' >&2
         return "$status"
     fi
     printf '[%4d s] %s\n' $((SECONDS - started)) "$text"

@@ -1,0 +1,205 @@
+# shellcheck shell=bash
+# The steps from hosts to a cluster, as an operator would take them: packages, `init`, artifacts,
+# tokens, boot. Source after common.sh and hosts.sh. Settings: cluster, net, node_count; the folders
+# debs_dir, artifacts_dir, base_dir, and kubernetes_tarball, of lab_ingredients.
+
+pause_image=slipway/pause:1
+busybox_image=slipway/busybox:1
+
+net_prefix() { printf '%s\n' "${net%.0/24}"; }
+master_address() { printf '%s.10\n' "$(net_prefix)"; }
+node_address() { printf '%s.%d\n' "$(net_prefix)" $((10 + $1)); }
+on_master() { host_exec "$cluster" master "$@"; }
+in_master_kubectl() { on_master kubectl "$@"; }
+docker_on() { host_exec "$cluster" "$1" /opt/slipway/docker/current/docker "${@:2}"; }
+
+all_hosts() {
+    local i
+    say master
+    for ((i = 1; i <= node_count; i++)); do say "node$i"; done
+}
+
+# Everything that is built or fetched, each cached on its own.
+lab_ingredients() {
+    debs_dir=$("$repo_dir/packaging/build-deb")
+    base_dir=$("$lab_dir/base-tree")
+    artifacts_dir=$("$lab_dir/build-artifacts")
+    kubernetes_tarball=$("$lab_dir/build-kubernetes")
+}
+
+create_hosts() {
+    local i host
+    network_up "$cluster" "$net"
+    host_create "$cluster" master "$(master_address)" "$base_dir"
+    for ((i = 1; i <= node_count; i++)); do host_create "$cluster" "node$i" "$(node_address "$i")" "$base_dir"; done
+    for host in $(all_hosts); do host_boot "$cluster" "$host"; done
+}
+
+# install_debs HOST PACKAGE...: with dpkg inside the host, like an admin without a package server.
+install_debs() {
+    local host=$1 root package files=()
+    shift
+    root=$(host_root "$cluster" "$host")
+    mkdir -p "$root/var/tmp/slipway-debs"
+    for package in "$@"; do
+        cp "$debs_dir/$package"_*.deb "$root/var/tmp/slipway-debs/"
+        files+=("/var/tmp/slipway-debs/$(basename "$debs_dir/$package"_*.deb)")
+    done
+    host_exec "$cluster" "$host" env DEBIAN_FRONTEND=noninteractive dpkg -i "${files[@]}"
+    rm -rf "$root/var/tmp/slipway-debs"
+}
+
+# The nodes are switched off again: the boot with a token in place is what makes them join.
+install_packages() {
+    local host
+    install_debs master slipway-coordinator slipway-agent slipway-ctl
+    for host in $(all_hosts); do
+        [[ $host != master ]] || continue
+        install_debs "$host" slipway-agent
+        host_poweroff "$cluster" "$host"
+    done
+    install -m 0755 "$(dirname "$kubernetes_tarball")/kubectl" "$(host_root "$cluster" master)/usr/local/bin/kubectl"
+}
+
+# What is under kubelet, kubeProxy and docker is for hosts that share one kernel without all privileges:
+# relaxed eviction, no conntrack sizes (not a name space's own), and the runc that takes oom_score_adj.
+write_cluster_yaml() {
+    cat <<YAML
+metadata: {name: $cluster}
+apiServer: {endpoint: "https://$(master_address):6443"}
+coordinator: {addresses: [$(master_address)], port: 7443}
+network:
+  podCIDR: 10.10.0.0/16
+  nodePrefixLength: 24
+  serviceCIDR: 10.0.0.0/16
+  dnsDomain: cluster.local
+  dnsIP: 10.0.0.10
+  backend: host-gw
+  nodeCIDRs: [$net]
+runtime: docker
+versions:
+  kubernetes: $k_kubernetes_version
+  etcd: $k_etcd_version
+  docker: $k_docker_version
+  cniPlugins: $k_cni_version
+kubelet:
+  podInfraContainerImage: "$pause_image"
+  config:
+    failSwapOn: false
+    imageGCHighThresholdPercent: 100
+    evictionHard: {memory.available: 50Mi, nodefs.available: 1%, imagefs.available: 1%, nodefs.inodesFree: 1%}
+kubeProxy:
+  config:
+    conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
+docker:
+  config:
+    runtimes: {lab-runc: {path: /usr/local/sbin/slipway-lab-runc}}
+    default-runtime: lab-runc
+YAML
+}
+
+start_coordinator() {
+    local root
+    root=$(host_root "$cluster" master)
+    write_cluster_yaml >"$root/etc/slipway/cluster.yaml"
+    on_master slipway-coordinator init --config /etc/slipway/cluster.yaml
+    on_master systemctl start slipway-coordinator.service
+    if ! wait_for 60 "slipway-coordinator to answer slipwayctl" on_master slipwayctl cluster get; then
+        host_journal "$cluster" master slipway-coordinator
+        return 1
+    fi
+}
+
+# import_artifact FILE ARG...: from a folder in the master, as it would come from a download.
+import_artifact() {
+    local file=$1 dir
+    shift
+    dir=$(host_root "$cluster" master)/var/tmp/slipway-import
+    mkdir -p "$dir"
+    cp "$file" "$dir/"
+    on_master slipwayctl artifact import "$@" "/var/tmp/slipway-import/$(basename "$file")"
+    rm -rf "$dir"
+}
+
+import_artifacts() {
+    import_artifact "$kubernetes_tarball" --version "$k_kubernetes_version"
+    import_artifact "$artifacts_dir/docker-$k_docker_version.tgz" --component docker --version "$k_docker_version"
+    import_artifact "$artifacts_dir/cni-plugins-$k_cni_version.tgz" --component cni-plugins --version "$k_cni_version"
+    import_artifact "$artifacts_dir/etcd" --component etcd --version "$k_etcd_version"
+    on_master slipwayctl artifact list
+}
+
+# write_agent_config HOST TOKEN_FILE [ROLE]
+write_agent_config() {
+    cat >"$(host_root "$cluster" "$1")/etc/slipway/agent.yaml" <<YAML
+coordinators: ["https://$(master_address):7443"]
+tokenFile: $2
+role: ${3:-node}
+YAML
+}
+
+# The token goes from the coordinator's answer into files that only root can read, never into an argument.
+hand_over_tokens() {
+    local host root
+    write_agent_config master /etc/slipway/master.token master
+    [[ $node_count -gt 0 ]] || return 0
+    (
+        umask 077
+        on_master slipwayctl token create --ttl 24h --max-uses "$node_count" --quiet >"$(cluster_dir "$cluster")/join.token"
+    )
+    for host in $(all_hosts); do
+        [[ $host != master ]] || continue
+        root=$(host_root "$cluster" "$host")
+        write_agent_config "$host" /etc/slipway/join.token
+        install -m 0600 "$(cluster_dir "$cluster")/join.token" "$root/etc/slipway/join.token"
+    done
+    rm -f "$(cluster_dir "$cluster")/join.token"
+}
+
+boot_nodes() {
+    local host
+    on_master systemctl start --no-block slipway-agent.service
+    for host in $(all_hosts); do host_boot "$cluster" "$host"; done
+}
+
+# --- from joined to Ready --------------------------------------------------------------------------
+
+write_kubeconfig() {
+    on_master mkdir -p /root/.kube
+    (umask 077 && on_master slipwayctl cluster kubeconfig >"$(host_root "$cluster" master)/root/.kube/config")
+}
+
+ready_nodes() {
+    in_master_kubectl get nodes --no-headers 2>/dev/null | awk '$2 == "Ready"' | wc -l
+}
+
+all_ready() { [[ $(ready_nodes) -eq $((node_count + 1)) ]]; }
+
+api_answers() { in_master_kubectl get --raw /readyz; }
+
+wait_api() {
+    write_kubeconfig
+    wait_for "$1" "kube-apiserver on the master" api_answers && return
+    on_master slipwayctl node list || true
+    host_journal "$cluster" master slipway-agent slipway-coordinator etcd kube-apiserver
+    return 1
+}
+
+# wait_ready SECONDS
+wait_ready() {
+    local host
+    wait_for "$1" "all $((node_count + 1)) nodes Ready" all_ready && return
+    on_master slipwayctl node list || true
+    in_master_kubectl get nodes -o wide || true
+    for host in $(all_hosts); do host_journal "$cluster" "$host" slipway-agent docker kubelet; done
+    return 1
+}
+
+# Nothing can be pulled in the lab: the two images go straight into each host's Docker.
+load_images() {
+    local host image=$artifacts_dir/busybox-image.tar
+    for host in $(all_hosts); do
+        docker_on "$host" import -c 'ENTRYPOINT ["/bin/busybox","sleep","2147483647"]' - "$pause_image" <"$image"
+        docker_on "$host" import -c 'ENV PATH=/bin' - "$busybox_image" <"$image"
+    done
+}
