@@ -1,0 +1,89 @@
+#include "proto/codec.hpp"
+
+#include <catch2/catch.hpp>
+#include <string>
+
+namespace slipway::proto {
+namespace {
+
+std::string refusal(const std::string& json) {
+  const auto value = decode<TokenRequest>(json);
+  return value ? "taken" : value.error().message;
+}
+
+TEST_CASE("decode names the field that is wrong", "[proto]") {
+  CHECK(refusal(R"({"ttl": 5})") == "/ttl must be text");
+  CHECK(refusal(R"({"maxUses": "5"})") == "/maxUses must be a whole number, not negative");
+  CHECK(refusal(R"({"maxUses": -1})") == "/maxUses must be a whole number, not negative");
+  CHECK(refusal(R"({"maxUses": 1.5})") == "/maxUses must be a whole number, not negative");
+  CHECK(refusal("[]") == "the document must be a map");
+  CHECK(refusal("") == "not valid JSON");
+  CHECK(refusal("{} {}") == "not valid JSON");
+  const auto reply = decode<TokenReply>(R"({"id": "abcdef"})");
+  REQUIRE_FALSE(reply);
+  CHECK(reply.error().code == Errc::invalid);
+  CHECK(reply.error().message == "/token is missing");
+}
+
+TEST_CASE("decode names the item in a list and the key in a map", "[proto]") {
+  const auto nodes = decode<NodeStatusReport>(R"({"phase": "Running", "appliedRevision": 1, "conditions": [{"type": "A", "ok": 1}]})");
+  REQUIRE_FALSE(nodes);
+  CHECK(nodes.error().message == "/conditions/0/ok must be true or false");
+  const auto renew = decode<RenewRequest>(R"({"csrs": {"agent": 7}})");
+  REQUIRE_FALSE(renew);
+  CHECK(renew.error().message == "/csrs/agent must be text");
+}
+
+TEST_CASE("decode ignores what newer peers send; decode_strict does not", "[proto]") {
+  const std::string newer = R"({"ttl": "1h", "pool": "gpu"})";
+  REQUIRE(decode<TokenRequest>(newer));
+  const auto strict = decode_strict<TokenRequest>(newer);
+  REQUIRE_FALSE(strict);
+  CHECK(strict.error().message == "/pool is not a field that is known here");
+  const auto deep = decode_strict<NodeStatusReport>(
+      R"({"phase": "x", "appliedRevision": 0, "conditions": [{"type": "A", "ok": true, "okay": true}]})");
+  REQUIRE_FALSE(deep);
+  CHECK(deep.error().message == "/conditions/0/okay is not a field that is known here");
+}
+
+TEST_CASE("settings of other programs pass through unread", "[proto]") {
+  const std::string text = R"({"config":{"evictionHard":{"memory.available":"100Mi"},"list":[1,2,null]}})";
+  const auto value = decode_strict<RawConfig>(text);
+  REQUIRE(value);
+  CHECK(encode(*value) == text);
+  const auto wrong = decode<RawConfig>(R"({"config": []})");
+  REQUIRE_FALSE(wrong);
+  CHECK(wrong.error().message == "/config must be a map");
+}
+
+TEST_CASE("hostile documents are refused before they cost anything", "[proto]") {
+  CHECK(refusal(std::string(100'000, '[')) == "the document is nested too deeply");
+  std::string nested = R"({"a":)";
+  for (int i = 0; i < 40; ++i) nested += R"({"a":)";
+  CHECK(refusal(nested) == "the document is nested too deeply");
+  CHECK(refusal(R"({"ttl": "1h", "ttl": "2h"})") == "the key \"ttl\" stands twice in one map");
+  CHECK(refusal("{\"ttl\": \"\xff\"}") == "not valid JSON");
+  CHECK(refusal(R"({"maxUses": 1e400})") != "taken");
+  CHECK(refusal(R"({"maxUses": 99999999999999999999999})") == "/maxUses must be a whole number, not negative");
+}
+
+TEST_CASE("what cannot be said in UTF-8 is replaced, not thrown at", "[proto]") {
+  TokenRequest request;
+  request.node = "a\xff";
+  CHECK(encode(request).find("\xEF\xBF\xBD") != std::string::npos);
+}
+
+TEST_CASE("pretty leaves alone what is not JSON", "[proto]") {
+  CHECK(pretty("{\"b\":1,\"a\":[]}") == "{\n  \"a\": [],\n  \"b\": 1\n}");
+  CHECK(pretty("ok") == "ok");
+}
+
+TEST_CASE("absent artifacts stay absent", "[proto]") {
+  const auto component = decode<ComponentRef>(R"({"name":"kubelet","version":"1.20.2","role":"node"})");
+  REQUIRE(component);
+  CHECK_FALSE(component->artifact.has_value());
+  CHECK(encode(*component) == R"({"name":"kubelet","role":"node","version":"1.20.2"})");
+}
+
+}  // namespace
+}  // namespace slipway::proto
