@@ -1,0 +1,52 @@
+#pragma once
+// What an operator asks of a cluster, checked once with all problems told at once. Pure.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/core/ip.hpp"
+#include "common/core/result.hpp"
+#include "common/core/time.hpp"
+#include "coordinator/domain/cert_profile.hpp"
+#include "proto/types.hpp"
+
+namespace slipway {
+
+// The spec as given, defaults filled in (dnsIP), and what its text means.
+struct ValidatedCluster {
+  proto::ClusterSpec spec;
+  Cidr pod_cidr;
+  int node_prefix_length = 24;
+  Cidr service_cidr;
+  std::vector<Cidr> node_cidrs;
+  IpAddress dns_ip;
+  std::string endpoint_host;                // without brackets
+  std::uint16_t endpoint_port = 6443;
+  std::optional<IpAddress> endpoint_address;  // absent: the host is a DNS name
+  Seconds node_ttl{86400};
+  Seconds serving_ttl{7 * 86400};
+  Seconds admin_ttl{30 * 86400};
+  bool operator==(const ValidatedCluster&) const = default;
+};
+
+// Errc::invalid with one line a problem: "field: what is wrong (with the arithmetic); the cure".
+Result<ValidatedCluster> validate(const proto::ClusterSpec& spec);
+
+// What may change on a living cluster: name, podCIDR, nodePrefixLength and endpoint may not; serviceCIDR may grow on its
+// base address. Errc::conflict with all problems at once.
+Status check_change(const ValidatedCluster& living, const ValidatedCluster& wanted);
+
+// Without nodes and quarantined, which are of the moment.
+proto::ClusterCapacity capacity_of(const ValidatedCluster& cluster);
+// "10.10.0.0/16 cut in /24 holds 256 nodes with 253 pods each ...": for people, several lines.
+std::string capacity_report(const ValidatedCluster& cluster);
+
+// Pods that fit a node's block: network, broadcast and gateway addresses are not theirs.
+std::uint64_t usable_pods(int node_prefix_length);
+
+// For certificate profiles.
+ProfileCluster profile_cluster(const ValidatedCluster& cluster, const std::string& cluster_id);
+Lifetimes lifetimes_of(const ValidatedCluster& cluster);
+
+}  // namespace slipway

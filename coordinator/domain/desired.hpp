@@ -1,0 +1,15 @@
+#pragma once
+// What agents are told to bring about. Pure.
+#include <vector>
+
+#include "coordinator/domain/state.hpp"
+#include "proto/types.hpp"
+
+namespace slipway {
+
+// Every component of the cluster's versions; without artifact until that is imported.
+std::vector<proto::ComponentRef> desired_components(const State& state);
+// Only when state.has_cluster().
+proto::DesiredState desired_state(const State& state);
+
+}  // namespace slipway

@@ -1,0 +1,72 @@
+#pragma once
+// Join tokens: "id.secret". The id is public, of the secret only its SHA-256 is kept. Pure: random bytes and hashes come in.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/core/result.hpp"
+#include "common/core/time.hpp"
+
+namespace slipway {
+
+enum class NodeRole { node, master };
+std::string_view to_string(NodeRole role);  // "node", "master"
+std::optional<NodeRole> node_role_from_string(std::string_view text);
+
+inline constexpr std::size_t k_token_id_size = 6;
+inline constexpr std::string_view k_token_id_alphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
+inline constexpr std::size_t k_token_secret_bytes = 20;  // 160 bits, 32 letters in base32
+inline constexpr Seconds k_max_token_ttl{7 * 86400};
+inline constexpr Seconds k_min_token_ttl{60};
+inline constexpr std::uint64_t k_max_token_uses = 100'000;
+
+struct JoinToken {
+  std::string id;
+  std::string secret_sha256;  // hex of the SHA-256 of the secret's text
+  NodeRole role = NodeRole::node;
+  std::string node;  // only for this name; empty: any
+  std::uint64_t uses = 0;
+  std::uint64_t max_uses = 1;
+  WallTime created_at{};
+  WallTime expires_at{};
+  bool operator==(const JoinToken&) const = default;
+};
+
+struct TokenSpec {
+  Seconds ttl{86400};
+  std::uint64_t max_uses = 1;
+  NodeRole role = NodeRole::node;
+  std::string node;
+};
+
+// The secret's text of exactly k_token_secret_bytes random bytes.
+std::string token_secret_text(std::string_view random_bytes);
+// Errc::invalid names what is wrong with the wish. `secret_sha256`: hex.
+Result<JoinToken> make_token(const TokenSpec& spec, std::string id, std::string secret_sha256, WallTime now);
+
+// "id.secret" in its two parts; the views point into `text`. Absent when it is not one by its form.
+struct TokenParts {
+  std::string_view id;
+  std::string_view secret;
+};
+std::optional<TokenParts> split_token(std::string_view text);
+
+// What a caller shows, with the secret hashed already.
+struct PresentedToken {
+  std::string id;
+  std::string secret_sha256;
+  bool operator==(const PresentedToken&) const = default;
+};
+
+enum class TokenVerdict { valid, unknown, wrong_secret, expired, used_up, wrong_node, wrong_role };
+std::string_view to_string(TokenVerdict verdict);  // "used up": for logs and operators, never for the caller
+
+// `token` may be null (unknown id): the comparison is made all the same, so that time tells nothing.
+TokenVerdict check_token(const JoinToken* token, const PresentedToken& presented, std::string_view node_name, NodeRole role,
+                         WallTime now);
+
+// "valid", "expired", "used-up": TokenView.state.
+std::string_view token_state(const JoinToken& token, WallTime now);
+
+}  // namespace slipway

@@ -1,0 +1,155 @@
+#pragma once
+// All facts of a coordinator as one value. Changed only by operations (operations.hpp), read on the state thread.
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "common/core/ip.hpp"
+#include "common/core/result.hpp"
+#include "common/core/time.hpp"
+#include "coordinator/domain/cert_profile.hpp"
+#include "coordinator/domain/cidr_pool.hpp"
+#include "coordinator/domain/cluster_spec.hpp"
+#include "coordinator/domain/join_token.hpp"
+#include "proto/types.hpp"
+
+namespace slipway {
+
+struct ClusterIdentity {
+  std::string id;     // UUID, once
+  std::string epoch;  // UUID, changes when history is not continuous (restore from a backup)
+  WallTime created_at{};
+  bool operator==(const ClusterIdentity&) const = default;
+};
+
+// revision counts changes of any kind, desired_revision is the revision of the last one that agents must see.
+struct Counters {
+  std::uint64_t revision = 0;
+  std::uint64_t desired_revision = 0;
+  bool operator==(const Counters&) const = default;
+};
+
+// One issued certificate; its PEM is in the store under its serial, not in memory.
+struct CertificateRecord {
+  std::string serial;  // lower-case hex, the key
+  CertUsage usage = CertUsage::agent;
+  std::string subject;   // node name, user or component: for people
+  std::string node_uid;  // empty: not a node's
+  std::uint64_t generation = 0;
+  WallTime not_before{};
+  WallTime not_after{};
+  std::string sha256;       // hex, of the DER
+  std::string spki_sha256;  // hex, of the public key
+  bool operator==(const CertificateRecord&) const = default;
+};
+
+struct Node {
+  std::string name;
+  std::string uid;               // UUID, new at each registration of the name
+  std::uint64_t generation = 1;  // counts registrations of the name
+  NodeRole role = NodeRole::node;
+  IpAddress address;
+  std::string machine_id;  // empty: not told
+  Cidr pod_cidr;
+  WallTime joined_at{};
+  std::string token_id;           // that admitted it
+  std::string identity;           // SPKI SHA-256 (hex) of its agent key
+  std::string previous_identity;  // still accepted: an answer to a renewal may have been lost
+  std::string previous_agent_serial;
+  std::map<CertUsage, std::string> certificates;  // serial of the current one
+  bool operator==(const Node&) const = default;
+};
+
+// What is left of a deleted node: its name's count goes on and its keys stay dead.
+struct Tombstone {
+  std::string name;
+  std::string uid;
+  std::uint64_t generation = 0;
+  std::string identity;
+  std::string previous_identity;
+  WallTime deleted_at{};
+  bool operator==(const Tombstone&) const = default;
+};
+
+// Certificate text on its way to the store.
+struct CertificatePem {
+  std::string serial;
+  std::string pem;
+  bool operator==(const CertificatePem&) const = default;
+};
+
+// The records that make up the state, each put and erased by its key. Leases of pod blocks stand in the nodes.
+using Record = std::variant<ClusterIdentity, Counters, proto::ClusterSpec, Node, Tombstone, JoinToken, QuarantinedBlock,
+                            CertificateRecord, CertificatePem, proto::Artifact>;
+enum class RecordKind { identity, counters, spec, node, tombstone, token, quarantined, certificate, pem, artifact };
+static_assert(std::variant_size_v<Record> == static_cast<std::size_t>(RecordKind::artifact) + 1);
+
+struct PutRecord {
+  Record record;
+};
+struct EraseRecord {
+  RecordKind kind;
+  std::string key;  // as key_of() of the record
+};
+using Change = std::variant<PutRecord, EraseRecord>;
+std::string key_of(const Record& record);
+inline RecordKind kind_of(const Record& record) { return static_cast<RecordKind>(record.index()); }
+
+std::string artifact_key(const std::string& component, const std::string& version);  // "kubelet/1.20.2"
+
+class State {
+ public:
+  // From what the store holds; Errc::corrupt when records contradict each other (two nodes with one block). No records: an
+  // empty state, of which has_cluster() is false.
+  static Result<State> from_records(const std::vector<Record>& records);
+
+  bool has_cluster() const { return cluster_.has_value(); }
+  const ValidatedCluster& cluster() const { return *cluster_; }  // only when has_cluster()
+  const ClusterIdentity& identity() const { return identity_; }
+  std::uint64_t revision() const { return counters_.revision; }
+  std::uint64_t desired_revision() const { return counters_.desired_revision; }
+
+  const std::map<std::string, Node>& nodes() const { return nodes_; }  // by name
+  const Node* node(const std::string& name) const;
+  const Node* node_by_uid(const std::string& uid) const;
+  const Node* node_by_address(const IpAddress& address) const;
+  const Node* node_by_machine_id(const std::string& machine_id) const;
+  const std::map<std::string, Tombstone>& tombstones() const { return tombstones_; }  // by name, the last deletion
+  const Tombstone* tombstone(const std::string& name) const;
+  const std::map<std::string, JoinToken>& tokens() const { return tokens_; }  // by id
+  const JoinToken* token(const std::string& id) const;
+  const std::map<std::string, CertificateRecord>& certificates() const { return certificates_; }  // by serial
+  const CertificateRecord* certificate(const std::string& serial) const;
+  const CertificateRecord* current_certificate(const Node& node, CertUsage usage) const;
+  const std::map<std::string, proto::Artifact>& artifacts() const { return artifacts_; }  // by artifact_key()
+  const proto::Artifact* artifact(const std::string& component, const std::string& version) const;
+  const CidrPool& pool() const { return *pool_; }  // only when has_cluster()
+  proto::ClusterCapacity capacity() const;
+
+  // The live node behind an agent certificate, or why it is not one: Errc::gone for a deleted node or an old generation,
+  // Errc::denied for a serial that is neither current nor the one before. Asked at every request (T11).
+  Result<const Node*> authenticate_agent(const std::string& uid, std::uint64_t generation, const std::string& serial) const;
+
+  bool operator==(const State&) const = default;
+
+ private:
+  friend class StateEditor;  // the operations' way to write; nobody else has one
+  std::optional<ValidatedCluster> cluster_;
+  ClusterIdentity identity_;
+  Counters counters_;
+  std::map<std::string, Node> nodes_;
+  std::map<std::string, std::string> name_by_uid_;
+  std::map<IpAddress, std::string> name_by_address_;
+  std::map<std::string, std::string> name_by_machine_id_;
+  std::map<std::string, Tombstone> tombstones_;
+  std::map<std::string, JoinToken> tokens_;
+  std::map<std::string, CertificateRecord> certificates_;
+  std::map<std::string, proto::Artifact> artifacts_;
+  std::optional<CidrPool> pool_;
+};
+
+}  // namespace slipway

@@ -1,0 +1,87 @@
+#pragma once
+// Joins and renewals: from the requests to the certificates.
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <deque>
+#include <functional>
+#include <string>
+
+#include "common/async/clock.hpp"
+#include "common/async/runtime.hpp"
+#include "coordinator/ports/signer.hpp"
+#include "coordinator/ports/state_store.hpp"
+#include "coordinator/service/join_limiter.hpp"
+#include "coordinator/service/node_status.hpp"
+#include "coordinator/service/registrar.hpp"
+#include "proto/types.hpp"
+
+namespace slipway {
+
+// Who asks for renewal: from the verified peer certificate.
+struct AgentIdentity {
+  std::string uid;
+  std::uint64_t generation = 0;
+  std::string serial;  // lower-case hex
+};
+
+class Enrollment {
+ public:
+  struct Deps {
+    boost::asio::any_io_executor state;  // executor of the state thread
+    Registrar& registrar;
+    NodeStatusBoard& status;
+    Signer& signer;
+    StateStore& store;
+    Workers& workers;
+    Clock& clock;
+    std::function<std::string(std::size_t)> random_bytes;  // thread safe
+    std::function<std::string()> new_uuid;                 // thread safe
+    JoinLimits limits = {};
+    Seconds quarantine_min_age{600};
+  };
+  explicit Enrollment(Deps deps);
+
+  // From any I/O thread; signs on the calling one. Errors are safe for the caller: Errc::denied (one text for all token
+  // troubles), conflict, gone, invalid, exhausted, too_many, unavailable. The true reason is logged and kept for attempts().
+  boost::asio::awaitable<Result<proto::JoinReply>> join(proto::JoinRequest request, IpAddress peer);
+  // As above, for a live node over mutual TLS.
+  boost::asio::awaitable<Result<proto::RenewReply>> renew(proto::RenewRequest request, AgentIdentity who);
+
+  // The last 1,000 joins that were refused or admitted a node, newest first. State thread only.
+  proto::JoinAttemptList attempts() const;
+
+ private:
+  struct Work;  // one join or renewal under way
+  using Task = boost::asio::awaitable<Status>;
+
+  boost::asio::awaitable<Result<proto::JoinReply>> join_checked(proto::JoinRequest request, IpAddress peer);
+  boost::asio::awaitable<Result<proto::JoinReply>> answer(std::shared_ptr<Work> work);
+  Task check_limits(std::shared_ptr<Work> work);
+  Task peek(std::shared_ptr<Work> work);
+  Task peek_on_state(std::shared_ptr<Work> work);
+  Task peek_renewal_on_state(std::shared_ptr<Work> work);
+  Status sign(Work& work);
+  Task record(std::shared_ptr<Work> work);
+  Task record_on_state(std::shared_ptr<Work> work);
+  Task record_renewal_on_state(std::shared_ptr<Work> work);
+  Task collect_pems(std::shared_ptr<Work> work);
+  Task note_refusal(std::shared_ptr<Work> work, Error refusal);
+  Task note_on_state(std::shared_ptr<Work> work, Error refusal);
+  void note(proto::JoinAttempt attempt);
+
+  Deps deps_;
+  JoinLimiter limiter_;
+  std::deque<proto::JoinAttempt> attempts_;  // state thread
+};
+
+// "id.secret" as the API hands it over, with the secret hashed. Absent when the form is wrong.
+std::optional<PresentedToken> present_token(std::string_view text);
+
+// A new join token: the record for CreateToken and the text "id.secret", shown once.
+struct NewToken {
+  JoinToken record;
+  std::string text;
+};
+Result<NewToken> new_token(const TokenSpec& spec, WallTime now);
+
+}  // namespace slipway

@@ -1,0 +1,50 @@
+#pragma once
+// Failed joins cost: a bucket for each address and one for all. Thread safe: asked on the I/O threads before any
+// cryptography, where a hop to the state thread would cost more than the check; hence the one mutex of the services.
+#include <cstddef>
+#include <map>
+#include <mutex>
+
+#include "common/async/clock.hpp"
+#include "common/core/ip.hpp"
+
+namespace slipway {
+
+struct JoinLimits {
+  double address_burst = 10;
+  double address_per_second = 0.2;
+  double total_burst = 200;
+  double total_per_second = 20;
+  std::size_t max_addresses = 10'000;  // the longest unseen ones are forgotten first
+};
+
+class JoinLimiter {
+ public:
+  enum class Decision {
+    go,
+    show_token_first,  // all together fail too often: only who has a valid token goes on
+    wait,              // this address failed too often
+  };
+  explicit JoinLimiter(const Clock& clock, JoinLimits limits = {});
+  Decision ask(const IpAddress& peer);
+  void failed(const IpAddress& peer);
+  // Until `peer` may try again.
+  Seconds retry_after(const IpAddress& peer);
+
+ private:
+  struct Bucket {
+    double level = 0;  // failures not yet forgiven
+    SteadyTime at{};
+  };
+  static void leak(Bucket& bucket, double per_second, SteadyTime now);
+  IpAddress key_of(const IpAddress& peer) const;
+  void make_room(SteadyTime now);
+
+  const Clock& clock_;
+  const JoinLimits limits_;
+  std::mutex mutex_;
+  Bucket total_;
+  std::map<IpAddress, Bucket> addresses_;
+};
+
+}  // namespace slipway

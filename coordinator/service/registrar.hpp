@@ -1,0 +1,67 @@
+#pragma once
+// The single writer. Validates and applies at once in memory, commits in groups on a worker, answers when it is durable.
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/async/notifier.hpp"
+#include "common/async/runtime.hpp"
+#include "common/core/result.hpp"
+#include "coordinator/domain/operations.hpp"
+#include "coordinator/ports/state_store.hpp"
+
+namespace slipway {
+
+// One durable desired state, encoded once for all who ask. Immutable: may be handed to any thread.
+struct Published {
+  std::string epoch;
+  std::uint64_t revision = 0;  // desired revision
+  std::string json;            // proto::DesiredState
+};
+
+class Registrar {
+ public:
+  struct Deps {
+    boost::asio::any_io_executor executor;  // of the state thread
+    Workers& workers;
+    StateStore& store;
+    // Called once, on the state thread, when the store has failed: the process must end (nothing is acknowledged any more).
+    std::function<void(const Error&)> on_failure;
+  };
+  // `state` is what store.load() gave. The registrar must outlive its coroutines: it ends after the state thread has stopped.
+  Registrar(State state, Deps deps);
+  ~Registrar();
+  Registrar(const Registrar&) = delete;
+  Registrar& operator=(const Registrar&) = delete;
+
+  // All of these on the state thread only.
+
+  // Applies and resumes when the outcome is durable. An error of the operation, too, is told only when what it saw is
+  // durable. Errc::unavailable after the store has failed.
+  boost::asio::awaitable<Result<Outcome>> submit(Operation operation);
+
+  // May be ahead of the disk: what leaves the process must wait for durable(state().revision()) first. No reference into it
+  // survives a co_await.
+  const State& state() const;
+  // Resumes when everything up to `revision` is on disk; at once when it is.
+  boost::asio::awaitable<Status> durable(std::uint64_t revision);
+
+  // The newest durable desired state; null before a cluster is there.
+  std::shared_ptr<const Published> published() const;
+  // Notified after published() has changed: check, wait, check again.
+  Notifier& published_changed();
+  // True when nothing is on its way to the disk.
+  bool idle() const;
+  // Resumes when idle() and published() is up to date: before the process ends.
+  boost::asio::awaitable<Status> drained();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace slipway
