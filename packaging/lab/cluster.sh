@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The steps from hosts to a cluster, as an operator would take them: packages, `init`, artifacts,
-# tokens, boot. Source after common.sh and hosts.sh. Settings: cluster, net, node_count; the folders
+# tokens, boot. Source after common.sh and hosts.sh. Settings: cluster, net, node_count, node_ttl; the folders
 # debs_dir, artifacts_dir, base_dir, and kubernetes_tarball, of lab_ingredients.
 
 pause_image=slipway/pause:1
@@ -76,6 +76,7 @@ network:
   dnsIP: 10.0.0.10
   backend: host-gw
   nodeCIDRs: [$net]
+certificates: {nodeTTL: $node_ttl}
 runtime: docker
 versions:
   kubernetes: $k_kubernetes_version

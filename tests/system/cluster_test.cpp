@@ -1,0 +1,132 @@
+// What an operator relies on, on real hosts: the cluster that packaging/quickstart made, and what it does when things end.
+#include <catch2/catch.hpp>
+
+#include "common/core/text.hpp"
+#include "lab.hpp"
+
+using namespace std::chrono_literals;
+using lab::eventually;
+using lab::must;
+using lab::must_kubectl;
+using lab::on;
+
+namespace {
+
+// IPv4 routes of another node's pods, as node `host` has them.
+std::string routes_of(const std::string& host) { return must(host, {"ip", "route", "show", "proto", "77"}); }
+
+std::string pod_field(const std::string& pod, const std::string& path) {
+  return must_kubectl({"get", "pod", pod, "-o", "jsonpath={" + path + "}"});
+}
+
+// A request from the pod that the quickstart left on node2 to the one on node1, by its address and by its service's.
+bool pods_talk() {
+  const std::string pod = pod_field("check-web", ".status.podIP");
+  const std::string service = must_kubectl({"get", "service", "check-web", "-o", "jsonpath={.spec.clusterIP}"});
+  for (const std::string url : {"http://" + pod + ":8080/", "http://" + service + "/"}) {
+    const auto answer = lab::kubectl({"exec", "check-client", "--", "/bin/busybox", "wget", "-q", "-T", "5", "-O", "-", url});
+    if (answer.out.find("hello from check-web") == std::string::npos) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("system 01: three hosts joined by themselves and are Ready", "[system]") {
+  for (const std::string node : {"master", "node1", "node2"}) {
+    INFO(node);
+    REQUIRE(lab::node_ready(node));
+    REQUIRE(must_kubectl({"get", "node", node, "-o", "jsonpath={.spec.podCIDR}"}) == lab::pod_cidr_of(node));
+  }
+  REQUIRE(lab::pod_cidr_of("node1") != lab::pod_cidr_of("node2"));
+  REQUIRE(pods_talk());
+  REQUIRE(lab::slipwayctl({"health"}).status == 0);
+}
+
+TEST_CASE("system 02: no secret is in an argument vector or a readable file", "[system]") {
+  const std::string commands = must("node1", {"ps", "-eo", "args"});
+  REQUIRE(commands.find("slipway1") == std::string::npos);
+  REQUIRE(commands.find("PRIVATE KEY") == std::string::npos);
+  for (const std::string host : {"master", "node1"}) {
+    INFO(host);
+    // Every private key below our folders is for its owner alone.
+    const std::string open = must(host, {"find", "/var/lib/slipway", "/var/lib/kubelet/pki", "/var/lib/kube-proxy", "/etc/slipway", "/etc/kubernetes", "-name",
+                                         "*.key", "-perm", "/077"});
+    REQUIRE(open.empty());
+  }
+}
+
+TEST_CASE("system 03: stop and start of the agent leaves kubelet and pods alone", "[system]") {
+  const std::string kubelet = lab::main_pid("node1", "kubelet");
+  const std::string docker = lab::main_pid("node1", "docker");
+  REQUIRE(kubelet != "0");
+  must("node1", {"systemctl", "stop", "slipway-agent"});
+  REQUIRE(lab::main_pid("node1", "kubelet") == kubelet);
+  must("node1", {"systemctl", "start", "slipway-agent"});
+  eventually("node1's agent to report", 60s, [] {
+    return on("node1", {"slipway-agent", "status"}).ok();
+  }, {"node1"});
+  REQUIRE(lab::main_pid("node1", "kubelet") == kubelet);
+  REQUIRE(lab::main_pid("node1", "docker") == docker);
+}
+
+TEST_CASE("system 04: a killed kubelet comes back", "[system]") {
+  const std::string before = lab::main_pid("node2", "kubelet");
+  must("node2", {"kill", "-9", before});
+  eventually("a new kubelet on node2", 60s, [&] {
+    const std::string now = lab::main_pid("node2", "kubelet");
+    return now != "0" && now != before;
+  }, {"node2"});
+  eventually("node2 Ready", 90s, [] { return lab::node_ready("node2"); }, {"node2"});
+}
+
+TEST_CASE("system 05: drift is repaired: routes, filter rules, forwarding, unit file", "[system]") {
+  const std::string routes = routes_of("node2");
+  REQUIRE_FALSE(routes.empty());
+  must("node2", {"ip", "route", "flush", "proto", "77"});
+  must("node2", {"nft", "delete", "table", "ip", "slipway"});
+  must("node2", {"sysctl", "-qw", "net.ipv4.ip_forward=0"});
+  must("node2", {"iptables", "-F", "FORWARD"});
+  eventually("routes to be back", 90s, [&] { return routes_of("node2") == routes; }, {"node2"});
+  eventually("the filter table to be back", 90s, [] { return on("node2", {"nft", "list", "table", "ip", "slipway"}).ok(); }, {"node2"});
+  eventually("forwarding to be back", 90s, [] { return must("node2", {"sysctl", "-n", "net.ipv4.ip_forward"}) == "1"; }, {"node2"});
+  eventually("pods to reach each other", 90s, [] { return pods_talk(); }, {"node2"});
+}
+
+TEST_CASE("system 06: the cluster works while the coordinator is down", "[system]") {
+  const std::string kubelet = lab::main_pid("node1", "kubelet");
+  must("master", {"systemctl", "stop", "slipway-coordinator"});
+  REQUIRE(lab::node_ready("node1"));
+  REQUIRE(pods_talk());
+  // An agent that starts meanwhile keeps its node as it was.
+  must("node1", {"systemctl", "restart", "slipway-agent"});
+  REQUIRE_FALSE(routes_of("node1").empty());
+  REQUIRE(lab::main_pid("node1", "kubelet") == kubelet);
+  must("master", {"systemctl", "start", "slipway-coordinator"});
+  eventually("node1 to be in contact again", 90s, [] { return lab::slipwayctl({"health"}).ok(); }, {"master", "node1"});
+  REQUIRE(lab::main_pid("node1", "kubelet") == kubelet);
+  REQUIRE(pods_talk());
+}
+
+TEST_CASE("system 07: a killed coordinator loses nothing", "[system]") {
+  const std::string before = lab::must_slipwayctl({"node", "list"});
+  must("master", {"systemctl", "kill", "-s", "KILL", "slipway-coordinator"});
+  eventually("the coordinator to answer again", 60s, [] { return lab::slipwayctl({"node", "list"}).ok(); });
+  for (const std::string node : {"master", "node1", "node2"}) {
+    INFO(before);
+    REQUIRE(before.find(lab::pod_cidr_of(node)) != std::string::npos);
+  }
+}
+
+TEST_CASE("system 08: a rebooted node is the same node, without its token", "[system]") {
+  const std::string cidr = lab::pod_cidr_of("node2");
+  const std::string boot = must("node2", {"cat", "/proc/sys/kernel/random/boot_id"});
+  lab::write_file("node2", "/etc/slipway/join.token", "garbage", "0600");
+  REQUIRE(lab::tool({"reboot", lab::cluster_name(), "node2"}).ok());
+  eventually("node2 Ready after its reboot", 180s, [] {
+    return lab::node_ready("node2") && lab::main_pid("node2", "kubelet") != "0";
+  }, {"node2"});
+  REQUIRE(lab::pod_cidr_of("node2") == cidr);
+  eventually("pods to reach each other after the reboot", 180s, [] { return pods_talk(); }, {"node2"});
+  eventually("everything healthy", 120s, [] { return lab::slipwayctl({"health"}).ok(); }, {"master", "node2"});
+}
