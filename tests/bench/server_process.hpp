@@ -1,0 +1,37 @@
+#pragma once
+// A child process on one core, and what the kernel says it cost.
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+namespace bench {
+
+struct Usage {
+  double cpu_seconds = 0;  // user and system, all threads
+  long rss_kib = 0;
+  long context_switches = 0;
+};
+
+class ServerProcess {
+ public:
+  // cpu < 0: not pinned. Output goes to `log_path`.
+  ServerProcess(const std::vector<std::string>& argv, int cpu, const std::string& log_path);
+  ~ServerProcess();  // SIGTERM, then waits
+  ServerProcess(const ServerProcess&) = delete;
+  ServerProcess& operator=(const ServerProcess&) = delete;
+  pid_t pid() const { return pid_; }
+  Usage usage() const;
+
+ private:
+  pid_t pid_ = -1;
+};
+
+void pin_this_thread(int cpu);
+// Runs to its end; its output, trimmed. Ends the program with a message when it fails.
+std::string run_or_die(const std::vector<std::string>& argv);
+bool succeeds(const std::vector<std::string>& argv);  // output thrown away
+int free_port();
+double load_average();
+
+}  // namespace bench
