@@ -18,6 +18,12 @@ std::string_view to_string(Eku eku);  // "serverAuth", "clientAuth"
 // keyUsage bits as written in certificates, RFC 5280 4.2.1.3.
 enum class KeyUsage { digital_signature = 0, key_encipherment = 2, key_cert_sign = 5, crl_sign = 6 };
 
+struct CertExtension {
+  std::string oid;  // DER content octets, see oid.hpp
+  bool critical = false;
+  std::string value;  // content of extnValue
+};
+
 class Certificate {
  public:
   // Exactly one block, nothing but white space around it.
@@ -43,10 +49,13 @@ class Certificate {
   const std::vector<IpAddress>& ip_addresses() const { return ip_addresses_; }
   const std::vector<std::string>& uris() const { return uris_; }
   bool has_san() const { return has_san_; }
+  // The SAN holds a name of another kind: e-mail, directory name, ...
+  bool has_other_names() const { return has_other_names_; }
   // Strict: a certificate without the extension has no usage at all.
   bool has_eku(Eku eku) const;
   const std::vector<std::string>& eku_oids() const { return eku_oids_; }  // dotted
   bool has_key_usage(KeyUsage usage) const;
+  unsigned key_usage_bits() const { return key_usage_; }  // bit n = KeyUsage n
   bool is_ca() const { return is_ca_; }
   const std::string& subject_key_id() const { return subject_key_id_; }      // bytes; empty when there is none
   const std::string& authority_key_id() const { return authority_key_id_; }  // bytes; empty when there is none
@@ -58,6 +67,8 @@ class Certificate {
   // The raw parts, for checks that look at bytes.
   const std::string& issuer_der() const { return issuer_der_; }
   const std::string& subject_der() const { return subject_der_; }
+  const std::vector<CertExtension>& extensions() const { return extensions_; }  // in their order
+  SignatureAlgorithm signature_algorithm() const { return signature_algorithm_; }
 
  private:
   friend class CertificateReader;
@@ -67,12 +78,13 @@ class Certificate {
   std::string serial_hex_, subject_, issuer_, common_name_;
   std::vector<std::string> organizations_, dns_names_, uris_, eku_oids_;
   std::vector<IpAddress> ip_addresses_;
+  std::vector<CertExtension> extensions_;
   std::string subject_key_id_, authority_key_id_;
   WallTime not_before_{}, not_after_{};
   SignatureAlgorithm signature_algorithm_ = SignatureAlgorithm::ecdsa_sha256;
   unsigned key_usage_ = 0;  // bit n = KeyUsage n
   bool is_ca_ = false;
-  bool has_san_ = false;
+  bool has_san_ = false, has_other_names_ = false;
 };
 
 }  // namespace slipway

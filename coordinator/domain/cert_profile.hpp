@@ -106,7 +106,8 @@ struct CertSpec {
 Result<CertSpec> profile(CertUsage usage, const ProfileInput& input);
 
 // The deny list, also used where nodes are registered. Errc::denied or Errc::invalid with the reason.
-Status check_node_name(const ProfileCluster& cluster, std::string_view name);
+// A master may bear the names and addresses of the API server and the coordinator; a worker may not.
+Status check_node_name(const ProfileCluster& cluster, std::string_view name, bool master);
 Status check_node_address(const ProfileCluster& cluster, const ProfileNode& node, const IpAddress& address);
 Status check_user_name(std::string_view name);
 
@@ -124,7 +125,7 @@ struct Lifetimes {
   Seconds serving{7 * 86400};      // kubelet serving: certificates.servingTTL
   Seconds control_plane{7 * 86400};
   Seconds coordinator{90 * 86400};
-  Seconds admin{12 * 3600};
+  Seconds admin{30 * 86400};      // certificates.adminTTL
 };
 
 struct Validity {

@@ -1,0 +1,45 @@
+#include "common/crypto/random.hpp"
+
+#include <openssl/rand.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "common/core/text.hpp"
+#include "common/crypto/ossl.hpp"
+
+namespace slipway {
+
+std::string random_bytes(std::size_t count) {
+  std::string bytes(count, '\0');
+  if (count != 0 && RAND_bytes(ossl::octets(bytes), static_cast<int>(count)) != 1) {
+    std::fputs("fatal: the random generator failed\n", stderr);
+    std::abort();
+  }
+  return bytes;
+}
+
+std::string random_text(std::size_t count, std::string_view alphabet) {
+  if (alphabet.size() < 2 || alphabet.size() > 256) std::abort();
+  // Octets at or above the last whole multiple would favour the first letters.
+  const std::size_t limit = 256 - 256 % alphabet.size();
+  std::string text;
+  while (text.size() < count) {
+    for (const char c : random_bytes(count + 8)) {
+      const auto octet = static_cast<unsigned char>(c);
+      if (octet < limit && text.size() < count) text.push_back(alphabet[octet % alphabet.size()]);
+    }
+  }
+  return text;
+}
+
+std::string random_uuid() {
+  std::string bytes = random_bytes(16);
+  bytes[6] = static_cast<char>((bytes[6] & 0x0f) | 0x40);
+  bytes[8] = static_cast<char>((bytes[8] & 0x3f) | 0x80);
+  std::string text = to_hex(bytes);
+  for (const std::size_t at : {8U, 13U, 18U, 23U}) text.insert(at, "-");
+  return text;
+}
+
+}  // namespace slipway
