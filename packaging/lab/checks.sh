@@ -37,13 +37,9 @@ YAML
 default_account_exists() { in_master_kubectl get serviceaccount default -o name; }
 service_has_endpoint() { [[ -n $(in_master_kubectl get endpoints check-web -o 'jsonpath={.subsets[*].addresses[*].ip}') ]]; }
 
-# fetch_from_pod ADDRESS PORT: the page that the client pod gets by HTTP. With nc, because the wget of
-# Debian's static busybox crashes in an image that holds no C library.
-fetch_from_pod() {
-    in_master_kubectl exec check-client -- /bin/busybox sh -c \
-        "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | /bin/busybox timeout 5 /bin/busybox nc $1 $2"
-}
-fetch_is_web() { [[ $(fetch_from_pod "$1" "$2" | tail -n 1) == "hello from check-web" ]]; }
+# fetch_from_pod URL: what the client pod gets. With timeout(1), because option -T crashes the wget of Debian's static busybox.
+fetch_from_pod() { in_master_kubectl exec check-client -- /bin/busybox timeout 5 /bin/busybox wget -q -O - "$1"; }
+fetch_is_web() { [[ $(fetch_from_pod "$1") == "hello from check-web" ]]; }
 logs_work() { [[ $(in_master_kubectl logs check-client) == "client is up" ]]; }
 
 # start_check_pods HOST_OF_WEB HOST_OF_CLIENT
@@ -68,9 +64,9 @@ run_checks() {
     start_check_pods "$web" "$client" >&2
     pod_ip=$(in_master_kubectl get pod check-web -o 'jsonpath={.status.podIP}')
     service_ip=$(in_master_kubectl get service check-web -o 'jsonpath={.spec.clusterIP}')
-    wait_for 30 "HTTP from a pod on $client to the pod $pod_ip on $web" fetch_is_web "$pod_ip" "$check_port"
+    wait_for 30 "HTTP from a pod on $client to the pod $pod_ip on $web" fetch_is_web "http://$pod_ip:$check_port/"
     say "pod to pod:      a pod on $client got http://$pod_ip:$check_port/ from a pod on $web"
-    wait_for 30 "HTTP from a pod on $client to the service address $service_ip" fetch_is_web "$service_ip" 80
+    wait_for 30 "HTTP from a pod on $client to the service address $service_ip" fetch_is_web "http://$service_ip/"
     say "pod to service:  a pod on $client got http://$service_ip/ through kube-proxy from the pod on $web"
     wait_for 30 "kubectl logs of the pod on $client" logs_work
     say "logs and exec:   kubectl exec and kubectl logs reached the kubelet on $client"
