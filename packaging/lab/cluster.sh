@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The steps from hosts to a cluster, as an operator would take them: packages, `init`, artifacts,
-# tokens, boot. Source after common.sh and hosts.sh. Settings: cluster, net, node_count, node_ttl; the folders
-# debs_dir, artifacts_dir, base_dir, and kubernetes_tarball, of lab_ingredients.
+# tokens, boot. Source after common.sh and hosts.sh. Settings: cluster, net, node_count, node_ttl, renew_at;
+# the folders debs_dir, artifacts_dir, base_dir, and kubernetes_tarball, of lab_ingredients.
 
 pause_image=slipway/pause:1
 busybox_image=slipway/busybox:1
@@ -76,7 +76,7 @@ network:
   dnsIP: 10.0.0.10
   backend: host-gw
   nodeCIDRs: [$net]
-certificates: {nodeTTL: $node_ttl}
+certificates: {nodeTTL: $node_ttl, renewAt: $renew_at}
 runtime: docker
 versions:
   kubernetes: $k_kubernetes_version
