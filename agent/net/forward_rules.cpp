@@ -1,0 +1,132 @@
+#include "agent/net/forward_rules.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "agent/net/run_program.hpp"
+#include "common/core/text.hpp"
+
+namespace slipway::net {
+
+namespace {
+
+constexpr std::chrono::seconds k_limit{5};
+constexpr char k_lock_seconds[] = "2";  // how long to wait for another user of iptables
+
+std::string jump() {
+  return std::string("FORWARD -j ") + k_forward_chain;
+}
+
+Result<ProgramOutput> list_chain(const std::string& program, const std::string& chain) {
+  return run_program({program, "-w", k_lock_seconds, "-S", chain}, "", k_limit);
+}
+
+Error failed(const std::string& program, const ProgramOutput& output) {
+  return make_error(Errc::internal, program + " failed with code " + std::to_string(output.exit_code) + ": " +
+                                        std::string(trim(output.err)));
+}
+
+// One transaction: the lines between "*filter" and "COMMIT".
+Status restore(const std::vector<std::string>& folders, const std::string& lines) {
+  const std::string program = find_program(folders, "iptables-restore");
+  if (program.empty()) return make_error(Errc::not_found, "no iptables-restore program: install iptables");
+  const std::string input = "*filter\n" + lines + "COMMIT\n";
+  const auto output = run_program({program, "-w", k_lock_seconds, "--noflush"}, input, k_limit);
+  if (!output) return output.error();
+  if (output->exit_code != 0) return failed(program, *output);
+  return {};
+}
+
+// The lines that take away every present jump to our chain.
+Result<std::string> drop_jumps(const std::vector<std::string>& folders) {
+  const std::string program = find_program(folders, "iptables");
+  if (program.empty()) return make_error(Errc::not_found, "no iptables program: install iptables");
+  const auto forward = list_chain(program, "FORWARD");
+  if (!forward) return forward.error();
+  if (forward->exit_code != 0) return failed(program, *forward);
+  std::string lines;
+  for (int i = count_jumps(forward->out); i > 0; --i) lines += "-D " + jump() + "\n";
+  return lines;
+}
+
+}  // namespace
+
+int count_jumps(std::string_view forward) {
+  int count = 0;
+  for (const std::string_view line : split(forward, '\n'))
+    if (trim(line) == "-A " + jump()) ++count;
+  return count;
+}
+
+ForwardState parse_forward(std::string_view forward, std::string_view chain) {
+  ForwardState state;
+  state.tool_present = true;
+  bool first = true;
+  for (std::string_view line : split(forward, '\n')) {
+    line = trim(line);
+    if (line == "-P FORWARD DROP") state.policy_drop = true;
+    if (!line.starts_with("-A ")) continue;
+    if (first) state.jump_first = line == "-A " + jump();
+    first = false;
+  }
+  const std::string append = std::string("-A ") + k_forward_chain + " ";
+  std::multiset<std::string> by_source, by_destination;
+  bool strange = false;
+  for (std::string_view line : split(chain, '\n')) {
+    line = trim(line);
+    if (line == std::string("-N ") + k_forward_chain) state.chain_present = true;
+    if (!line.starts_with("-A ")) continue;
+    const auto words = split(line.substr(std::min(line.size(), append.size())), ' ');
+    const bool ours =
+        line.starts_with(append) && words.size() == 4 && words[2] == "-j" && words[3] == "ACCEPT";
+    if (ours && words[0] == "-s")
+      by_source.emplace(words[1]);
+    else if (ours && words[0] == "-d")
+      by_destination.emplace(words[1]);
+    else
+      strange = true;
+  }
+  for (const std::string& block : by_source)
+    if (auto cidr = Cidr::parse(block))
+      state.accepted.push_back(*cidr);
+    else
+      strange = true;
+  std::sort(state.accepted.begin(), state.accepted.end());
+  const bool twice = std::adjacent_find(by_source.begin(), by_source.end()) != by_source.end();
+  state.chain_exact = state.chain_present && !strange && !twice && by_source == by_destination;
+  return state;
+}
+
+Result<ForwardState> ForwardRules::observe() const {
+  const std::string program = find_program(folders_, "iptables");
+  if (program.empty()) return ForwardState{};
+  const auto forward = list_chain(program, "FORWARD");
+  if (!forward) return forward.error();
+  if (forward->exit_code != 0) return failed(program, *forward);
+  const auto chain = list_chain(program, k_forward_chain);
+  if (!chain) return chain.error();
+  // Code 1 is "no such chain"; 4 is "somebody else has the lock".
+  if (chain->exit_code > 1) return failed(program, *chain);
+  return parse_forward(forward->out, chain->exit_code == 0 ? chain->out : "");
+}
+
+Status ForwardRules::put(const std::vector<Cidr>& accepted) const {
+  const auto old_jumps = drop_jumps(folders_);
+  if (!old_jumps) return old_jumps.error();
+  const std::string chain = k_forward_chain;
+  std::string lines = ":" + chain + " - [0:0]\n";  // makes the chain, or empties it
+  for (const Cidr& block : accepted) {
+    lines += "-A " + chain + " -s " + block.to_string() + " -j ACCEPT\n";
+    lines += "-A " + chain + " -d " + block.to_string() + " -j ACCEPT\n";
+  }
+  return restore(folders_, lines + *old_jumps + "-I FORWARD 1 -j " + chain + "\n");
+}
+
+Status ForwardRules::remove() const {
+  const auto old_jumps = drop_jumps(folders_);
+  if (!old_jumps) return old_jumps.error();
+  const std::string chain = k_forward_chain;
+  return restore(folders_, ":" + chain + " - [0:0]\n" + *old_jumps + "-X " + chain + "\n");
+}
+
+}  // namespace slipway::net

@@ -1,0 +1,48 @@
+#pragma once
+// Adapter: the Network port on this machine's kernel, in the network namespace of the thread that calls
+// open().
+#include <boost/asio/any_io_executor.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/net/change_watch.hpp"
+#include "agent/net/forward_rules.hpp"
+#include "agent/net/rtnetlink.hpp"
+#include "agent/ports/network.hpp"
+
+namespace slipway {
+
+struct KernelNetworkPaths {
+  std::string proc_sys = "/proc/sys";
+  std::string sysctl_file = "/etc/sysctl.d/90-slipway.conf";
+  std::string modules_file = "/etc/modules-load.d/slipway.conf";
+  std::vector<std::string> program_folders = {"/usr/sbin", "/sbin"};  // iptables, iptables-restore, modprobe
+};
+
+// Needs CAP_NET_ADMIN. Blocks the calling thread for some milliseconds (see the port), longer only while
+// another program holds the iptables lock (at most 2 seconds a run).
+class KernelNetwork final : public Network {
+ public:
+  // `executor` is the state thread's: events are read there.
+  static Result<std::unique_ptr<KernelNetwork>> open(boost::asio::any_io_executor executor,
+                                                     KernelNetworkPaths paths = {});
+
+  Result<NetworkObserved> observe() override;
+  std::vector<Status> apply(const std::vector<NetworkStep>& steps) override;
+  boost::asio::awaitable<Status> changed() override;
+  Result<IpAddress> address_towards(const IpAddress& remote) override;
+
+ private:
+  KernelNetwork(KernelNetworkPaths paths, net::Rtnetlink netlink, net::ChangeWatch watch);
+  Status apply_one(const NetworkStep& step);
+  Status write_network_file(const WriteNetworkFile& step);
+  Status load_module(const LoadModule& step);
+
+  KernelNetworkPaths paths_;
+  net::Rtnetlink netlink_;
+  net::ChangeWatch watch_;
+  net::ForwardRules forward_;
+};
+
+}  // namespace slipway

@@ -1,0 +1,26 @@
+#pragma once
+// Runs a short-lived program with an argument vector, never through a shell, and collects what it says.
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "common/core/result.hpp"
+
+namespace slipway::net {
+
+struct ProgramOutput {
+  int exit_code = 0;  // 128 + signal when killed
+  std::string out;    // at most 1 MiB, the rest is dropped
+  std::string err;
+};
+
+// Blocks until the program ends, at most `limit`; then it is killed and the result is Errc::timeout. argv[0]
+// is an absolute path. The environment is a fixed small one (messages in English). A non-zero exit is an
+// output, not an error.
+Result<ProgramOutput> run_program(const std::vector<std::string>& argv, const std::string& input,
+                                  std::chrono::milliseconds limit);
+
+// The first executable `name` in `folders`; empty when there is none.
+std::string find_program(const std::vector<std::string>& folders, const std::string& name);
+
+}  // namespace slipway::net
