@@ -1,0 +1,61 @@
+#pragma once
+// Private to common/http: what the connections of one server share.
+#include <atomic>
+#include <boost/asio/ip/tcp.hpp>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "common/http/server.hpp"
+#include "common/http/tls_stream.hpp"
+
+namespace slipway::http {
+
+// A live connection, owned by its coroutine's frame.
+struct LiveConnection {
+  TlsStream* stream = nullptr;
+  std::string certificate_der;
+  bool is_idle = false;  // between two requests
+};
+
+struct ServerShared {
+  ServerShared(std::vector<boost::asio::any_io_executor> threads, std::shared_ptr<TlsServerContext> context, ServerLimits l, Handler h)
+      : executors(std::move(threads)), limits(l), handler(std::move(h)), live(executors.size()), tls_(std::move(context)) {}
+
+  const std::vector<boost::asio::any_io_executor> executors;
+  const ServerLimits limits;
+  const Handler handler;
+
+  // live[i] and its elements: only on the thread of executors[i]. acceptors: only on that of executors[0].
+  std::vector<std::list<LiveConnection*>> live;
+  std::list<boost::asio::ip::tcp::acceptor*> acceptors;
+
+  std::atomic<bool> draining{false};  // no new connections, no further requests on old ones
+
+  std::shared_ptr<TlsServerContext> current_tls();
+  void replace_tls(std::shared_ptr<TlsServerContext> next);
+
+  // Whether one more connection of `address` fits; leave() gives it back.
+  bool enter(const IpAddress& address);
+  void leave(const IpAddress& address);
+  // Connections without a client certificate have limits of their own.
+  bool enter_anonymous();
+  void leave_anonymous();
+  std::size_t connection_count();
+
+ private:
+  std::mutex mutex_;
+  std::shared_ptr<TlsServerContext> tls_;
+  std::map<IpAddress, std::size_t> by_address_;
+  std::size_t connections_ = 0;
+  std::size_t anonymous_ = 0;
+};
+
+// One connection from accept to close, on the thread of executors[thread]. The place in enter() is taken already.
+boost::asio::awaitable<Status> serve_connection(std::shared_ptr<ServerShared> server, std::size_t thread,
+                                                boost::asio::ip::tcp::socket socket, Peer peer);
+
+}  // namespace slipway::http

@@ -1,0 +1,70 @@
+#pragma once
+// TLS ends made with plain blocking OpenSSL, independent of the code under test: they may break every rule.
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "tests/support/pki.hpp"
+
+namespace slipway::test {
+
+enum class TlsVersions { tls13, only_tls12 };
+
+// Accepts one connection after the other with the given chain, and counts what arrives above TLS.
+class RawTlsServer {
+ public:
+  RawTlsServer(const std::string& chain_pem, const std::string& key_pem, TlsVersions versions = TlsVersions::tls13);
+  ~RawTlsServer();
+  RawTlsServer(const RawTlsServer&) = delete;
+  RawTlsServer& operator=(const RawTlsServer&) = delete;
+
+  std::uint16_t port() const { return port_; }
+  // What is sent after the first bytes of each connection; the connection then ends. Empty: nothing, it ends at once.
+  void answer_with(std::string text) { answer_ = std::move(text); }
+  std::size_t application_bytes() const { return bytes_; }
+  int connections() const { return connections_; }
+  void stop();  // ends the thread: the counts are final then
+
+ private:
+  void run();
+  void serve(int fd);
+  struct Context;
+  std::unique_ptr<Context> context_;
+  int listener_ = -1;
+  std::uint16_t port_ = 0;
+  std::string answer_;
+  std::atomic<std::size_t> bytes_{0};
+  std::atomic<int> connections_{0};
+  std::thread thread_;
+};
+
+// A client of 127.0.0.1 that verifies nothing.
+class RawTlsClient {
+ public:
+  explicit RawTlsClient(std::uint16_t port, const TestCert* identity = nullptr, TlsVersions versions = TlsVersions::tls13);
+  ~RawTlsClient();
+  RawTlsClient(const RawTlsClient&) = delete;
+  RawTlsClient& operator=(const RawTlsClient&) = delete;
+
+  bool handshake();                    // false: refused
+  bool write(std::string_view bytes);  // above TLS, or below it before handshake() succeeded
+  // Up to `marker` or the end of the connection (ten seconds at most).
+  std::string read_until(std::string_view marker);
+  std::string read_all() { return read_until({}); }
+  void set_receive_buffer(int bytes);
+  int session_tickets() const;  // received so far
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+  int fd_ = -1;
+  bool established_ = false;
+};
+
+// A plain TCP connection to 127.0.0.1.
+int raw_connect(std::uint16_t port);
+
+}  // namespace slipway::test
