@@ -37,9 +37,8 @@ std::string random_uuid() {
   std::string bytes = random_bytes(16);
   bytes[6] = static_cast<char>((bytes[6] & 0x0f) | 0x40);
   bytes[8] = static_cast<char>((bytes[8] & 0x3f) | 0x80);
-  std::string text = to_hex(bytes);
-  for (const std::size_t at : {8U, 13U, 18U, 23U}) text.insert(at, "-");
-  return text;
+  const std::string hex = to_hex(bytes);
+  return join({hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4), hex.substr(16, 4), hex.substr(20)}, "-");
 }
 
 }  // namespace slipway
