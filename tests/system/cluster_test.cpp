@@ -20,15 +20,15 @@ std::string pod_field(const std::string& pod, const std::string& path) {
 }
 
 // A request from the pod that the quickstart left on node2 to the one on node1, by its address and by its service's.
-// nc, because the static busybox' wget crashes on name look-ups.
-bool answers(const std::string& address, const std::string& port) {
-  const std::string ask = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | /bin/busybox timeout 5 /bin/busybox nc " + address + " " + port;
-  return lab::kubectl({"exec", "check-client", "--", "/bin/busybox", "sh", "-c", ask}).out.find("hello from check-web") != std::string::npos;
+bool answers(const std::string& url) {
+  // timeout(1) of busybox: the option -T crashes the wget of Debian's static busybox.
+  const auto answer = lab::kubectl({"exec", "check-client", "--", "/bin/busybox", "timeout", "5", "/bin/busybox", "wget", "-q", "-O", "-", url});
+  return answer.out.find("hello from check-web") != std::string::npos;
 }
 
 bool pods_talk() {
-  return answers(pod_field("check-web", ".status.podIP"), "8080") &&
-         answers(must_kubectl({"get", "service", "check-web", "-o", "jsonpath={.spec.clusterIP}"}), "80");
+  return answers("http://" + pod_field("check-web", ".status.podIP") + ":8080/") &&
+         answers("http://" + must_kubectl({"get", "service", "check-web", "-o", "jsonpath={.spec.clusterIP}"}) + "/");
 }
 
 }  // namespace
@@ -130,4 +130,16 @@ TEST_CASE("system 08: a rebooted node is the same node, without its token", "[sy
   REQUIRE(lab::pod_cidr_of("node2") == cidr);
   eventually("pods to reach each other after the reboot", 180s, [] { return pods_talk(); }, {"node2"});
   eventually("everything healthy", 120s, [] { return lab::slipwayctl({"health"}).ok(); }, {"master", "node2"});
+}
+
+TEST_CASE("system 80: a one-machine cluster, and nothing left of it", "[system]") {
+  const std::string quickstart = std::string(SLIPWAY_SOURCE_DIR) + "/packaging/quickstart";
+  const auto made = lab::run({quickstart, "--single", "--name", "syssingle", "--net", "10.80.0.0/24", "--rebuild"}, 900s);
+  INFO(made.out << made.err);
+  CHECK(made.status == 0);
+  CHECK(made.out.find("pod to service") != std::string::npos);
+  const auto removed = lab::run({quickstart, "--name", "syssingle", "--down"}, 120s);
+  INFO(removed.out << removed.err);
+  REQUIRE(removed.status == 0);
+  REQUIRE(lab::tool({"traces", "syssingle"}).out.empty());
 }
