@@ -23,6 +23,7 @@ struct HostPaths {
   std::string kube_proxy_dir = "/var/lib/kube-proxy";
   std::string kubernetes_dir = "/etc/kubernetes";
   std::string docker_dir = "/etc/docker";
+  std::string containerd_dir = "/etc/containerd";
   std::string cni_conf_dir = "/etc/cni/net.d";
   std::string cni_state_dir = "/run/slipway/cni";
   std::string etcd_dir = "/var/lib/etcd";
@@ -38,6 +39,7 @@ struct NodeContext {
   proto::ClusterSpec cluster;
   std::uint32_t pod_mtu = 1500;           // of the pod bridge: the underlay's, less the overlay's header
   std::string cgroup_driver = "systemd";  // systemd | cgroupfs; cgroupfs where systemd does not own the controllers
+  std::string resolv_conf = "/etc/resolv.conf";  // systemd-resolved's own where that serves the host
   HostPaths paths;
 };
 

@@ -1,0 +1,181 @@
+// kubelet and kube-proxy.
+#include <nlohmann/json.hpp>
+
+#include "agent/render/parts.hpp"
+#include "common/core/text.hpp"
+
+namespace slipway::render_parts {
+
+using Json = nlohmann::json;
+
+namespace {
+
+Json kubelet_defaults(const Settings& settings, const std::string& pki) {
+  const NodeContext& node = settings.node;
+  Json config = {
+      {"apiVersion", "kubelet.config.k8s.io/v1beta1"},
+      {"kind", "KubeletConfiguration"},
+      {"authentication",
+       {{"anonymous", {{"enabled", false}}}, {"webhook", {{"enabled", true}}}, {"x509", {{"clientCAFile", ca_file(pki, "kubeClient")}}}}},
+      {"authorization", {{"mode", "Webhook"}}},
+      {"cgroupDriver", settings.cgroup_driver},
+      {"clusterDNS", {settings.dns_address.to_string()}},
+      {"clusterDomain", settings.dns_domain},
+      {"healthzBindAddress", "127.0.0.1"},
+      {"healthzPort", 10248},
+      {"readOnlyPort", 0},
+      {"resolvConf", node.resolv_conf},
+      // Keys and certificates are the agent's work, from the coordinator's CAs.
+      {"rotateCertificates", false},
+      {"serverTLSBootstrap", false},
+      {"staticPodPath", node.paths.kubernetes_dir + "/manifests"},
+      {"tlsCertFile", chain_file(pki, "kubeletServing")},
+      {"tlsPrivateKeyFile", key_file(pki, "kubeletServing")},
+      {"tlsMinVersion", "VersionTLS12"}};
+  config["maxPods"] = node.cluster.kubelet.max_pods;
+  return config;
+}
+
+// Settings whose change would open the kubelet to others or take it out of the agent's hands.
+Status check_kubelet_overrides(const Json& over) {
+  static constexpr const char* k_kept[] = {"apiVersion",  "kind",           "authentication",    "authorization",
+                                           "tlsCertFile", "tlsPrivateKeyFile", "rotateCertificates", "serverTLSBootstrap",
+                                           "healthzPort", "healthzBindAddress", "readOnlyPort"};
+  for (const char* key : k_kept) {
+    if (over.contains(key)) return invalid("kubelet.config." + std::string(key) + " cannot be set: Slipway decides it");
+  }
+  return {};
+}
+
+std::string flag_name(const std::string& argument) { return argument.substr(0, argument.find('=')); }
+
+Status check_extra_args(const std::vector<std::string>& extra, const std::vector<std::string>& ours) {
+  static constexpr const char* k_kept[] = {"--anonymous-auth", "--authentication-token-webhook", "--authorization-mode", "--bootstrap-kubeconfig",
+                                           "--client-ca-file", "--cgroup-driver",  "--read-only-port", "--rotate-certificates",
+                                           "--tls-cert-file",  "--tls-private-key-file", "--healthz-port", "--healthz-bind-address"};
+  for (const std::string& argument : extra) {
+    if (!argument.starts_with("--") || argument.size() < 4) {
+      return invalid("kubelet.extraArgs: \"" + argument + "\" is no flag; write --name=value");
+    }
+    const std::string name = flag_name(argument);
+    bool kept = std::find(std::begin(k_kept), std::end(k_kept), name) != std::end(k_kept);
+    for (const std::string& own : ours) kept = kept || flag_name(own) == name;
+    if (kept) return invalid("kubelet.extraArgs: " + name + " cannot be set: Slipway decides it");
+  }
+  return {};
+}
+
+std::vector<std::string> kubelet_command(const Settings& settings, const std::string& pki) {
+  const NodeContext& node = settings.node;
+  const HostPaths& paths = node.paths;
+  std::vector<std::string> command = {settings.program("kubelet", "kubelet"),
+                                      flag("kubeconfig", paths.kubelet_dir + "/kubeconfig"),
+                                      flag("config", paths.kubelet_dir + "/config.yaml"),
+                                      flag("root-dir", paths.kubelet_dir),
+                                      flag("cert-dir", pki),
+                                      flag("hostname-override", node.node_name),
+                                      flag("node-ip", node.node_address.to_string()),
+                                      // dockershim's own, gone in 1.24: settings refuses docker from there on
+                                      flag("container-runtime", "docker"),
+                                      flag("docker-endpoint", "unix:///run/docker.sock"),
+                                      flag("network-plugin", "cni"),
+                                      flag("cni-bin-dir", paths.install_root + "/cni-plugins/current"),
+                                      flag("cni-conf-dir", paths.cni_conf_dir)};
+  const std::string& sandbox = node.cluster.kubelet.pod_infra_container_image;
+  if (!sandbox.empty()) command.push_back(flag("pod-infra-container-image", sandbox));
+  return command;
+}
+
+UnitSpec kubelet_unit(const Settings& settings, std::vector<std::string> command) {
+  UnitSpec unit = make_unit(settings, "kubelet", "Kubernetes kubelet", settings.node.cluster.versions.kubernetes);
+  unit.after.push_back("docker.service");
+  unit.wants.push_back("docker.service");
+  unit.exec = std::move(command);
+  // Mount helpers and exec sessions are not the kubelet's to take along.
+  unit.kill_mode = KillMode::process;
+  unit.oom_score_adjust = -450;
+  return unit;
+}
+
+Json kube_proxy_config(const Settings& settings) {
+  Json config = {{"apiVersion", "kubeproxy.config.k8s.io/v1alpha1"},
+                 {"kind", "KubeProxyConfiguration"},
+                 {"bindAddress", "0.0.0.0"},
+                 {"clientConnection", {{"kubeconfig", settings.node.paths.kube_proxy_dir + "/kubeconfig"}}},
+                 {"clusterCIDR", settings.pod_network.to_string()},
+                 {"healthzBindAddress", "127.0.0.1:10256"},
+                 {"metricsBindAddress", "127.0.0.1:10249"},
+                 {"hostnameOverride", settings.node.node_name},
+                 {"mode", "iptables"}};
+  config.merge_patch(*settings.kube_proxy_overrides);
+  return config;
+}
+
+Status check_kube_proxy_overrides(const Json& over) {
+  for (const char* key : {"apiVersion", "kind", "clientConnection", "hostnameOverride", "healthzBindAddress"}) {
+    if (over.contains(key)) return invalid("kubeProxy.config." + std::string(key) + " cannot be set: Slipway decides it");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<ComponentFiles> kubelet(const Settings& settings) {
+  if (Status checked = check_kubelet_overrides(*settings.kubelet_overrides); !checked) return checked.error();
+  const HostPaths& paths = settings.node.paths;
+  const std::string pki = paths.kubelet_dir + "/pki";
+  std::vector<std::string> command = kubelet_command(settings, pki);
+  const std::vector<std::string>& extra = settings.node.cluster.kubelet.extra_args;
+  if (Status checked = check_extra_args(extra, command); !checked) return checked.error();
+  command.insert(command.end(), extra.begin(), extra.end());
+
+  Json config = kubelet_defaults(settings, pki);
+  config.merge_patch(*settings.kubelet_overrides);
+  Result<RenderedFile> config_file = yaml_file(paths.kubelet_dir + "/config.yaml", 0600, config);
+  if (!config_file) return config_file.error();
+  Result<RenderedFile> access = kubeconfig(settings, paths.kubelet_dir + "/kubeconfig", pki, "kubeletClient");
+  if (!access) return access.error();
+
+  ComponentFiles component;
+  component.name = "kubelet";
+  component.artifact = "kubelet";
+  component.version = settings.node.cluster.versions.kubernetes;
+  component.dirs = {{paths.kubelet_dir, 0750}, {pki, 0700}, {paths.kubernetes_dir, 0755}, {paths.kubernetes_dir + "/manifests", 0700}};
+  component.files = {*config_file, *access};
+  add_pair(component, pki, "kubeletClient");
+  // kubelet 1.20 reads its serving pair at start and never again.
+  add_pair(component, pki, "kubeletServing", true);
+  add_ca(component, pki, "kubeClient");
+  add_ca(component, pki, "apiserver", true);
+  component.unit = kubelet_unit(settings, std::move(command));
+  component.probe = HealthProbe{HealthProbe::Kind::http, "127.0.0.1", 10248, "/healthz", "", ""};
+  return component;
+}
+
+Result<ComponentFiles> kube_proxy(const Settings& settings) {
+  if (Status checked = check_kube_proxy_overrides(*settings.kube_proxy_overrides); !checked) return checked.error();
+  const std::string& dir = settings.node.paths.kube_proxy_dir;
+  const std::string pki = dir + "/pki";
+  Result<RenderedFile> config = yaml_file(dir + "/config.yaml", 0600, kube_proxy_config(settings));
+  if (!config) return config.error();
+  Result<RenderedFile> access = kubeconfig(settings, dir + "/kubeconfig", pki, "kubeProxy");
+  if (!access) return access.error();
+
+  ComponentFiles component;
+  component.name = "kube-proxy";
+  component.artifact = "kube-proxy";
+  component.version = settings.node.cluster.versions.kubernetes;
+  component.dirs = {{dir, 0750}, {pki, 0700}};
+  component.files = {*config, *access};
+  add_pair(component, pki, "kubeProxy");
+  add_ca(component, pki, "apiserver", true);
+  component.after_network = true;
+  UnitSpec unit = make_unit(settings, "kube-proxy", "Kubernetes kube-proxy", component.version);
+  unit.exec = {settings.program("kube-proxy", "kube-proxy"), flag("config", dir + "/config.yaml")};
+  unit.oom_score_adjust = -450;
+  component.unit = unit;
+  component.probe = HealthProbe{HealthProbe::Kind::http, "127.0.0.1", 10256, "/healthz", "", ""};
+  return component;
+}
+
+}  // namespace slipway::render_parts
