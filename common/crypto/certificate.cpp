@@ -28,7 +28,9 @@ bool is_ascii_text(std::string_view text) {
 
 }  // namespace
 
-std::string_view to_string(Eku eku) { return eku == Eku::server_auth ? "serverAuth" : "clientAuth"; }
+std::string_view to_string(Eku eku) {
+  return eku == Eku::server_auth ? "serverAuth" : "clientAuth";
+}
 
 // Fills a Certificate from bytes; each step returns what is wrong.
 class CertificateReader {
@@ -36,7 +38,8 @@ class CertificateReader {
   Result<Certificate> read(std::string_view bytes);
 
  private:
-  // `outer_algorithm`: the AlgorithmIdentifier beside the signature; the one inside must be the same (RFC 5280 4.1.1.2).
+  // `outer_algorithm`: the AlgorithmIdentifier beside the signature; the one inside must be the same (RFC
+  // 5280 4.1.1.2).
   Status read_body(std::string_view tbs, std::string_view outer_algorithm);
   Status read_names();
   Status read_validity(const der::Item& item);
@@ -75,7 +78,8 @@ Result<Certificate> CertificateReader::read(std::string_view bytes) {
 Status CertificateReader::read_body(std::string_view tbs, std::string_view outer_algorithm) {
   der::Reader fields(tbs);
   const auto version = fields.next(der::context_tag(0, true));
-  if (!version || version->content != std::string_view("\x02\x01\x02", 3)) return broken("its version is not 3");
+  if (!version || version->content != std::string_view("\x02\x01\x02", 3))
+    return broken("its version is not 3");
   const auto serial = fields.next(der::k_integer);
   if (!serial) return broken("its serial number is missing");
   const auto number = der::positive_integer(*serial);
@@ -156,7 +160,8 @@ Status CertificateReader::read_extension(std::string_view extension) {
   const auto value = fields.next(der::k_octet_string);
   if (!type || !value || !fields.at_end()) return broken("an extension is not valid DER");
   for (const auto& other : cert_.extensions_) {
-    if (other.oid == type->content) return broken("extension " + der::oid_text(type->content) + " is there twice");
+    if (other.oid == type->content)
+      return broken("extension " + der::oid_text(type->content) + " is there twice");
   }
   cert_.extensions_.push_back({std::string(type->content), critical, std::string(value->content)});
   return read_known(cert_.extensions_.back());
@@ -201,7 +206,8 @@ Status CertificateReader::read_alt_names(std::string_view value) {
 
 Status CertificateReader::read_key_usage(std::string_view value) {
   const auto bits = der::only(value, der::k_bit_string);
-  if (!bits || bits->content.size() < 2 || bits->content.size() > 3) return broken("its key usage is not valid DER");
+  if (!bits || bits->content.size() < 2 || bits->content.size() > 3)
+    return broken("its key usage is not valid DER");
   for (int bit = 0; bit < 8; ++bit) {
     if ((static_cast<unsigned char>(bits->content[1]) >> (7 - bit) & 1) != 0) cert_.key_usage_ |= 1U << bit;
   }
@@ -239,7 +245,9 @@ Status CertificateReader::read_authority_key(std::string_view value) {
   return {};
 }
 
-Result<Certificate> Certificate::from_der(std::string_view der) { return CertificateReader().read(der); }
+Result<Certificate> Certificate::from_der(std::string_view der) {
+  return CertificateReader().read(der);
+}
 
 Result<Certificate> Certificate::from_pem(std::string_view pem) {
   const auto bytes = pem_decode_one(pem, k_label);
@@ -260,20 +268,30 @@ Result<std::vector<Certificate>> Certificate::chain_from_pem(std::string_view pe
   return chain;
 }
 
-std::string Certificate::pem() const { return pem_encode(k_label, der_); }
-std::string Certificate::sha256_hex() const { return slipway::sha256_hex(der_); }
-std::string Certificate::spki_sha256_hex() const { return slipway::sha256_hex(spki_der_); }
+std::string Certificate::pem() const {
+  return pem_encode(k_label, der_);
+}
+std::string Certificate::sha256_hex() const {
+  return slipway::sha256_hex(der_);
+}
+std::string Certificate::spki_sha256_hex() const {
+  return slipway::sha256_hex(spki_der_);
+}
 
 bool Certificate::has_eku(Eku eku) const {
   const auto wanted = der::oid_text(eku == Eku::server_auth ? oid::k_server_auth : oid::k_client_auth);
   return std::find(eku_oids_.begin(), eku_oids_.end(), wanted) != eku_oids_.end();
 }
 
-bool Certificate::has_key_usage(KeyUsage usage) const { return (key_usage_ >> static_cast<int>(usage) & 1) != 0; }
+bool Certificate::has_key_usage(KeyUsage usage) const {
+  return (key_usage_ >> static_cast<int>(usage) & 1) != 0;
+}
 
 Status Certificate::verify_issued_by(const Certificate& ca) const {
-  if (issuer_der_ != ca.subject_der_) return make_error(Errc::invalid, "the certificate names another issuer");
-  if (authority_key_id_ != ca.subject_key_id_) return make_error(Errc::invalid, "the certificate names another issuer key");
+  if (issuer_der_ != ca.subject_der_)
+    return make_error(Errc::invalid, "the certificate names another issuer");
+  if (authority_key_id_ != ca.subject_key_id_)
+    return make_error(Errc::invalid, "the certificate names another issuer key");
   return verify_signature(ca.spki_der_, signature_algorithm_, tbs_der_, signature_);
 }
 

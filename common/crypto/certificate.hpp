@@ -1,6 +1,7 @@
 #pragma once
-// X.509 certificates, read by our own strict DER reader: a value type, cheap to copy and to pass between threads.
-// Reading is not verifying: whether a chain is to be trusted is decided by the TLS layer or by verify_issued_by().
+// X.509 certificates, read by our own strict DER reader: a value type, cheap to copy and to pass between
+// threads. Reading is not verifying: whether a chain is to be trusted is decided by the TLS layer or by
+// verify_issued_by().
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,7 +38,9 @@ class Certificate {
   std::string sha256_hex() const;  // of the DER; what kube-apiserver logs as X509SHA256
 
   const std::string& serial_hex() const { return serial_hex_; }  // lower case, no leading zero octets
-  const std::string& subject() const { return subject_; }        // "O=system:nodes,CN=system:node:a", in their order
+  const std::string& subject() const {
+    return subject_;
+  }  // "O=system:nodes,CN=system:node:a", in their order
   const std::string& issuer() const { return issuer_; }
   const std::string& common_name() const { return common_name_; }  // empty when there is none
   const std::vector<std::string>& organizations() const { return organizations_; }
@@ -57,8 +60,10 @@ class Certificate {
   bool has_key_usage(KeyUsage usage) const;
   unsigned key_usage_bits() const { return key_usage_; }  // bit n = KeyUsage n
   bool is_ca() const { return is_ca_; }
-  const std::string& subject_key_id() const { return subject_key_id_; }      // bytes; empty when there is none
-  const std::string& authority_key_id() const { return authority_key_id_; }  // bytes; empty when there is none
+  const std::string& subject_key_id() const { return subject_key_id_; }  // bytes; empty when there is none
+  const std::string& authority_key_id() const {
+    return authority_key_id_;
+  }  // bytes; empty when there is none
 
   bool matches(const PrivateKey& key) const { return spki_der_ == key.spki_der(); }
   // Issuer name, authority key identifier and signature. Not dates, constraints or usage.

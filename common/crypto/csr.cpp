@@ -17,9 +17,13 @@ namespace {
 constexpr std::string_view k_label = "CERTIFICATE REQUEST";
 constexpr std::size_t k_max_shown = 96;  // characters of a foreign name in an error text
 
-Error refuse(std::string_view why) { return make_error(Errc::invalid, "certificate request refused: " + std::string(why)); }
+Error refuse(std::string_view why) {
+  return make_error(Errc::invalid, "certificate request refused: " + std::string(why));
+}
 
-Error broken(std::string_view part) { return refuse(std::string(part) + " is not valid DER"); }
+Error broken(std::string_view part) {
+  return refuse(std::string(part) + " is not valid DER");
+}
 
 struct CsrParts {
   der::Item info;
@@ -40,8 +44,11 @@ Result<CsrParts> take_apart(std::string_view csr) {
   const auto version = parts.next(der::k_integer);
   const auto subject = parts.next(der::k_sequence), spki = parts.next(der::k_sequence);
   const auto attributes = parts.next(der::context_tag(0, true));
-  if (!signature || !version || !subject || !spki || !attributes || !parts.at_end()) return broken("its body");
-  return CsrParts{*info, version->content, subject->whole, spki->whole, attributes->content, algorithm->whole, *signature};
+  if (!signature || !version || !subject || !spki || !attributes || !parts.at_end())
+    return broken("its body");
+  return CsrParts{*info,       version->content,    subject->whole,
+                  spki->whole, attributes->content, algorithm->whole,
+                  *signature};
 }
 
 std::string extension_label(std::string_view oid) {
@@ -53,7 +60,8 @@ std::string extension_label(std::string_view oid) {
   return der::oid_text(oid);
 }
 
-// "extensions subjectAltName, keyUsage" of an extensionRequest's value; just "extensions" when it cannot be read.
+// "extensions subjectAltName, keyUsage" of an extensionRequest's value; just "extensions" when it cannot be
+// read.
 std::string extension_list(std::string_view values) {
   std::string text = "extensions";
   der::Reader set(values);
@@ -89,7 +97,8 @@ Status check_asks_nothing(const CsrParts& csr) {
   const auto subject = read_name(csr.subject);
   if (!subject) return refuse(subject.error().message);
   if (!subject->empty()) {
-    return refuse("it asks for subject \"" + name_text(*subject).substr(0, k_max_shown) + "\"; the subject must be empty");
+    return refuse("it asks for subject \"" + name_text(*subject).substr(0, k_max_shown) +
+                  "\"; the subject must be empty");
   }
   if (!csr.attributes.empty()) return refuse_attributes(csr.attributes);
   return {};
@@ -109,7 +118,8 @@ Result<std::string> make_csr(const PrivateKey& key) {
 
 Result<CsrKey> parse_csr(std::string_view pem) {
   if (pem.size() > k_max_csr_pem) {
-    return refuse("it has " + std::to_string(pem.size()) + " bytes, at most " + std::to_string(k_max_csr_pem) + " are read");
+    return refuse("it has " + std::to_string(pem.size()) + " bytes, at most " +
+                  std::to_string(k_max_csr_pem) + " are read");
   }
   const auto bytes = pem_decode_one(pem, k_label);
   if (!bytes) return refuse(bytes.error().message);

@@ -97,7 +97,8 @@ std::optional<WallTime> read_time(const Item& item) {
                                          std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(*day))};
   if (!date.ok()) return std::nullopt;
-  return std::chrono::sys_days(date) + std::chrono::hours(*hour) + std::chrono::minutes(*minute) + Seconds(*second);
+  return std::chrono::sys_days(date) + std::chrono::hours(*hour) + std::chrono::minutes(*minute) +
+         Seconds(*second);
 }
 
 std::string oid_text(std::string_view content) {
@@ -122,7 +123,9 @@ std::string oid_text(std::string_view content) {
   return text.empty() ? "?" : text;
 }
 
-std::string item(std::uint8_t tag, std::string_view content) { return item(tag, {content}); }
+std::string item(std::uint8_t tag, std::string_view content) {
+  return item(tag, {content});
+}
 
 std::string item(std::uint8_t tag, std::initializer_list<std::string_view> parts) {
   std::size_t length = 0;
@@ -140,7 +143,9 @@ std::string unsigned_integer(std::string_view big_endian) {
   return item(k_integer, {pad ? std::string_view("\0", 1) : std::string_view(), big_endian});
 }
 
-std::string bit_string(std::string_view bytes) { return item(k_bit_string, {std::string_view("\0", 1), bytes}); }
+std::string bit_string(std::string_view bytes) {
+  return item(k_bit_string, {std::string_view("\0", 1), bytes});
+}
 
 std::string time(WallTime when) {
   const auto days = std::chrono::floor<std::chrono::days>(when);

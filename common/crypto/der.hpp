@@ -1,6 +1,7 @@
 #pragma once
-// DER (X.690) by hand: a reader that takes only the one right encoding, and a writer. Certificates and requests are small
-// and their shape is fixed, and OpenSSL 3.0's decoders and builders cost several times the signature itself.
+// DER (X.690) by hand: a reader that takes only the one right encoding, and a writer. Certificates and
+// requests are small and their shape is fixed, and OpenSSL 3.0's decoders and builders cost several times the
+// signature itself.
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -13,8 +14,8 @@ namespace slipway::der {
 
 inline constexpr std::uint8_t k_boolean = 0x01, k_integer = 0x02, k_bit_string = 0x03, k_octet_string = 0x04,
                               k_null = 0x05, k_oid = 0x06, k_utf8_string = 0x0c, k_printable_string = 0x13,
-                              k_ia5_string = 0x16, k_utc_time = 0x17, k_generalized_time = 0x18, k_sequence = 0x30,
-                              k_set = 0x31;
+                              k_ia5_string = 0x16, k_utc_time = 0x17, k_generalized_time = 0x18,
+                              k_sequence = 0x30, k_set = 0x31;
 // Context-specific tag `number`, primitive or constructed.
 inline constexpr std::uint8_t context_tag(int number, bool constructed) {
   return static_cast<std::uint8_t>((constructed ? 0xa0 : 0x80) | number);
@@ -31,7 +32,9 @@ class Reader {
  public:
   explicit Reader(std::string_view bytes) : rest_(bytes) {}
   bool at_end() const { return rest_.empty(); }
-  bool next_is(std::uint8_t tag) const { return !rest_.empty() && static_cast<std::uint8_t>(rest_[0]) == tag; }
+  bool next_is(std::uint8_t tag) const {
+    return !rest_.empty() && static_cast<std::uint8_t>(rest_[0]) == tag;
+  }
   std::optional<Item> next();
   std::optional<Item> next(std::uint8_t tag);  // nullopt also when the tag is another
 

@@ -9,15 +9,21 @@
 
 namespace slipway {
 
-std::string sha256(std::string_view bytes) { return ossl::digest(ossl::sha256_md(), bytes); }
-std::string sha256_hex(std::string_view bytes) { return to_hex(sha256(bytes)); }
-std::string sha1(std::string_view bytes) { return ossl::digest(ossl::sha1_md(), bytes); }
+std::string sha256(std::string_view bytes) {
+  return ossl::digest(ossl::sha256_md(), bytes);
+}
+std::string sha256_hex(std::string_view bytes) {
+  return to_hex(sha256(bytes));
+}
+std::string sha1(std::string_view bytes) {
+  return ossl::digest(ossl::sha1_md(), bytes);
+}
 
 std::string hmac_sha256(std::string_view key, std::string_view bytes) {
   unsigned char out[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
-  const auto* made = HMAC(ossl::sha256_md(), key.data(), static_cast<int>(key.size()), ossl::octets(bytes), bytes.size(),
-                          out, &size);
+  const auto* made = HMAC(ossl::sha256_md(), key.data(), static_cast<int>(key.size()), ossl::octets(bytes),
+                          bytes.size(), out, &size);
   if (made == nullptr) std::abort();
   return {reinterpret_cast<const char*>(out), size};
 }
@@ -30,7 +36,9 @@ struct Sha256::Impl {
   }
 };
 
-Sha256::Sha256() : impl_(std::make_unique<Impl>()) { impl_->start(); }
+Sha256::Sha256() : impl_(std::make_unique<Impl>()) {
+  impl_->start();
+}
 Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 Sha256::~Sha256() = default;
@@ -47,6 +55,8 @@ std::string Sha256::finish() {
   return {reinterpret_cast<const char*>(out), size};
 }
 
-std::string Sha256::finish_hex() { return to_hex(finish()); }
+std::string Sha256::finish_hex() {
+  return to_hex(finish());
+}
 
 }  // namespace slipway

@@ -11,10 +11,14 @@ namespace slipway {
 
 namespace {
 
-bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
 
 bool is_plain(const der::Item& value) {
-  if (value.tag != der::k_utf8_string && value.tag != der::k_printable_string && value.tag != der::k_ia5_string) return false;
+  if (value.tag != der::k_utf8_string && value.tag != der::k_printable_string &&
+      value.tag != der::k_ia5_string)
+    return false;
   return std::none_of(value.content.begin(), value.content.end(), is_control);
 }
 
@@ -40,7 +44,8 @@ std::string attribute_label(std::string_view oid) {
 void append_escaped(std::string& out, std::string_view value) {
   for (const char c : value) {
     const auto octet = static_cast<unsigned char>(c);
-    const bool keep = octet >= 0x20 && octet < 0x7f && std::string_view(",+=\"\\<>;#").find(c) == std::string_view::npos;
+    const bool keep =
+        octet >= 0x20 && octet < 0x7f && std::string_view(",+=\"\\<>;#").find(c) == std::string_view::npos;
     if (keep) {
       out.push_back(c);
     } else {

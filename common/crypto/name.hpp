@@ -9,12 +9,13 @@
 namespace slipway {
 
 struct NameAttribute {
-  std::string oid;    // DER content octets
-  std::string value;  // as stored
+  std::string oid;     // DER content octets
+  std::string value;   // as stored
   bool plain = false;  // a UTF8String, PrintableString or IA5String without control characters
 };
 
-// `name_der` is one RDNSequence. Multi-valued RDNs are refused: they make "the" common name a matter of opinion.
+// `name_der` is one RDNSequence. Multi-valued RDNs are refused: they make "the" common name a matter of
+// opinion.
 Result<std::vector<NameAttribute>> read_name(std::string_view name_der);
 
 // "O=system:nodes,CN=system:node:a"; control, non-ASCII and separator characters as \xNN.

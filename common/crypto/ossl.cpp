@@ -24,7 +24,8 @@ Error take_error(Errc code, std::string_view doing) {
   const unsigned long first = ERR_get_error();
   ERR_clear_error();
   const char* reason = first == 0 ? nullptr : ERR_reason_error_string(first);
-  return make_error(code, std::string(doing) + ": " + (reason == nullptr ? "openssl gave no reason" : reason));
+  return make_error(code,
+                    std::string(doing) + ": " + (reason == nullptr ? "openssl gave no reason" : reason));
 }
 
 const EVP_MD* sha1_md() {

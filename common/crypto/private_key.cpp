@@ -9,10 +9,10 @@
 #include <mutex>
 #include <vector>
 
+#include "common/core/text.hpp"
 #include "common/crypto/digest.hpp"
 #include "common/crypto/ossl.hpp"
 #include "common/crypto/pem.hpp"
-#include "common/core/text.hpp"
 
 namespace slipway {
 
@@ -21,11 +21,14 @@ namespace {
 using BioPtr = std::unique_ptr<BIO, ossl::Deleter<BIO_free_all>>;
 
 // Keys protected by a passphrase are refused: without this OpenSSL would ask on the terminal.
-int no_passphrase(char*, int, int, void*) { return -1; }
+int no_passphrase(char*, int, int, void*) {
+  return -1;
+}
 
 std::size_t count_blocks(std::string_view pem) {
   std::size_t count = 0;
-  for (auto at = pem.find("-----BEGIN "); at != std::string_view::npos; at = pem.find("-----BEGIN ", at + 1)) ++count;
+  for (auto at = pem.find("-----BEGIN "); at != std::string_view::npos; at = pem.find("-----BEGIN ", at + 1))
+    ++count;
   return count;
 }
 
@@ -45,8 +48,9 @@ struct PrivateKey::Impl {
   KeyType type = KeyType::p256;
   std::string spki_der, spki_sha256_hex, key_id;
 
-  // Contexts ready to sign. Setting one up costs more than the P-256 signature, and one context serves one thread at a
-  // time: a caller takes one out, or makes one, and puts it back. There are as many as ever signed at once.
+  // Contexts ready to sign. Setting one up costs more than the P-256 signature, and one context serves one
+  // thread at a time: a caller takes one out, or makes one, and puts it back. There are as many as ever
+  // signed at once.
   std::mutex mutex;
   std::vector<ossl::PkeyCtxPtr> idle;
 
@@ -113,7 +117,8 @@ Result<PrivateKey> PrivateKey::generate_rsa2048() {
 Result<PrivateKey> PrivateKey::from_pem(const Secret& pem) {
   const auto text = pem.reveal();
   if (text.size() > 16384) return make_error(Errc::invalid, "a private key of more than 16 KiB is not read");
-  if (count_blocks(text) != 1) return make_error(Errc::invalid, "a private key must be exactly one PEM block");
+  if (count_blocks(text) != 1)
+    return make_error(Errc::invalid, "a private key must be exactly one PEM block");
   const BioPtr bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
   if (!bio) return ossl::take_error(Errc::internal, "reading a private key");
   ossl::PkeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr));
@@ -126,7 +131,8 @@ Result<PrivateKey> PrivateKey::from_pem(const Secret& pem) {
 Result<Secret> PrivateKey::to_pem() const {
   // The secure variant wipes its memory when it is freed.
   const BioPtr bio(BIO_new(BIO_s_secmem()));
-  if (!bio || PEM_write_bio_PKCS8PrivateKey(bio.get(), impl_->key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) {
+  if (!bio || PEM_write_bio_PKCS8PrivateKey(bio.get(), impl_->key.get(), nullptr, nullptr, 0, nullptr,
+                                            nullptr) != 1) {
     return ossl::take_error(Errc::internal, "encoding a private key");
   }
   char* text = nullptr;
@@ -134,11 +140,21 @@ Result<Secret> PrivateKey::to_pem() const {
   return Secret(std::string(text, static_cast<std::size_t>(size)));
 }
 
-std::string PrivateKey::public_pem() const { return pem_encode("PUBLIC KEY", impl_->spki_der); }
-KeyType PrivateKey::type() const { return impl_->type; }
-const std::string& PrivateKey::spki_der() const { return impl_->spki_der; }
-const std::string& PrivateKey::spki_sha256_hex() const { return impl_->spki_sha256_hex; }
-const std::string& PrivateKey::key_id() const { return impl_->key_id; }
+std::string PrivateKey::public_pem() const {
+  return pem_encode("PUBLIC KEY", impl_->spki_der);
+}
+KeyType PrivateKey::type() const {
+  return impl_->type;
+}
+const std::string& PrivateKey::spki_der() const {
+  return impl_->spki_der;
+}
+const std::string& PrivateKey::spki_sha256_hex() const {
+  return impl_->spki_sha256_hex;
+}
+const std::string& PrivateKey::key_id() const {
+  return impl_->key_id;
+}
 
 Result<std::string> PrivateKey::sign(std::string_view message) const {
   auto context = impl_->take_context();

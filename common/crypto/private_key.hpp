@@ -14,7 +14,8 @@ namespace slipway {
 class PrivateKey {
  public:
   static Result<PrivateKey> generate_p256();
-  // For service-account tokens only: kube-controller-manager 1.20 and its readers know RSA best. About 100 ms.
+  // For service-account tokens only: kube-controller-manager 1.20 and its readers know RSA best. About 100
+  // ms.
   static Result<PrivateKey> generate_rsa2048();
   // One unencrypted PEM block, PKCS#8 or the traditional forms; key types as check_public_key().
   static Result<PrivateKey> from_pem(const Secret& pem);
@@ -23,7 +24,7 @@ class PrivateKey {
   PrivateKey& operator=(PrivateKey&&) noexcept;
   ~PrivateKey();
 
-  Result<Secret> to_pem() const;  // PKCS#8, "BEGIN PRIVATE KEY"
+  Result<Secret> to_pem() const;   // PKCS#8, "BEGIN PRIVATE KEY"
   std::string public_pem() const;  // "BEGIN PUBLIC KEY"
   KeyType type() const;
   const std::string& spki_der() const;

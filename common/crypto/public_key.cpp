@@ -14,7 +14,9 @@ namespace slipway {
 
 namespace {
 
-Error refuse(std::string why) { return make_error(Errc::invalid, std::move(why)); }
+Error refuse(std::string why) {
+  return make_error(Errc::invalid, std::move(why));
+}
 
 struct SpkiParts {
   std::string_view algorithm;  // OID content
@@ -44,7 +46,8 @@ std::optional<SpkiParts> read_spki(std::string_view spki_der) {
 Result<KeyType> check_ec(const SpkiParts& spki) {
   if (!spki.parameters) return refuse("the public key names no curve");
   if (spki.parameters->tag != der::k_oid) {
-    return refuse("the public key has explicit curve parameters; only the named curves P-256 and P-384 are accepted");
+    return refuse(
+        "the public key has explicit curve parameters; only the named curves P-256 and P-384 are accepted");
   }
   const bool p256 = spki.parameters->content == oid::k_p256;
   if (!p256 && spki.parameters->content != oid::k_p384) {
@@ -52,7 +55,8 @@ Result<KeyType> check_ec(const SpkiParts& spki) {
                   "; only P-256 and P-384 are accepted");
   }
   const std::size_t size = p256 ? 65 : 97;
-  if (spki.key.size() != size || spki.key[0] != 0x04) return refuse("the public key is not an uncompressed curve point");
+  if (spki.key.size() != size || spki.key[0] != 0x04)
+    return refuse("the public key is not an uncompressed curve point");
   return p256 ? KeyType::p256 : KeyType::p384;
 }
 
@@ -81,9 +85,10 @@ Result<KeyType> check_rsa(const SpkiParts& spki) {
 Result<ossl::PkeyPtr> load_ec(KeyType type, std::string_view point) {
   char group[] = "P-256", group384[] = "P-384";
   std::string copy(point);
-  OSSL_PARAM params[] = {
-      OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, type == KeyType::p256 ? group : group384, 0),
-      OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, copy.data(), copy.size()), OSSL_PARAM_construct_end()};
+  OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
+                                                          type == KeyType::p256 ? group : group384, 0),
+                         OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, copy.data(), copy.size()),
+                         OSSL_PARAM_construct_end()};
   const ossl::PkeyCtxPtr context(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
   EVP_PKEY* key = nullptr;
   if (!context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
@@ -108,10 +113,13 @@ Result<ossl::PkeyPtr> load(KeyType type, std::string_view spki_der) {
 const EVP_MD* digest_of(SignatureAlgorithm algorithm) {
   switch (algorithm) {
     case SignatureAlgorithm::ecdsa_sha256:
-    case SignatureAlgorithm::rsa_sha256: return ossl::sha256_md();
+    case SignatureAlgorithm::rsa_sha256:
+      return ossl::sha256_md();
     case SignatureAlgorithm::ecdsa_sha384:
-    case SignatureAlgorithm::rsa_sha384: return ossl::sha384_md();
-    case SignatureAlgorithm::rsa_sha512: return ossl::sha512_md();
+    case SignatureAlgorithm::rsa_sha384:
+      return ossl::sha384_md();
+    case SignatureAlgorithm::rsa_sha512:
+      return ossl::sha512_md();
   }
   return nullptr;
 }
@@ -124,9 +132,12 @@ bool is_ecdsa(SignatureAlgorithm algorithm) {
 
 std::string_view to_string(KeyType type) {
   switch (type) {
-    case KeyType::p256: return "P-256";
-    case KeyType::p384: return "P-384";
-    case KeyType::rsa: return "RSA";
+    case KeyType::p256:
+      return "P-256";
+    case KeyType::p384:
+      return "P-384";
+    case KeyType::rsa:
+      return "RSA";
   }
   return "?";
 }
@@ -137,7 +148,8 @@ Result<KeyType> check_public_key(std::string_view spki_der) {
   if (spki->algorithm == oid::k_ec_public_key) return check_ec(*spki);
   if (spki->algorithm == oid::k_rsa) return check_rsa(*spki);
   const bool edwards = spki->algorithm == oid::k_ed25519;
-  return refuse("the public key is of kind " + (edwards ? std::string("Ed25519") : der::oid_text(spki->algorithm)) +
+  return refuse("the public key is of kind " +
+                (edwards ? std::string("Ed25519") : der::oid_text(spki->algorithm)) +
                 "; ECDSA P-256, P-384 and RSA are accepted");
 }
 
@@ -151,7 +163,8 @@ Status verify_signature(std::string_view spki_der, SignatureAlgorithm algorithm,
                         std::string_view signature) {
   const auto type = check_public_key(spki_der);
   if (!type) return type.error();
-  if (is_ecdsa(algorithm) == (*type == KeyType::rsa)) return refuse("the signature algorithm does not fit the key");
+  if (is_ecdsa(algorithm) == (*type == KeyType::rsa))
+    return refuse("the signature algorithm does not fit the key");
   const auto key = load(*type, spki_der);
   if (!key) return key.error();
   const EVP_MD* md = digest_of(algorithm);
@@ -161,7 +174,8 @@ Status verify_signature(std::string_view spki_der, SignatureAlgorithm algorithm,
       EVP_PKEY_CTX_set_signature_md(context.get(), md) != 1) {
     return ossl::take_error(Errc::internal, "preparing to verify a signature");
   }
-  const int verdict = EVP_PKEY_verify(context.get(), ossl::octets(signature), signature.size(), ossl::octets(hash), hash.size());
+  const int verdict = EVP_PKEY_verify(context.get(), ossl::octets(signature), signature.size(),
+                                      ossl::octets(hash), hash.size());
   if (verdict == 1) return {};
   (void)ossl::take_error(Errc::invalid, "verify");  // empties the queue; the caller needs no detail
   return refuse("the signature is not one of this key");

@@ -1,5 +1,6 @@
 #pragma once
-// The operating system seeded generator. A process that cannot get random bytes is ended: nothing it made would be safe.
+// The operating system seeded generator. A process that cannot get random bytes is ended: nothing it made
+// would be safe.
 #include <cstddef>
 #include <string>
 #include <string_view>

@@ -32,7 +32,8 @@ Result<SignatureAlgorithm> read_signature_algorithm(std::string_view algorithm_d
   const std::string_view parameters = outer->content.substr(type->whole.size());
   for (const auto& [bytes, algorithm] : k_allowed) {
     if (bytes != type->content) continue;
-    const bool ecdsa = algorithm == SignatureAlgorithm::ecdsa_sha256 || algorithm == SignatureAlgorithm::ecdsa_sha384;
+    const bool ecdsa =
+        algorithm == SignatureAlgorithm::ecdsa_sha256 || algorithm == SignatureAlgorithm::ecdsa_sha384;
     if (parameters != (ecdsa ? std::string_view() : k_null_der)) return broken;
     return algorithm;
   }

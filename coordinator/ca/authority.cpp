@@ -29,12 +29,18 @@ struct CaShape {
 
 CaShape shape_of(CaKind kind) {
   switch (kind) {
-    case CaKind::fabric: return {"fabric", {true, true}};
-    case CaKind::kube_client: return {"kubernetes-client", {false, true}};
-    case CaKind::kubelet_serving: return {"kubelet-serving", {true, false}};
-    case CaKind::apiserver: return {"kubernetes-api", {true, false}};
-    case CaKind::front_proxy: return {"front-proxy", {false, true}};
-    case CaKind::etcd: return {"etcd", {true, true}};
+    case CaKind::fabric:
+      return {"fabric", {true, true}};
+    case CaKind::kube_client:
+      return {"kubernetes-client", {false, true}};
+    case CaKind::kubelet_serving:
+      return {"kubelet-serving", {true, false}};
+    case CaKind::apiserver:
+      return {"kubernetes-api", {true, false}};
+    case CaKind::front_proxy:
+      return {"front-proxy", {false, true}};
+    case CaKind::etcd:
+      return {"etcd", {true, true}};
   }
   return {"unknown", {}};
 }
@@ -68,8 +74,9 @@ Result<CertificateAuthority> make_ca(CaKind kind, const ProfileCluster& cluster,
   if (!key) return key.error();
   const auto serial = Serial::from_random(random_bytes(16));
   if (!serial) return serial.error();
-  std::string extensions = tbs::ca_key_usage() + tbs::extended_key_usage(shape_of(kind).eku) + tbs::ca_constraints() +
-                           tbs::subject_key_id(key->key_id()) + tbs::authority_key_id(key->key_id());
+  std::string extensions = tbs::ca_key_usage() + tbs::extended_key_usage(shape_of(kind).eku) +
+                           tbs::ca_constraints() + tbs::subject_key_id(key->key_id()) +
+                           tbs::authority_key_id(key->key_id());
   if (kind == CaKind::kubelet_serving) {
     const auto constraints = kubelet_constraints(cluster);
     if (!constraints) return constraints.error();
@@ -94,11 +101,13 @@ Status check_owner(const std::string& path) {
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0) return from_errno("look at " + path, errno);
   if (info.st_uid != ::geteuid() && info.st_uid != 0) {
-    return make_error(Errc::denied, path + " belongs to user id " + std::to_string(info.st_uid) + ", not to " +
-                                        std::to_string(::geteuid()) + "; run: chown " + std::to_string(::geteuid()) + " " + path);
+    return make_error(Errc::denied, path + " belongs to user id " + std::to_string(info.st_uid) +
+                                        ", not to " + std::to_string(::geteuid()) + "; run: chown " +
+                                        std::to_string(::geteuid()) + " " + path);
   }
   if ((info.st_mode & 022) != 0) {
-    return make_error(Errc::denied, path + " can be written by others than its owner; run: chmod go-w " + path);
+    return make_error(Errc::denied,
+                      path + " can be written by others than its owner; run: chmod go-w " + path);
   }
   return {};
 }
@@ -121,7 +130,8 @@ Result<CertificateAuthority> load_ca(const std::string& dir, CaKind kind) {
   if (!certificate) return error_of(certificate, path);
   auto key = load_key(file_of(dir, kind, "key"));
   if (!key) return key.error();
-  if (!certificate->matches(*key)) return make_error(Errc::corrupt, path + " is not the certificate of the key beside it");
+  if (!certificate->matches(*key))
+    return make_error(Errc::corrupt, path + " is not the certificate of the key beside it");
   if (!certificate->is_ca() || !certificate->has_key_usage(KeyUsage::key_cert_sign)) {
     return make_error(Errc::corrupt, path + " is not a certificate authority's certificate");
   }
@@ -143,7 +153,8 @@ Status check_apart(const std::map<CaKind, CertificateAuthority>& cas) {
 }
 
 Status give(const std::string& dir, std::optional<FileOwner> owner) {
-  if (owner && ::chown(dir.c_str(), owner->uid, owner->gid) != 0) return from_errno("change the owner of " + dir, errno);
+  if (owner && ::chown(dir.c_str(), owner->uid, owner->gid) != 0)
+    return from_errno("change the owner of " + dir, errno);
   return {};
 }
 
@@ -162,7 +173,8 @@ Result<Authority> Authority::create(const ProfileCluster& cluster, WallTime now)
 }
 
 Result<Authority> Authority::load(const std::string& dir) {
-  if (const auto owned = check_owner(dir); !owned) return error_of(owned, "loading the certificate authorities");
+  if (const auto owned = check_owner(dir); !owned)
+    return error_of(owned, "loading the certificate authorities");
   std::map<CaKind, CertificateAuthority> cas;
   for (const auto kind : k_ca_kinds) {
     auto ca = load_ca(dir, kind);
@@ -179,26 +191,31 @@ Status Authority::write_files(const std::string& dir, std::optional<FileOwner> o
   for (const auto& [kind, ca] : cas_) {
     const auto key_pem = ca.key.to_pem();
     if (!key_pem) return key_pem.error();
-    if (auto s = write_file_atomically(file_of(dir, kind, "key"), key_pem->reveal(), 0600, owner); !s) return s;
+    if (auto s = write_file_atomically(file_of(dir, kind, "key"), key_pem->reveal(), 0600, owner); !s)
+      return s;
     if (auto s = write_file_atomically(file_of(dir, kind, "crt"), ca.pem, 0644, owner); !s) return s;
   }
   const auto key_pem = service_account_key_.to_pem();
   if (!key_pem) return key_pem.error();
-  if (auto s = write_file_atomically(dir + "/service-account.key", key_pem->reveal(), 0600, owner); !s) return s;
+  if (auto s = write_file_atomically(dir + "/service-account.key", key_pem->reveal(), 0600, owner); !s)
+    return s;
   return write_file_atomically(dir + "/service-account.pub", service_account_key_.public_pem(), 0644, owner);
 }
 
 Status Authority::save(const std::string& dir, std::optional<FileOwner> owner) const {
   if (path_exists(dir)) {
-    return make_error(Errc::conflict, "writing the certificate authorities: " + dir + " is there already and is not overwritten");
+    return make_error(Errc::conflict, "writing the certificate authorities: " + dir +
+                                          " is there already and is not overwritten");
   }
-  // Made beside and renamed into place: an interrupted init leaves no half set. What one left behind goes first.
+  // Made beside and renamed into place: an interrupted init leaves no half set. What one left behind goes
+  // first.
   const std::string fresh = dir + ".new";
   if (auto s = remove_tree(fresh); !s) return s;
   if (auto s = make_dirs(fresh, 0700); !s) return s;
   auto written = write_files(fresh, owner);
   if (written) written = give(fresh, owner);
-  if (written && ::rename(fresh.c_str(), dir.c_str()) != 0) written = from_errno("rename " + fresh + " to " + dir, errno);
+  if (written && ::rename(fresh.c_str(), dir.c_str()) != 0)
+    written = from_errno("rename " + fresh + " to " + dir, errno);
   if (!written) {
     (void)remove_tree(fresh);  // the first error is the one that counts
     return error_of(written, "writing the certificate authorities");

@@ -1,5 +1,6 @@
 #pragma once
-// The cluster's certificate authorities and the service account key: made once, kept as files, held in memory.
+// The cluster's certificate authorities and the service account key: made once, kept as files, held in
+// memory.
 //
 //   <dir>/                      0700
 //   <dir>/<kind>-ca.crt         0644  PEM, one for each CaKind ("fabric-ca.crt", "kubeClient-ca.crt", ...)
@@ -28,14 +29,16 @@ struct CertificateAuthority {
 // Not changed once made: const members may be called from any thread.
 class Authority {
  public:
-  // New keys for a new cluster: six P-256 CAs of ten years and an RSA-2048 key. About 150 ms, nothing is written.
+  // New keys for a new cluster: six P-256 CAs of ten years and an RSA-2048 key. About 150 ms, nothing is
+  // written.
   static Result<Authority> create(const ProfileCluster& cluster, WallTime now);
 
-  // Refuses keys that others than the owner may read or that somebody else owns, with the command that mends it, and sets
-  // whose parts do not belong together.
+  // Refuses keys that others than the owner may read or that somebody else owns, with the command that mends
+  // it, and sets whose parts do not belong together.
   static Result<Authority> load(const std::string& dir);
 
-  // The whole set appears under `dir` at once, or nothing does. Errc::conflict when `dir` exists: a CA is never overwritten.
+  // The whole set appears under `dir` at once, or nothing does. Errc::conflict when `dir` exists: a CA is
+  // never overwritten.
   Status save(const std::string& dir, std::optional<FileOwner> owner) const;
 
   const CertificateAuthority& ca(CaKind kind) const { return cas_.find(kind)->second; }

@@ -12,12 +12,14 @@ namespace slipway {
 namespace {
 
 Error differs(std::string_view what) {
-  return make_error(Errc::internal, "the certificate just signed is wrong and was discarded: " + std::string(what));
+  return make_error(Errc::internal,
+                    "the certificate just signed is wrong and was discarded: " + std::string(what));
 }
 
 Error forbidden(const CertSpec& spec, std::string_view why) {
-  return make_error(Errc::denied, "refusing to sign O=\"" + spec.organization + "\" CN=\"" + spec.common_name + "\" for " +
-                                      std::string(to_string(spec.usage)) + ": " + std::string(why));
+  return make_error(Errc::denied, "refusing to sign O=\"" + spec.organization + "\" CN=\"" +
+                                      spec.common_name + "\" for " + std::string(to_string(spec.usage)) +
+                                      ": " + std::string(why));
 }
 
 // "system:" and "slipway:" names carry rights; each belongs to one usage.
@@ -27,13 +29,20 @@ Status check_reserved_name(const CertSpec& spec) {
   const auto allowed = [&spec, name] {
     switch (spec.usage) {
       case CertUsage::kubelet_client:
-      case CertUsage::kubelet_serving: return name.starts_with("system:node:") && name.size() > 12;
-      case CertUsage::kube_proxy: return name == "system:kube-proxy";
-      case CertUsage::controller_manager: return name == "system:kube-controller-manager";
-      case CertUsage::scheduler: return name == "system:kube-scheduler";
-      case CertUsage::apiserver_kubelet_client: return name == "slipway:kube-apiserver";
-      case CertUsage::coordinator_kube_client: return name == "slipway:coordinator";
-      default: return false;
+      case CertUsage::kubelet_serving:
+        return name.starts_with("system:node:") && name.size() > 12;
+      case CertUsage::kube_proxy:
+        return name == "system:kube-proxy";
+      case CertUsage::controller_manager:
+        return name == "system:kube-controller-manager";
+      case CertUsage::scheduler:
+        return name == "system:kube-scheduler";
+      case CertUsage::apiserver_kubelet_client:
+        return name == "slipway:kube-apiserver";
+      case CertUsage::coordinator_kube_client:
+        return name == "slipway:coordinator";
+      default:
+        return false;
     }
   };
   return allowed() ? Status() : forbidden(spec, "the common name is reserved");
@@ -42,11 +51,16 @@ Status check_reserved_name(const CertSpec& spec) {
 std::string_view organization_of(CertUsage usage) {
   switch (usage) {
     case CertUsage::kubelet_client:
-    case CertUsage::kubelet_serving: return "system:nodes";
-    case CertUsage::kube_proxy: return "system:node-proxier";
-    case CertUsage::operator_admin: return "slipway:admin";
-    case CertUsage::kubeconfig_admin: return "system:masters";
-    default: return "";
+    case CertUsage::kubelet_serving:
+      return "system:nodes";
+    case CertUsage::kube_proxy:
+      return "system:node-proxier";
+    case CertUsage::operator_admin:
+      return "slipway:admin";
+    case CertUsage::kubeconfig_admin:
+      return "system:masters";
+    default:
+      return "";
   }
 }
 
@@ -54,20 +68,26 @@ CaKind issuer_of(CertUsage usage) {
   switch (usage) {
     case CertUsage::agent:
     case CertUsage::coordinator_serving:
-    case CertUsage::operator_admin: return CaKind::fabric;
-    case CertUsage::kubelet_serving: return CaKind::kubelet_serving;
-    case CertUsage::apiserver_serving: return CaKind::apiserver;
+    case CertUsage::operator_admin:
+      return CaKind::fabric;
+    case CertUsage::kubelet_serving:
+      return CaKind::kubelet_serving;
+    case CertUsage::apiserver_serving:
+      return CaKind::apiserver;
     case CertUsage::apiserver_etcd_client:
     case CertUsage::etcd_server:
-    case CertUsage::etcd_peer: return CaKind::etcd;
-    case CertUsage::front_proxy_client: return CaKind::front_proxy;
+    case CertUsage::etcd_peer:
+      return CaKind::etcd;
+    case CertUsage::front_proxy_client:
+      return CaKind::front_proxy;
     case CertUsage::kubelet_client:
     case CertUsage::kube_proxy:
     case CertUsage::apiserver_kubelet_client:
     case CertUsage::controller_manager:
     case CertUsage::scheduler:
     case CertUsage::coordinator_kube_client:
-    case CertUsage::kubeconfig_admin: break;
+    case CertUsage::kubeconfig_admin:
+      break;
   }
   return CaKind::kube_client;
 }
@@ -79,7 +99,8 @@ Status check_subject(const Certificate& certificate, const CertSpec& spec, const
       spec.organization.empty() ? std::vector<std::string>() : std::vector<std::string>{spec.organization};
   if (certificate.organizations() != organizations) return differs("organization");
   // Order and absence of anything else.
-  const std::string text = (spec.organization.empty() ? "" : "O=" + spec.organization + ",") + "CN=" + spec.common_name;
+  const std::string text =
+      (spec.organization.empty() ? "" : "O=" + spec.organization + ",") + "CN=" + spec.common_name;
   if (certificate.subject() != text) return differs("subject");
   return {};
 }
@@ -94,7 +115,9 @@ Status check_extension_set(const Certificate& certificate, bool with_names) {
   const auto& found = certificate.extensions();
   if (found.size() != wanted.size()) return differs("number of extensions");
   for (const auto& [oid, critical] : wanted) {
-    const auto match = [oid = oid, critical = critical](const CertExtension& e) { return e.oid == oid && e.critical == critical; };
+    const auto match = [oid = oid, critical = critical](const CertExtension& e) {
+      return e.oid == oid && e.critical == critical;
+    };
     if (std::none_of(found.begin(), found.end(), match)) return differs("set of extensions");
   }
   return {};
@@ -123,8 +146,10 @@ Status check_names(const Certificate& certificate, const CertSpec& spec) {
 }
 
 Status check_dates(const Certificate& certificate, Validity validity, const Certificate& ca) {
-  if (certificate.not_before() != validity.not_before || certificate.not_after() != validity.not_after) return differs("validity");
-  if (certificate.not_before() >= certificate.not_after()) return differs("validity: it ends before it begins");
+  if (certificate.not_before() != validity.not_before || certificate.not_after() != validity.not_after)
+    return differs("validity");
+  if (certificate.not_before() >= certificate.not_after())
+    return differs("validity: it ends before it begins");
   if (certificate.not_before() < ca.not_before() || certificate.not_after() > ca.not_after()) {
     return differs("validity: it is not within its authority's");
   }
@@ -145,7 +170,8 @@ Status check_keys(const Certificate& certificate, std::string_view spki_der, con
 
 Status check_spec(const CertSpec& spec) {
   if (spec.issuer != issuer_of(spec.usage)) return forbidden(spec, "another authority signs this usage");
-  if (spec.organization != organization_of(spec.usage)) return forbidden(spec, "the organization is not this usage's");
+  if (spec.organization != organization_of(spec.usage))
+    return forbidden(spec, "the organization is not this usage's");
   if (spec.common_name.empty()) return forbidden(spec, "there is no common name");
   if (const auto reserved = check_reserved_name(spec); !reserved) return reserved;
   const bool to_api_server = spec.issuer == CaKind::kube_client;
@@ -154,11 +180,13 @@ Status check_spec(const CertSpec& spec) {
   }
   if (to_api_server && spec.eku.server_auth) return forbidden(spec, "clients of the API server do not serve");
   const auto wildcard = [](const std::string& name) { return name.find('*') != std::string::npos; };
-  if (std::any_of(spec.dns_names.begin(), spec.dns_names.end(), wildcard)) return forbidden(spec, "wildcards are not signed");
+  if (std::any_of(spec.dns_names.begin(), spec.dns_names.end(), wildcard))
+    return forbidden(spec, "wildcards are not signed");
   return {};
 }
 
-Status check_certificate(const Certificate& certificate, const ExpectedCert& expected, const Certificate& ca) {
+Status check_certificate(const Certificate& certificate, const ExpectedCert& expected,
+                         const Certificate& ca) {
   const auto& spec = expected.spec;
   const auto type = check_public_key(certificate.spki_der());
   if (!type) return type.error();

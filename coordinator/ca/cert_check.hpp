@@ -1,6 +1,7 @@
 #pragma once
-// The last look at a certificate before it leaves: reads the bytes back with the reader that peers' certificates go
-// through, and compares them with the specification. It shares no code with the writer but the OIDs.
+// The last look at a certificate before it leaves: reads the bytes back with the reader that peers'
+// certificates go through, and compares them with the specification. It shares no code with the writer but
+// the OIDs.
 #include <string_view>
 
 #include "common/core/result.hpp"
@@ -9,8 +10,8 @@
 
 namespace slipway {
 
-// Whether this CA may ever sign such a thing, whoever made the specification: no administrator's or component's name but
-// for its own usage.
+// Whether this CA may ever sign such a thing, whoever made the specification: no administrator's or
+// component's name but for its own usage.
 Status check_spec(const CertSpec& spec);
 
 struct ExpectedCert {

@@ -12,23 +12,28 @@ namespace slipway {
 
 namespace {
 
-// kube-controller-manager's rule: a certificate never outlives its CA. One that would begin before it begins with it.
+// kube-controller-manager's rule: a certificate never outlives its CA. One that would begin before it begins
+// with it.
 Result<Validity> within_ca(const Certificate& ca, WallTime not_before, WallTime not_after) {
   const Validity validity{std::max(not_before, ca.not_before()), std::min(not_after, ca.not_after())};
   if (not_before >= ca.not_after()) {
-    return make_error(Errc::unavailable, "the certificate authority \"" + ca.common_name() + "\" expired at " +
-                                             to_rfc3339(ca.not_after()) + "; replace it before anything can be signed");
+    return make_error(Errc::unavailable, "the certificate authority \"" + ca.common_name() +
+                                             "\" expired at " + to_rfc3339(ca.not_after()) +
+                                             "; replace it before anything can be signed");
   }
   if (validity.not_before >= validity.not_after) {
-    return make_error(Errc::invalid, "a certificate from " + to_rfc3339(not_before) + " to " + to_rfc3339(not_after) +
+    return make_error(Errc::invalid, "a certificate from " + to_rfc3339(not_before) + " to " +
+                                         to_rfc3339(not_after) +
                                          " would never be valid; check this host's clock");
   }
   return validity;
 }
 
-std::string extensions_of(const CertSpec& spec, KeyType type, std::string_view key_id, const PrivateKey& ca_key) {
-  return tbs::leaf_key_usage(type == KeyType::rsa) + tbs::extended_key_usage(spec.eku) + tbs::leaf_constraints() +
-         tbs::subject_key_id(key_id) + tbs::authority_key_id(ca_key.key_id()) + tbs::alt_names(spec);
+std::string extensions_of(const CertSpec& spec, KeyType type, std::string_view key_id,
+                          const PrivateKey& ca_key) {
+  return tbs::leaf_key_usage(type == KeyType::rsa) + tbs::extended_key_usage(spec.eku) +
+         tbs::leaf_constraints() + tbs::subject_key_id(key_id) + tbs::authority_key_id(ca_key.key_id()) +
+         tbs::alt_names(spec);
 }
 
 }  // namespace
@@ -51,14 +56,19 @@ Result<IssuedCert> FileSigner::issue(const CertSpec& spec, const std::string& sp
       {serial.bytes(), ca.certificate.subject_der(), subject, *validity, spki_der, extensions}, ca.key);
   if (!bytes) return bytes.error();
   const auto certificate = Certificate::from_der(*bytes);
-  if (!certificate) return make_error(Errc::internal, "the certificate just signed cannot be read: " + certificate.error().message);
+  if (!certificate)
+    return make_error(Errc::internal,
+                      "the certificate just signed cannot be read: " + certificate.error().message);
   const ExpectedCert expected{spec, spki_der, serial, *validity};
-  if (const auto checked = check_certificate(*certificate, expected, ca.certificate); !checked) return checked.error();
+  if (const auto checked = check_certificate(*certificate, expected, ca.certificate); !checked)
+    return checked.error();
   if (const auto genuine = certificate->verify_issued_by(ca.certificate); !genuine) return genuine.error();
   return IssuedCert{certificate->pem(), *bytes, certificate->sha256_hex(), serial.hex(), validity->not_before,
                     validity->not_after};
 }
 
-std::string FileSigner::ca_pem(CaKind kind) { return authority_.ca(kind).pem; }
+std::string FileSigner::ca_pem(CaKind kind) {
+  return authority_.ca(kind).pem;
+}
 
 }  // namespace slipway

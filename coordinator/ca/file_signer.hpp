@@ -13,8 +13,8 @@ class FileSigner final : public Signer {
  public:
   explicit FileSigner(const Authority& authority);  // must outlive the signer
 
-  Result<IssuedCert> issue(const CertSpec& spec, const std::string& spki_der, const Serial& serial, WallTime not_before,
-                           WallTime not_after) override;
+  Result<IssuedCert> issue(const CertSpec& spec, const std::string& spki_der, const Serial& serial,
+                           WallTime not_before, WallTime not_after) override;
   std::string ca_pem(CaKind kind) override;
 
  private:

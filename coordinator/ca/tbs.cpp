@@ -45,8 +45,8 @@ Result<std::string> sign(const Body& body, const PrivateKey& key) {
   const auto validity = der::item(der::k_sequence, {from, until});
   const auto list = der::item(der::k_sequence, body.extensions);
   const auto extensions = der::item(der::context_tag(3, true), list);
-  const auto to_sign = der::item(
-      der::k_sequence, {k_version_3, serial, algorithm, body.issuer, validity, body.subject, body.spki, extensions});
+  const auto to_sign = der::item(der::k_sequence, {k_version_3, serial, algorithm, body.issuer, validity,
+                                                   body.subject, body.spki, extensions});
   const auto signature = key.sign(to_sign);
   if (!signature) return error_of(signature, "signing a certificate");
   return der::item(der::k_sequence, {to_sign, algorithm, der::bit_string(*signature)});
@@ -56,16 +56,21 @@ std::string leaf_key_usage(bool rsa) {
   return extension(oid::k_key_usage, true, rsa ? "\x03\x02\x05\xa0"sv : "\x03\x02\x07\x80"sv);
 }
 
-std::string ca_key_usage() { return extension(oid::k_key_usage, true, "\x03\x02\x01\x06"sv); }
+std::string ca_key_usage() {
+  return extension(oid::k_key_usage, true, "\x03\x02\x01\x06"sv);
+}
 
-std::string leaf_constraints() { return extension(oid::k_basic_constraints, true, "\x30\x00"sv); }
+std::string leaf_constraints() {
+  return extension(oid::k_basic_constraints, true, "\x30\x00"sv);
+}
 
 std::string ca_constraints() {
   return extension(oid::k_basic_constraints, true, "\x30\x06\x01\x01\xff\x02\x01\x00"sv);
 }
 
 std::string extended_key_usage(UsageBits bits) {
-  const auto server = der::item(der::k_oid, oid::k_server_auth), client = der::item(der::k_oid, oid::k_client_auth);
+  const auto server = der::item(der::k_oid, oid::k_server_auth),
+             client = der::item(der::k_oid, oid::k_client_auth);
   const auto list = der::item(der::k_sequence, {bits.server_auth ? std::string_view(server) : ""sv,
                                                 bits.client_auth ? std::string_view(client) : ""sv});
   return extension(oid::k_extended_key_usage, false, list);
@@ -83,7 +88,8 @@ std::string authority_key_id(std::string_view key_id) {
 std::string alt_names(const CertSpec& spec) {
   std::string names;
   for (const auto& name : spec.dns_names) names += der::item(der::context_tag(2, false), name);
-  for (const auto& address : spec.ip_addresses) names += der::item(der::context_tag(7, false), address.bytes());
+  for (const auto& address : spec.ip_addresses)
+    names += der::item(der::context_tag(7, false), address.bytes());
   for (const auto& uri : spec.uris) names += der::item(der::context_tag(6, false), uri);
   if (names.empty()) return names;
   return extension(oid::k_subject_alt_name, false, der::item(der::k_sequence, names));

@@ -69,25 +69,31 @@ struct FixedPart {
 
 constexpr UsageBits k_client = {false, true};
 constexpr UsageBits k_server = {true, false};
-// etcd members dial each other, and themselves for the HTTP gateway, with the certificate that they serve with.
+// etcd members dial each other, and themselves for the HTTP gateway, with the certificate that they serve
+// with.
 constexpr UsageBits k_both = {true, true};
 
 constexpr std::array<FixedPart, 16> k_fixed = {{
     {CertUsage::agent, CaKind::fabric, "", "", k_client, ValidityClass::node},
     {CertUsage::kubelet_client, CaKind::kube_client, "system:nodes", "", k_client, ValidityClass::node},
-    {CertUsage::kubelet_serving, CaKind::kubelet_serving, "system:nodes", "", k_server, ValidityClass::serving},
-    {CertUsage::kube_proxy, CaKind::kube_client, "system:node-proxier", "system:kube-proxy", k_client, ValidityClass::node},
-    {CertUsage::apiserver_serving, CaKind::apiserver, "", "kube-apiserver", k_server, ValidityClass::control_plane},
+    {CertUsage::kubelet_serving, CaKind::kubelet_serving, "system:nodes", "", k_server,
+     ValidityClass::serving},
+    {CertUsage::kube_proxy, CaKind::kube_client, "system:node-proxier", "system:kube-proxy", k_client,
+     ValidityClass::node},
+    {CertUsage::apiserver_serving, CaKind::apiserver, "", "kube-apiserver", k_server,
+     ValidityClass::control_plane},
     {CertUsage::apiserver_kubelet_client, CaKind::kube_client, "", "slipway:kube-apiserver", k_client,
      ValidityClass::control_plane},
     {CertUsage::apiserver_etcd_client, CaKind::etcd, "", "kube-apiserver-etcd-client", k_client,
      ValidityClass::control_plane},
     {CertUsage::etcd_server, CaKind::etcd, "", "", k_both, ValidityClass::control_plane},
     {CertUsage::etcd_peer, CaKind::etcd, "", "", k_both, ValidityClass::control_plane},
-    {CertUsage::front_proxy_client, CaKind::front_proxy, "", "front-proxy-client", k_client, ValidityClass::control_plane},
+    {CertUsage::front_proxy_client, CaKind::front_proxy, "", "front-proxy-client", k_client,
+     ValidityClass::control_plane},
     {CertUsage::controller_manager, CaKind::kube_client, "", "system:kube-controller-manager", k_client,
      ValidityClass::control_plane},
-    {CertUsage::scheduler, CaKind::kube_client, "", "system:kube-scheduler", k_client, ValidityClass::control_plane},
+    {CertUsage::scheduler, CaKind::kube_client, "", "system:kube-scheduler", k_client,
+     ValidityClass::control_plane},
     {CertUsage::coordinator_serving, CaKind::fabric, "", "coordinator", k_server, ValidityClass::coordinator},
     {CertUsage::coordinator_kube_client, CaKind::kube_client, "", "slipway:coordinator", k_client,
      ValidityClass::coordinator},
@@ -95,7 +101,9 @@ constexpr std::array<FixedPart, 16> k_fixed = {{
     {CertUsage::kubeconfig_admin, CaKind::kube_client, "system:masters", "", k_client, ValidityClass::admin},
 }};
 
-Error missing(std::string_view what) { return make_error(Errc::invalid, "certificate profile: " + std::string(what)); }
+Error missing(std::string_view what) {
+  return make_error(Errc::invalid, "certificate profile: " + std::string(what));
+}
 
 void add_name(CertSpec& spec, const std::string& name) {
   if (auto address = IpAddress::parse(name)) {
@@ -146,13 +154,17 @@ Status fill_kubelet_serving(CertSpec& spec, const ProfileInput& input) {
 
 Status fill_apiserver(CertSpec& spec, const ProfileInput& input) {
   const auto& cluster = input.cluster;
-  if (!is_dns_subdomain(cluster.dns_domain)) return missing("dnsDomain \"" + cluster.dns_domain + "\" is no DNS name");
+  if (!is_dns_subdomain(cluster.dns_domain))
+    return missing("dnsDomain \"" + cluster.dns_domain + "\" is no DNS name");
   if (cluster.service_cidrs.empty()) return missing("the service range is not known");
-  for (const char* name : {"kubernetes", "kubernetes.default", "kubernetes.default.svc"}) add_name(spec, name);
+  for (const char* name : {"kubernetes", "kubernetes.default", "kubernetes.default.svc"})
+    add_name(spec, name);
   add_name(spec, "kubernetes.default.svc." + cluster.dns_domain);
   add_name(spec, cluster.service_cidrs[0].at(1).to_string());
-  if (const auto added = add_configured(spec, {cluster.api_endpoint_host}, "apiServer.endpoint"); !added) return added;
-  if (const auto added = add_configured(spec, cluster.api_extra_names, "API server name"); !added) return added;
+  if (const auto added = add_configured(spec, {cluster.api_endpoint_host}, "apiServer.endpoint"); !added)
+    return added;
+  if (const auto added = add_configured(spec, cluster.api_extra_names, "API server name"); !added)
+    return added;
   if (const auto added = add_node_addresses(spec, input); !added) return added;
   add_loopback(spec);
   return {};
@@ -177,15 +189,23 @@ Status fill_user(CertSpec& spec, const ProfileInput& input) {
 
 Status fill(CertSpec& spec, const ProfileInput& input) {
   switch (spec.usage) {
-    case CertUsage::agent: return fill_agent(spec, input);
-    case CertUsage::kubelet_client: spec.common_name = "system:node:" + input.node.name; return {};
-    case CertUsage::kubelet_serving: return fill_kubelet_serving(spec, input);
-    case CertUsage::apiserver_serving: return fill_apiserver(spec, input);
+    case CertUsage::agent:
+      return fill_agent(spec, input);
+    case CertUsage::kubelet_client:
+      spec.common_name = "system:node:" + input.node.name;
+      return {};
+    case CertUsage::kubelet_serving:
+      return fill_kubelet_serving(spec, input);
+    case CertUsage::apiserver_serving:
+      return fill_apiserver(spec, input);
     case CertUsage::etcd_server:
-    case CertUsage::etcd_peer: return fill_etcd(spec, input);
-    case CertUsage::coordinator_serving: return fill_coordinator(spec, input);
+    case CertUsage::etcd_peer:
+      return fill_etcd(spec, input);
+    case CertUsage::coordinator_serving:
+      return fill_coordinator(spec, input);
     case CertUsage::operator_admin:
-    case CertUsage::kubeconfig_admin: return fill_user(spec, input);
+    case CertUsage::kubeconfig_admin:
+      return fill_user(spec, input);
     // All they say is fixed.
     case CertUsage::kube_proxy:
     case CertUsage::apiserver_kubelet_client:
@@ -193,7 +213,8 @@ Status fill(CertSpec& spec, const ProfileInput& input) {
     case CertUsage::front_proxy_client:
     case CertUsage::controller_manager:
     case CertUsage::scheduler:
-    case CertUsage::coordinator_kube_client: return {};
+    case CertUsage::coordinator_kube_client:
+      return {};
   }
   return missing("unknown usage");
 }
@@ -212,15 +233,18 @@ bool is_uuid(std::string_view text) {
   return true;
 }
 
-Error deny(std::string text) { return make_error(Errc::denied, std::move(text)); }
+Error deny(std::string text) {
+  return make_error(Errc::denied, std::move(text));
+}
 
 bool is_or_below(std::string_view name, std::string_view domain) {
   if (name == domain) return true;
-  return name.size() > domain.size() && name.ends_with(domain) && name[name.size() - domain.size() - 1] == '.';
+  return name.size() > domain.size() && name.ends_with(domain) &&
+         name[name.size() - domain.size() - 1] == '.';
 }
 
-// Names and addresses under which the control plane is reached. A master may live there; a worker that claims one would
-// be taken for the API server or the coordinator.
+// Names and addresses under which the control plane is reached. A master may live there; a worker that claims
+// one would be taken for the API server or the coordinator.
 bool is_control_plane_host(const ProfileCluster& cluster, std::string_view host) {
   const auto& names = cluster.coordinator_names;
   return host == cluster.api_endpoint_host || std::find(names.begin(), names.end(), host) != names.end();
@@ -228,14 +252,22 @@ bool is_control_plane_host(const ProfileCluster& cluster, std::string_view host)
 
 }  // namespace
 
-std::string_view to_string(CaKind kind) { return name_in(k_ca_names, kind); }
-std::optional<CaKind> ca_kind_from_string(std::string_view text) { return value_in(k_ca_names, text); }
-std::string_view to_string(CertUsage usage) { return name_in(k_usage_names, usage); }
-std::optional<CertUsage> cert_usage_from_string(std::string_view text) { return value_in(k_usage_names, text); }
+std::string_view to_string(CaKind kind) {
+  return name_in(k_ca_names, kind);
+}
+std::optional<CaKind> ca_kind_from_string(std::string_view text) {
+  return value_in(k_ca_names, text);
+}
+std::string_view to_string(CertUsage usage) {
+  return name_in(k_usage_names, usage);
+}
+std::optional<CertUsage> cert_usage_from_string(std::string_view text) {
+  return value_in(k_usage_names, text);
+}
 
 const std::vector<CertUsage>& usages_of_node() {
-  static const std::vector<CertUsage> k_usages = {CertUsage::agent, CertUsage::kubelet_client, CertUsage::kubelet_serving,
-                                                  CertUsage::kube_proxy};
+  static const std::vector<CertUsage> k_usages = {CertUsage::agent, CertUsage::kubelet_client,
+                                                  CertUsage::kubelet_serving, CertUsage::kube_proxy};
   return k_usages;
 }
 
@@ -261,13 +293,15 @@ Result<CertSpec> profile(CertUsage usage, const ProfileInput& input) {
   const bool of_node = contains(usages_of_node(), usage);
   const bool of_master = contains(usages_of_master(), usage);
   if (of_node || of_master) {
-    if (const auto allowed = check_node_name(input.cluster, input.node.name, input.node.master); !allowed) return allowed.error();
+    if (const auto allowed = check_node_name(input.cluster, input.node.name, input.node.master); !allowed)
+      return allowed.error();
   }
   if (of_master && !of_node && !input.node.master) {
     return make_error(Errc::denied, "node \"" + input.node.name + "\" is no master and gets no " +
                                         std::string(to_string(usage)) + " certificate");
   }
-  const auto fixed = std::find_if(k_fixed.begin(), k_fixed.end(), [usage](const FixedPart& f) { return f.usage == usage; });
+  const auto fixed =
+      std::find_if(k_fixed.begin(), k_fixed.end(), [usage](const FixedPart& f) { return f.usage == usage; });
   if (fixed == k_fixed.end()) return missing("unknown usage");
   CertSpec spec;
   spec.usage = usage;
@@ -284,7 +318,8 @@ Result<CertSpec> profile(CertUsage usage, const ProfileInput& input) {
 Status check_node_name(const ProfileCluster& cluster, std::string_view name, bool master) {
   const std::string shown = "node name \"" + std::string(name.substr(0, 64)) + "\"";
   if (!is_dns_subdomain(name)) {
-    return make_error(Errc::invalid, shown + " is not a lower case DNS name of at most 253 letters, digits, '-' and '.'");
+    return make_error(Errc::invalid,
+                      shown + " is not a lower case DNS name of at most 253 letters, digits, '-' and '.'");
   }
   // CN has an upper bound of 64 (RFC 5280 ub-common-name) and the kubelet's starts with "system:node:".
   if (name.size() > 64 - std::string_view("system:node:").size()) {
@@ -292,14 +327,17 @@ Status check_node_name(const ProfileCluster& cluster, std::string_view name, boo
                                          " letters; a certificate has room for 52: set a shorter nodeName");
   }
   if (IpAddress::parse(name)) return deny(shown + " is an IP address; set nodeName to a name");
-  if (name.starts_with("kubernetes")) return deny(shown + " is reserved: names starting with kubernetes belong to the API server");
+  if (name.starts_with("kubernetes"))
+    return deny(shown + " is reserved: names starting with kubernetes belong to the API server");
   if (name == "coordinator") return deny(shown + " is reserved for the coordinator's own certificate");
   if (name.starts_with("localhost.")) return deny(shown + " means this very host everywhere; set nodeName");
   for (const std::string_view domain : {"localhost", "kubernetes", "default", "svc"}) {
-    if (is_or_below(name, domain)) return deny(shown + " is reserved: \"" + std::string(domain) + "\" means something else in a cluster");
+    if (is_or_below(name, domain))
+      return deny(shown + " is reserved: \"" + std::string(domain) + "\" means something else in a cluster");
   }
   if (!cluster.dns_domain.empty() && is_or_below(name, cluster.dns_domain)) {
-    return deny(shown + " lies in the cluster's own DNS domain " + cluster.dns_domain + ", where services live");
+    return deny(shown + " lies in the cluster's own DNS domain " + cluster.dns_domain +
+                ", where services live");
   }
   if (!master && is_control_plane_host(cluster, name)) {
     return deny(shown + " is a name of the API server or the coordinator and only a master may have it");
@@ -310,12 +348,15 @@ Status check_node_name(const ProfileCluster& cluster, std::string_view name, boo
 Status check_node_address(const ProfileCluster& cluster, const ProfileNode& node, const IpAddress& address) {
   const std::string shown = "address " + address.to_string() + " of node \"" + node.name + "\"";
   if (address.is_unspecified()) return deny(shown + " is unspecified; set nodeAddress");
-  if (address.is_loopback()) return deny(shown + " is a loopback address: no other host reaches it; set nodeAddress");
+  if (address.is_loopback())
+    return deny(shown + " is a loopback address: no other host reaches it; set nodeAddress");
   if (address.is_link_local()) return deny(shown + " is link-local; set nodeAddress to a routed one");
   if (address.is_multicast()) return deny(shown + " is a multicast address");
-  for (const auto& [ranges, what] : {std::pair(&cluster.pod_cidrs, "pod"), std::pair(&cluster.service_cidrs, "service")}) {
+  for (const auto& [ranges, what] :
+       {std::pair(&cluster.pod_cidrs, "pod"), std::pair(&cluster.service_cidrs, "service")}) {
     for (const auto& range : *ranges) {
-      if (range.contains(address)) return deny(shown + " lies in the " + what + " range " + range.to_string());
+      if (range.contains(address))
+        return deny(shown + " lies in the " + what + " range " + range.to_string());
     }
   }
   if (!node.master && is_control_plane_host(cluster, address.to_string())) {
@@ -332,7 +373,8 @@ Status check_node_address(const ProfileCluster& cluster, const ProfileNode& node
 
 Status check_user_name(std::string_view name) {
   const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '@';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.' || c == '@';
   };
   if (name.empty() || name.size() > 64 || !std::all_of(name.begin(), name.end(), allowed)) {
     // Colons are left out on purpose: "system:" and "slipway:" identities are not for people.
@@ -343,12 +385,14 @@ Status check_user_name(std::string_view name) {
 }
 
 std::string agent_uri(std::string_view cluster_id, std::string_view node_uid, std::uint64_t generation) {
-  return "urn:slipway:" + std::string(cluster_id) + ":node:" + std::string(node_uid) + ":" + std::to_string(generation);
+  return "urn:slipway:" + std::string(cluster_id) + ":node:" + std::string(node_uid) + ":" +
+         std::to_string(generation);
 }
 
 std::optional<AgentUri> parse_agent_uri(std::string_view uri) {
   const auto parts = split(uri, ':');
-  if (parts.size() != 6 || parts[0] != "urn" || parts[1] != "slipway" || parts[3] != "node") return std::nullopt;
+  if (parts.size() != 6 || parts[0] != "urn" || parts[1] != "slipway" || parts[3] != "node")
+    return std::nullopt;
   if (!is_uuid(parts[2]) || !is_uuid(parts[4])) return std::nullopt;
   const auto generation = parse_u64(parts[5]);
   // The one right spelling only, so that equal identities are equal texts.
@@ -360,11 +404,20 @@ Validity validity_of(ValidityClass validity, const Lifetimes& lifetimes, WallTim
   constexpr Seconds k_backdate{300}, k_short{8 * 3600};
   Seconds life = lifetimes.node;
   switch (validity) {
-    case ValidityClass::node: break;
-    case ValidityClass::serving: life = lifetimes.serving; break;
-    case ValidityClass::control_plane: life = lifetimes.control_plane; break;
-    case ValidityClass::coordinator: life = lifetimes.coordinator; break;
-    case ValidityClass::admin: life = lifetimes.admin; break;
+    case ValidityClass::node:
+      break;
+    case ValidityClass::serving:
+      life = lifetimes.serving;
+      break;
+    case ValidityClass::control_plane:
+      life = lifetimes.control_plane;
+      break;
+    case ValidityClass::coordinator:
+      life = lifetimes.coordinator;
+      break;
+    case ValidityClass::admin:
+      life = lifetimes.admin;
+      break;
   }
   return {now - k_backdate, now + life - (life < k_short ? Seconds(0) : k_backdate)};
 }
@@ -387,6 +440,8 @@ Result<Serial> Serial::from_hex(std::string_view hex) {
   return Serial(std::move(*bytes));
 }
 
-std::string Serial::hex() const { return to_hex(bytes_); }
+std::string Serial::hex() const {
+  return to_hex(bytes_);
+}
 
 }  // namespace slipway

@@ -1,6 +1,6 @@
 #pragma once
-// What a certificate may say. Pure: the server decides subject, names, usage and lifetime from its own records; of the
-// request it takes the public key. One profile for each usage.
+// What a certificate may say. Pure: the server decides subject, names, usage and lifetime from its own
+// records; of the request it takes the public key. One profile for each usage.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,7 +17,8 @@ namespace slipway {
 enum class CaKind { fabric, kube_client, kubelet_serving, apiserver, front_proxy, etcd };
 inline constexpr CaKind k_ca_kinds[] = {CaKind::fabric,    CaKind::kube_client, CaKind::kubelet_serving,
                                         CaKind::apiserver, CaKind::front_proxy, CaKind::etcd};
-std::string_view to_string(CaKind kind);  // "fabric", "kubeClient", "kubeletServing", "apiserver", "frontProxy", "etcd"
+std::string_view to_string(
+    CaKind kind);  // "fabric", "kubeClient", "kubeletServing", "apiserver", "frontProxy", "etcd"
 std::optional<CaKind> ca_kind_from_string(std::string_view text);
 
 enum class CertUsage {
@@ -38,39 +39,50 @@ enum class CertUsage {
   operator_admin,
   kubeconfig_admin,
 };
-inline constexpr CertUsage k_cert_usages[] = {
-    CertUsage::agent,           CertUsage::kubelet_client,           CertUsage::kubelet_serving,
-    CertUsage::kube_proxy,      CertUsage::apiserver_serving,        CertUsage::apiserver_kubelet_client,
-    CertUsage::apiserver_etcd_client, CertUsage::etcd_server,        CertUsage::etcd_peer,
-    CertUsage::front_proxy_client,    CertUsage::controller_manager, CertUsage::scheduler,
-    CertUsage::coordinator_serving,   CertUsage::coordinator_kube_client, CertUsage::operator_admin,
-    CertUsage::kubeconfig_admin};
+inline constexpr CertUsage k_cert_usages[] = {CertUsage::agent,
+                                              CertUsage::kubelet_client,
+                                              CertUsage::kubelet_serving,
+                                              CertUsage::kube_proxy,
+                                              CertUsage::apiserver_serving,
+                                              CertUsage::apiserver_kubelet_client,
+                                              CertUsage::apiserver_etcd_client,
+                                              CertUsage::etcd_server,
+                                              CertUsage::etcd_peer,
+                                              CertUsage::front_proxy_client,
+                                              CertUsage::controller_manager,
+                                              CertUsage::scheduler,
+                                              CertUsage::coordinator_serving,
+                                              CertUsage::coordinator_kube_client,
+                                              CertUsage::operator_admin,
+                                              CertUsage::kubeconfig_admin};
 std::string_view to_string(CertUsage usage);  // wire names: "agent", "kubeletClient", "kubeletServing", ...
 std::optional<CertUsage> cert_usage_from_string(std::string_view text);
 
-// What an agent asks for at join and renews. A master is a node with a control plane, so its set holds a node's.
+// What an agent asks for at join and renews. A master is a node with a control plane, so its set holds a
+// node's.
 const std::vector<CertUsage>& usages_of_node();
 const std::vector<CertUsage>& usages_of_master();
 
 // What the profiles need to know of the cluster. The deny rules look at all of it.
 struct ProfileCluster {
   std::string name;
-  std::string id;                          // UUID
-  std::string dns_domain;                  // "cluster.local"
-  std::string api_endpoint_host;           // DNS name or IP of the API server's address
+  std::string id;                 // UUID
+  std::string dns_domain;         // "cluster.local"
+  std::string api_endpoint_host;  // DNS name or IP of the API server's address
   std::vector<Cidr> pod_cidrs;
-  std::vector<Cidr> service_cidrs;         // the first one's first address is the `kubernetes` service
-  std::vector<Cidr> node_cidrs;            // where nodes' addresses may lie; empty: anywhere not denied
+  std::vector<Cidr> service_cidrs;             // the first one's first address is the `kubernetes` service
+  std::vector<Cidr> node_cidrs;                // where nodes' addresses may lie; empty: anywhere not denied
   std::vector<std::string> coordinator_names;  // DNS names and IPs of coordinators, from configuration
-  std::vector<std::string> api_extra_names;    // further DNS names and IPs of the API server, from configuration
+  std::vector<std::string>
+      api_extra_names;  // further DNS names and IPs of the API server, from configuration
 };
 
 struct ProfileNode {
   std::string name;
-  std::string uid;                    // UUID
-  std::uint64_t generation = 0;       // counts re-registrations of the name
+  std::string uid;               // UUID
+  std::uint64_t generation = 0;  // counts re-registrations of the name
   bool master = false;
-  std::vector<IpAddress> addresses;   // from inventory or the connection, never the node's word alone
+  std::vector<IpAddress> addresses;  // from inventory or the connection, never the node's word alone
 };
 
 struct ProfileInput {
@@ -101,8 +113,8 @@ struct CertSpec {
   bool operator==(const CertSpec&) const = default;
 };
 
-// Errc::denied when a name or address of the input is on the deny list, Errc::invalid when one is missing or malformed;
-// the message says which and why.
+// Errc::denied when a name or address of the input is on the deny list, Errc::invalid when one is missing or
+// malformed; the message says which and why.
 Result<CertSpec> profile(CertUsage usage, const ProfileInput& input);
 
 // The deny list, also used where nodes are registered. Errc::denied or Errc::invalid with the reason.
@@ -121,11 +133,11 @@ struct AgentUri {
 std::optional<AgentUri> parse_agent_uri(std::string_view uri);
 
 struct Lifetimes {
-  Seconds node{86400};             // agent, kubelet client, kube-proxy: certificates.nodeTTL
-  Seconds serving{7 * 86400};      // kubelet serving: certificates.servingTTL
+  Seconds node{86400};         // agent, kubelet client, kube-proxy: certificates.nodeTTL
+  Seconds serving{7 * 86400};  // kubelet serving: certificates.servingTTL
   Seconds control_plane{7 * 86400};
   Seconds coordinator{90 * 86400};
-  Seconds admin{30 * 86400};      // certificates.adminTTL
+  Seconds admin{30 * 86400};  // certificates.adminTTL
 };
 
 struct Validity {
@@ -134,8 +146,8 @@ struct Validity {
   bool operator==(const Validity&) const = default;
 };
 
-// As kube-controller-manager does it: backdated by five minutes for clocks that go wrong; a lifetime of 8 h or more
-// includes these minutes, a shorter one gets them on top.
+// As kube-controller-manager does it: backdated by five minutes for clocks that go wrong; a lifetime of 8 h
+// or more includes these minutes, a shorter one gets them on top.
 Validity validity_of(ValidityClass validity, const Lifetimes& lifetimes, WallTime now);
 
 // X.509 serial number: 127 random bits, never zero.

@@ -17,7 +17,8 @@ struct IssuedCert {
   WallTime not_after{};   // as written: capped at the CA's own end
 };
 
-// Called from several threads at once (the I/O threads sign). Does not block on I/O, takes tens of microseconds.
+// Called from several threads at once (the I/O threads sign). Does not block on I/O, takes tens of
+// microseconds.
 class Signer {
  public:
   virtual ~Signer() = default;

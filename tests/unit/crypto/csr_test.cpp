@@ -15,8 +15,12 @@ namespace {
 
 constexpr const char* k_label = "CERTIFICATE REQUEST";
 
-std::string der_of(const std::string& pem) { return pem_decode_one(pem, k_label).value(); }
-std::string pem_of(const std::string& der) { return pem_encode(k_label, der); }
+std::string der_of(const std::string& pem) {
+  return pem_decode_one(pem, k_label).value();
+}
+std::string pem_of(const std::string& der) {
+  return pem_encode(k_label, der);
+}
 
 std::string refusal(const std::string& pem) {
   const auto parsed = parse_csr(pem);
@@ -25,7 +29,9 @@ std::string refusal(const std::string& pem) {
   return parsed.error().message;
 }
 
-std::string good_csr() { return make_csr(PrivateKey::generate_p256().value()).value(); }
+std::string good_csr() {
+  return make_csr(PrivateKey::generate_p256().value()).value();
+}
 
 // Puts `with` in the place of `what`, both of the same length, once.
 std::string patched(std::string der, std::string_view what, std::string_view with) {
@@ -81,12 +87,15 @@ TEST_CASE("keys that are not accepted are named", "[crypto][csr]") {
   CHECK_THAT(refusal(foreign_csr(ec_key("P-521").get())), Contains("1.3.132.0.35"));
   CsrWish plain;
   plain.md = nullptr;
-  CHECK_THAT(refusal(foreign_csr(own(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")).get(), plain)), Contains("Ed25519"));
+  CHECK_THAT(refusal(foreign_csr(own(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")).get(), plain)),
+             Contains("Ed25519"));
 }
 
-TEST_CASE("a key of 16384 bits is refused by its size alone, within the size of a request or not", "[crypto][csr]") {
+TEST_CASE("a key of 16384 bits is refused by its size alone, within the size of a request or not",
+          "[crypto][csr]") {
   const std::string modulus = "\x01" + std::string(2047, '\x01');
-  const auto numbers = der::item(der::k_sequence, {der::unsigned_integer(modulus), der::unsigned_integer("\x01\x00\x01")});
+  const auto numbers =
+      der::item(der::k_sequence, {der::unsigned_integer(modulus), der::unsigned_integer("\x01\x00\x01")});
   const auto oid = from_hex("06092a864886f70d0101010500").value();
   const auto spki = der::item(der::k_sequence, {der::item(der::k_sequence, oid), der::bit_string(numbers)});
   const auto verdict = check_public_key(spki);
@@ -99,7 +108,8 @@ TEST_CASE("a request that asks for anything is refused, naming it", "[crypto][cs
   CsrWish wish;
   wish.common_name = "system:node:other";
   wish.organization = "system:masters";
-  CHECK_THAT(refusal(foreign_csr(key.get(), wish)), Contains("subject \"O=system:masters,CN=system:node:other\""));
+  CHECK_THAT(refusal(foreign_csr(key.get(), wish)),
+             Contains("subject \"O=system:masters,CN=system:node:other\""));
   wish = {};
   wish.san = "DNS:kubernetes.default.svc";
   CHECK_THAT(refusal(foreign_csr(key.get(), wish)), Contains("extensions subjectAltName"));
@@ -125,9 +135,11 @@ TEST_CASE("foreign names cannot write into logs", "[crypto][csr]") {
 TEST_CASE("weak signature algorithms are refused", "[crypto][csr]") {
   CsrWish wish;
   wish.md = EVP_sha1();
-  CHECK_THAT(refusal(foreign_csr(ec_key("P-256").get(), wish)), Contains("signature algorithm 1.2.840.10045.4.1"));
+  CHECK_THAT(refusal(foreign_csr(ec_key("P-256").get(), wish)),
+             Contains("signature algorithm 1.2.840.10045.4.1"));
   wish.md = EVP_md5();
-  CHECK_THAT(refusal(foreign_csr(rsa_key(2048).get(), wish)), Contains("signature algorithm 1.2.840.113549.1.1.4"));
+  CHECK_THAT(refusal(foreign_csr(rsa_key(2048).get(), wish)),
+             Contains("signature algorithm 1.2.840.113549.1.1.4"));
 }
 
 TEST_CASE("proof of possession: altered, foreign and mismatched signatures", "[crypto][csr]") {
@@ -205,6 +217,7 @@ TEST_CASE("BER lengths and other versions are refused", "[crypto][csr]") {
   std::string endless = "\x30\x80" + content;
   endless.append(2, '\0');
   CHECK(refusal(pem_of(endless)) != "accepted");
-  CHECK_THAT(refusal(pem_of(patched(der, std::string_view("\x02\x01\x00", 3), std::string_view("\x02\x01\x01", 3)))),
-             Contains("version"));
+  CHECK_THAT(
+      refusal(pem_of(patched(der, std::string_view("\x02\x01\x00", 3), std::string_view("\x02\x01\x01", 3)))),
+      Contains("version"));
 }

@@ -1,7 +1,7 @@
 #include "common/crypto/digest.hpp"
 
-#include <catch2/catch.hpp>
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <set>
 
 #include "common/core/text.hpp"

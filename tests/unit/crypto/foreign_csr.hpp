@@ -13,7 +13,9 @@ namespace slipway::test {
 
 using Pkey = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 
-inline Pkey own(EVP_PKEY* key) { return Pkey(key, EVP_PKEY_free); }
+inline Pkey own(EVP_PKEY* key) {
+  return Pkey(key, EVP_PKEY_free);
+}
 
 inline Pkey ec_key(const char* curve, bool explicit_parameters = false, bool compressed = false) {
   EVP_PKEY_CTX* context = EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr);
@@ -44,7 +46,7 @@ inline Pkey rsa_key(int bits, unsigned long exponent = 65537) {
 struct CsrWish {
   std::string common_name;
   std::string organization;
-  std::string san;       // "DNS:a,IP:1.2.3.4"
+  std::string san;  // "DNS:a,IP:1.2.3.4"
   std::string key_usage;
   std::string challenge;
   const EVP_MD* md = EVP_sha256();
@@ -68,7 +70,8 @@ inline std::string foreign_csr(EVP_PKEY* key, const CsrWish& wish = {}) {
   X509_NAME* subject = X509_REQ_get_subject_name(request);
   const auto add = [subject](const char* field, const std::string& value) {
     if (value.empty()) return;
-    X509_NAME_add_entry_by_txt(subject, field, MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(value.data()),
+    X509_NAME_add_entry_by_txt(subject, field, MBSTRING_UTF8,
+                               reinterpret_cast<const unsigned char*>(value.data()),
                                static_cast<int>(value.size()), -1, 0);
   };
   add("O", wish.organization);
@@ -93,8 +96,8 @@ inline std::string foreign_csr(EVP_PKEY* key, const CsrWish& wish = {}) {
 
 inline std::string private_pem(EVP_PKEY* key, const char* passphrase = nullptr) {
   BIO* bio = BIO_new(BIO_s_mem());
-  PEM_write_bio_PKCS8PrivateKey(bio, key, passphrase == nullptr ? nullptr : EVP_aes_256_cbc(), nullptr, 0, nullptr,
-                                const_cast<char*>(passphrase));
+  PEM_write_bio_PKCS8PrivateKey(bio, key, passphrase == nullptr ? nullptr : EVP_aes_256_cbc(), nullptr, 0,
+                                nullptr, const_cast<char*>(passphrase));
   return text_of(bio);
 }
 

@@ -46,7 +46,9 @@ TEST_CASE("several threads sign with one key", "[crypto]") {
       for (int i = 0; i < 100; ++i) {
         const std::string message = std::to_string(t) + ":" + std::to_string(i);
         const auto signature = key.sign(message);
-        if (signature && verify_signature(key.spki_der(), SignatureAlgorithm::ecdsa_sha256, message, *signature)) ++good[t];
+        if (signature &&
+            verify_signature(key.spki_der(), SignatureAlgorithm::ecdsa_sha256, message, *signature))
+          ++good[t];
       }
     });
   }
