@@ -63,6 +63,7 @@ struct Describer {
 #define SLIPWAY_NAME(T) \
   static std::string name_of(const T*) { return #T; }
   SLIPWAY_WIRE_TYPES(SLIPWAY_NAME)
+  SLIPWAY_FILE_TYPES(SLIPWAY_NAME)
 #undef SLIPWAY_NAME
 
   template <class T> void operator()(const char* name, T&) { found.push_back({name, true, kind(static_cast<T*>(nullptr))}); }
@@ -138,6 +139,7 @@ std::string pretty(std::string_view text) {
   template std::string encode<T>(const T&);                 \
   template std::vector<FieldInfo> describe<T>();
 SLIPWAY_WIRE_TYPES(SLIPWAY_INSTANTIATE)
+SLIPWAY_FILE_TYPES(SLIPWAY_INSTANTIATE)
 #undef SLIPWAY_INSTANTIATE
 
 }  // namespace slipway::proto

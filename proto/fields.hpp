@@ -133,6 +133,41 @@ template <class V> void fields(V& v, Problem& x) {
   v("type", x.type); v("title", x.title); v("status", x.status); v("detail", x.detail); v("code", x.code);
 }
 
+template <class V> void fields(V& v, AdminCluster& x) {
+  v("name", x.name); v("server", x.server); v("caCertificate", x.ca_certificate);
+  v("clientCertificate", x.client_certificate); v("clientKey", x.client_key);
+}
+template <class V> void fields(V& v, AdminConfig& x) { v("clusters", x.clusters); v.optional("current", x.current); }
+template <class V> void fields(V& v, CoordinatorConfig& x) {
+  v.optional("listen", x.listen); v.optional("dataDir", x.data_dir); v.optional("ioThreads", x.io_threads);
+  v.optional("logLevel", x.log_level);
+}
+template <class V> void fields(V& v, KubeconfigClusterData& x) {
+  v("server", x.server); v("certificate-authority-data", x.ca_data);
+}
+template <class V> void fields(V& v, KubeconfigCluster& x) { v("name", x.name); v("cluster", x.cluster); }
+template <class V> void fields(V& v, KubeconfigUserData& x) {
+  v("client-certificate-data", x.certificate_data); v("client-key-data", x.key_data);
+}
+template <class V> void fields(V& v, KubeconfigUser& x) { v("name", x.name); v("user", x.user); }
+template <class V> void fields(V& v, KubeconfigContextData& x) { v("cluster", x.cluster); v("user", x.user); }
+template <class V> void fields(V& v, KubeconfigContext& x) { v("name", x.name); v("context", x.context); }
+template <class V> void fields(V& v, KubeconfigFile& x) {
+  v("apiVersion", x.api_version); v("kind", x.kind); v("clusters", x.clusters); v("users", x.users);
+  v("contexts", x.contexts); v("current-context", x.current_context);
+}
+
+template <class V> void fields(V& v, AgentConfig& x) {
+  v.optional("coordinators", x.coordinators); v.optional("tokenFile", x.token_file); v.optional("role", x.role);
+  v.optional("nodeName", x.node_name); v.optional("nodeAddress", x.node_address); v.optional("dataDir", x.data_dir);
+  v.optional("logLevel", x.log_level); v.optional("cgroupDriver", x.cgroup_driver);
+}
+template <class V> void fields(V& v, AgentLocalStatus& x) {
+  v("joined", x.joined); v("updatedAt", x.updated_at); v("cluster", x.cluster); v("nodeName", x.node_name);
+  v("role", x.role); v("address", x.address); v("podCIDR", x.pod_cidr); v("message", x.message);
+  v("lastContact", x.last_contact); v("desiredRevision", x.desired_revision); v("report", x.report);
+}
+
 }  // namespace slipway::proto
 
 // Every type that stands in openapi.json's components.schemas.
@@ -144,3 +179,8 @@ template <class V> void fields(V& v, Problem& x) {
   X(NodeView) X(NodeList) X(TokenRequest) X(TokenReply) X(TokenView) X(TokenList) X(Artifact) X(ArtifactList) \
   X(CertificateView) X(CertificateList) X(KubeconfigRequest) X(KubeconfigReply) X(HealthCheck) X(HealthReport) \
   X(VersionInfo) X(Problem)
+
+// Types of files: coded by the same lists, but no part of the API's contract.
+#define SLIPWAY_FILE_TYPES(X) \
+  X(AdminCluster) X(AdminConfig) X(CoordinatorConfig) X(KubeconfigClusterData) X(KubeconfigCluster) X(KubeconfigUserData) \
+  X(KubeconfigUser) X(KubeconfigContextData) X(KubeconfigContext) X(KubeconfigFile) X(AgentConfig) X(AgentLocalStatus)

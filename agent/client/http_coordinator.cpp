@@ -1,0 +1,228 @@
+#include "agent/client/http_coordinator.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "common/core/unique_fd.hpp"
+#include "common/http/tls.hpp"
+#include "proto/codec.hpp"
+#include "proto/problem.hpp"
+
+namespace asio = boost::asio;
+
+namespace slipway {
+
+namespace {
+
+constexpr std::uint16_t k_default_port = 7443;
+constexpr int k_poll_seconds = 50;
+constexpr Millis k_poll_grace{15'000};  // beyond the wait that was asked for
+constexpr Millis k_deadline{30'000};
+constexpr Millis k_download_idle{30'000};
+
+http::Request make_request(http::Method method, std::string target, std::string body = {}) {
+  http::Request request;
+  request.method = method;
+  request.target = std::move(target);
+  request.headers.set("Accept", "application/json");
+  if (!body.empty()) request.headers.set("Content-Type", "application/json");
+  request.body = std::move(body);
+  return request;
+}
+
+bool is_success(const http::Response& response) { return response.status >= 200 && response.status < 300; }
+std::string body_of(const http::Response& response) { return response.shared_body ? *response.shared_body : response.body; }
+
+// Another coordinator may do better.
+bool is_their_trouble(const http::Response& response) { return response.status == 502 || response.status == 503 || response.status == 504; }
+
+template <class T>
+Result<T> decode_answer(const Result<http::Response>& response, std::string_view doing) {
+  if (!response) return context(response.error(), doing);
+  if (!is_success(*response)) return context(proto::from_problem(response->status, body_of(*response)), doing);
+  auto value = proto::decode<T>(body_of(*response));
+  if (!value) return context(make_error(Errc::corrupt, value.error().message), std::string(doing) + ": reading the answer");
+  return value;
+}
+
+std::string percent_encode(std::string_view text) {
+  static constexpr char k_digits[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    if (plain) {
+      out += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    out += '%';
+    out += k_digits[byte >> 4];
+    out += k_digits[byte & 15];
+  }
+  return out;
+}
+
+Error not_joined() { return make_error(Errc::unauthenticated, "this host has no certificate yet"); }
+
+Status write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return from_errno("writing the download", errno);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<http::Endpoint>> parse_coordinators(const std::vector<std::string>& urls) {
+  std::vector<http::Endpoint> endpoints;
+  for (const std::string& url : urls) {
+    auto endpoint = http::parse_https_url(url, k_default_port);
+    if (!endpoint) return context(endpoint.error(), "coordinators: " + url);
+    endpoints.push_back(std::move(*endpoint));
+  }
+  if (endpoints.empty()) return make_error(Errc::invalid, "coordinators: name at least one, such as https://10.0.0.1:7443");
+  return endpoints;
+}
+
+HttpCoordinator::HttpCoordinator(asio::any_io_executor executor, std::vector<http::Endpoint> coordinators)
+    : executor_(std::move(executor)), coordinators_(std::move(coordinators)) {}
+
+HttpCoordinator::~HttpCoordinator() = default;
+
+Status HttpCoordinator::use_identity(const std::string& ca_pem, const KeyPair& pair) {
+  http::ClientIdentity identity{pair.chain_pem, pair.key_pem.copy()};
+  auto tls = http::TlsClientContext::make(ca_pem, &identity);
+  if (!tls) return tls.error();
+  tls_ = std::move(*tls);
+  return {};
+}
+
+// Requests are safe to repeat: reads, reports, and requests for certificates of given keys.
+asio::awaitable<Result<http::Response>> HttpCoordinator::call(Channel& channel, Tls tls, http::Request request, Millis deadline) {
+  Result<http::Response> response = make_error(Errc::unavailable, "no coordinator");
+  for (std::size_t i = 0; i < coordinators_.size(); ++i) {
+    if (!channel.client || channel.tls != tls) {
+      channel.client = std::make_shared<http::Client>(executor_, coordinators_[current_], tls);
+      channel.tls = tls;
+    }
+    const std::shared_ptr<http::Client> client = channel.client;
+    http::Request copy = request;
+    asio::awaitable<Result<http::Response>> sending = client->send(std::move(copy), deadline, true);
+    response = co_await std::move(sending);
+    if (response && !is_their_trouble(*response)) co_return response;
+    if (!response && response.error().code == Errc::canceled) co_return response;
+    channel.client.reset();
+    next_coordinator();
+  }
+  co_return response;
+}
+
+asio::awaitable<Result<http::Response>> HttpCoordinator::call_once(http::Request request) {
+  if (!tls_) co_return not_joined();
+  Channel channel;
+  asio::awaitable<Result<http::Response>> calling = call(channel, tls_, std::move(request), k_deadline);
+  co_return co_await std::move(calling);
+}
+
+asio::awaitable<Result<proto::JoinReply>> HttpCoordinator::join(proto::JoinRequest request, JoinTrust trust) {
+  auto tls = trust.ca_pem.empty() ? http::TlsClientContext::make_pinned(trust.ca_sha256) : http::TlsClientContext::make(trust.ca_pem, nullptr);
+  if (!tls) co_return context(tls.error(), "preparing TLS");
+  Channel channel;
+  http::Request post = make_request(http::Method::post, "/v1/join", proto::encode(request));
+  asio::awaitable<Result<http::Response>> calling = call(channel, *tls, std::move(post), k_deadline);
+  const Result<http::Response> response = co_await std::move(calling);
+  co_return decode_answer<proto::JoinReply>(response, coordinators_[current_].host);
+}
+
+asio::awaitable<Result<std::optional<std::string>>> HttpCoordinator::sync(SyncPosition position) {
+  if (!tls_) co_return not_joined();
+  std::string target = "/v1/agent/sync?revision=" + std::to_string(position.revision) + "&applied=" + std::to_string(position.applied);
+  if (!position.epoch.empty()) target += "&epoch=" + percent_encode(position.epoch);
+  target += "&wait=" + std::to_string(k_poll_seconds);
+  http::Request get = make_request(http::Method::get, std::move(target));
+  const Millis deadline = std::chrono::seconds(k_poll_seconds) + k_poll_grace;
+  asio::awaitable<Result<http::Response>> calling = call(polling_, tls_, std::move(get), deadline);
+  const Result<http::Response> response = co_await std::move(calling);
+  if (!response) co_return context(response.error(), "asking for the desired state");
+  if (response->status == 204 || response->status == 304) co_return std::optional<std::string>();
+  if (!is_success(*response)) co_return context(proto::from_problem(response->status, body_of(*response)), "asking for the desired state");
+  co_return std::optional<std::string>(body_of(*response));
+}
+
+asio::awaitable<Status> HttpCoordinator::report(proto::NodeStatusReport report) {
+  if (!tls_) co_return not_joined();
+  http::Request post = make_request(http::Method::post, "/v1/agent/status", proto::encode(report));
+  asio::awaitable<Result<http::Response>> calling = call(reporting_, tls_, std::move(post), k_deadline);
+  const Result<http::Response> response = co_await std::move(calling);
+  if (!response) co_return context(response.error(), "reporting");
+  if (!is_success(*response)) co_return context(proto::from_problem(response->status, body_of(*response)), "reporting");
+  co_return Status{};
+}
+
+asio::awaitable<Result<proto::RenewReply>> HttpCoordinator::renew(proto::RenewRequest request) {
+  http::Request post = make_request(http::Method::post, "/v1/agent/certificates", proto::encode(request));
+  asio::awaitable<Result<http::Response>> calling = call_once(std::move(post));
+  const Result<http::Response> response = co_await std::move(calling);
+  co_return decode_answer<proto::RenewReply>(response, "asking for certificates");
+}
+
+asio::awaitable<Result<proto::MasterSecrets>> HttpCoordinator::master_secrets() {
+  http::Request get = make_request(http::Method::get, "/v1/agent/secrets");
+  asio::awaitable<Result<http::Response>> calling = call_once(std::move(get));
+  const Result<http::Response> response = co_await std::move(calling);
+  co_return decode_answer<proto::MasterSecrets>(response, "asking for what masters share");
+}
+
+asio::awaitable<Status> HttpCoordinator::fetch(ArtifactRef artifact, std::string to_path) {
+  if (!tls_) co_return not_joined();
+  const UniqueFd fd(::open(to_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd) co_return from_errno("open " + to_path, errno);
+  struct stat file {};
+  if (::fstat(fd.get(), &file) != 0) co_return from_errno("stat " + to_path, errno);
+  auto offset = static_cast<std::uint64_t>(file.st_size);
+  if (offset > artifact.size) {  // of an artifact that was replaced
+    if (::ftruncate(fd.get(), 0) != 0) co_return from_errno("truncate " + to_path, errno);
+    offset = 0;
+  }
+  if (offset == artifact.size) co_return Status{};
+  asio::awaitable<Status> fetching = fetch_into(artifact, fd.get(), offset);
+  const Status fetched = co_await std::move(fetching);
+  if (!fetched && fetched.error().code != Errc::canceled) next_coordinator();
+  co_return fetched;
+}
+
+asio::awaitable<Status> HttpCoordinator::fetch_into(ArtifactRef artifact, int fd, std::uint64_t offset) {
+  http::Client client(executor_, coordinators_[current_], tls_);
+  http::Request get = make_request(http::Method::get, "/v1/artifacts/" + artifact.sha256 + "/content");
+  get.headers.set("Accept", "application/octet-stream");
+  if (offset > 0) get.headers.set("Range", "bytes=" + std::to_string(offset) + "-");
+  auto at = std::make_shared<std::uint64_t>(offset);
+  const std::uint64_t size = artifact.size;
+  std::function<Status(std::string_view)> sink = [fd, at, size](std::string_view chunk) -> Status {
+    if (*at + chunk.size() > size) return make_error(Errc::corrupt, "more bytes came than the artifact has");
+    *at += chunk.size();
+    return write_all(fd, chunk);
+  };
+  asio::awaitable<Result<http::Response>> fetching = client.fetch(std::move(get), std::move(sink), k_download_idle);
+  const Result<http::Response> response = co_await std::move(fetching);
+  if (!response) co_return context(response.error(), "download");
+  const int wanted = offset > 0 ? 206 : 200;
+  if (response->status != wanted) {
+    // What came is no part of the artifact: an error's text, or the whole where a part was asked for.
+    const bool whole = response->status == 200;
+    if (::ftruncate(fd, whole ? 0 : static_cast<off_t>(offset)) != 0) co_return from_errno("truncate the download", errno);
+    if (whole) co_return make_error(Errc::unavailable, "download: the coordinator began anew; so does the next try");
+    co_return context(proto::from_problem(response->status, body_of(*response)), "download");
+  }
+  if (*at != size) co_return make_error(Errc::unavailable, "download: the connection ended early");
+  co_return Status{};
+}
+
+}  // namespace slipway

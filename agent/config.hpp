@@ -1,0 +1,25 @@
+#pragma once
+// agent.yaml and its drop-ins: reading with names of file and key in every error, defaults, checks, and the token.
+#include <string>
+#include <vector>
+
+#include "common/core/result.hpp"
+#include "common/core/secret.hpp"
+#include "proto/types.hpp"
+
+namespace slipway {
+
+inline constexpr char k_agent_config_file[] = "/etc/slipway/agent.yaml";
+inline constexpr char k_token_credential[] = "slipway.token";  // name in systemd's LoadCredential=
+
+// `file`, then *.yaml of "<file>.d", merged and checked; node_name is filled in from the host. Blocks.
+Result<proto::AgentConfig> load_agent_config(const std::string& file);
+
+// Names, addresses, role and paths make sense. Pure. Errc::invalid names the key.
+Status check_agent_config(const proto::AgentConfig& config);
+
+// The token from `token_file` or, when there is none, from the credentials folder (empty: no such folder). Blocks.
+// Errc::not_found when neither is there.
+Result<Secret> read_token(const std::string& token_file, const std::string& credentials_dir);
+
+}  // namespace slipway

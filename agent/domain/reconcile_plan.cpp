@@ -1,0 +1,51 @@
+#include "agent/domain/reconcile_plan.hpp"
+
+namespace slipway {
+
+namespace {
+
+UnitDecision plan_running(const WantedUnit& wanted, const SeenUnit& seen) {
+  if (!wanted.inputs || seen.inputs == wanted.inputs) return {};
+  if (seen.status.main_pid == 0) return {};  // between two processes: its next one starts with what is on disk
+  if (!seen.inputs) return {UnitAction::restart, "it runs from somebody else's unit file"};
+  return {UnitAction::restart, "its version, files or certificates changed"};
+}
+
+}  // namespace
+
+UnitDecision plan_unit(const WantedUnit& wanted, const SeenUnit& seen) {
+  if (!wanted.inputs && seen.status.load != UnitLoad::loaded) return {};
+  switch (seen.status.active) {
+    case UnitActivity::active:
+    case UnitActivity::reloading: return plan_running(wanted, seen);
+    case UnitActivity::activating:
+    case UnitActivity::deactivating: return {};
+    case UnitActivity::failed: return {UnitAction::start, "it failed: " + (seen.status.result.empty() ? std::string("no reason given") : seen.status.result)};
+    case UnitActivity::inactive: return {UnitAction::start, "it does not run"};
+  }
+  return {};
+}
+
+std::optional<std::string> inputs_of_environment(std::string_view environment) {
+  const std::string wanted = std::string(k_inputs_variable) + "=";
+  while (!environment.empty()) {
+    const std::size_t end = environment.find('\0');
+    const std::string_view entry = environment.substr(0, end);
+    if (entry.starts_with(wanted)) return std::string(entry.substr(wanted.size()));
+    if (end == std::string_view::npos) break;
+    environment.remove_prefix(end + 1);
+  }
+  return std::nullopt;
+}
+
+std::string node_phase(const NodeProgress& progress) {
+  if (progress.removed) return "Removed";
+  if (!progress.joined) return "Joining";
+  const bool all = progress.installed && progress.configured && progress.running;
+  if (all) return "Running";
+  if (progress.was_running) return "Degraded";
+  if (!progress.installed) return "Installing";
+  return progress.configured ? "Starting" : "Configuring";
+}
+
+}  // namespace slipway

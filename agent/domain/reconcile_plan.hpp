@@ -1,0 +1,54 @@
+#pragma once
+// Which units to start or restart, and what a node that is being brought about looks like from outside. Pure.
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/domain/unit_status.hpp"
+
+namespace slipway {
+
+// The environment variable in a unit file that carries the digest of all the unit was started with. It is read back from the
+// running process: so the agent knows, without a record that could be wrong, whether a process runs with what is on disk.
+inline constexpr char k_inputs_variable[] = "SLIPWAY_INPUTS";
+
+struct WantedUnit {
+  std::string name;  // "kubelet.service"
+  // Digest of what it must run with. Empty: its files are not as wanted (an artifact is missing): leave it as it is, but running.
+  std::optional<std::string> inputs;
+
+  bool operator==(const WantedUnit&) const = default;
+};
+
+struct SeenUnit {
+  UnitStatus status;
+  std::optional<std::string> inputs;  // what the running process was started with; empty: it does not say
+};
+
+enum class UnitAction { none, start, restart };
+struct UnitDecision {
+  UnitAction action = UnitAction::none;
+  std::string reason;  // for the log
+
+  bool operator==(const UnitDecision&) const = default;
+};
+
+// A unit on its way up is left to the supervisor; so is one that runs with what is wanted.
+UnitDecision plan_unit(const WantedUnit& wanted, const SeenUnit& seen);
+
+// The value of k_inputs_variable in a process environment ("A=b\0C=d\0").
+std::optional<std::string> inputs_of_environment(std::string_view environment);
+
+// What the phase depends on.
+struct NodeProgress {
+  bool removed = false;     // deleted at the coordinator
+  bool joined = false;
+  bool installed = false;   // all artifacts there
+  bool configured = false;  // files written, network programmed
+  bool running = false;     // every unit runs
+  bool was_running = false; // has been Running since the agent's start or before
+};
+std::string node_phase(const NodeProgress& progress);  // Removed, Joining, Installing, Configuring, Starting, Running, Degraded
+
+}  // namespace slipway

@@ -1,0 +1,136 @@
+#include "agent/host_facts.hpp"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "common/core/text.hpp"
+#include "common/core/unique_fd.hpp"
+#include "common/files/atomic_file.hpp"
+#include "common/files/tree.hpp"
+#include "slipway_version.hpp"
+
+namespace slipway {
+
+namespace {
+
+constexpr std::size_t k_max_text = std::size_t{1} << 20;
+
+// Files of /proc have no length of their own: read until nothing more comes.
+Result<std::string> read_proc(const std::string& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return from_errno("open " + path, errno);
+  std::string text;
+  std::array<char, 4096> block{};
+  for (;;) {
+    const ssize_t got = ::read(fd.get(), block.data(), block.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return from_errno("read " + path, errno);
+    if (got == 0) return text;
+    text.append(block.data(), static_cast<std::size_t>(got));
+    if (text.size() > k_max_text) return make_error(Errc::invalid, path + " is too long");
+  }
+}
+
+std::string os_name() {
+  const auto text = read_file("/etc/os-release", k_max_text);
+  if (!text) return {};
+  for (const std::string_view line : split(*text, '\n')) {
+    if (!line.starts_with("PRETTY_NAME=")) continue;
+    std::string_view value = trim(line.substr(std::strlen("PRETTY_NAME=")));
+    if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+    return std::string(value);
+  }
+  return {};
+}
+
+// The path after "<id>:<controllers>:" of the line that has `controller`; "name=systemd" is systemd's own hierarchy.
+std::string_view cgroup_path(std::string_view text, std::string_view controller) {
+  for (const std::string_view line : split(text, '\n')) {
+    const auto parts = split(line, ':');
+    if (parts.size() < 3) continue;
+    for (const std::string_view name : split(parts[1], ',')) {
+      if (name == controller) return line.substr(parts[0].size() + parts[1].size() + 2);
+    }
+  }
+  return {};
+}
+
+Result<IpAddress> address_of_socket(int fd) {
+  sockaddr_storage local{};
+  socklen_t size = sizeof(local);
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &size) != 0) return from_errno("reading the local address", errno);
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  const void* bytes = local.ss_family == AF_INET ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in*>(&local)->sin_addr)
+                                                 : static_cast<const void*>(&reinterpret_cast<const sockaddr_in6*>(&local)->sin6_addr);
+  if (::inet_ntop(local.ss_family, bytes, text.data(), text.size()) == nullptr) return from_errno("reading the local address", errno);
+  return IpAddress::parse(text.data());
+}
+
+Result<IpAddress> local_address(const http::Endpoint& remote) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_DGRAM;
+  addrinfo* found = nullptr;
+  const int failed = ::getaddrinfo(remote.host.c_str(), std::to_string(remote.port).c_str(), &hints, &found);
+  if (failed != 0) return make_error(Errc::unavailable, "resolving " + remote.host + ": " + ::gai_strerror(failed));
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, ::freeaddrinfo);
+  const UniqueFd fd(::socket(found->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!fd) return from_errno("socket", errno);
+  if (::connect(fd.get(), found->ai_addr, found->ai_addrlen) != 0) return from_errno("no way to " + remote.host, errno);
+  return address_of_socket(fd.get());
+}
+
+}  // namespace
+
+proto::NodeFacts host_facts() {
+  proto::NodeFacts facts;
+  facts.os = os_name();
+  utsname system{};
+  if (::uname(&system) == 0) {
+    facts.kernel = system.release;
+    facts.architecture = system.machine;
+  }
+  const long cpus = ::sysconf(_SC_NPROCESSORS_ONLN);
+  facts.cpus = cpus > 0 ? static_cast<std::uint64_t>(cpus) : 0;
+  struct sysinfo memory {};
+  if (::sysinfo(&memory) == 0) facts.memory_bytes = static_cast<std::uint64_t>(memory.totalram) * memory.mem_unit;
+  if (const auto id = read_file("/etc/machine-id", 4096)) facts.machine_id = std::string(trim(*id));
+  facts.agent_version = k_version;
+  return facts;
+}
+
+// systemd counts tasks of every service, so where it owns the controllers the pids controller has the service's own group.
+std::string cgroup_driver_of(std::string_view proc_self_cgroup, bool unified) {
+  if (unified) return "systemd";
+  const std::string_view own = cgroup_path(proc_self_cgroup, "name=systemd");
+  const std::string_view pids = cgroup_path(proc_self_cgroup, "pids");
+  return !own.empty() && own != "/" && own == pids ? "systemd" : "cgroupfs";
+}
+
+std::string host_cgroup_driver() {
+  const auto groups = read_proc("/proc/self/cgroup");
+  return cgroup_driver_of(groups ? *groups : std::string(), path_exists("/sys/fs/cgroup/cgroup.controllers"));
+}
+
+Result<IpAddress> local_address_towards(const std::vector<http::Endpoint>& remotes) {
+  Result<IpAddress> last = make_error(Errc::invalid, "no coordinator is named");
+  for (const http::Endpoint& remote : remotes) {
+    last = local_address(remote);
+    if (last) return last;
+  }
+  return last;
+}
+
+Result<std::string> process_environment(std::int32_t pid) { return read_proc("/proc/" + std::to_string(pid) + "/environ"); }
+
+}  // namespace slipway

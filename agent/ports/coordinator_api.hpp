@@ -1,0 +1,46 @@
+#pragma once
+// Port: the coordinator as the agent sees it.
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "agent/ports/node_store.hpp"
+#include "common/async/clock.hpp"
+#include "common/core/result.hpp"
+#include "proto/types.hpp"
+
+namespace slipway {
+
+// By what the coordinator is known before there is a certificate of our own. One of the two.
+struct JoinTrust {
+  std::string ca_sha256;  // pin from a join token
+  std::string ca_pem;     // bundle stored at an earlier join
+};
+
+struct SyncPosition {
+  std::string epoch;           // empty: nothing yet
+  std::uint64_t revision = 0;
+  std::uint64_t applied = 0;   // revision whose routes are programmed
+};
+
+// Used on the agent's state thread. Several coordinators are tried in turn inside. Errors carry the coordinator's words and
+// code; Errc::unavailable and Errc::timeout when none was reached. Nothing but join() works before use_identity().
+class CoordinatorApi {
+ public:
+  virtual ~CoordinatorApi() = default;
+
+  // Not one byte of the request leaves before the coordinator's certificate was verified by `trust`.
+  virtual boost::asio::awaitable<Result<proto::JoinReply>> join(proto::JoinRequest request, JoinTrust trust) = 0;
+  // Waits until there is a state newer than `position`, or some time has gone by: then empty. The JSON of a DesiredState.
+  // Errc::gone: this node was deleted. One call at a time.
+  virtual boost::asio::awaitable<Result<std::optional<std::string>>> sync(SyncPosition position) = 0;
+  // One call at a time.
+  virtual boost::asio::awaitable<Status> report(proto::NodeStatusReport report) = 0;
+  virtual boost::asio::awaitable<Result<proto::RenewReply>> renew(proto::RenewRequest request) = 0;
+  virtual boost::asio::awaitable<Result<proto::MasterSecrets>> master_secrets() = 0;
+  // From now on calls use this certificate and trust these CAs; calls on their way are not disturbed.
+  virtual Status use_identity(const std::string& ca_pem, const KeyPair& pair) = 0;
+};
+
+}  // namespace slipway

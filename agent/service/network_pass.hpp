@@ -1,0 +1,28 @@
+#pragma once
+// The pod network's part of a reconcile pass. State thread; synchronous, as the Network port is.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "agent/ports/network.hpp"
+#include "agent/ports/node_store.hpp"
+#include "proto/types.hpp"
+
+namespace slipway {
+
+struct NetworkOutcome {
+  bool ready = false;          // pods may be offered this node
+  bool peers_applied = false;  // no route of a node that is gone is left
+  std::string message;         // why not, or what is not whole
+  std::vector<std::string> changes;
+  std::vector<std::string> problems;
+  std::uint32_t pod_mtu = 1500;
+};
+
+// What this node's network should be. Peers that cannot be read are left out and named in `problems`.
+Result<NetworkDesired> network_desired(const proto::DesiredState& desired, const NodeIdentity& self, std::vector<std::string>& problems);
+
+// Observe, plan, apply.
+NetworkOutcome bring_network_about(Network& network, const proto::DesiredState& desired, const NodeIdentity& self);
+
+}  // namespace slipway

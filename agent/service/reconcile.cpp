@@ -1,0 +1,388 @@
+#include "agent/service/reconcile.hpp"
+
+#include <algorithm>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <chrono>
+#include <utility>
+
+#include "agent/service/host_files.hpp"
+#include "common/core/text.hpp"
+#include "common/log/log.hpp"
+
+namespace asio = boost::asio;
+
+namespace slipway {
+
+namespace {
+
+constexpr Millis k_full_pass{60'000};
+constexpr Millis k_first_retry{2'000};
+constexpr Millis k_probe_every{500};
+constexpr std::chrono::seconds k_probe_patience{90};
+
+const proto::ComponentRef* find_component(const proto::DesiredState& desired, const std::string& name) {
+  const auto found = std::find_if(desired.components.begin(), desired.components.end(),
+                                  [&](const proto::ComponentRef& c) { return c.name == name; });
+  return found == desired.components.end() ? nullptr : &*found;
+}
+
+ArtifactRef artifact_ref(const proto::ComponentRef& component) {
+  ArtifactRef ref;
+  ref.component = component.name;
+  ref.version = component.version;
+  ref.sha256 = component.artifact->sha256;
+  ref.size = component.artifact->size;
+  ref.format = component.artifact->format == "tar" ? ArtifactFormat::tar : ArtifactFormat::file;
+  return ref;
+}
+
+std::string import_cure(const proto::ComponentRef& component) {
+  return "not imported yet; on the coordinator run: slipwayctl artifact import --component " + component.name + " --version " +
+         component.version + " FILE";
+}
+
+Result<NodeContext> context_of(const proto::DesiredState& desired, const NodeIdentity& self, const ReconcileDeps& deps, std::uint32_t mtu) {
+  NodeContext context;
+  context.node_name = self.node_name;
+  context.role = self.role;
+  auto address = IpAddress::parse(self.address);
+  if (!address) return slipway::context(address.error(), "this node's address");
+  auto cidr = Cidr::parse(self.pod_cidr);
+  if (!cidr) return slipway::context(cidr.error(), "this node's pod range");
+  context.node_address = *address;
+  context.pod_cidr = *cidr;
+  context.cluster = desired.cluster;
+  context.pod_mtu = mtu;
+  context.cgroup_driver = deps.cgroup_driver;
+  context.paths = deps.paths;
+  return context;
+}
+
+}  // namespace
+
+struct Reconciler::Pass {
+  NodeIdentity identity;
+  proto::DesiredState desired;
+  std::vector<ComponentFiles> components;
+  std::map<std::string, std::string> stamps;            // artifact -> version and digest; missing: not installed
+  std::vector<std::optional<std::string>> inputs;       // of each component; empty: its files are not as wanted
+  bool units_changed = false;                           // a unit file was written
+  bool units_acted = false;                             // a unit was started or restarted
+  std::set<std::string> acted;                          // units
+  PassReport report;
+
+  void problem(const std::string& component, const std::string& stage, const std::string& what) {
+    report.problems.push_back(component + ": " + stage + ": " + what);
+  }
+  ComponentOutcome& outcome(std::size_t index) { return report.components[index]; }
+};
+
+Reconciler::Reconciler(ReconcileDeps deps, std::uint64_t seed) : deps_(std::move(deps)), backoff_(k_first_retry, k_full_pass, seed) {}
+
+asio::awaitable<PassReport> Reconciler::pass() {
+  Pass pass;
+  if (!deps_.state.identity || !deps_.state.desired) co_return pass.report;
+  pass.identity = *deps_.state.identity;
+  pass.desired = *deps_.state.desired;
+  pass.report.revision = pass.desired.revision;
+  asio::awaitable<Status> working = work(pass);
+  const Status done = co_await std::move(working);
+  if (!done) pass.problem("node", "rendering", done.error().message);
+  deps_.state.busy.clear();
+  deps_.state.last_pass = pass.report;
+  deps_.state.report.set();
+  co_return pass.report;
+}
+
+asio::awaitable<Status> Reconciler::work(Pass& pass) {
+  NetworkOutcome network = bring_network_about(deps_.network, pass.desired, pass.identity);
+  pass.report.network_ready = network.ready;
+  pass.report.network_message = network.message;
+  pass.report.peers_applied = network.peers_applied;
+  pass.report.changes = std::move(network.changes);
+  pass.report.problems = std::move(network.problems);
+
+  auto context = context_of(pass.desired, pass.identity, deps_, network.pod_mtu);
+  if (!context) co_return context.error();
+  auto components = render_components(*context);
+  if (!components) co_return components.error();
+  pass.components = std::move(*components);
+  pass.inputs.resize(pass.components.size());
+  for (const ComponentFiles& component : pass.components) {
+    pass.report.components.push_back({component.name, component.version, "", "", component.unit ? component.unit->name : ""});
+  }
+  asio::awaitable<Status> fetching = fetch_secrets(pass);
+  if (const Status fetched = co_await std::move(fetching); !fetched) {
+    pass.problem("control plane", "fetching what masters share", fetched.error().message);
+  }
+  asio::awaitable<Status> installing = install_artifacts(pass);
+  if (const Status installed = co_await std::move(installing); !installed) co_return installed.error();
+  pass.report.configured = true;
+  for (std::size_t i = 0; i < pass.components.size(); ++i) {
+    if (pass.components[i].after_network) continue;
+    asio::awaitable<Status> placing = place_component(pass, i);
+    if (const Status placed = co_await std::move(placing); !placed) pass.report.configured = false;
+  }
+  asio::awaitable<Status> reloading = reload_units(pass);
+  if (const Status reloaded = co_await std::move(reloading); !reloaded) {
+    pass.problem("units", "telling systemd of them", reloaded.error().message);
+    pass.report.configured = false;
+  }
+  for (std::size_t i = 0; i < pass.components.size(); ++i) {
+    if (!pass.components[i].unit) continue;
+    asio::awaitable<Status> running = run_unit(pass, i);
+    if (const Status ran = co_await std::move(running); !ran) {
+      pass.problem(pass.components[i].name, "running", ran.error().message);
+      pass.outcome(i).message = ran.error().message;
+    }
+  }
+  asio::awaitable<Status> last = network_last(pass);
+  co_return co_await std::move(last);
+}
+
+// A docker that has just started sets the FORWARD policy to DROP; and the CNI file tells the kubelet that pods may come.
+asio::awaitable<Status> Reconciler::network_last(Pass& pass) {
+  if (pass.units_acted) program_network(pass);
+  for (std::size_t i = 0; i < pass.components.size(); ++i) {
+    if (!pass.components[i].after_network) continue;
+    if (!pass.report.network_ready) {
+      pass.outcome(i).state = "waiting";
+      pass.outcome(i).message = "the pod network does not stand yet: " + pass.report.network_message;
+      pass.report.configured = false;
+      continue;
+    }
+    asio::awaitable<Status> placing = place_component(pass, i);
+    if (const Status placed = co_await std::move(placing); !placed) pass.report.configured = false;
+  }
+  co_return Status{};
+}
+
+void Reconciler::program_network(Pass& pass) {
+  NetworkOutcome network = bring_network_about(deps_.network, pass.desired, pass.identity);
+  pass.report.network_ready = network.ready;
+  pass.report.network_message = network.message;
+  pass.report.changes.insert(pass.report.changes.end(), network.changes.begin(), network.changes.end());
+  for (std::string& problem : network.problems) {
+    if (std::find(pass.report.problems.begin(), pass.report.problems.end(), problem) == pass.report.problems.end()) {
+      pass.report.problems.push_back(std::move(problem));
+    }
+  }
+}
+
+asio::awaitable<Status> Reconciler::fetch_secrets(Pass& pass) {
+  const std::vector<ComponentFiles> components = pass.components;
+  std::function<Result<bool>()> look = [components]() -> Result<bool> { return lacks_service_account(components); };
+  asio::awaitable<Result<bool>> looking = offload<bool>(deps_.workers, std::move(look));
+  const Result<bool> lacks = co_await std::move(looking);
+  if (!lacks) co_return lacks.error();
+  if (!*lacks) co_return Status{};
+  asio::awaitable<Result<proto::MasterSecrets>> asking = deps_.coordinator.master_secrets();
+  Result<proto::MasterSecrets> secrets = co_await std::move(asking);
+  if (!secrets) co_return secrets.error();
+  auto key = std::make_shared<const Secret>(std::move(secrets->service_account_key));
+  std::function<Result<bool>()> place = [components, key] { return place_service_account(components, *key); };
+  asio::awaitable<Result<bool>> placing = offload<bool>(deps_.workers, std::move(place));
+  const Result<bool> placed = co_await std::move(placing);
+  if (!placed) co_return placed.error();
+  pass.report.changes.push_back("service account key");
+  co_return Status{};
+}
+
+asio::awaitable<Status> Reconciler::install_artifacts(Pass& pass) {
+  std::map<std::string, std::string> failed;  // artifact -> message
+  std::map<std::string, std::string> states;
+  std::set<std::string> names;
+  for (const ComponentFiles& component : pass.components) names.insert(component.artifact);
+  for (const std::string& name : names) {
+    if (name.empty()) continue;
+    const proto::ComponentRef* wanted = find_component(pass.desired, name);
+    if (wanted == nullptr || !wanted->artifact) {
+      states[name] = "waiting";
+      failed[name] = wanted ? import_cure(*wanted) : "the coordinator does not name it";
+      continue;
+    }
+    const ArtifactRef ref = artifact_ref(*wanted);
+    deps_.state.busy = "installing " + ref.component + " " + ref.version;
+    asio::awaitable<Result<bool>> ensuring = deps_.install(ref);
+    const Result<bool> ensured = co_await std::move(ensuring);
+    deps_.state.busy.clear();
+    if (!ensured) {
+      states[name] = "installing";
+      failed[name] = ensured.error().message;
+      pass.problem(name, "installing", ensured.error().message);
+      continue;
+    }
+    if (*ensured) pass.report.changes.push_back("installed " + ref.component + " " + ref.version);
+    pass.stamps[name] = ref.version + " " + ref.sha256;
+  }
+  for (std::size_t i = 0; i < pass.components.size(); ++i) {
+    const auto why = failed.find(pass.components[i].artifact);
+    if (why == failed.end()) continue;
+    pass.outcome(i).state = states[why->first];
+    pass.outcome(i).message = why->second;
+  }
+  pass.report.installed = failed.empty();
+  co_return Status{};
+}
+
+asio::awaitable<Status> Reconciler::place_component(Pass& pass, std::size_t index) {
+  const ComponentFiles component = pass.components[index];
+  const auto stamp = pass.stamps.find(component.artifact);
+  if (stamp == pass.stamps.end() && !component.artifact.empty()) co_return make_error(Errc::not_found, "not installed");
+  const std::string stamp_text = stamp == pass.stamps.end() ? std::string() : stamp->second;
+  CredentialStore* credentials = &deps_.credentials;
+  const std::string unit_dir = deps_.paths.unit_dir;
+  std::function<Result<PlacedFiles>()> place = [component, credentials, stamp_text, unit_dir]() -> Result<PlacedFiles> {
+    auto placed = place_files(component, *credentials, stamp_text);
+    if (!placed || !component.unit) return placed;
+    // The unit last: its digest must not speak of files that are not there yet.
+    auto unit = place_unit(*component.unit, unit_dir, placed->inputs);
+    if (!unit) return unit.error();
+    if (*unit) placed->changed.push_back(component.unit->name);
+    return placed;
+  };
+  asio::awaitable<Result<PlacedFiles>> placing = offload<PlacedFiles>(deps_.workers, std::move(place));
+  const Result<PlacedFiles> placed = co_await std::move(placing);
+  if (!placed) {
+    pass.problem(component.name, "writing its files", placed.error().message);
+    pass.outcome(index).state = placed.error().code == Errc::not_found ? "waiting" : "failed";
+    pass.outcome(index).message = placed.error().message;
+    co_return placed.error();
+  }
+  for (const std::string& path : placed->changed) {
+    pass.report.changes.push_back("wrote " + path);
+    if (component.unit && path == component.unit->name) pass.units_changed = true;
+  }
+  pass.inputs[index] = placed->inputs;
+  co_return Status{};
+}
+
+asio::awaitable<Status> Reconciler::reload_units(Pass& pass) {
+  std::vector<std::string> not_enabled;
+  bool stale = pass.units_changed;
+  for (std::size_t i = 0; i < pass.components.size(); ++i) {
+    if (!pass.inputs[i] || !pass.components[i].unit) continue;
+    const std::string name = pass.components[i].unit->name;
+    asio::awaitable<Result<UnitStatus>> asking = deps_.supervisor.status(name);
+    const Result<UnitStatus> status = co_await std::move(asking);
+    if (!status) co_return status.error();
+    // Also after a kill between writing the file and telling the supervisor.
+    if (status->load != UnitLoad::loaded || status->needs_reload) stale = true;
+    if (!status->enabled) not_enabled.push_back(name);
+  }
+  if (stale) {
+    asio::awaitable<Status> reloading = deps_.supervisor.reload();
+    if (const Status reloaded = co_await std::move(reloading); !reloaded) co_return reloaded.error();
+  }
+  if (not_enabled.empty()) co_return Status{};
+  pass.report.changes.push_back("enabled " + join(not_enabled, ", "));
+  asio::awaitable<Status> enabling = deps_.supervisor.enable(not_enabled);
+  co_return co_await std::move(enabling);
+}
+
+asio::awaitable<Status> Reconciler::run_unit(Pass& pass, std::size_t index) {
+  const std::string name = pass.components[index].unit->name;
+  asio::awaitable<Result<UnitStatus>> asking = deps_.supervisor.status(name);
+  const Result<UnitStatus> status = co_await std::move(asking);
+  if (!status) co_return status.error();
+  deps_.state.units[name] = *status;
+  SeenUnit seen{*status, std::nullopt};
+  if (status->main_pid > 0) {
+    const auto environment = deps_.environment_of(status->main_pid);
+    // A process that ended this moment is looked at again in the next pass; unreadable is not the same as somebody else's.
+    if (!environment) co_return Status{};
+    seen.inputs = inputs_of_environment(*environment);
+  }
+  const UnitDecision decision = plan_unit({name, pass.inputs[index]}, seen);
+  if (decision.action == UnitAction::none) {
+    if (status->running()) retries_.erase(name);
+    co_return Status{};
+  }
+  asio::awaitable<Status> acting = act_on_unit(pass, index, decision);
+  co_return co_await std::move(acting);
+}
+
+asio::awaitable<Status> Reconciler::act_on_unit(Pass& pass, std::size_t index, UnitDecision decision) {
+  const std::string name = pass.components[index].unit->name;
+  const auto retry = retries_.find(name);
+  if (retry != retries_.end() && deps_.clock.steady() < retry->second.not_before) {
+    co_return make_error(Errc::unavailable, "waiting before the next start; " + decision.reason);
+  }
+  pass.units_acted = true;
+  const bool restart = decision.action == UnitAction::restart;
+  pass.report.changes.push_back((restart ? "restarted " : "started ") + name + ": " + decision.reason);
+  log::info(restart ? "restarting a unit" : "starting a unit", {{"unit", name}, {"because", decision.reason}});
+  asio::awaitable<Status> acting = restart ? deps_.supervisor.restart(name) : deps_.supervisor.start(name);
+  const Status done = co_await std::move(acting);
+  asio::awaitable<Result<UnitStatus>> asking = deps_.supervisor.status(name);
+  const Result<UnitStatus> status = co_await std::move(asking);
+  if (status) deps_.state.units[name] = *status;
+  if (!done) {
+    UnitRetry& failed = retries_[name];
+    const int step = std::min(failed.failures++, 5);
+    failed.not_before = deps_.clock.steady() + std::min(k_full_pass * 5, Millis(5'000) * (1 << step));
+    co_return done.error();
+  }
+  retries_.erase(name);
+  asio::awaitable<Status> waiting = wait_healthy(pass, index);
+  co_return co_await std::move(waiting);
+}
+
+// Only where a later unit needs this one to answer; for the others systemd's word is enough.
+asio::awaitable<Status> Reconciler::wait_healthy(Pass& pass, std::size_t index) {
+  const ComponentFiles component = pass.components[index];
+  bool needed = false;
+  for (std::size_t i = index + 1; i < pass.components.size(); ++i) {
+    if (!pass.components[i].unit) continue;
+    const std::vector<std::string>& after = pass.components[i].unit->after;
+    needed = needed || std::find(after.begin(), after.end(), component.unit->name) != after.end();
+  }
+  if (!needed || !component.probe) co_return Status{};
+  const SteadyTime deadline = deps_.clock.steady() + k_probe_patience;
+  for (;;) {
+    asio::awaitable<Status> probing = deps_.probe(*component.probe);
+    const Status well = co_await std::move(probing);
+    if (well) co_return Status{};
+    if (deps_.clock.steady() >= deadline) co_return context(well.error(), "it was started but does not become healthy");
+    asio::awaitable<Status> sleeping = deps_.clock.sleep_for(k_probe_every);
+    if (const Status slept = co_await std::move(sleeping); !slept) co_return slept.error();
+  }
+}
+
+Millis Reconciler::next_wait(const PassReport& report) {
+  if (report.clean()) {
+    backoff_.reset();
+    return k_full_pass;
+  }
+  return backoff_.next();
+}
+
+void Reconciler::log_pass(const PassReport& report) {
+  if (!report.changes.empty()) {
+    std::vector<std::string> first(report.changes.begin(), report.changes.begin() + std::min<std::ptrdiff_t>(12, std::ssize(report.changes)));
+    log::info("changed the host", {{"changes", report.changes.size()}, {"first", join(first, "; ")}});
+  }
+  if (report.clean()) {
+    if (trouble_.clear()) log::info("the host is as desired");
+    return;
+  }
+  const std::string all = join(report.problems, "; ");
+  if (trouble_.worth_logging(all, deps_.clock.steady())) log::warning("the host is not yet as desired", {{"problems", all}});
+}
+
+asio::awaitable<Status> Reconciler::run() {
+  for (;;) {
+    deps_.state.reconcile.take();
+    asio::awaitable<PassReport> passing = pass();
+    const PassReport report = co_await std::move(passing);
+    log_pass(report);
+    const Millis wait = next_wait(report);
+    asio::awaitable<bool> waiting = deps_.state.reconcile.wait(wait);
+    co_await std::move(waiting);
+    const asio::cancellation_state cancelled = co_await asio::this_coro::cancellation_state;
+    if (cancelled.cancelled() != asio::cancellation_type::none) co_return make_error(Errc::canceled, "stopping");
+  }
+}
+
+}  // namespace slipway

@@ -1,0 +1,83 @@
+#pragma once
+// Brings the host to the desired state: observe, plan, apply, repeat. A second pass finds nothing to do; a kill between any
+// two steps is mended by the next pass.
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/domain/reconcile_plan.hpp"
+#include "agent/ports/artifact_source.hpp"
+#include "agent/ports/coordinator_api.hpp"
+#include "agent/ports/network.hpp"
+#include "agent/ports/process_supervisor.hpp"
+#include "agent/render/component.hpp"
+#include "agent/service/agent_state.hpp"
+#include "agent/service/network_pass.hpp"
+#include "common/async/backoff.hpp"
+#include "common/async/clock.hpp"
+#include "common/async/runtime.hpp"
+
+namespace slipway {
+
+struct ReconcileDeps {
+  CredentialStore& credentials;
+  CoordinatorApi& coordinator;
+  ProcessSupervisor& supervisor;
+  Network& network;
+  Clock& clock;
+  Workers& workers;
+  AgentState& state;
+  // Makes the artifact the current version of its component; true: it was not before.
+  std::function<boost::asio::awaitable<Result<bool>>(ArtifactRef artifact)> install;
+  // Errors: what the component answered, or that it did not.
+  std::function<boost::asio::awaitable<Status>(HealthProbe probe)> probe;
+  // The environment a process was started with: "A=b\0C=d\0".
+  std::function<Result<std::string>(std::int32_t pid)> environment_of;
+  HostPaths paths;
+  std::string cgroup_driver = "systemd";
+};
+
+// State thread.
+class Reconciler {
+ public:
+  Reconciler(ReconcileDeps deps, std::uint64_t seed);
+
+  // One pass over everything; an error in one component stops no other. Needs state.identity and state.desired; without
+  // them it does nothing. The report is also left in state.last_pass.
+  boost::asio::awaitable<PassReport> pass();
+
+  // Passes at each state.reconcile, after failures with back-off, and once a minute.
+  boost::asio::awaitable<Status> run();
+
+ private:
+  struct Pass;
+  struct UnitRetry {
+    int failures = 0;
+    SteadyTime not_before{};
+  };
+
+  boost::asio::awaitable<Status> work(Pass& pass);
+  boost::asio::awaitable<Status> fetch_secrets(Pass& pass);
+  boost::asio::awaitable<Status> install_artifacts(Pass& pass);
+  boost::asio::awaitable<Status> place_component(Pass& pass, std::size_t index);
+  boost::asio::awaitable<Status> reload_units(Pass& pass);
+  boost::asio::awaitable<Status> run_unit(Pass& pass, std::size_t index);
+  boost::asio::awaitable<Status> act_on_unit(Pass& pass, std::size_t index, UnitDecision decision);
+  boost::asio::awaitable<Status> wait_healthy(Pass& pass, std::size_t index);
+  boost::asio::awaitable<Status> network_last(Pass& pass);
+  void program_network(Pass& pass);
+  Millis next_wait(const PassReport& report);
+  void log_pass(const PassReport& report);
+
+  ReconcileDeps deps_;
+  Backoff backoff_;
+  RepeatedError trouble_;
+  std::map<std::string, UnitRetry> retries_;  // by unit
+};
+
+}  // namespace slipway

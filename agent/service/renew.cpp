@@ -1,0 +1,162 @@
+#include "agent/service/renew.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "common/async/backoff.hpp"
+#include "common/core/text.hpp"
+#include "common/log/log.hpp"
+
+namespace asio = boost::asio;
+
+namespace slipway {
+
+namespace {
+
+constexpr Millis k_first_retry{2'000};
+constexpr Millis k_longest_retry{60'000};
+
+void show(AgentState& state, const std::vector<CertificateLife>& lives, WallTime now) {
+  state.certificates.clear();
+  state.certificates_valid = !lives.empty();
+  for (const CertificateLife& life : lives) {
+    state.certificates.push_back({life.usage, life.serial, to_rfc3339(life.not_after)});
+    if (life.not_after <= now) state.certificates_valid = false;
+  }
+}
+
+}  // namespace
+
+Renewer::Renewer(std::string role, Enroller::Deps deps, Enroller& enroller)
+    : role_(std::move(role)), deps_(deps), enroller_(enroller) {}
+
+asio::awaitable<Result<std::vector<CertificateLife>>> Renewer::read_lives() {
+  using Lives = std::vector<CertificateLife>;
+  CredentialStore* credentials = &deps_.credentials;
+  const std::vector<UsageProfile> profiles = usages_of_role(role_);
+  std::function<Result<Lives>()> read = [credentials, profiles] { return certificate_lives(*credentials, profiles); };
+  asio::awaitable<Result<Lives>> reading = offload<Lives>(deps_.workers, std::move(read));
+  Result<Lives> lives = co_await std::move(reading);
+  if (lives) show(deps_.state, *lives, deps_.clock.wall());
+  co_return lives;
+}
+
+asio::awaitable<Result<Seconds>> Renewer::tick() {
+  using Lives = std::vector<CertificateLife>;
+  asio::awaitable<Result<Lives>> reading = read_lives();
+  Result<Lives> lives = co_await std::move(reading);
+  if (!lives) co_return context(lives.error(), "reading the certificates in use");
+  const WallTime now = deps_.clock.wall();
+  RenewalPlan plan = plan_renewals(*lives, deps_.state.renew_at, now);
+  for (const UsageProfile& profile : usages_of_role(role_)) {
+    const bool there = std::any_of(lives->begin(), lives->end(), [&](const CertificateLife& l) { return l.usage == profile.usage; });
+    if (!there) plan.due.push_back(profile.usage);  // lost or unreadable
+  }
+  if (plan.due.empty()) co_return renewal_sleep(plan.next, now);
+
+  const bool agent_ended = std::any_of(lives->begin(), lives->end(),
+                                       [&](const CertificateLife& l) { return l.usage == "agent" && l.not_after <= now; });
+  // Over mutual TLS only a living certificate is heard.
+  asio::awaitable<Status> working = agent_ended ? enroller_.attempt() : renew(plan.due);
+  const Status done = co_await std::move(working);
+  if (!done) co_return done.error();
+  asio::awaitable<Result<Lives>> again = read_lives();
+  lives = co_await std::move(again);
+  if (!lives) co_return lives.error();
+  log::info("certificates renewed", {{"usages", agent_ended ? std::string("all, by the identity key") : join(plan.due, ",")}});
+  deps_.state.reconcile.set();
+  deps_.state.report.set();
+  const RenewalPlan next = plan_renewals(*lives, deps_.state.renew_at, deps_.clock.wall());
+  co_return renewal_sleep(next.due.empty() ? next.next : std::optional<WallTime>(deps_.clock.wall()), deps_.clock.wall());
+}
+
+asio::awaitable<Status> Renewer::renew(std::vector<std::string> usages) {
+  CredentialStore* credentials = &deps_.credentials;
+  std::function<Result<PreparedKeys>()> prepare = [credentials, usages] { return prepare_keys(*credentials, usages, KeyChoice::new_key); };
+  asio::awaitable<Result<PreparedKeys>> preparing = offload<PreparedKeys>(deps_.workers, std::move(prepare));
+  const Result<PreparedKeys> keys = co_await std::move(preparing);
+  if (!keys) co_return keys.error();
+  proto::RenewRequest request;
+  request.csrs = keys->csrs;
+  asio::awaitable<Result<proto::RenewReply>> asking = deps_.coordinator.renew(std::move(request));
+  const Result<proto::RenewReply> reply = co_await std::move(asking);
+  if (!reply) co_return context(reply.error(), "renewing certificates");
+
+  IssuedCertificates issued;
+  issued.ca_bundles = reply->ca_bundles;
+  for (const auto& [usage, pem] : reply->certificates) {
+    if (keys->spki.contains(usage)) issued.certificates[usage] = pem;
+  }
+  const std::vector<UsageProfile> profiles = usages_of_role(role_);
+  const CertificateSubject subject{deps_.state.identity ? deps_.state.identity->node_name : std::string(),
+                                   deps_.state.identity ? deps_.state.identity->node_uid : std::string()};
+  const PreparedKeys prepared = *keys;
+  const WallTime now = deps_.clock.wall();
+  std::function<Status()> store = [=]() -> Status {
+    if (auto checked = check_issued(issued, profiles, prepared, subject, now); !checked) return checked;
+    return take_over(*credentials, issued);
+  };
+  asio::awaitable<Status> storing = offload<void>(deps_.workers, std::move(store));
+  const Status stored = co_await std::move(storing);
+  if (!stored) co_return context(stored.error(), "keeping renewed certificates");
+  if (!issued.certificates.contains("agent")) co_return Status{};
+  asio::awaitable<Status> adopting = adopt_agent_certificate();
+  co_return co_await std::move(adopting);
+}
+
+asio::awaitable<Status> Renewer::adopt_agent_certificate() {
+  struct Pair {
+    KeyPair pair;
+    std::string fabric_ca;
+  };
+  CredentialStore* credentials = &deps_.credentials;
+  std::function<Result<Pair>()> read = [credentials]() -> Result<Pair> {
+    auto pair = credentials->pair("agent");
+    if (!pair) return pair.error();
+    auto bundle = credentials->ca_bundle("fabric");
+    if (!bundle) return bundle.error();
+    if (!*pair || !*bundle) return make_error(Errc::corrupt, "the agent's certificate is not there");
+    return Pair{std::move(**pair), std::move(**bundle)};
+  };
+  asio::awaitable<Result<Pair>> reading = offload<Pair>(deps_.workers, std::move(read));
+  const Result<Pair> pair = co_await std::move(reading);
+  if (!pair) co_return pair.error();
+  co_return deps_.coordinator.use_identity(pair->fabric_ca, pair->pair);
+}
+
+// Certificates may live for minutes only: the wait must not eat what is left.
+Millis Renewer::wait_after_failure() const {
+  Backoff backoff(k_first_retry, k_longest_retry, static_cast<std::uint64_t>(deps_.clock.steady().time_since_epoch().count()));
+  Millis wait = backoff.next();
+  for (int i = 1; i < failures_ && i < 10; ++i) wait = backoff.next();
+  return wait;
+}
+
+asio::awaitable<Status> Renewer::run() {
+  for (;;) {
+    asio::awaitable<Result<Seconds>> ticking = tick();
+    const Result<Seconds> next = co_await std::move(ticking);
+    Millis wait{};
+    if (next) {
+      failures_ = 0;
+      deps_.state.renew_message.clear();
+      if (trouble_.clear()) log::info("renewals work again");
+      wait = *next;
+    } else {
+      if (next.error().code == Errc::canceled) co_return next.error();
+      ++failures_;
+      wait = deps_.state.removed ? std::chrono::minutes(5) : wait_after_failure();
+      deps_.state.renew_message = next.error().message;
+      if (next.error().code == Errc::gone) deps_.state.removed = true;
+      if (trouble_.worth_logging(next.error().message, deps_.clock.steady())) {
+        log::warning("certificates could not be renewed", {{"error", next.error()}, {"nextTrySeconds", wait.count() / 1000}});
+      }
+    }
+    asio::awaitable<Status> sleeping = deps_.clock.sleep_for(wait);
+    const Status slept = co_await std::move(sleeping);
+    if (!slept) co_return slept.error();
+  }
+}
+
+}  // namespace slipway

@@ -1,0 +1,34 @@
+#pragma once
+// Certificates are renewed before they end, with new keys, without anybody noticing.
+#include <boost/asio/awaitable.hpp>
+#include <optional>
+#include <string>
+
+#include "agent/service/enroll.hpp"
+
+namespace slipway {
+
+// State thread. After the node has joined.
+class Renewer {
+ public:
+  // `enroller` brings a node back whose agent certificate has ended.
+  Renewer(std::string role, Enroller::Deps deps, Enroller& enroller);
+
+  // Renews what is due, by one request. Returns when to look again. state.certificates is what is in use now.
+  boost::asio::awaitable<Result<Seconds>> tick();
+  boost::asio::awaitable<Status> run();
+
+ private:
+  boost::asio::awaitable<Result<std::vector<CertificateLife>>> read_lives();
+  boost::asio::awaitable<Status> renew(std::vector<std::string> usages);
+  boost::asio::awaitable<Status> adopt_agent_certificate();
+  Millis wait_after_failure() const;
+
+  std::string role_;
+  Enroller::Deps deps_;
+  Enroller& enroller_;
+  RepeatedError trouble_;
+  int failures_ = 0;
+};
+
+}  // namespace slipway

@@ -1,0 +1,188 @@
+#include "agent/service/status.hpp"
+
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <algorithm>
+#include <utility>
+
+#include "agent/domain/reconcile_plan.hpp"
+#include "common/core/text.hpp"
+#include "common/log/log.hpp"
+
+namespace asio = boost::asio;
+
+namespace slipway {
+
+namespace {
+
+constexpr Millis k_period{10'000};
+constexpr Millis k_gather{1'000};  // changes within this time go out together
+
+std::string unit_state(const UnitStatus& unit) {
+  if (unit.running()) return "running";
+  if (unit.active == UnitActivity::failed) return "failed";
+  if (unit.active == UnitActivity::activating) return unit.sub_state == "auto-restart" ? "failed" : "starting";
+  return "stopped";
+}
+
+proto::ComponentStatus component_status(const AgentState& state, const ComponentOutcome& outcome) {
+  proto::ComponentStatus status;
+  status.name = outcome.name;
+  status.version = outcome.version;
+  status.state = outcome.state;
+  status.message = outcome.message;
+  const auto unit = state.units.find(outcome.unit);
+  if (outcome.unit.empty() || unit == state.units.end()) {
+    if (status.state.empty()) status.state = outcome.unit.empty() ? "running" : "stopped";
+    return status;
+  }
+  status.restarts = unit->second.restarts;
+  status.pid = unit->second.main_pid > 0 ? static_cast<std::uint64_t>(unit->second.main_pid) : 0;
+  const std::string seen = unit_state(unit->second);
+  if (status.state.empty() || seen == "running") status.state = seen;
+  if (seen != "running" && status.message.empty()) status.message = describe_exit(unit->second);
+  const auto loop = state.crash_loops.find(outcome.unit);
+  if (loop != state.crash_loops.end()) {
+    status.state = "crash-loop";
+    status.message = loop->second;
+  }
+  return status;
+}
+
+bool all_running(const std::vector<proto::ComponentStatus>& components) {
+  return !components.empty() && std::all_of(components.begin(), components.end(),
+                                            [](const proto::ComponentStatus& c) { return c.state == "running"; });
+}
+
+std::string not_running(const std::vector<proto::ComponentStatus>& components) {
+  std::vector<std::string> names;
+  for (const proto::ComponentStatus& component : components) {
+    if (component.state != "running") names.push_back(component.name + " " + component.state);
+  }
+  return join(names, ", ");
+}
+
+void add_conditions(const AgentState& state, proto::NodeStatusReport& report, bool running) {
+  const PassReport empty;
+  const PassReport& pass = state.last_pass ? *state.last_pass : empty;
+  report.conditions.push_back({"Installed", pass.installed, pass.installed ? "Complete" : "Incomplete", state.busy});
+  report.conditions.push_back({"NetworkReady", pass.network_ready, pass.network_ready ? "Converged" : "NotReady", pass.network_message});
+  report.conditions.push_back({"ComponentsRunning", running, running ? "Running" : "NotRunning", not_running(report.components)});
+  report.conditions.push_back({"CertificatesValid", state.certificates_valid, state.certificates_valid ? "Valid" : "Ended", state.renew_message});
+}
+
+std::string last_error(const AgentState& state) {
+  if (!state.join_message.empty()) return state.join_message;
+  if (!state.sync_message.empty()) return state.sync_message;
+  if (state.last_pass && !state.last_pass->problems.empty()) return state.last_pass->problems.front();
+  return state.renew_message;
+}
+
+}  // namespace
+
+proto::NodeStatusReport build_report(const AgentState& state) {
+  proto::NodeStatusReport report;
+  report.facts = state.facts;
+  report.certificates = state.certificates;
+  NodeProgress progress;
+  progress.removed = state.removed;
+  progress.joined = state.identity.has_value();
+  progress.was_running = state.was_running;
+  if (state.last_pass) {
+    for (const ComponentOutcome& outcome : state.last_pass->components) report.components.push_back(component_status(state, outcome));
+    progress.installed = state.last_pass->installed;
+    progress.configured = state.last_pass->configured && state.last_pass->network_ready;
+    report.applied_revision = state.last_pass->peers_applied ? state.last_pass->revision : 0;
+  }
+  progress.running = all_running(report.components);
+  report.phase = node_phase(progress);
+  add_conditions(state, report, progress.running);
+  report.last_error = last_error(state);
+  return report;
+}
+
+proto::AgentLocalStatus build_local_status(const AgentState& state, WallTime now) {
+  proto::AgentLocalStatus status;
+  status.report = build_report(state);
+  status.updated_at = to_rfc3339(now);
+  status.message = status.report.last_error;
+  if (state.last_contact) status.last_contact = to_rfc3339(*state.last_contact);
+  if (state.desired) status.desired_revision = state.desired->revision;
+  if (!state.identity) return status;
+  status.joined = !state.removed;
+  status.cluster = state.identity->cluster;
+  status.node_name = state.identity->node_name;
+  status.role = state.identity->role;
+  status.address = state.identity->address;
+  status.pod_cidr = state.identity->pod_cidr;
+  return status;
+}
+
+StatusReporter::StatusReporter(Deps deps) : deps_(std::move(deps)) {}
+
+asio::awaitable<Status> StatusReporter::watch_units() {
+  std::vector<std::string> units;
+  if (deps_.state.last_pass) {
+    for (const ComponentOutcome& outcome : deps_.state.last_pass->components) {
+      if (!outcome.unit.empty()) units.push_back(outcome.unit);
+    }
+  }
+  for (const std::string& name : units) {
+    asio::awaitable<Result<UnitStatus>> asking = deps_.supervisor.status(name);
+    const Result<UnitStatus> status = co_await std::move(asking);
+    if (!status) co_return status.error();
+    deps_.state.units[name] = *status;
+    const auto loop = watches_[name].observe(*status, deps_.clock.steady());
+    if (loop) {
+      deps_.state.crash_loops[name] = std::to_string(loop->restarts) + " restarts: " + loop->reason;
+    } else {
+      deps_.state.crash_loops.erase(name);
+    }
+    const bool down = status->active == UnitActivity::failed || status->active == UnitActivity::inactive;
+    if (down && status->load == UnitLoad::loaded) deps_.state.reconcile.set();
+  }
+  co_return Status{};
+}
+
+asio::awaitable<Status> StatusReporter::tick() {
+  asio::awaitable<Status> watching = watch_units();
+  const Status watched = co_await std::move(watching);
+  if (!watched && watched.error().code == Errc::canceled) co_return watched.error();
+  const proto::AgentLocalStatus local = build_local_status(deps_.state, deps_.clock.wall());
+  if (local.report.phase == "Running") deps_.state.was_running = true;
+  if (local.report.phase != last_phase_) {
+    log::info("phase", {{"phase", local.report.phase}});
+    last_phase_ = local.report.phase;
+    deps_.tell_systemd(local.report.phase + (local.message.empty() ? "" : ": " + local.message));
+  }
+  const Status written = deps_.write_local(local);
+  if (!written && local_trouble_.worth_logging(written.error().message, deps_.clock.steady())) {
+    log::warning("the local status file could not be written", {{"error", written.error()}});
+  }
+  if (!deps_.state.identity) co_return Status{};
+  asio::awaitable<Status> reporting = deps_.coordinator.report(local.report);
+  const Status reported = co_await std::move(reporting);
+  if (reported) deps_.state.last_contact = deps_.clock.wall();
+  co_return reported;
+}
+
+asio::awaitable<Status> StatusReporter::run() {
+  for (;;) {
+    deps_.state.report.take();
+    asio::awaitable<Status> ticking = tick();
+    // What keeps the coordinator from being asked is logged by the long poll: once is enough.
+    const Status done = co_await std::move(ticking);
+    if (!done && done.error().code == Errc::canceled) co_return done.error();
+    asio::awaitable<bool> waiting = deps_.state.report.wait(k_period);
+    const bool asked = co_await std::move(waiting);
+    if (asked) {
+      asio::awaitable<Status> gathering = deps_.clock.sleep_for(k_gather);
+      const Status gathered = co_await std::move(gathering);
+      if (!gathered) co_return gathered.error();
+    }
+    const asio::cancellation_state cancelled = co_await asio::this_coro::cancellation_state;
+    if (cancelled.cancelled() != asio::cancellation_type::none) co_return make_error(Errc::canceled, "stopping");
+  }
+}
+
+}  // namespace slipway

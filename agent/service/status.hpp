@@ -1,0 +1,48 @@
+#pragma once
+// What the agent tells of its node: to the coordinator, and to `slipway-agent status` on the host.
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "agent/domain/restart_policy.hpp"
+#include "agent/ports/coordinator_api.hpp"
+#include "agent/ports/process_supervisor.hpp"
+#include "agent/service/agent_state.hpp"
+#include "common/async/clock.hpp"
+#include "proto/types.hpp"
+
+namespace slipway {
+
+// Pure.
+proto::NodeStatusReport build_report(const AgentState& state);
+proto::AgentLocalStatus build_local_status(const AgentState& state, WallTime now);
+
+// State thread. Trouble here never disturbs anything else.
+class StatusReporter {
+ public:
+  struct Deps {
+    CoordinatorApi& coordinator;
+    ProcessSupervisor& supervisor;
+    Clock& clock;
+    AgentState& state;
+    std::function<Status(const proto::AgentLocalStatus& status)> write_local;  // a small file in memory (/run)
+    std::function<void(const std::string& line)> tell_systemd;                 // for `systemctl status`
+  };
+  explicit StatusReporter(Deps deps);
+
+  // Looks at the units, writes the local file, reports. An error is the coordinator's: the rest is done regardless.
+  boost::asio::awaitable<Status> tick();
+  // Every ten seconds and soon after state.report.
+  boost::asio::awaitable<Status> run();
+
+ private:
+  boost::asio::awaitable<Status> watch_units();
+
+  Deps deps_;
+  std::map<std::string, CrashWatch> watches_;
+  std::string last_phase_;
+  RepeatedError local_trouble_;
+};
+
+}  // namespace slipway
