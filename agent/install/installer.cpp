@@ -1,0 +1,86 @@
+#include "agent/install/installer.hpp"
+
+#include "agent/install/layout.hpp"
+
+namespace slipway {
+
+namespace asio = boost::asio;
+
+namespace {
+
+std::string doing(const ArtifactRef& artifact, std::string_view stage) {
+  return "install " + artifact.component + " " + artifact.version + ": " + std::string(stage);
+}
+
+// Tidies up and says whether the version is there already.
+Result<bool> look(InstallPaths paths, ArtifactRef artifact) {
+  if (Status valid = install_layout::check_reference(artifact); !valid) return error_of(valid, doing(artifact, "reference"));
+  if (Status tidied = install_layout::tidy(paths, artifact.component); !tidied) return error_of(tidied, doing(artifact, "prepare"));
+  if (install_layout::is_whole(paths, artifact, CheckDepth::sizes)) return true;
+  if (Status ready = install_layout::prepare_part(paths, artifact); !ready) return error_of(ready, doing(artifact, "prepare"));
+  return false;
+}
+
+Result<bool> verify_and_lay_down(InstallPaths paths, ArtifactRef artifact) {
+  if (Status verified = install_layout::verify_part(paths, artifact); !verified) return error_of(verified, doing(artifact, "verify"));
+  if (Status laid = install_layout::lay_down(paths, artifact); !laid) return error_of(laid, doing(artifact, "lay down"));
+  return true;
+}
+
+Result<InstallOutcome> take_into_use(InstallPaths paths, ArtifactRef artifact) {
+  Result<std::string> before = install_layout::activate(paths, artifact.component, artifact.version);
+  if (!before) return error_of(before, doing(artifact, "activate"));
+  if (Status collected = install_layout::collect_garbage(paths, artifact.component); !collected) {
+    return error_of(collected, doing(artifact, "remove old versions"));
+  }
+  return InstallOutcome{*before != artifact.version, *before};
+}
+
+Result<bool> switch_back(InstallPaths paths, std::string component) {
+  if (Status done = install_layout::roll_back(paths, component); !done) return error_of(done, "roll back " + component);
+  return true;
+}
+
+}  // namespace
+
+Installer::Installer(InstallPaths paths, ArtifactSource& source, Workers& workers)
+    : paths_(std::move(paths)), source_(source), workers_(workers) {}
+
+asio::awaitable<Result<std::map<std::string, InstalledComponent>>> Installer::survey() {
+  using Found = std::map<std::string, InstalledComponent>;
+  std::function<Result<Found>()> job = [paths = paths_] { return install_layout::survey(paths); };
+  auto waiting = offload<Found>(workers_, std::move(job));
+  Result<Found> found = co_await std::move(waiting);
+  if (!found) co_return error_of(found, "look at the installed programs");
+  co_return found;
+}
+
+asio::awaitable<Result<InstallOutcome>> Installer::ensure(ArtifactRef artifact) {
+  std::function<Result<bool>()> look_job = [paths = paths_, artifact] { return look(paths, artifact); };
+  auto looking = offload<bool>(workers_, std::move(look_job));
+  Result<bool> there = co_await std::move(looking);
+  if (!there) co_return there.error();
+  if (!*there) {
+    auto fetching = source_.fetch(artifact, paths_.part_file(artifact.sha256));
+    Status fetched = co_await std::move(fetching);
+    if (!fetched) co_return error_of(fetched, doing(artifact, "download"));
+    std::function<Result<bool>()> lay_job = [paths = paths_, artifact] { return verify_and_lay_down(paths, artifact); };
+    auto laying = offload<bool>(workers_, std::move(lay_job));
+    Result<bool> laid = co_await std::move(laying);
+    if (!laid) co_return laid.error();
+  }
+  std::function<Result<InstallOutcome>()> use_job = [paths = paths_, artifact] { return take_into_use(paths, artifact); };
+  auto taking = offload<InstallOutcome>(workers_, std::move(use_job));
+  Result<InstallOutcome> outcome = co_await std::move(taking);
+  co_return outcome;
+}
+
+asio::awaitable<Status> Installer::roll_back(std::string component) {
+  std::function<Result<bool>()> job = [paths = paths_, component] { return switch_back(paths, component); };
+  auto switching = offload<bool>(workers_, std::move(job));
+  Result<bool> done = co_await std::move(switching);
+  if (!done) co_return done.error();
+  co_return Status();
+}
+
+}  // namespace slipway

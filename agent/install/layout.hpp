@@ -1,0 +1,44 @@
+#pragma once
+// The blocking half of the installer: one step each, all on a worker thread. Private to this folder.
+#include <map>
+#include <optional>
+#include <string>
+
+#include "agent/domain/install_plan.hpp"
+#include "agent/install/manifest.hpp"
+#include "agent/install/paths.hpp"
+#include "agent/ports/artifact_source.hpp"
+#include "common/core/result.hpp"
+
+namespace slipway::install_layout {
+
+// Names become parts of paths, the digest a file name. Errc::invalid otherwise.
+Status check_reference(const ArtifactRef& artifact);
+
+// Removes .tmp-* folders of `component` and makes its folder and the cache's.
+Status tidy(const InstallPaths& paths, const std::string& component);
+
+// The version is there, is of this artifact, and is whole.
+bool is_whole(const InstallPaths& paths, const ArtifactRef& artifact, CheckDepth depth);
+
+// Before a download: a part that is longer than the artifact can be none of it.
+Status prepare_part(const InstallPaths& paths, const ArtifactRef& artifact);
+
+// Length and digest of the downloaded part; a wrong one is removed, Errc::corrupt.
+Status verify_part(const InstallPaths& paths, const ArtifactRef& artifact);
+
+// Lays the verified part down as a version and removes the part. A folder of that version that is there already is moved
+// aside, never written to.
+Status lay_down(const InstallPaths& paths, const ArtifactRef& artifact);
+
+// Switches `current`, keeps what was current as `previous`. Returns the version that was current; empty: none.
+Result<std::string> activate(const InstallPaths& paths, const std::string& component, const std::string& version);
+
+Status roll_back(const InstallPaths& paths, const std::string& component);
+
+// Removes versions that are neither current nor previous.
+Status collect_garbage(const InstallPaths& paths, const std::string& component);
+
+Result<std::map<std::string, InstalledComponent>> survey(const InstallPaths& paths);
+
+}  // namespace slipway::install_layout
