@@ -42,6 +42,11 @@ struct AdmissionVerdict {
 
 AdmissionVerdict admit(const State& state, const AdmissionRequest& request);
 
+// A live node asks for new certificates over mutual TLS. Errors as State::authenticate_agent(), and Errc::denied for a usage
+// that its role does not have.
+Result<Admission> plan_renewal(const State& state, const std::string& uid, std::uint64_t generation, const std::string& serial,
+                               const std::map<CertUsage, std::string>& spkis, WallTime now);
+
 // The token alone, without a look at anything else: a cheap test before dear ones.
 TokenVerdict check_presented_token(const State& state, const PresentedToken& token, std::string_view node_name, NodeRole role,
                                    WallTime now);

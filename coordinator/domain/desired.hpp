@@ -1,5 +1,6 @@
 #pragma once
 // What agents are told to bring about. Pure.
+#include <string>
 #include <vector>
 
 #include "coordinator/domain/state.hpp"
@@ -7,6 +8,8 @@
 
 namespace slipway {
 
+// Names that artifacts may have.
+std::vector<std::string> component_names();
 // Every component of the cluster's versions; without artifact until that is imported.
 std::vector<proto::ComponentRef> desired_components(const State& state);
 // Only when state.has_cluster().

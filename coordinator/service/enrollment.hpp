@@ -4,6 +4,8 @@
 #include <boost/asio/awaitable.hpp>
 #include <deque>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "common/async/clock.hpp"
@@ -51,23 +53,27 @@ class Enrollment {
   proto::JoinAttemptList attempts() const;
 
  private:
-  struct Work;  // one join or renewal under way
+  struct Work;  // one join or renewal under way; one thread has it at a time
+  using WorkPtr = std::shared_ptr<Work>;
   using Task = boost::asio::awaitable<Status>;
 
-  boost::asio::awaitable<Result<proto::JoinReply>> join_checked(proto::JoinRequest request, IpAddress peer);
-  boost::asio::awaitable<Result<proto::JoinReply>> answer(std::shared_ptr<Work> work);
-  Task check_limits(std::shared_ptr<Work> work);
-  Task peek(std::shared_ptr<Work> work);
-  Task peek_on_state(std::shared_ptr<Work> work);
-  Task peek_renewal_on_state(std::shared_ptr<Work> work);
+  Task join_work(WorkPtr work);
+  Task check_limits(WorkPtr work);
+  Task admit_and_record(WorkPtr work);
+  Task renew_work(WorkPtr work);
   Status sign(Work& work);
-  Task record(std::shared_ptr<Work> work);
-  Task record_on_state(std::shared_ptr<Work> work);
-  Task record_renewal_on_state(std::shared_ptr<Work> work);
-  Task collect_pems(std::shared_ptr<Work> work);
-  Task note_refusal(std::shared_ptr<Work> work, Error refusal);
-  Task note_on_state(std::shared_ptr<Work> work, Error refusal);
-  void note(proto::JoinAttempt attempt);
+  Task fetch_pems(WorkPtr work);
+
+  // On the state thread.
+  Task check_token_there(WorkPtr work);
+  Task peek_there(WorkPtr work);
+  Task record_there(WorkPtr work);
+  Task peek_renewal_there(WorkPtr work);
+  Task record_renewal_there(WorkPtr work);
+  Task note_there(WorkPtr work);
+  Task on_state(WorkPtr work, Task (Enrollment::*step)(WorkPtr));
+  void take_cluster(Work& work, const Node* node);
+  void note_end(Work& work, const Status& status);
 
   Deps deps_;
   JoinLimiter limiter_;

@@ -15,7 +15,7 @@ struct JoinLimits {
   double address_per_second = 0.2;
   double total_burst = 200;
   double total_per_second = 20;
-  std::size_t max_addresses = 10'000;  // the longest unseen ones are forgotten first
+  std::size_t max_addresses = 10'000;  // forgiven ones are forgotten first
 };
 
 class JoinLimiter {

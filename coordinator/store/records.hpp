@@ -1,5 +1,5 @@
 #pragma once
-// The state's records as keys and values. Values are JSON by field lists (records_fields.hpp), so that a store can be read
+// The state's records as keys and values. Values are JSON by field lists (records.cpp), so that a store can be read
 // with plain tools. Keys, in byte order:
 //
 //   p/<serial>              certificate text, PEM as it is; never read at start
@@ -9,12 +9,13 @@
 //   s/cluster/spec          the operator's cluster specification
 //   s/counters              revision, desired revision
 //   s/node/<name>           with its pod block: the only place that says who has which
-//   s/quarantine/<address>-<length>
+//   s/quarantine/<address>/<length>
 //   s/token/<id>
 //   s/tombstone/<name>
 //   s/version               layout version of all of the above; a newer one is refused
 //
 // Version note: layout 1 is the first. Fields added later must be optional with the meaning of their absence noted there.
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,7 @@ class RecordStore final : public StateStore {
 
  private:
   Store& store_;
+  std::atomic<bool> version_written_ = false;
 };
 
 }  // namespace slipway

@@ -1,0 +1,62 @@
+#include "coordinator/domain/desired.hpp"
+
+#include <array>
+
+namespace slipway {
+
+namespace {
+
+struct Component {
+  const char* name;
+  std::string proto::Versions::*version;
+  NodeRole role;
+};
+constexpr std::array<Component, 8> k_components = {{
+    {"docker", &proto::Versions::docker, NodeRole::node},
+    {"cni-plugins", &proto::Versions::cni_plugins, NodeRole::node},
+    {"kubelet", &proto::Versions::kubernetes, NodeRole::node},
+    {"kube-proxy", &proto::Versions::kubernetes, NodeRole::node},
+    {"etcd", &proto::Versions::etcd, NodeRole::master},
+    {"kube-apiserver", &proto::Versions::kubernetes, NodeRole::master},
+    {"kube-controller-manager", &proto::Versions::kubernetes, NodeRole::master},
+    {"kube-scheduler", &proto::Versions::kubernetes, NodeRole::master},
+}};
+
+}  // namespace
+
+std::vector<std::string> component_names() {
+  std::vector<std::string> names;
+  for (const Component& component : k_components) names.emplace_back(component.name);
+  return names;
+}
+
+std::vector<proto::ComponentRef> desired_components(const State& state) {
+  std::vector<proto::ComponentRef> components;
+  for (const Component& component : k_components) {
+    proto::ComponentRef reference;
+    reference.name = component.name;
+    reference.version = state.cluster().spec.versions.*component.version;
+    reference.role = to_string(component.role);
+    if (const auto* artifact = state.artifact(reference.name, reference.version)) {
+      reference.artifact = proto::ArtifactRef{artifact->sha256, artifact->size, artifact->format};
+    }
+    components.push_back(std::move(reference));
+  }
+  return components;
+}
+
+proto::DesiredState desired_state(const State& state) {
+  proto::DesiredState desired;
+  desired.epoch = state.identity().epoch;
+  desired.revision = state.desired_revision();
+  desired.cluster = state.cluster().spec;
+  desired.components = desired_components(state);
+  desired.nodes.reserve(state.nodes().size());
+  for (const auto& [name, node] : state.nodes()) {
+    desired.nodes.push_back({node.name, node.uid, node.generation, std::string(to_string(node.role)), node.address.to_string(),
+                             node.pod_cidr.to_string()});
+  }
+  return desired;
+}
+
+}  // namespace slipway

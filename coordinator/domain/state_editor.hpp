@@ -1,0 +1,47 @@
+#pragma once
+// The operations' way to write: keeps the indexes of State in step and notes every change for the store. For operations.cpp and
+// state.cpp only.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "coordinator/domain/state.hpp"
+
+namespace slipway {
+
+class StateEditor {
+ public:
+  // Both outlive the editor. Nothing is checked here: the operation has done so.
+  StateEditor(State& state, std::vector<Change>& changes) : state_(state), changes_(changes) {}
+
+  void put_identity(ClusterIdentity identity);
+  void put_cluster(ValidatedCluster cluster);
+  void make_pool(CidrPool pool) { state_.pool_ = std::move(pool); }
+  CidrPool& pool() { return *state_.pool_; }
+  void put_quarantined(const QuarantinedBlock& block) { note(block); }
+  void erase_quarantined(const Cidr& prefix) { erase(RecordKind::quarantined, prefix.to_string()); }
+  void put_node(Node node);
+  void erase_node(const std::string& name);
+  void put_tombstone(Tombstone tombstone);
+  void put_token(JoinToken token);
+  void erase_token(const std::string& id);
+  void put_certificate(CertificateRecord record);
+  void put_pem(CertificatePem pem) { note(std::move(pem)); }
+  void erase_certificate(const std::string& serial);
+  void put_artifact(proto::Artifact artifact);
+  void put_counters(Counters counters);
+  // One revision an operation; call last. `desired`: agents must see it.
+  void finish(bool desired);
+  std::uint64_t next_revision() const { return state_.counters_.revision + 1; }
+
+ private:
+  void index(const Node& node);
+  void unindex(const Node& node);
+  void note(Record record) { changes_.push_back(PutRecord{std::move(record)}); }
+  void erase(RecordKind kind, std::string key) { changes_.push_back(EraseRecord{kind, std::move(key)}); }
+
+  State& state_;
+  std::vector<Change>& changes_;
+};
+
+}  // namespace slipway

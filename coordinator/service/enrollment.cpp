@@ -1,0 +1,379 @@
+#include "coordinator/service/enrollment.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/core/secret.hpp"
+#include "common/core/text.hpp"
+#include "common/crypto/csr.hpp"
+#include "common/crypto/digest.hpp"
+#include "common/crypto/random.hpp"
+#include "common/log/log.hpp"
+
+namespace slipway {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t k_max_attempts_kept = 1000;
+constexpr std::size_t k_max_csrs = 16;
+constexpr std::size_t k_max_machine_id = 64;
+constexpr int k_max_tries = 3;  // when the same node's other request gets in between
+
+// Failures that cost: the others are not the caller's fault, or need a valid token to get at.
+bool counts_as_failed(Errc code) { return code == Errc::denied || code == Errc::invalid || code == Errc::gone; }
+
+std::string shown(const std::string& text) { return text.substr(0, 64); }
+
+// T5: the address is the connection's, not the node's word. A process on the coordinator's own host reaches it by loopback
+// and is believed: the master's agent, and whoever has a shell there.
+Status check_address(const IpAddress& told, const IpAddress& peer) {
+  if (told == peer || peer.is_loopback()) return {};
+  return make_error(Errc::denied, "the node says its address is " + told.to_string() + " but connects from " + peer.to_string() +
+                                      ": set nodeAddress to the address by which it reaches the coordinator");
+}
+
+}  // namespace
+
+struct Enrollment::Work {
+  bool renewal = false;
+  proto::JoinRequest join;  // of a renewal only csrs
+  IpAddress peer;
+  AgentIdentity who;
+  std::string token_id;  // as shown, for the log
+  AdmissionRequest request;
+  std::map<CertUsage, CsrKey> keys;
+  // Taken from the state.
+  Admission admission;
+  ProfileInput profile;
+  Lifetimes lifetimes;
+  std::string cluster_name;
+  double renew_at = 0;
+  std::string reason;  // the true one of a refusal
+  // The outcome.
+  std::vector<IssuedCertificate> issued;
+  Node node;
+  std::map<std::string, std::string> pems;
+
+  Status read_request();
+  Status read_csrs();
+  std::map<std::string, std::string> ca_bundles(Signer& signer) const;
+  proto::JoinReply reply(Signer& signer);
+};
+
+Status Enrollment::Work::read_request() {
+  const auto role = node_role_from_string(join.role);
+  if (!role) return make_error(Errc::invalid, "/role must be node or master");
+  if (join.node_name.empty() || join.node_name.size() > 253) return make_error(Errc::invalid, "/nodeName must be a name of 1 to 253 letters");
+  if (join.facts.machine_id.size() > k_max_machine_id) return make_error(Errc::invalid, "/facts/machineId is too long");
+  const auto address = IpAddress::parse(join.address);
+  if (!address) return make_error(Errc::invalid, "/address: " + address.error().message);
+  request.node_name = join.node_name;
+  request.role = *role;
+  request.address = *address;
+  request.machine_id = lower(join.facts.machine_id);
+  if (!join.token.empty()) {
+    request.token = present_token(join.token);
+    // A text that is no token at all is treated as one that nobody knows.
+    if (!request.token) request.token = PresentedToken{};
+    token_id = request.token->id;
+    secure_wipe(join.token.data(), join.token.size());
+    join.token.clear();
+  }
+  return {};
+}
+
+Status Enrollment::Work::read_csrs() {
+  if (join.csrs.size() > k_max_csrs) return make_error(Errc::invalid, "/csrs has more than " + std::to_string(k_max_csrs) + " entries");
+  for (const auto& [name, pem] : join.csrs) {
+    const auto usage = cert_usage_from_string(name);
+    if (!usage) return make_error(Errc::invalid, "/csrs/" + shown(name) + " is not a certificate of a node");
+    const auto key = parse_csr(pem);
+    if (!key) return error_of(key, "/csrs/" + name);
+    request.spkis[*usage] = key->spki_sha256_hex;
+    keys.emplace(*usage, *key);
+  }
+  return {};
+}
+
+std::map<std::string, std::string> Enrollment::Work::ca_bundles(Signer& signer) const {
+  std::map<std::string, std::string> bundles;
+  for (const CaKind kind : k_ca_kinds) {
+    const bool masters_only = kind == CaKind::etcd || kind == CaKind::front_proxy;
+    if (masters_only && node.role != NodeRole::master) continue;
+    bundles.emplace(to_string(kind), signer.ca_pem(kind));
+  }
+  return bundles;
+}
+
+proto::JoinReply Enrollment::Work::reply(Signer& signer) {
+  proto::JoinReply reply;
+  reply.cluster_name = cluster_name;
+  reply.cluster_id = profile.cluster.id;
+  reply.node_name = node.name;
+  reply.node_uid = node.uid;
+  reply.generation = node.generation;
+  reply.role = to_string(node.role);
+  reply.address = node.address.to_string();
+  reply.pod_cidr = node.pod_cidr.to_string();
+  reply.certificates = std::move(pems);
+  reply.ca_bundles = ca_bundles(signer);
+  reply.renew_at = renew_at;
+  return reply;
+}
+
+Enrollment::Enrollment(Deps deps) : deps_(std::move(deps)), limiter_(deps_.clock, deps_.limits) {}
+
+asio::awaitable<Result<proto::JoinReply>> Enrollment::join(proto::JoinRequest request, IpAddress peer) {
+  auto work = std::make_shared<Work>();
+  work->join = std::move(request);
+  work->peer = peer;
+  Task joining = join_work(work);
+  const Status joined = co_await std::move(joining);
+  // A flood must not push out of sight what operators look for.
+  if (!joined && joined.error().code == Errc::too_many) co_return joined.error();
+  note_end(*work, joined);
+  Task noting = on_state(work, &Enrollment::note_there);
+  const Status noted = co_await std::move(noting);
+  if (!joined) co_return joined.error();
+  if (!noted) co_return noted.error();
+  co_return work->reply(deps_.signer);
+}
+
+asio::awaitable<Result<proto::RenewReply>> Enrollment::renew(proto::RenewRequest request, AgentIdentity who) {
+  auto work = std::make_shared<Work>();
+  work->renewal = true;
+  work->join.csrs = std::move(request.csrs);
+  work->who = std::move(who);
+  Task renewing = renew_work(work);
+  const Status renewed = co_await std::move(renewing);
+  if (!renewed) {
+    log::warning("renewal refused", {{"uid", work->who.uid}, {"serial", work->who.serial}, {"reason", renewed.error()}});
+    co_return renewed.error();
+  }
+  proto::RenewReply reply;
+  reply.certificates = std::move(work->pems);
+  reply.ca_bundles = work->ca_bundles(deps_.signer);
+  co_return reply;
+}
+
+Enrollment::Task Enrollment::on_state(WorkPtr work, Task (Enrollment::*step)(WorkPtr)) {
+  std::function<Task()> job = [this, work, step] { return (this->*step)(work); };
+  Task running = run_on<void>(deps_.state, std::move(job));
+  co_return co_await std::move(running);
+}
+
+Enrollment::Task Enrollment::join_work(WorkPtr work) {
+  if (const Status read = work->read_request(); !read) co_return read;
+  Task limiting = check_limits(work);
+  const Status allowed = co_await std::move(limiting);
+  if (!allowed) co_return allowed;
+  if (const Status csrs = work->read_csrs(); !csrs) co_return csrs;
+  if (const Status place = check_address(work->request.address, work->peer); !place) co_return place;
+  for (int tries = 1;; ++tries) {
+    Task admitting = admit_and_record(work);
+    const Status admitted = co_await std::move(admitting);
+    // Somebody was faster with this node, most likely its own first request: the second look will tell.
+    const bool again = !admitted && admitted.error().code == Errc::conflict && work->reason.empty() && tries < k_max_tries;
+    if (!again) co_return admitted;
+  }
+}
+
+Enrollment::Task Enrollment::check_limits(WorkPtr work) {
+  const JoinLimiter::Decision decision = limiter_.ask(work->peer);
+  if (decision == JoinLimiter::Decision::go) co_return Status{};
+  if (decision == JoinLimiter::Decision::show_token_first && work->request.token) {
+    Task checking = on_state(work, &Enrollment::check_token_there);
+    const Status valid = co_await std::move(checking);
+    if (valid) co_return valid;
+  }
+  work->reason = "too many failed joins";
+  co_return make_error(Errc::too_many, "too many failed joins from " + work->peer.to_string() + ": try again in " +
+                                           to_duration_text(limiter_.retry_after(work->peer)));
+}
+
+Enrollment::Task Enrollment::check_token_there(WorkPtr work) {
+  const TokenVerdict verdict = check_presented_token(deps_.registrar.state(), *work->request.token, work->request.node_name,
+                                                     work->request.role, deps_.clock.wall());
+  if (verdict != TokenVerdict::valid) co_return make_error(Errc::denied, k_token_refused);
+  co_return Status{};
+}
+
+Enrollment::Task Enrollment::admit_and_record(WorkPtr work) {
+  work->reason.clear();
+  Task peeking = on_state(work, &Enrollment::peek_there);
+  const Status peeked = co_await std::move(peeking);
+  if (!peeked) co_return peeked;
+  work->issued.clear();
+  if (work->admission.kind != AdmissionKind::same_certificates) {
+    if (const Status signed_all = sign(*work); !signed_all) co_return signed_all;
+  }
+  Task recording = on_state(work, &Enrollment::record_there);
+  const Status recorded = co_await std::move(recording);
+  // What was signed but not recorded never leaves.
+  if (!recorded) co_return recorded;
+  Task fetching = fetch_pems(work);
+  co_return co_await std::move(fetching);
+}
+
+void Enrollment::take_cluster(Work& work, const Node* node) {
+  const State& state = deps_.registrar.state();
+  work.cluster_name = state.cluster().spec.metadata.name;
+  work.renew_at = state.cluster().spec.certificates.renew_at;
+  work.lifetimes = lifetimes_of(state.cluster());
+  work.profile.cluster = profile_cluster(state.cluster(), state.identity().id);
+  work.profile.node.name = node != nullptr ? node->name : work.request.node_name;
+  work.profile.node.uid = work.admission.uid;
+  work.profile.node.generation = work.admission.generation;
+  work.profile.node.master = (node != nullptr ? node->role : work.request.role) == NodeRole::master;
+  work.profile.node.addresses = {work.renewal && node != nullptr ? node->address : work.request.address};
+}
+
+Enrollment::Task Enrollment::peek_there(WorkPtr work) {
+  const State& state = deps_.registrar.state();
+  work->request.maturity = {deps_.clock.wall(), deps_.quarantine_min_age, deps_.status.acknowledged(state)};
+  const AdmissionVerdict verdict = admit(state, work->request);
+  if (!verdict.result) {
+    work->reason = verdict.reason;
+    // The refusal may rest on what is not on disk yet.
+    Task waiting = deps_.registrar.durable(state.revision());
+    const Status durable = co_await std::move(waiting);
+    if (!durable) co_return durable;
+    co_return verdict.result.error();
+  }
+  work->admission = *verdict.result;
+  const bool is_new = work->admission.kind == AdmissionKind::new_node;
+  if (is_new) work->admission.uid = deps_.new_uuid();
+  take_cluster(*work, is_new ? nullptr : state.node(work->request.node_name));
+  co_return Status{};
+}
+
+Status Enrollment::sign(Work& work) {
+  const WallTime now = deps_.clock.wall();
+  for (const auto& [usage, key] : work.keys) {
+    const auto spec = profile(usage, work.profile);
+    if (!spec) return spec.error();
+    const auto serial = Serial::from_random(deps_.random_bytes(16));
+    if (!serial) return serial.error();
+    const Validity validity = validity_of(spec->validity, work.lifetimes, now);
+    const auto cert = deps_.signer.issue(*spec, key.spki_der, *serial, validity.not_before, validity.not_after);
+    if (!cert) return error_of(cert, "signing the certificate " + std::string(to_string(usage)));
+    CertificateRecord record{cert->serial_hex, usage, work.profile.node.name, work.admission.uid, work.admission.generation,
+                             cert->not_before, cert->not_after, cert->sha256_hex, key.spki_sha256_hex};
+    work.issued.push_back({std::move(record), cert->pem});
+  }
+  return {};
+}
+
+Enrollment::Task Enrollment::record_there(WorkPtr work) {
+  AdmitNode operation{work->request, work->admission.kind, work->admission.uid, work->admission.generation, work->issued};
+  asio::awaitable<Result<Outcome>> submitting = deps_.registrar.submit(std::move(operation));
+  const Result<Outcome> outcome = co_await std::move(submitting);
+  if (!outcome) {
+    // The race was lost: what the state says now is the reason.
+    work->reason = admit(deps_.registrar.state(), work->request).reason;
+    co_return outcome.error();
+  }
+  work->node = *outcome->node;
+  co_return Status{};
+}
+
+Enrollment::Task Enrollment::fetch_pems(WorkPtr work) {
+  for (const IssuedCertificate& issued : work->issued) work->pems[std::string(to_string(issued.record.usage))] = issued.pem;
+  if (work->admission.kind != AdmissionKind::same_certificates) co_return Status{};
+  for (const auto& [usage, key] : work->keys) {
+    const auto serial = work->node.certificates.find(usage);
+    if (serial == work->node.certificates.end()) co_return make_error(Errc::internal, "a certificate of node " + work->node.name + " is not recorded");
+    StateStore* store = &deps_.store;
+    const std::string wanted = serial->second;
+    std::function<Result<std::string>()> job = [store, wanted] { return store->certificate_pem(wanted); };
+    asio::awaitable<Result<std::string>> reading = offload<std::string>(deps_.workers, std::move(job));
+    Result<std::string> pem = co_await std::move(reading);
+    if (!pem) co_return pem.error();
+    work->pems[std::string(to_string(usage))] = std::move(*pem);
+  }
+  co_return Status{};
+}
+
+Enrollment::Task Enrollment::renew_work(WorkPtr work) {
+  if (const Status csrs = work->read_csrs(); !csrs) co_return csrs;
+  Task peeking = on_state(work, &Enrollment::peek_renewal_there);
+  const Status peeked = co_await std::move(peeking);
+  if (!peeked) co_return peeked;
+  if (work->admission.kind != AdmissionKind::same_certificates) {
+    if (const Status signed_all = sign(*work); !signed_all) co_return signed_all;
+  }
+  Task recording = on_state(work, &Enrollment::record_renewal_there);
+  const Status recorded = co_await std::move(recording);
+  if (!recorded) co_return recorded;
+  Task fetching = fetch_pems(work);
+  co_return co_await std::move(fetching);
+}
+
+Enrollment::Task Enrollment::peek_renewal_there(WorkPtr work) {
+  const State& state = deps_.registrar.state();
+  const auto plan = plan_renewal(state, work->who.uid, work->who.generation, work->who.serial, work->request.spkis, deps_.clock.wall());
+  if (!plan) co_return plan.error();
+  work->admission = *plan;
+  take_cluster(*work, state.node_by_uid(work->who.uid));
+  co_return Status{};
+}
+
+Enrollment::Task Enrollment::record_renewal_there(WorkPtr work) {
+  RecordRenewal operation{work->who.uid, work->who.generation, work->who.serial, work->issued};
+  asio::awaitable<Result<Outcome>> submitting = deps_.registrar.submit(std::move(operation));
+  const Result<Outcome> outcome = co_await std::move(submitting);
+  if (!outcome) co_return outcome.error();
+  work->node = *outcome->node;
+  co_return Status{};
+}
+
+void Enrollment::note_end(Work& work, const Status& status) {
+  if (status) {
+    log::info("node joined", {{"node", work.node.name},
+                              {"uid", work.node.uid},
+                              {"address", work.node.address.to_string()},
+                              {"pod_cidr", work.node.pod_cidr.to_string()},
+                              {"token", work.admission.kind == AdmissionKind::new_node ? work.token_id : ""},
+                              {"again", work.admission.kind != AdmissionKind::new_node}});
+    return;
+  }
+  if (work.reason.empty()) work.reason = status.error().message;
+  if (counts_as_failed(status.error().code)) limiter_.failed(work.peer);
+  log::warning("join refused", {{"node", shown(work.join.node_name)},
+                                {"peer", work.peer.to_string()},
+                                {"token", work.token_id},
+                                {"reason", work.reason}});
+}
+
+Enrollment::Task Enrollment::note_there(WorkPtr work) {
+  proto::JoinAttempt attempt;
+  attempt.time = to_rfc3339(deps_.clock.wall());
+  attempt.node_name = shown(work->join.node_name);
+  attempt.address = work->peer.to_string();
+  attempt.token_id = work->token_id;
+  attempt.accepted = !work->node.uid.empty();
+  attempt.reason = work->reason;
+  attempts_.push_front(std::move(attempt));
+  if (attempts_.size() > k_max_attempts_kept) attempts_.pop_back();
+  co_return Status{};
+}
+
+proto::JoinAttemptList Enrollment::attempts() const { return {{attempts_.begin(), attempts_.end()}}; }
+
+std::optional<PresentedToken> present_token(std::string_view text) {
+  const auto parts = split_token(text);
+  if (!parts) return std::nullopt;
+  return PresentedToken{std::string(parts->id), sha256_hex(parts->secret)};
+}
+
+Result<NewToken> new_token(const TokenSpec& spec, WallTime now) {
+  const Secret secret(token_secret_text(random_bytes(k_token_secret_bytes)));
+  auto record = make_token(spec, random_text(k_token_id_size, k_token_id_alphabet), sha256_hex(secret.reveal()), now);
+  if (!record) return record.error();
+  std::string text = record->id + "." + std::string(secret.reveal());
+  return NewToken{std::move(*record), std::move(text)};
+}
+
+}  // namespace slipway

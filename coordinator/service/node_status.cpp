@@ -1,0 +1,126 @@
+#include "coordinator/service/node_status.hpp"
+
+#include <algorithm>
+
+namespace slipway {
+
+namespace {
+
+constexpr std::size_t k_max_items = 32;
+constexpr std::size_t k_max_text = 512;
+constexpr std::size_t k_max_word = 128;
+
+void cut(std::string& text, std::size_t size) {
+  if (text.size() > size) text.resize(size);
+}
+template <class T> void cut(std::vector<T>& items) {
+  if (items.size() > k_max_items) items.resize(k_max_items);
+}
+
+void cut_facts(proto::NodeFacts& facts) {
+  for (std::string* text : {&facts.machine_id, &facts.os, &facts.kernel, &facts.architecture, &facts.agent_version}) cut(*text, k_max_word);
+}
+
+void cut_report(proto::NodeStatusReport& report) {
+  cut(report.phase, k_max_word);
+  cut(report.last_error, 4 * k_max_text);
+  cut(report.conditions);
+  cut(report.components);
+  cut(report.certificates);
+  cut_facts(report.facts);
+  for (auto& condition : report.conditions) {
+    cut(condition.type, k_max_word);
+    cut(condition.reason, k_max_word);
+    cut(condition.message, k_max_text);
+  }
+  for (auto& component : report.components) {
+    cut(component.name, k_max_word);
+    cut(component.version, k_max_word);
+    cut(component.state, k_max_word);
+    cut(component.message, k_max_text);
+  }
+  for (auto& certificate : report.certificates) {
+    cut(certificate.usage, k_max_word);
+    cut(certificate.serial, k_max_word);
+    cut(certificate.not_after, k_max_word);
+  }
+}
+
+}  // namespace
+
+NodeStatusBoard::NodeStatusBoard(const Clock& clock, Millis dead_after)
+    : clock_(clock), dead_after_(dead_after), started_(clock.steady()) {}
+
+void NodeStatusBoard::report(const std::string& uid, proto::NodeStatusReport report) {
+  cut_report(report);
+  contact(uid, report.applied_revision);
+  contacts_[uid].report = std::move(report);
+}
+
+void NodeStatusBoard::contact(const std::string& uid, std::uint64_t applied_revision) {
+  NodeContact& contact = contacts_[uid];
+  contact.applied_revision = applied_revision;
+  contact.last_contact = clock_.wall();
+  contact.last_seen = clock_.steady();
+}
+
+void NodeStatusBoard::set_pod_cidr_published(const std::string& uid, bool published) {
+  contacts_[uid].pod_cidr_published = published;
+}
+
+void NodeStatusBoard::forget(const std::string& uid) { contacts_.erase(uid); }
+
+const NodeContact* NodeStatusBoard::find(const std::string& uid) const {
+  const auto found = contacts_.find(uid);
+  return found == contacts_.end() ? nullptr : &found->second;
+}
+
+std::uint64_t NodeStatusBoard::acknowledged(const State& state) const {
+  const SteadyTime now = clock_.steady();
+  // With no node that could still hold an old route, all is acknowledged.
+  std::uint64_t lowest = state.desired_revision();
+  for (const auto& [name, node] : state.nodes()) {
+    const NodeContact* contact = find(node.uid);
+    const bool heard = contact != nullptr && contact->last_contact != WallTime{};
+    if (now - (heard ? contact->last_seen : started_) >= dead_after_) continue;
+    lowest = std::min(lowest, heard ? contact->applied_revision : 0);
+  }
+  return lowest;
+}
+
+void NodeStatusBoard::prune(const State& state) {
+  std::erase_if(contacts_, [&state](const auto& entry) { return state.node_by_uid(entry.first) == nullptr; });
+}
+
+proto::NodeView node_view(const State& state, const Node& node, const NodeContact* contact) {
+  proto::NodeView view;
+  view.name = node.name;
+  view.uid = node.uid;
+  view.generation = node.generation;
+  view.role = to_string(node.role);
+  view.address = node.address.to_string();
+  view.pod_cidr = node.pod_cidr.to_string();
+  view.phase = "Joining";
+  view.joined_at = to_rfc3339(node.joined_at);
+  view.token_id = node.token_id;
+  view.facts.machine_id = node.machine_id;
+  // Its own word if it has said one, else what was issued.
+  for (const auto& [usage, serial] : node.certificates) {
+    const CertificateRecord* record = state.certificate(serial);
+    if (record != nullptr) view.certificates.push_back({std::string(to_string(usage)), serial, to_rfc3339(record->not_after)});
+  }
+  if (contact == nullptr) return view;
+  if (contact->last_contact != WallTime{}) view.last_contact = to_rfc3339(contact->last_contact);
+  view.pod_cidr_published = contact->pod_cidr_published;
+  view.applied_revision = contact->applied_revision;
+  if (contact->report.phase.empty()) return view;
+  view.phase = contact->report.phase;
+  view.conditions = contact->report.conditions;
+  view.components = contact->report.components;
+  if (!contact->report.certificates.empty()) view.certificates = contact->report.certificates;
+  view.facts = contact->report.facts;
+  view.last_error = contact->report.last_error;
+  return view;
+}
+
+}  // namespace slipway

@@ -1,0 +1,173 @@
+#include "coordinator/service/registrar.hpp"
+
+#include <optional>
+#include <utility>
+
+#include "common/async/spawn.hpp"
+#include "common/log/log.hpp"
+#include "coordinator/domain/desired.hpp"
+#include "proto/codec.hpp"
+
+namespace slipway {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// Longer than any commit takes: who waits so long is told, and the store's own time-outs will have spoken before.
+constexpr Millis k_patience = std::chrono::minutes(5);
+
+using Snapshot = std::shared_ptr<const proto::DesiredState>;
+using Encoded = std::shared_ptr<const Published>;
+
+Encoded encode_desired(const proto::DesiredState& desired) {
+  return std::make_shared<const Published>(Published{desired.epoch, desired.revision, proto::encode(desired)});
+}
+
+Result<bool> commit_changes(StateStore& store, const std::vector<Change>& changes) {
+  const auto committed = store.commit(changes);
+  if (!committed) return committed.error();
+  return true;
+}
+
+Error store_failed() {
+  return make_error(Errc::unavailable, "the coordinator could not write its store and is restarting: try again");
+}
+
+}  // namespace
+
+struct Registrar::Impl {
+  Impl(State initial, Deps given)
+      : state(std::move(initial)), deps(std::move(given)), durable_revision(state.revision()) {}
+
+  State state;
+  Deps deps;
+  std::vector<Change> pending;  // applied, not yet on their way to the disk
+  std::uint64_t durable_revision;
+  std::uint64_t captured_revision = 0;  // desired revision that was last taken for publishing
+  bool committing = false;
+  bool publishing = false;
+  std::optional<Error> failure;
+  Encoded published;
+  Notifier progress;  // after each commit and publication
+  Notifier changed;
+
+  bool idle() const { return !committing && pending.empty() && !publishing; }
+
+  void start_commit() {
+    if (committing || pending.empty()) return;
+    committing = true;
+    spawn_detached(deps.executor, "commit", commit_all());
+  }
+
+  // Taken where memory is exactly what the disk has or will have: at the cut of a batch, or when nothing is under way.
+  // One at a time, so under load a publication is as rare as its encoding is slow, and costs the state thread a copy.
+  Snapshot capture() {
+    if (publishing || !state.has_cluster() || captured_revision == state.desired_revision()) return nullptr;
+    captured_revision = state.desired_revision();
+    publishing = true;
+    return std::make_shared<const proto::DesiredState>(desired_state(state));
+  }
+
+  void start_publishing(Snapshot snapshot) {
+    if (snapshot) spawn_detached(deps.executor, "publish", publish_all(std::move(snapshot)));
+  }
+
+  asio::awaitable<Status> commit_all() {
+    while (!pending.empty()) {
+      const auto changes = std::make_shared<const std::vector<Change>>(std::exchange(pending, {}));
+      const std::uint64_t revision = state.revision();
+      Snapshot snapshot = capture();
+      StateStore* store = &deps.store;
+      std::function<Result<bool>()> job = [store, changes] { return commit_changes(*store, *changes); };
+      asio::awaitable<Result<bool>> working = offload<bool>(deps.workers, std::move(job));
+      const Result<bool> committed = co_await std::move(working);
+      if (!committed) {
+        fail(committed.error());
+        co_return Status{};
+      }
+      durable_revision = revision;
+      progress.notify();
+      start_publishing(std::move(snapshot));
+    }
+    committing = false;
+    start_publishing(capture());
+    progress.notify();
+    co_return Status{};
+  }
+
+  asio::awaitable<Status> publish_all(Snapshot snapshot) {
+    while (snapshot) {
+      std::function<Result<Encoded>()> job = [snapshot] { return Result<Encoded>(encode_desired(*snapshot)); };
+      asio::awaitable<Result<Encoded>> working = offload<Encoded>(deps.workers, std::move(job));
+      const Result<Encoded> encoded = co_await std::move(working);
+      publishing = false;
+      if (!encoded) {
+        fail(encoded.error());
+        co_return Status{};
+      }
+      published = *encoded;
+      snapshot.reset();
+      // While a commit is under way memory is ahead of the disk; its end captures what came meanwhile.
+      if (!committing) snapshot = capture();
+      changed.notify();
+      progress.notify();
+    }
+    co_return Status{};
+  }
+
+  // Nothing is acknowledged any more: what is on disk is known only after it has been read again.
+  void fail(const Error& error) {
+    if (failure) return;
+    failure = error;
+    log::error("the store has failed, ending", {{"error", error}});
+    progress.notify();
+    changed.notify();
+    if (deps.on_failure) deps.on_failure(error);
+  }
+};
+
+Registrar::Registrar(State state, Deps deps) : impl_(std::make_unique<Impl>(std::move(state), std::move(deps))) {
+  if (!impl_->state.has_cluster()) return;
+  impl_->published = encode_desired(desired_state(impl_->state));
+  impl_->captured_revision = impl_->state.desired_revision();
+}
+Registrar::~Registrar() = default;
+
+asio::awaitable<Result<Outcome>> Registrar::submit(Operation operation) {
+  if (impl_->failure) co_return store_failed();
+  const Result<Outcome> outcome = apply(impl_->state, operation, impl_->pending);
+  impl_->start_commit();
+  asio::awaitable<Status> waiting = durable(impl_->state.revision());
+  const Status safe = co_await std::move(waiting);
+  if (!safe) co_return safe.error();
+  co_return outcome;
+}
+
+const State& Registrar::state() const { return impl_->state; }
+
+asio::awaitable<Status> Registrar::durable(std::uint64_t revision) {
+  while (impl_->durable_revision < revision) {
+    if (impl_->failure) co_return store_failed();
+    asio::awaitable<bool> waiting = impl_->progress.wait(k_patience);
+    const bool woken = co_await std::move(waiting);
+    if (!woken) co_return make_error(Errc::timeout, "waiting for the coordinator's store: whether the change was made is not known");
+  }
+  co_return Status{};
+}
+
+std::shared_ptr<const Published> Registrar::published() const { return impl_->published; }
+Notifier& Registrar::published_changed() { return impl_->changed; }
+bool Registrar::idle() const { return impl_->idle(); }
+
+asio::awaitable<Status> Registrar::drained() {
+  while (!impl_->idle()) {
+    if (impl_->failure) co_return store_failed();
+    asio::awaitable<bool> waiting = impl_->progress.wait(k_patience);
+    const bool woken = co_await std::move(waiting);
+    if (!woken) co_return make_error(Errc::timeout, "waiting for the coordinator's store to finish");
+  }
+  co_return Status{};
+}
+
+}  // namespace slipway

@@ -1,0 +1,296 @@
+#include "coordinator/store/records.hpp"
+
+#include <array>
+#include <map>
+
+#include "common/core/text.hpp"
+#include "proto/json_fields.hpp"
+
+namespace slipway {
+
+// The stored form of each record: text and numbers only. All fields are here since layout 1.
+namespace stored {
+
+struct Identity {
+  std::string id, epoch, created_at;
+};
+struct Counts {
+  std::uint64_t revision = 0, desired_revision = 0;
+};
+struct Node {
+  std::string name, uid, role, address, machine_id, pod_cidr, joined_at, token_id, identity, previous_identity, previous_agent_serial;
+  std::uint64_t generation = 0;
+  std::map<std::string, std::string> certificates;  // usage -> serial
+};
+struct Tombstone {
+  std::string name, uid, identity, previous_identity, deleted_at;
+  std::uint64_t generation = 0;
+};
+struct Token {
+  std::string id, secret_sha256, role, node, created_at, expires_at;
+  std::uint64_t uses = 0, max_uses = 0;
+};
+struct Quarantined {
+  std::string prefix, uid, since;
+  std::uint64_t generation = 0, revision = 0, order = 0;
+};
+struct Certificate {
+  std::string serial, usage, subject, node_uid, not_before, not_after, sha256, spki_sha256;
+  std::uint64_t generation = 0;
+};
+struct Version {
+  std::uint64_t layout = 0;
+};
+
+template <class V> void fields(V& v, Identity& x) { v("id", x.id); v("epoch", x.epoch); v("createdAt", x.created_at); }
+template <class V> void fields(V& v, Counts& x) { v("revision", x.revision); v("desiredRevision", x.desired_revision); }
+template <class V> void fields(V& v, Node& x) {
+  v("name", x.name); v("uid", x.uid); v("generation", x.generation); v("role", x.role); v("address", x.address);
+  v("machineId", x.machine_id); v("podCIDR", x.pod_cidr); v("joinedAt", x.joined_at); v("tokenId", x.token_id);
+  v("identity", x.identity); v("previousIdentity", x.previous_identity); v("previousAgentSerial", x.previous_agent_serial);
+  v("certificates", x.certificates);
+}
+template <class V> void fields(V& v, Tombstone& x) {
+  v("name", x.name); v("uid", x.uid); v("generation", x.generation); v("identity", x.identity);
+  v("previousIdentity", x.previous_identity); v("deletedAt", x.deleted_at);
+}
+template <class V> void fields(V& v, Token& x) {
+  v("id", x.id); v("secretSha256", x.secret_sha256); v("role", x.role); v("node", x.node); v("uses", x.uses);
+  v("maxUses", x.max_uses); v("createdAt", x.created_at); v("expiresAt", x.expires_at);
+}
+template <class V> void fields(V& v, Quarantined& x) {
+  v("prefix", x.prefix); v("uid", x.uid); v("generation", x.generation); v("since", x.since); v("revision", x.revision);
+  v("order", x.order);
+}
+template <class V> void fields(V& v, Certificate& x) {
+  v("serial", x.serial); v("usage", x.usage); v("subject", x.subject); v("nodeUid", x.node_uid); v("generation", x.generation);
+  v("notBefore", x.not_before); v("notAfter", x.not_after); v("sha256", x.sha256); v("spkiSha256", x.spki_sha256);
+}
+template <class V> void fields(V& v, Version& x) { v("layout", x.layout); }
+
+}  // namespace stored
+
+namespace {
+
+constexpr std::string_view k_version_key = "s/version";
+constexpr std::string_view k_state_prefix = "s/";
+
+// In the order of RecordKind.
+constexpr std::array<std::string_view, 10> k_prefixes = {"s/cluster/identity", "s/counters",    "s/cluster/spec", "s/node/",
+                                                         "s/tombstone/",       "s/token/",      "s/quarantine/",  "s/certificate/",
+                                                         "p/",                 "s/artifact/"};
+
+struct Encoder {
+  std::string operator()(const ClusterIdentity& x) const {
+    return proto::encode_json(stored::Identity{x.id, x.epoch, to_rfc3339(x.created_at)});
+  }
+  std::string operator()(const Counters& x) const { return proto::encode_json(stored::Counts{x.revision, x.desired_revision}); }
+  std::string operator()(const proto::ClusterSpec& x) const { return proto::encode_json(x); }
+  std::string operator()(const Node& x) const {
+    stored::Node out{x.name, x.uid, std::string(to_string(x.role)), x.address.to_string(), x.machine_id, x.pod_cidr.to_string(),
+                     to_rfc3339(x.joined_at), x.token_id, x.identity, x.previous_identity, x.previous_agent_serial, x.generation, {}};
+    for (const auto& [usage, serial] : x.certificates) out.certificates.emplace(to_string(usage), serial);
+    return proto::encode_json(out);
+  }
+  std::string operator()(const Tombstone& x) const {
+    return proto::encode_json(
+        stored::Tombstone{x.name, x.uid, x.identity, x.previous_identity, to_rfc3339(x.deleted_at), x.generation});
+  }
+  std::string operator()(const JoinToken& x) const {
+    return proto::encode_json(stored::Token{x.id, x.secret_sha256, std::string(to_string(x.role)), x.node, to_rfc3339(x.created_at),
+                                            to_rfc3339(x.expires_at), x.uses, x.max_uses});
+  }
+  std::string operator()(const QuarantinedBlock& x) const {
+    return proto::encode_json(stored::Quarantined{x.prefix.to_string(), x.owner.uid, to_rfc3339(x.since), x.owner.generation,
+                                                  x.revision, x.order});
+  }
+  std::string operator()(const CertificateRecord& x) const {
+    return proto::encode_json(stored::Certificate{x.serial, std::string(to_string(x.usage)), x.subject, x.node_uid,
+                                                  to_rfc3339(x.not_before), to_rfc3339(x.not_after), x.sha256, x.spki_sha256,
+                                                  x.generation});
+  }
+  std::string operator()(const CertificatePem& x) const { return x.pem; }
+  std::string operator()(const proto::Artifact& x) const { return proto::encode_json(x); }
+};
+
+// Collects the first part of a record that is not what it should be.
+struct Parts {
+  std::string wrong;
+
+  void fail(const char* field) {
+    if (wrong.empty()) wrong = field;
+  }
+  WallTime time(const char* field, const std::string& text) {
+    const auto value = parse_rfc3339(text);
+    if (!value) fail(field);
+    return value.value_or(WallTime{});
+  }
+  Cidr cidr(const char* field, const std::string& text) {
+    const auto value = Cidr::parse(text);
+    if (!value) fail(field);
+    return value ? *value : Cidr{};
+  }
+  IpAddress address(const char* field, const std::string& text) {
+    const auto value = IpAddress::parse(text);
+    if (!value) fail(field);
+    return value ? *value : IpAddress{};
+  }
+  NodeRole role(const char* field, const std::string& text) {
+    const auto value = node_role_from_string(text);
+    if (!value) fail(field);
+    return value.value_or(NodeRole::node);
+  }
+  CertUsage usage(const char* field, const std::string& text) {
+    const auto value = cert_usage_from_string(text);
+    if (!value) fail(field);
+    return value.value_or(CertUsage::agent);
+  }
+};
+
+Record convert(Parts& parts, const stored::Identity& x) { return ClusterIdentity{x.id, x.epoch, parts.time("createdAt", x.created_at)}; }
+Record convert(Parts&, const stored::Counts& x) { return Counters{x.revision, x.desired_revision}; }
+Record convert(Parts&, const proto::ClusterSpec& x) { return x; }
+Record convert(Parts&, const proto::Artifact& x) { return x; }
+Record convert(Parts& parts, const stored::Node& x) {
+  Node node;
+  node.name = x.name;
+  node.uid = x.uid;
+  node.generation = x.generation;
+  node.role = parts.role("role", x.role);
+  node.address = parts.address("address", x.address);
+  node.machine_id = x.machine_id;
+  node.pod_cidr = parts.cidr("podCIDR", x.pod_cidr);
+  node.joined_at = parts.time("joinedAt", x.joined_at);
+  node.token_id = x.token_id;
+  node.identity = x.identity;
+  node.previous_identity = x.previous_identity;
+  node.previous_agent_serial = x.previous_agent_serial;
+  for (const auto& [usage, serial] : x.certificates) node.certificates[parts.usage("certificates", usage)] = serial;
+  return node;
+}
+Record convert(Parts& parts, const stored::Tombstone& x) {
+  return Tombstone{x.name, x.uid, x.generation, x.identity, x.previous_identity, parts.time("deletedAt", x.deleted_at)};
+}
+Record convert(Parts& parts, const stored::Token& x) {
+  return JoinToken{x.id,   x.secret_sha256, parts.role("role", x.role),           x.node,
+                   x.uses, x.max_uses,      parts.time("createdAt", x.created_at), parts.time("expiresAt", x.expires_at)};
+}
+Record convert(Parts& parts, const stored::Quarantined& x) {
+  return QuarantinedBlock{parts.cidr("prefix", x.prefix), {x.uid, x.generation}, parts.time("since", x.since), x.revision, x.order};
+}
+Record convert(Parts& parts, const stored::Certificate& x) {
+  return CertificateRecord{x.serial, parts.usage("usage", x.usage), x.subject, x.node_uid, x.generation,
+                           parts.time("notBefore", x.not_before), parts.time("notAfter", x.not_after), x.sha256, x.spki_sha256};
+}
+
+Error corrupt(const std::string& key, const std::string& what) {
+  return make_error(Errc::corrupt, "stored record " + key + ": " + what + "; restore a backup");
+}
+
+template <class T> Result<Record> decode_as(const KeyValue& pair) {
+  const auto value = proto::decode_json_text<T>(pair.value);
+  if (!value) return corrupt(pair.key, value.error().message);
+  Parts parts;
+  Record record = convert(parts, *value);
+  if (!parts.wrong.empty()) return corrupt(pair.key, parts.wrong + " is not valid");
+  if (store_key(kind_of(record), key_of(record)) != pair.key) return corrupt(pair.key, "stands under another record's key");
+  return record;
+}
+
+std::optional<RecordKind> kind_of_key(const std::string& key) {
+  for (std::size_t i = 0; i < k_prefixes.size(); ++i) {
+    const bool whole = !k_prefixes[i].ends_with('/');
+    if (whole ? key == k_prefixes[i] : key.starts_with(k_prefixes[i])) return static_cast<RecordKind>(i);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string store_key(RecordKind kind, const std::string& key) { return std::string(k_prefixes[static_cast<std::size_t>(kind)]) + key; }
+
+KeyValue encode_record(const Record& record) { return {store_key(kind_of(record), key_of(record)), std::visit(Encoder{}, record)}; }
+
+Result<Record> decode_record(const KeyValue& pair) {
+  const auto kind = kind_of_key(pair.key);
+  if (!kind) return corrupt(pair.key, "is of no known kind");
+  switch (*kind) {
+    case RecordKind::identity: return decode_as<stored::Identity>(pair);
+    case RecordKind::counters: return decode_as<stored::Counts>(pair);
+    case RecordKind::spec: return decode_as<proto::ClusterSpec>(pair);
+    case RecordKind::node: return decode_as<stored::Node>(pair);
+    case RecordKind::tombstone: return decode_as<stored::Tombstone>(pair);
+    case RecordKind::token: return decode_as<stored::Token>(pair);
+    case RecordKind::quarantined: return decode_as<stored::Quarantined>(pair);
+    case RecordKind::certificate: return decode_as<stored::Certificate>(pair);
+    case RecordKind::pem: return Record(CertificatePem{pair.key.substr(2), pair.value});
+    case RecordKind::artifact: return decode_as<proto::Artifact>(pair);
+  }
+  return corrupt(pair.key, "is of no known kind");
+}
+
+Batch to_batch(const std::vector<Change>& changes) {
+  std::map<std::string, const Record*> last;  // null: erased
+  for (const Change& change : changes) {
+    if (const auto* put = std::get_if<PutRecord>(&change)) {
+      last[store_key(kind_of(put->record), key_of(put->record))] = &put->record;
+    } else {
+      const auto& erased = std::get<EraseRecord>(change);
+      last[store_key(erased.kind, erased.key)] = nullptr;
+    }
+  }
+  Batch batch;
+  for (const auto& [key, record] : last) {
+    if (record == nullptr) {
+      batch.erases.push_back(key);
+    } else {
+      batch.puts.push_back(encode_record(*record));
+    }
+  }
+  return batch;
+}
+
+Result<State> RecordStore::load() {
+  const auto pairs = store_.load(k_state_prefix);
+  if (!pairs) return pairs.error();
+  std::vector<Record> records;
+  std::optional<std::uint64_t> layout;
+  for (const KeyValue& pair : *pairs) {
+    if (pair.key == k_version_key) {
+      const auto version = proto::decode_json_text<stored::Version>(pair.value);
+      if (!version) return corrupt(pair.key, version.error().message);
+      layout = version->layout;
+    }
+  }
+  if (layout && *layout > k_layout_version) {
+    return make_error(Errc::invalid, "the store has layout " + std::to_string(*layout) + ", made by a newer version; this one knows " +
+                                         std::to_string(k_layout_version) + ": install the newer version again");
+  }
+  if (!layout && !pairs->empty()) return corrupt(std::string(k_version_key), "is missing");
+  for (const KeyValue& pair : *pairs) {
+    if (pair.key == k_version_key) continue;
+    auto record = decode_record(pair);
+    if (!record) return record.error();
+    records.push_back(std::move(*record));
+  }
+  version_written_ = layout.has_value();
+  return State::from_records(records);
+}
+
+Status RecordStore::commit(const std::vector<Change>& changes) {
+  Batch batch = to_batch(changes);
+  const bool first = !version_written_;
+  if (first) batch.puts.push_back({std::string(k_version_key), proto::encode_json(stored::Version{k_layout_version})});
+  const auto committed = store_.commit(batch);
+  if (committed) version_written_ = true;
+  return committed;
+}
+
+Result<std::string> RecordStore::certificate_pem(const std::string& serial) {
+  auto value = store_.read(store_key(RecordKind::pem, serial));
+  if (!value) return value.error();
+  if (!*value) return make_error(Errc::not_found, "the store has no certificate with serial " + serial);
+  return std::move(**value);
+}
+
+}  // namespace slipway
