@@ -3,6 +3,7 @@
 // the default is two thirds is for the unit tests.
 #include <catch2/catch.hpp>
 
+#include "common/core/text.hpp"
 #include "lab.hpp"
 
 using namespace std::chrono_literals;
@@ -14,15 +15,14 @@ std::string ready_since(const std::string& node) {
   return must_kubectl({"get", "node", node, "-o", "jsonpath={.status.conditions[?(@.type==\"Ready\")].lastTransitionTime}"});
 }
 
-std::size_t count_of(const std::string& text, const std::string& word) {
-  std::size_t count = 0;
-  for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + word.size())) ++count;
-  return count;
-}
-
-// Certificates that node1's kubelet ever got, counted in its agent's journal.
+// Renewals of its kubelet's credential that the node's agent has told of since its start.
 std::size_t renewals_of(const std::string& node) {
-  return count_of(lab::on(node, {"journalctl", "--no-pager", "-q", "-u", "slipway-agent"}).out, "certificate renewed usage=kubeletClient");
+  const std::string journal = lab::on(node, {"journalctl", "--no-pager", "-q", "-u", "slipway-agent", "--grep", "certificates renewed"}).out;
+  std::size_t count = 0;
+  for (const std::string_view line : slipway::split(journal, '\n')) {
+    if (line.find("kubeletClient") != std::string_view::npos) ++count;
+  }
+  return count;
 }
 
 std::string serial_in_use(const std::string& node) {
