@@ -20,7 +20,7 @@ constexpr int k_max_names = 8;
 // Text from a certificate goes to terminals: only what prints.
 std::string printable(std::string_view text) {
   std::string out;
-  for (const char c : text.substr(0, 253)) out += c > ' ' && c < 0x7f ? c : '?';
+  for (const char c : text.substr(0, 253)) out += c >= ' ' && c < 0x7f ? c : '?';
   return out;
 }
 
