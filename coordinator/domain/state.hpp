@@ -17,6 +17,16 @@
 #include "coordinator/domain/join_token.hpp"
 #include "proto/types.hpp"
 
+namespace slipway::proto {
+
+// For State's own comparison; the wire needs none.
+inline bool operator==(const Artifact& a, const Artifact& b) {
+  return a.component == b.component && a.version == b.version && a.format == b.format && a.sha256 == b.sha256 && a.size == b.size &&
+         a.imported_at == b.imported_at;
+}
+
+}  // namespace slipway::proto
+
 namespace slipway {
 
 struct ClusterIdentity {

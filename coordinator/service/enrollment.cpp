@@ -314,7 +314,12 @@ Enrollment::Task Enrollment::renew_work(WorkPtr work) {
 Enrollment::Task Enrollment::peek_renewal_there(WorkPtr work) {
   const State& state = deps_.registrar.state();
   const auto plan = plan_renewal(state, work->who.uid, work->who.generation, work->who.serial, work->request.spkis, deps_.clock.wall());
-  if (!plan) co_return plan.error();
+  if (!plan) {
+    Task waiting = deps_.registrar.durable(state.revision());
+    const Status durable = co_await std::move(waiting);
+    if (!durable) co_return durable;
+    co_return plan.error();
+  }
   work->admission = *plan;
   take_cluster(*work, state.node_by_uid(work->who.uid));
   co_return Status{};
