@@ -252,7 +252,7 @@ asio::awaitable<Status> Enroller::run() {
     deps_.state.report.set();
     const Millis wait = wait_after(done.error());
     if (trouble_.worth_logging(deps_.state.join_message, deps_.clock.steady())) {
-      log::warning("not joined yet", {{"error", deps_.state.join_message}, {"nextTrySeconds", wait.count() / 1000}});
+      log::warning(is_refusal(done.error()) && !waits_for_token_ ? "the join was refused" : "not joined yet", {{"error", deps_.state.join_message}, {"nextTrySeconds", wait.count() / 1000}});
     }
     asio::awaitable<Status> sleeping = deps_.clock.sleep_for(wait);
     const Status slept = co_await std::move(sleeping);

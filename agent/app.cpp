@@ -1,0 +1,274 @@
+#include "agent/app.hpp"
+
+#include <malloc.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <utility>
+
+#include "agent/client/health_probe.hpp"
+#include "agent/client/http_coordinator.hpp"
+#include "agent/config.hpp"
+#include "agent/host_facts.hpp"
+#include "agent/install/installer.hpp"
+#include "agent/local_status.hpp"
+#include "agent/net/kernel_network.hpp"
+#include "agent/process/systemd_supervisor.hpp"
+#include "agent/service/desired_sync.hpp"
+#include "agent/service/enroll.hpp"
+#include "agent/service/reconcile.hpp"
+#include "agent/service/renew.hpp"
+#include "agent/service/status.hpp"
+#include "agent/store/file_node_store.hpp"
+#include "common/async/runtime.hpp"
+#include "common/async/spawn.hpp"
+#include "common/async/system_clock.hpp"
+#include "common/crypto/random.hpp"
+#include "common/files/atomic_file.hpp"
+#include "common/files/dir_lock.hpp"
+#include "common/log/log.hpp"
+#include "common/systemd/notify.hpp"
+#include "slipway_version.hpp"
+
+namespace asio = boost::asio;
+
+namespace slipway {
+
+namespace {
+
+constexpr Millis k_probe_limit{5'000};
+constexpr Millis k_stop_patience{3'000};
+constexpr int k_workers = 1;  // the agent's blocking jobs are few and short; a second thread would cost memory for nothing
+
+// Private keys are in memory: no core file, no ptrace by others.
+void harden() {
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  ::umask(0077);
+  // One heap for all threads: the agent is small and shall stay so.
+  ::mallopt(M_ARENA_MAX, 1);
+  ::mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+}
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  for (const char c : random_bytes(8)) seed = seed << 8 | static_cast<unsigned char>(c);
+  return seed;
+}
+
+std::string credentials_dir() {
+  const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
+  return folder == nullptr ? std::string() : std::string(folder);
+}
+
+// A client context for an HTTPS probe, from the certificates in the store.
+Result<std::shared_ptr<http::TlsClientContext>> probe_tls(CredentialStore& credentials, const HealthProbe& probe) {
+  auto bundle = credentials.ca_bundle(probe.ca);
+  if (!bundle) return bundle.error();
+  if (!*bundle) return make_error(Errc::unavailable, "the CA " + probe.ca + " is not there yet");
+  if (probe.usage.empty()) return http::TlsClientContext::make(**bundle, nullptr);
+  auto pair = credentials.pair(probe.usage);
+  if (!pair) return pair.error();
+  if (!*pair) return make_error(Errc::unavailable, "the certificate for " + probe.usage + " is not there yet");
+  const http::ClientIdentity identity{(*pair)->chain_pem, (*pair)->key_pem.copy()};
+  return http::TlsClientContext::make(**bundle, &identity);
+}
+
+asio::awaitable<Status> ask_health(CredentialStore* credentials, HealthProbe probe) {
+  switch (probe.kind) {
+    case HealthProbe::Kind::http: return probe_http(probe.host, probe.port, probe.path, k_probe_limit);
+    case HealthProbe::Kind::unix_socket: return probe_unix_socket(probe.host, k_probe_limit);
+    case HealthProbe::Kind::https: break;
+  }
+  // A certificate that the component signed itself proves nothing: that it listens must do.
+  if (probe.ca.empty()) return probe_tcp(probe.host, probe.port, k_probe_limit);
+  auto tls = probe_tls(*credentials, probe);
+  // Without credentials there is no asking: the port will do until they are there.
+  if (!tls) return probe_tcp(probe.host, probe.port, k_probe_limit);
+  return probe_https(probe.host, probe.port, probe.path, *tls, k_probe_limit);
+}
+
+asio::awaitable<Result<bool>> install(Installer* installer, ArtifactRef artifact) {
+  asio::awaitable<Result<InstallOutcome>> ensuring = installer->ensure(std::move(artifact));
+  const Result<InstallOutcome> outcome = co_await std::move(ensuring);
+  if (!outcome) co_return outcome.error();
+  co_return outcome->changed;
+}
+
+// Links and addresses come and go; the kernel drops routes with them and says nothing of that.
+asio::awaitable<Status> watch_network(Network* network, AgentState* state) {
+  for (;;) {
+    asio::awaitable<Status> changing = network->changed();
+    const Status changed = co_await std::move(changing);
+    if (!changed) co_return changed.error();
+    state->reconcile.set();
+  }
+}
+
+// Everything of a running agent; member order is construction order.
+class Agent {
+ public:
+  Agent(const proto::AgentConfig& config, std::vector<http::Endpoint> endpoints, std::unique_ptr<FileNodeStore> store)
+      : config_(config), store_(std::move(store)), workers_(k_workers), group_(thread_.executor()),
+        coordinator_(thread_.executor(), endpoints), supervisor_(thread_.executor()),
+        installer_(InstallPaths{"/opt/slipway", config.data_dir + "/cache"}, coordinator_, workers_),
+        endpoints_(std::move(endpoints)) {}
+
+  Status open() {
+    auto network = KernelNetwork::open(thread_.executor());
+    if (!network) return context(network.error(), "opening the kernel's network interface");
+    network_ = std::move(*network);
+    auto identity = store_->identity();
+    if (!identity) return context(identity.error(), "reading this node's identity");
+    if (*identity) {
+      state_.identity = **identity;
+      if ((*identity)->role != config_.role) {
+        log::warning("the role in agent.yaml is not the one this node joined with, which holds", {{"joined", (*identity)->role}});
+      }
+      role_ = (*identity)->role;
+    } else {
+      role_ = config_.role;
+    }
+    state_.facts = host_facts();
+    build_services();
+    return {};
+  }
+
+  Status run() {
+    asio::signal_set signals(thread_.executor(), SIGTERM, SIGINT);
+    signals.async_wait([this](const boost::system::error_code& ec, int) {
+      if (!ec) stop();
+    });
+    asio::post(thread_.executor(), [this] { start(); });
+    thread_.run_here();
+    workers_.join();
+    return outcome_;
+  }
+
+ private:
+  Enroller::Deps deps() { return {*store_, *store_, coordinator_, clock_, workers_, state_}; }
+
+  EnrollSettings enroll_settings() {
+    EnrollSettings settings;
+    settings.role = role_;
+    settings.node_name = config_.node_name;
+    settings.token_file = config_.token_file;
+    settings.read_token = [file = config_.token_file] { return read_token(file, credentials_dir()); };
+    settings.node_address = [text = config_.node_address, endpoints = endpoints_] {
+      return text.empty() ? local_address_towards(endpoints) : IpAddress::parse(text);
+    };
+    return settings;
+  }
+
+  void build_services() {
+    enroller_ = std::make_unique<Enroller>(enroll_settings(), deps(), random_seed());
+    sync_ = std::make_unique<DesiredSync>(deps(), random_seed());
+    renewer_ = std::make_unique<Renewer>(role_, deps(), *enroller_);
+    FileNodeStore* store = store_.get();
+    Installer* installer = &installer_;
+    ReconcileDeps reconcile{*store_, coordinator_, supervisor_, *network_, clock_, workers_, state_,
+                            [installer](ArtifactRef artifact) { return install(installer, std::move(artifact)); },
+                            [store](HealthProbe probe) { return ask_health(store, std::move(probe)); },
+                            process_environment, HostPaths{},
+                            config_.cgroup_driver.empty() ? host_cgroup_driver() : config_.cgroup_driver};
+    reconciler_ = std::make_unique<Reconciler>(std::move(reconcile), random_seed());
+    reporter_ = std::make_unique<StatusReporter>(StatusReporter::Deps{
+        coordinator_, supervisor_, clock_, state_,
+        [](const proto::AgentLocalStatus& status) { return write_local_status(k_local_status_file, status); },
+        [](const std::string& line) { systemd::status(line); }});
+  }
+
+  void start() {
+    group_.spawn("watchdog", systemd::watchdog(clock_));
+    group_.spawn("membership", live());
+    group_.spawn("network events", watch_network(network_.get(), &state_));
+    group_.spawn("status", reporter_->run());
+    spawn_detached(thread_.executor(), "agent", wait_for_end());
+    systemd::ready();
+    log::info("agent runs", {{"version", k_version}, {"node", config_.node_name}, {"role", role_}, {"joined", state_.identity.has_value()}});
+  }
+
+  // The node is kept as it was last told to be while the coordinator is asked for admission or news.
+  asio::awaitable<Status> live() {
+    asio::awaitable<Status> loading = sync_->load();
+    const Status loaded = co_await std::move(loading);
+    if (!loaded) log::warning("the last desired state cannot be used", {{"error", loaded.error()}});
+    group_.spawn("reconciliation", reconciler_->run());
+    asio::awaitable<Status> joining = enroller_->run();
+    const Status joined = co_await std::move(joining);
+    if (!joined) co_return joined.error();
+    group_.spawn("desired state", sync_->run());
+    group_.spawn("renewal", renewer_->run());
+    co_return Status{};
+  }
+
+  asio::awaitable<Status> wait_for_end() {
+    asio::awaitable<Status> waiting = group_.wait();
+    const Status ended = co_await std::move(waiting);
+    outcome_ = stopping_ ? Status{} : ended;
+    last_resort_.cancel();
+    thread_.stop();
+    co_return Status{};
+  }
+
+  // Units are systemd's: nothing is waited for.
+  void stop() {
+    stopping_ = true;
+    systemd::stopping();
+    log::info("agent stops; the node's components go on");
+    group_.cancel();
+    // Everything that matters is durable already: a task that does not end must not hold up the shutdown of the host.
+    last_resort_.expires_after(k_stop_patience);
+    last_resort_.async_wait([](const boost::system::error_code& ec) {
+      if (!ec) std::_Exit(0);
+    });
+  }
+
+  proto::AgentConfig config_;
+  std::unique_ptr<FileNodeStore> store_;
+  SystemClock clock_;
+  EventThread thread_{"agent"};
+  Workers workers_;
+  AgentState state_;
+  TaskGroup group_;
+  HttpCoordinator coordinator_;
+  SystemdSupervisor supervisor_;
+  Installer installer_;
+  std::vector<http::Endpoint> endpoints_;
+  std::unique_ptr<KernelNetwork> network_;
+  std::string role_;
+  std::unique_ptr<Enroller> enroller_;
+  std::unique_ptr<DesiredSync> sync_;
+  std::unique_ptr<Renewer> renewer_;
+  std::unique_ptr<Reconciler> reconciler_;
+  std::unique_ptr<StatusReporter> reporter_;
+  asio::steady_timer last_resort_{thread_.executor()};
+  Status outcome_;
+  bool stopping_ = false;
+};
+
+}  // namespace
+
+Status run_agent(const proto::AgentConfig& config) {
+  harden();
+  auto endpoints = parse_coordinators(config.coordinators);
+  if (!endpoints) return endpoints.error();
+  if (auto made = make_dirs(config.data_dir, 0700); !made) return made;
+  auto lock = DirLock::acquire(config.data_dir);
+  if (!lock) return lock.error();
+  auto store = FileNodeStore::open(config.data_dir);
+  if (!store) return context(store.error(), "opening " + config.data_dir);
+  Agent agent(config, std::move(*endpoints), std::move(*store));
+  if (auto opened = agent.open(); !opened) return opened;
+  return agent.run();
+}
+
+}  // namespace slipway

@@ -1,0 +1,27 @@
+#pragma once
+// `slipway-agent join`: writes what the agent needs to join at every boot from now on, and starts it.
+#include <string>
+#include <vector>
+
+#include "common/core/result.hpp"
+#include "common/core/secret.hpp"
+
+namespace slipway {
+
+struct JoinOptions {
+  std::vector<std::string> servers;  // https://IP:7443
+  std::string token_file;            // "-": standard input
+  std::string role = "node";
+  std::string node_name;
+  std::string node_ip;
+  std::string config_file;           // agent.yaml
+  std::string token_copy = "/etc/slipway/join.token";
+  bool start = true;
+};
+
+// Everything is checked before anything is written. Errc::conflict: this host has joined already. Blocks.
+Status write_join_config(const JoinOptions& options);
+// Enables and (re)starts slipway-agent.service over D-Bus.
+Status start_agent_unit();
+
+}  // namespace slipway

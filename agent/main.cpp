@@ -1,0 +1,112 @@
+// slipway-agent: makes a host a node of its cluster and keeps it one.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <string>
+
+#include "agent/app.hpp"
+#include "agent/config.hpp"
+#include "agent/join_command.hpp"
+#include "agent/local_status.hpp"
+#include "common/async/system_clock.hpp"
+#include "common/files/tree.hpp"
+#include "common/log/log.hpp"
+#include "proto/codec.hpp"
+#include "slipway_version.hpp"
+
+namespace {
+
+using namespace slipway;
+
+// DESIGN.md section 5.
+enum ExitCode { k_ok = 0, k_error = 1, k_usage = 3, k_not_joined = 4 };
+
+int fail(const Error& error) {
+  std::cerr << "slipway-agent: " << error.message << "\n";
+  return error.code == Errc::invalid ? k_usage : k_error;
+}
+
+int run(const std::string& config_file) {
+  auto config = load_agent_config(config_file);
+  if (!config) return fail(config.error());
+  if (auto ready = log::setup("slipway-agent", config->log_level); !ready) return fail(ready.error());
+  const Status ended = run_agent(*config);
+  if (ended) return k_ok;
+  log::error("the agent ends", {{"error", ended.error()}});
+  return k_error;
+}
+
+int join(const JoinOptions& options) {
+  if (auto written = write_join_config(options); !written) return fail(written.error());
+  std::cout << "wrote " << options.config_file << " and " << options.token_copy << "\n";
+  if (!options.start) return k_ok;
+  if (auto ready = log::setup("slipway-agent", "warning"); !ready) return fail(ready.error());
+  if (auto started = start_agent_unit(); !started) return fail(started.error());
+  std::cout << "slipway-agent.service runs and joins now; see how it goes with: slipway-agent status\n";
+  return k_ok;
+}
+
+int status(const std::string& output, const std::string& config_file) {
+  const auto local = read_local_status(k_local_status_file);
+  if (!local) {
+    if (local.error().code != Errc::not_found) return fail(local.error());
+    if (!path_exists(config_file)) {
+      std::cerr << "slipway-agent: this host has not joined a cluster; run: slipway-agent join --server https://IP:7443 --token-file FILE\n";
+      return k_not_joined;
+    }
+    std::cerr << "slipway-agent: the agent has not run since the boot; see: systemctl status slipway-agent\n";
+    return k_not_joined;
+  }
+  if (output == "json") {
+    std::cout << proto::pretty(proto::encode(*local)) << "\n";
+  } else {
+    std::cout << status_table(*local, SystemClock().wall());
+  }
+  return local->joined ? k_ok : k_not_joined;
+}
+
+void add_join(CLI::App& app, JoinOptions& options) {
+  app.add_option("--server", options.servers, "coordinator, https://IP:7443; may be given several times")->required();
+  app.add_option("--token-file", options.token_file, "file with the join token (mode 600), or - for standard input")->required();
+  app.add_option("--role", options.role, "node or master")->check(CLI::IsMember({"node", "master"}))->capture_default_str();
+  app.add_option("--node-name", options.node_name, "name of the node; default: the host's name");
+  app.add_option("--node-ip", options.node_ip, "the node's own address; default: the one on the way to the coordinator");
+  app.add_option("--config", options.config_file, "configuration to write")->capture_default_str();
+  app.add_flag("!--no-start", options.start, "only write the configuration");
+}
+
+int run_command(int argc, char** argv) {
+  CLI::App app("Makes this host a node of a Slipway cluster and keeps it one.", "slipway-agent");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string(k_version));
+  std::string config_file = k_agent_config_file;
+  std::string output = "table";
+  JoinOptions options;
+  options.config_file = k_agent_config_file;
+  CLI::App* run_app = app.add_subcommand("run", "run the agent (slipway-agent.service does)");
+  run_app->add_option("--config", config_file, "configuration file")->capture_default_str();
+  CLI::App* join_app = app.add_subcommand("join", "configure this host for a cluster and start the agent");
+  add_join(*join_app, options);
+  CLI::App* status_app = app.add_subcommand("status", "show what the agent does; exit code 4 when the host has not joined");
+  status_app->add_option("-o,--output", output, "table or json")->check(CLI::IsMember({"table", "json"}))->capture_default_str();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? k_ok : k_usage;
+  }
+  if (run_app->parsed()) return run(config_file);
+  if (join_app->parsed()) return join(options);
+  return status(output, config_file);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run_command(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "slipway-agent: " << error.what() << "\n";
+    return k_error;
+  }
+}

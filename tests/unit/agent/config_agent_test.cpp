@@ -1,0 +1,133 @@
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "agent/config.hpp"
+#include "agent/host_facts.hpp"
+#include "agent/join_command.hpp"
+#include "agent/local_status.hpp"
+#include "tests/support/temp_dir.hpp"
+
+using namespace slipway;
+using namespace slipway::test;
+
+namespace {
+
+std::string refusal(const std::string& yaml) {
+  TempDir dir;
+  put_file(dir / "agent.yaml", yaml);
+  const auto config = load_agent_config(dir / "agent.yaml");
+  REQUIRE_FALSE(config);
+  return config.error().message;
+}
+
+void put_secret(const std::string& path, const std::string& text) {
+  put_file(path, text);
+  std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+}
+
+const std::string k_token = "slipway1" + std::string(64, 'a') + "::abc123.abcdefghijklmnopqrstuvwxyz234567";
+
+}  // namespace
+
+TEST_CASE("agent.yaml and drop-ins make one configuration", "[agent][config]") {
+  TempDir dir;
+  put_file(dir / "agent.yaml", "coordinators: [\"https://10.77.0.10:7443\"]\nnodeName: node1\n");
+  std::filesystem::create_directory(dir / "agent.yaml.d");
+  put_file(dir / "agent.yaml.d/10-role.yaml", "role: master\n");
+  put_file(dir / "agent.yaml.d/20-level.yaml", "logLevel: debug\nnodeAddress: 10.77.0.13\n");
+  put_file(dir / "agent.yaml.d/ignored.txt", "role: king\n");
+  const auto config = load_agent_config(dir / "agent.yaml");
+  REQUIRE(config);
+  CHECK(config->role == "master");
+  CHECK(config->log_level == "debug");
+  CHECK(config->token_file == "/etc/slipway/join.token");
+  CHECK(config->data_dir == "/var/lib/slipway/agent");
+}
+
+TEST_CASE("mistakes in agent.yaml are named with file and key", "[agent][config]") {
+  const std::string ok = "coordinators: [\"https://10.77.0.10:7443\"]\n";
+  CHECK(refusal(ok + "tokenfile: /x\n").find("agent.yaml: /tokenfile") != std::string::npos);
+  CHECK(refusal(ok + "role: worker\n").find("role is \"worker\"") != std::string::npos);
+  CHECK(refusal(ok + "nodeName: Node_1\n").find("nodeName \"Node_1\"") != std::string::npos);
+  CHECK(refusal(ok + "nodeAddress: 127.0.0.1\n").find("nodeAddress 127.0.0.1") != std::string::npos);
+  CHECK(refusal("nodeName: a\n").find("coordinators is missing") != std::string::npos);
+  CHECK(refusal("coordinators: [\"http://10.77.0.10:7443\"]\nnodeName: a\n").find("http://10.77.0.10:7443") != std::string::npos);
+  CHECK(refusal(ok + "role: [\n").find("agent.yaml:") != std::string::npos);
+  CHECK(load_agent_config("/nonexistent/agent.yaml").error().code == Errc::not_found);
+}
+
+TEST_CASE("a drop-in's mistake names the drop-in", "[agent][config]") {
+  TempDir dir;
+  put_file(dir / "agent.yaml", "coordinators: [\"https://10.77.0.10:7443\"]\nnodeName: node1\n");
+  std::filesystem::create_directory(dir / "agent.yaml.d");
+  put_file(dir / "agent.yaml.d/10-role.yaml", "rolle: master\n");
+  CHECK(load_agent_config(dir / "agent.yaml").error().message.find("10-role.yaml: /rolle") != std::string::npos);
+}
+
+TEST_CASE("the token comes from its file or from systemd's credentials", "[agent][config]") {
+  TempDir dir;
+  CHECK(read_token(dir / "join.token", "").error().code == Errc::not_found);
+  put_file(dir / "slipway.token", "from systemd");
+  CHECK(read_token(dir / "join.token", dir.path()).value().reveal() == "from systemd");
+  put_secret(dir / "join.token", "from the file");
+  CHECK(read_token(dir / "join.token", dir.path()).value().reveal() == "from the file");
+  std::filesystem::permissions(dir / "join.token", std::filesystem::perms(0644));
+  CHECK(read_token(dir / "join.token", "").error().message.find("chmod 600") != std::string::npos);
+}
+
+TEST_CASE("join writes a configuration that can be loaded, and refuses a second cluster", "[agent][config]") {
+  TempDir dir;
+  put_secret(dir / "given", k_token + "\n");
+  JoinOptions options;
+  options.servers = {"https://10.77.0.10:7443"};
+  options.token_file = dir / "given";
+  options.node_name = "node1";
+  options.config_file = dir / "etc/agent.yaml";
+  options.token_copy = dir / "etc/join.token";
+  REQUIRE(write_join_config(options));
+  CHECK((std::filesystem::status(options.token_copy).permissions() & std::filesystem::perms::all) == std::filesystem::perms(0600));
+  CHECK(get_file(options.config_file).find("abc123") == std::string::npos);
+  const auto config = load_agent_config(options.config_file);
+  REQUIRE(config);
+  CHECK(config->coordinators == options.servers);
+  CHECK(config->token_file == options.token_copy);
+
+  put_secret(dir / "bad", "slipway1abc");
+  options.token_file = dir / "bad";
+  options.config_file = dir / "other/agent.yaml";
+  CHECK_FALSE(write_join_config(options));
+  CHECK_FALSE(std::filesystem::exists(dir / "other"));
+}
+
+TEST_CASE("the cgroup driver is systemd only where systemd has the controllers", "[agent][config]") {
+  CHECK(cgroup_driver_of("0::/system.slice/slipway-agent.service\n", true) == "systemd");
+  const std::string service = "/system.slice/slipway-agent.service";
+  CHECK(cgroup_driver_of("9:pids:" + service + "\n4:cpu,cpuacct:/\n1:name=systemd:" + service + "\n", false) == "systemd");
+  CHECK(cgroup_driver_of("9:pids:/\n1:name=systemd:" + service + "\n", false) == "cgroupfs");
+  CHECK(cgroup_driver_of("", false) == "cgroupfs");
+}
+
+TEST_CASE("the local status is written, read and shown", "[agent][config]") {
+  TempDir dir;
+  proto::AgentLocalStatus status;
+  status.joined = true;
+  status.cluster = "demo";
+  status.node_name = "node1";
+  status.role = "node";
+  status.pod_cidr = "10.10.3.0/24";
+  status.updated_at = "2026-11-22T12:00:00Z";
+  status.report.phase = "Running";
+  status.report.components = {{"kubelet", "1.20.2", "running", 1, 812, ""}};
+  status.report.certificates = {{"agent", "1f", "2026-11-22T13:00:00Z"}};
+  REQUIRE(write_local_status(dir / "run/agent-status.json", status));
+  const auto back = read_local_status(dir / "run/agent-status.json");
+  REQUIRE(back);
+  const WallTime now = parse_rfc3339("2026-11-22T12:00:10Z").value();
+  const std::string table = status_table(*back, now);
+  CHECK(table.find("node1 (node) in cluster demo") != std::string::npos);
+  CHECK(table.find("kubelet    1.20.2   running  812  1") != std::string::npos);
+  CHECK(table.find("in 59m50s") != std::string::npos);
+  CHECK(table.find("Warning") == std::string::npos);
+  CHECK(status_table(*back, now + Seconds(300)).find("Warning") != std::string::npos);
+  CHECK(read_local_status(dir / "none").error().code == Errc::not_found);
+}

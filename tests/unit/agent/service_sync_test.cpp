@@ -1,0 +1,114 @@
+#include <catch2/catch.hpp>
+
+#include <thread>
+
+#include "agent/service/desired_sync.hpp"
+#include "agent/service/status.hpp"
+#include "common/async/spawn.hpp"
+#include "tests/unit/agent/service_fixture.hpp"
+
+using namespace slipway;
+using namespace slipway::test;
+
+TEST_CASE("a desired state is kept, acted on, and there again after a restart without coordinator", "[agent][sync]") {
+  ServiceFixture world;
+  AgentLife life(world);
+  REQUIRE(life.attempt());
+  DesiredSync sync(life.deps(), 1);
+  life.state.reconcile.take();
+  world.coordinator.states.push_back(std::optional<std::string>(proto::encode(world.coordinator.desired(42))));
+  REQUIRE(world.io.run(sync.poll_once()));
+  CHECK(life.state.desired->revision == 42);
+  CHECK(life.state.reconcile.is_set());
+  REQUIRE(world.io.run(sync.poll_once()));
+  CHECK(world.coordinator.positions.back().revision == 42);
+  CHECK(world.coordinator.positions.back().epoch == "e1");
+
+  AgentLife next(world);
+  DesiredSync after(next.deps(), 1);
+  REQUIRE(world.io.run(after.load()));
+  CHECK(next.state.desired->revision == 42);
+  CHECK(next.state.desired->nodes == life.state.desired->nodes);
+}
+
+TEST_CASE("a state without this node, or that cannot be read, changes nothing", "[agent][sync]") {
+  ServiceFixture world;
+  AgentLife life(world);
+  REQUIRE(life.attempt());
+  DesiredSync sync(life.deps(), 1);
+  world.coordinator.states.push_back(std::optional<std::string>(proto::encode(world.coordinator.desired(1))));
+  REQUIRE(world.io.run(sync.poll_once()));
+  auto empty = world.coordinator.desired(2);
+  empty.nodes.clear();
+  world.coordinator.states.push_back(std::optional<std::string>(proto::encode(empty)));
+  world.coordinator.states.push_back(std::optional<std::string>("{\"epoch\": 1}"));
+  CHECK_FALSE(world.io.run(sync.poll_once()));
+  CHECK_FALSE(world.io.run(sync.poll_once()));
+  CHECK(life.state.desired->revision == 1);
+}
+
+TEST_CASE("deleted at the coordinator: reported, and nothing is forgotten", "[agent][sync]") {
+  ServiceFixture world;
+  AgentLife life(world);
+  REQUIRE(life.attempt());
+  DesiredSync sync(life.deps(), 1);
+  world.coordinator.states.push_back(std::optional<std::string>(proto::encode(world.coordinator.desired(1))));
+  world.coordinator.states.push_back(make_error(Errc::gone, "this node was deleted"));
+  TaskGroup group(world.io.executor());
+  group.spawn("sync", sync.run());
+  for (int i = 0; i < 200 && !life.state.removed; ++i) {
+    world.io.poll();
+    if (const auto wake = world.clock.next_wake(); wake && !life.state.removed) world.clock.advance(*wake);
+    std::this_thread::yield();
+  }
+  CHECK(life.state.removed);
+  CHECK(build_report(life.state).phase == "Removed");
+  CHECK(world.clock.next_wake() >= Millis(299'000));
+  CHECK(life.store.identity()->has_value());
+  CHECK(life.state.desired->revision == 1);
+  group.cancel();
+  CHECK(world.io.run(group.wait()));
+}
+
+TEST_CASE("the report says what there is to know; a coordinator that is away disturbs nothing", "[agent][status]") {
+  ServiceFixture world;
+  AgentLife life(world);
+  UnitWorld units(world.dir.path());
+  std::vector<proto::AgentLocalStatus> written;
+  std::vector<std::string> lines;
+  StatusReporter reporter({world.coordinator, units, world.clock, life.state,
+                           [&](const proto::AgentLocalStatus& status) { written.push_back(status); return Status{}; },
+                           [&](const std::string& line) { lines.push_back(line); }});
+  life.state.join_message = "no token";
+  REQUIRE(world.io.run(reporter.tick()));
+  CHECK(world.coordinator.reports.empty());  // nobody to report as
+  REQUIRE(written.size() == 1);
+  CHECK_FALSE(written[0].joined);
+  CHECK(written[0].report.phase == "Joining");
+  CHECK(written[0].message == "no token");
+
+  REQUIRE(life.attempt());
+  PassReport pass;
+  pass.installed = pass.configured = pass.network_ready = pass.peers_applied = true;
+  pass.revision = 9;
+  pass.components = {{"kubelet", "1.20.2", "", "", "kubelet.service"}, {"cni-plugins", "1.1.1", "", "", ""}};
+  life.state.last_pass = pass;
+  (void)world.io.run(units.start("kubelet.service")).has_value();
+  REQUIRE(world.io.run(reporter.tick()));
+  REQUIRE(world.coordinator.reports.size() == 1);
+  const proto::NodeStatusReport& report = world.coordinator.reports[0];
+  CHECK(report.phase == "Running");
+  CHECK(report.applied_revision == 9);
+  REQUIRE(report.components.size() == 2);
+  CHECK(report.components[0].state == "running");
+  CHECK(report.components[0].pid == 101);
+
+  units.units["kubelet.service"].status.active = UnitActivity::failed;
+  life.state.reconcile.take();
+  world.coordinator.report_error = make_error(Errc::unavailable, "away");
+  CHECK_FALSE(world.io.run(reporter.tick()));
+  CHECK(written.back().report.phase == "Degraded");
+  CHECK(written.back().report.components[0].state == "failed");
+  CHECK(life.state.reconcile.is_set());
+  CHECK(lines.size() == 3);
+}
