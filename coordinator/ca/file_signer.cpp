@@ -62,6 +62,9 @@ Result<IssuedCert> FileSigner::issue(const CertSpec& spec, const std::string& sp
   const ExpectedCert expected{spec, spki_der, serial, *validity};
   if (const auto checked = check_certificate(*certificate, expected, ca.certificate); !checked)
     return checked.error();
+  // Always, not by sampling: it triples the cost of a certificate (about 25 us without, 100 us with), but a
+  // signature made wrong by a fault tells about the key that made it, and the durable commit leaves room for
+  // it many times over.
   if (const auto genuine = certificate->verify_issued_by(ca.certificate); !genuine) return genuine.error();
   return IssuedCert{certificate->pem(), *bytes, certificate->sha256_hex(), serial.hex(), validity->not_before,
                     validity->not_after};
