@@ -45,6 +45,40 @@ Millis nth_wait(Millis first, Millis longest, std::uint64_t seed, int n) {
   return wait;
 }
 
+struct PrepareJoin {
+  bool by_key = false;
+  bool drop_candidate = false;
+  KeyChoice choice = KeyChoice::in_use_or_new;
+};
+
+struct PreparedJoin {
+  PreparedKeys keys;
+  std::string fabric_ca;
+  std::string address;
+  std::string node_name;
+};
+
+// Blocks.
+Result<PreparedJoin> prepare_join(CredentialStore& credentials, NodeStore& nodes, const EnrollSettings& settings, const PrepareJoin& how) {
+  PreparedJoin done;
+  auto identity = nodes.identity();
+  if (!identity) return identity.error();
+  done.node_name = *identity ? (*identity)->node_name : settings.node_name;
+  if (how.by_key) {
+    if (auto offered = offer_identity_key(credentials, how.drop_candidate); !offered) return offered.error();
+    auto bundle = credentials.ca_bundle("fabric");
+    if (!bundle) return bundle.error();
+    done.fabric_ca = bundle->value_or("");
+  }
+  auto keys = prepare_keys(credentials, names_of(usages_of_role(settings.role)), how.choice);
+  if (!keys) return keys.error();
+  done.keys = std::move(*keys);
+  auto address = settings.node_address();
+  if (!address) return context(address.error(), "finding this node's own address (nodeAddress in agent.yaml sets it)");
+  done.address = address->to_string();
+  return done;
+}
+
 }  // namespace
 
 struct Enroller::Request {
@@ -114,41 +148,16 @@ asio::awaitable<Result<EnrollmentStep>> Enroller::choose(Request& request) {
 }
 
 asio::awaitable<Status> Enroller::ask(Request& request) {
-  struct Prepared {
-    PreparedKeys keys;
-    std::string fabric_ca;
-    std::string address;
-    std::string node_name;
-  };
+  const bool by_key = request.step == EnrollmentStep::prove_key;
+  const PrepareJoin how{by_key, candidate_refused_, request.joined_before ? KeyChoice::new_key : KeyChoice::in_use_or_new};
   CredentialStore* credentials = &deps_.credentials;
   NodeStore* nodes = &deps_.nodes;
-  const bool by_key = request.step == EnrollmentStep::prove_key;
-  const bool renewing = request.joined_before;
-  const bool drop_candidate = candidate_refused_;
-  const std::vector<std::string> usages = names_of(usages_of_role(settings_.role));
-  const EnrollSettings* settings = &settings_;
-  std::function<Result<Prepared>()> prepare = [credentials, nodes, settings, by_key, renewing, drop_candidate, usages]() -> Result<Prepared> {
-    Prepared done;
-    done.node_name = settings->node_name;
-    auto identity = nodes->identity();
-    if (!identity) return identity.error();
-    if (*identity) done.node_name = (*identity)->node_name;
-    if (by_key) {
-      if (auto offered = offer_identity_key(*credentials, drop_candidate); !offered) return offered.error();
-      auto bundle = credentials->ca_bundle("fabric");
-      if (!bundle) return bundle.error();
-      done.fabric_ca = bundle->value_or("");
-    }
-    auto keys = prepare_keys(*credentials, usages, renewing ? KeyChoice::new_key : KeyChoice::in_use_or_new);
-    if (!keys) return keys.error();
-    done.keys = std::move(*keys);
-    auto address = settings->node_address();
-    if (!address) return context(address.error(), "finding this node's own address (nodeAddress in agent.yaml sets it)");
-    done.address = address->to_string();
-    return done;
+  const EnrollSettings settings = settings_;
+  std::function<Result<PreparedJoin>()> prepare = [credentials, nodes, settings, how] {
+    return prepare_join(*credentials, *nodes, settings, how);
   };
-  asio::awaitable<Result<Prepared>> preparing = offload<Prepared>(deps_.workers, std::move(prepare));
-  Result<Prepared> prepared = co_await std::move(preparing);
+  asio::awaitable<Result<PreparedJoin>> preparing = offload<PreparedJoin>(deps_.workers, std::move(prepare));
+  Result<PreparedJoin> prepared = co_await std::move(preparing);
   if (!prepared) co_return prepared.error();
   request.keys = prepared->keys;
   request.trust.ca_pem = prepared->fabric_ca;
@@ -186,7 +195,7 @@ asio::awaitable<Status> Enroller::keep(Request& request) {
   }
   CredentialStore* credentials = &deps_.credentials;
   NodeStore* nodes = &deps_.nodes;
-  std::function<Status()> store = [=]() -> Status {
+  std::function<Status()> store = [credentials, nodes, issued, profiles, keys, subject, now, identity]() -> Status {
     if (auto checked = check_issued(issued, profiles, keys, subject, now); !checked) return checked;
     if (auto taken = take_over(*credentials, issued); !taken) return taken;
     return nodes->save_identity(identity);  // last: until it is there the join is not done, and is asked for again

@@ -93,7 +93,7 @@ asio::awaitable<Status> Renewer::renew(std::vector<std::string> usages) {
                                    deps_.state.identity ? deps_.state.identity->node_uid : std::string()};
   const PreparedKeys prepared = *keys;
   const WallTime now = deps_.clock.wall();
-  std::function<Status()> store = [=]() -> Status {
+  std::function<Status()> store = [credentials, issued, profiles, prepared, subject, now]() -> Status {
     if (auto checked = check_issued(issued, profiles, prepared, subject, now); !checked) return checked;
     return take_over(*credentials, issued);
   };

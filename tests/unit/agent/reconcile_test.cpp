@@ -1,0 +1,283 @@
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "agent/service/host_files.hpp"
+#include "agent/service/reconcile.hpp"
+#include "common/core/text.hpp"
+#include "tests/support/fake_network.hpp"
+#include "tests/unit/agent/service_fixture.hpp"
+
+using namespace slipway;
+using namespace slipway::test;
+
+namespace {
+
+HostPaths paths_in(const TempDir& dir) {
+  HostPaths paths;
+  paths.install_root = dir / "opt";
+  paths.unit_dir = dir / "units";
+  paths.kubelet_dir = dir / "kubelet";
+  paths.kube_proxy_dir = dir / "kube-proxy";
+  paths.kubernetes_dir = dir / "kubernetes";
+  paths.docker_dir = dir / "docker";
+  paths.cni_conf_dir = dir / "cni";
+  paths.cni_state_dir = dir / "cni-state";
+  paths.etcd_dir = dir / "etcd";
+  paths.log_dir = dir / "log";
+  return paths;
+}
+
+boost::asio::awaitable<Result<bool>> install_into(std::set<std::string>* installed, std::map<std::string, Error>* broken, ArtifactRef artifact) {
+  const auto error = broken->find(artifact.component);
+  if (error != broken->end()) co_return error->second;
+  co_return installed->insert(artifact.component + " " + artifact.version).second;
+}
+
+boost::asio::awaitable<Status> probe_into(std::vector<std::string>* probes, HealthProbe probe) {
+  probes->push_back(probe.host + ":" + std::to_string(probe.port));
+  co_return Status{};
+}
+
+struct ReconcileWorld {
+  explicit ReconcileWorld(const std::string& role = "node") {
+    world.coordinator.role = role;
+    if (role == "master") world.coordinator.address = "10.77.0.10";
+    network = std::make_unique<FakeNetwork>(IpAddress::parse(world.coordinator.address).value(), 24);
+    paths = paths_in(world.dir);
+    std::filesystem::create_directories(paths.unit_dir);
+    units = std::make_unique<UnitWorld>(paths.unit_dir);
+    restart_agent();
+    desired = world.coordinator.desired(5);
+    const std::vector<std::string> names = {"docker", "cni-plugins", "kubelet", "kube-proxy", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"};
+    for (const std::string& name : names) {
+      proto::ComponentRef component;
+      component.name = name;
+      component.version = name == "docker" ? "20.10.24" : name == "etcd" ? "3.4.23" : name == "cni-plugins" ? "1.1.1" : "1.20.2";
+      component.artifact = proto::ArtifactRef{std::string(64, 'a'), 10, "file"};
+      desired.components.push_back(component);
+    }
+    desired.nodes.push_back({"node2", "other", 1, "node", "10.77.0.14", "10.10.4.0/24"});
+  }
+
+  // A new process over the same host.
+  void restart_agent() {
+    life = std::make_unique<AgentLife>(world);
+    REQUIRE(life->attempt());
+    ReconcileDeps deps{life->store, world.coordinator, *units, *network, world.clock, world.workers, life->state,
+                       [this](ArtifactRef artifact) { return install_into(&installed, &install_errors, std::move(artifact)); },
+                       [this](HealthProbe probe) { return probe_into(&probes, std::move(probe)); },
+                       [this](std::int32_t pid) { return units->environment_of(pid); }, paths, "systemd"};
+    reconciler = std::make_unique<Reconciler>(std::move(deps), 1);
+  }
+  PassReport pass() {
+    life->state.desired = desired;
+    return world.io.run(reconciler->pass());
+  }
+  proto::ComponentRef& component(const std::string& name) {
+    for (proto::ComponentRef& c : desired.components) {
+      if (c.name == name) return c;
+    }
+    throw std::runtime_error("no component " + name);
+  }
+
+  ServiceFixture world;
+  HostPaths paths;
+  std::unique_ptr<FakeNetwork> network;
+  std::unique_ptr<UnitWorld> units;
+  std::unique_ptr<AgentLife> life;
+  std::unique_ptr<Reconciler> reconciler;
+  proto::DesiredState desired;
+  std::set<std::string> installed;
+  std::map<std::string, Error> install_errors;
+  std::vector<std::string> probes;
+};
+
+std::string text_of(const std::vector<std::string>& lines) { return join(lines, "\n"); }
+
+}  // namespace
+
+TEST_CASE("units are started, restarted or left alone for a reason", "[agent][reconcile]") {
+  SeenUnit seen;
+  seen.status.load = UnitLoad::loaded;
+  seen.status.active = UnitActivity::active;
+  seen.status.main_pid = 5;
+  seen.inputs = "a";
+  CHECK(plan_unit({"x", "a"}, seen).action == UnitAction::none);
+  CHECK(plan_unit({"x", "b"}, seen).action == UnitAction::restart);
+  CHECK(plan_unit({"x", std::nullopt}, seen).action == UnitAction::none);
+  seen.inputs.reset();
+  CHECK(plan_unit({"x", "a"}, seen).action == UnitAction::restart);
+  seen.status.active = UnitActivity::activating;
+  CHECK(plan_unit({"x", "a"}, seen).action == UnitAction::none);
+  seen.status.active = UnitActivity::failed;
+  CHECK(plan_unit({"x", "a"}, seen).action == UnitAction::start);
+  CHECK(plan_unit({"x", std::nullopt}, seen).action == UnitAction::start);
+  seen.status.load = UnitLoad::not_found;
+  CHECK(plan_unit({"x", std::nullopt}, seen).action == UnitAction::none);
+
+  const std::string environment("PATH=/bin\0SLIPWAY_INPUTS=abc\0X=1\0", 35);
+  CHECK(inputs_of_environment(environment) == "abc");
+  CHECK_FALSE(inputs_of_environment(std::string("PATH=/bin\0", 10)));
+}
+
+TEST_CASE("a node is brought about in one pass, and a second finds nothing to do", "[agent][reconcile]") {
+  ReconcileWorld w;
+  const PassReport first = w.pass();
+  INFO(text_of(first.problems));
+  REQUIRE(first.clean());
+  CHECK(first.installed);
+  CHECK(first.configured);
+  CHECK(first.network_ready);
+  CHECK(first.peers_applied);
+  CHECK(w.units->log == std::vector<std::string>{"start containerd.service", "start docker.service", "start kubelet.service", "start kube-proxy.service"});
+  CHECK(std::filesystem::exists(w.paths.cni_conf_dir + "/10-slipway.conflist"));
+  CHECK(w.world.coordinator.secret_requests == 0);
+
+  const PassReport second = w.pass();
+  CHECK(text_of(second.changes).empty());
+  CHECK(second.clean());
+  CHECK(w.units->log.size() == 4);
+}
+
+TEST_CASE("a master's control plane starts in order, with the shared key there before", "[agent][reconcile]") {
+  ReconcileWorld w("master");
+  w.world.coordinator.service_account_key = std::string(PrivateKey::generate_rsa2048().value().to_pem().value().reveal());
+  const PassReport first = w.pass();
+  INFO(text_of(first.problems));
+  REQUIRE(first.clean());
+  const auto at = [&](const std::string& name) {
+    return std::find(w.units->log.begin(), w.units->log.end(), "start " + name) - w.units->log.begin();
+  };
+  CHECK(at("etcd.service") < at("kube-apiserver.service"));
+  CHECK(at("kube-apiserver.service") < at("kube-controller-manager.service"));
+  CHECK(at("kube-controller-manager.service") < std::ssize(w.units->log));
+  CHECK(at("kube-scheduler.service") < std::ssize(w.units->log));
+  CHECK_FALSE(w.probes.empty());
+  const std::string key = w.paths.kubernetes_dir + "/pki/sa.key";
+  CHECK((std::filesystem::status(key).permissions() & std::filesystem::perms::all) == std::filesystem::perms(0600));
+  // Without coordinator it is not asked for again.
+  w.world.coordinator.refusal = make_error(Errc::unavailable, "away");
+  CHECK(w.pass().changes.empty());
+  CHECK(w.world.coordinator.secret_requests == 1);
+}
+
+TEST_CASE("an agent that starts again restarts nothing", "[agent][reconcile]") {
+  ReconcileWorld w;
+  REQUIRE(w.pass().clean());
+  const std::int32_t kubelet = w.units->pid("kubelet.service");
+  w.restart_agent();
+  CHECK(w.pass().changes.empty());
+  CHECK(w.units->pid("kubelet.service") == kubelet);
+  w.units->kill("kubelet.service");  // systemd brings it back by itself
+  CHECK(w.pass().changes.empty());
+}
+
+TEST_CASE("only units whose inputs changed are restarted", "[agent][reconcile]") {
+  ReconcileWorld w;
+  REQUIRE(w.pass().clean());
+  w.units->log.clear();
+  w.desired.cluster.kubelet.max_pods = 50;
+  REQUIRE(w.pass().clean());
+  CHECK(w.units->log == std::vector<std::string>{"restart kubelet.service"});
+
+  w.units->log.clear();
+  w.component("kube-proxy").artifact->sha256 = std::string(64, 'b');
+  REQUIRE(w.pass().clean());
+  CHECK(w.units->log == std::vector<std::string>{"restart kube-proxy.service"});
+}
+
+TEST_CASE("renewed client certificates restart nothing, a serving one the kubelet alone", "[agent][reconcile]") {
+  ReconcileWorld w;
+  REQUIRE(w.pass().clean());
+  w.units->log.clear();
+  Renewer renewer("node", w.life->deps(), w.life->enroller);
+  w.world.clock.advance(std::chrono::seconds(3000));
+  REQUIRE(w.world.io.run(renewer.tick()));
+  REQUIRE(w.world.coordinator.renewals.size() == 1);
+  REQUIRE(w.world.coordinator.renewals[0].csrs.contains("kubeletServing"));
+  REQUIRE(w.pass().clean());
+  CHECK(w.units->log == std::vector<std::string>{"restart kubelet.service"});
+}
+
+TEST_CASE("a step that fails is named, and stops no other", "[agent][reconcile]") {
+  ReconcileWorld w;
+  w.install_errors["kube-proxy"] = make_error(Errc::corrupt, "install kube-proxy 1.20.2: verify: digest differs");
+  const PassReport first = w.pass();
+  CHECK_FALSE(first.installed);
+  REQUIRE(first.problems.size() == 1);
+  CHECK(first.problems[0].find("kube-proxy: installing: ") == 0);
+  CHECK(w.units->pid("kubelet.service") > 0);
+  CHECK(w.units->units.count("kube-proxy.service") + 1 > 0);
+  CHECK(w.units->pid("kube-proxy.service") == 0);
+  CHECK(std::filesystem::exists(w.paths.cni_conf_dir + "/10-slipway.conflist"));
+  w.install_errors.clear();
+  REQUIRE(w.pass().clean());
+  CHECK(w.units->pid("kube-proxy.service") > 0);
+}
+
+TEST_CASE("an artifact that is not imported yet waits, with the command that helps", "[agent][reconcile]") {
+  ReconcileWorld w;
+  w.component("kubelet").artifact.reset();
+  const PassReport report = w.pass();
+  CHECK(report.clean());  // nothing of ours failed
+  CHECK_FALSE(report.installed);
+  bool found = false;
+  for (const ComponentOutcome& outcome : report.components) {
+    if (outcome.name != "kubelet") continue;
+    found = true;
+    CHECK(outcome.state == "waiting");
+    CHECK(outcome.message.find("slipwayctl artifact import --component kubelet --version 1.20.2") != std::string::npos);
+  }
+  CHECK(found);
+  CHECK(w.units->pid("docker.service") > 0);
+}
+
+TEST_CASE("a unit that does not start is tried again with back-off", "[agent][reconcile]") {
+  ReconcileWorld w;
+  w.units->broken.insert("kubelet.service");
+  CHECK_FALSE(w.pass().clean());
+  const auto starts = [&] { return std::count(w.units->log.begin(), w.units->log.end(), "start kubelet.service"); };
+  CHECK(starts() == 1);
+  CHECK_FALSE(w.pass().clean());
+  CHECK(starts() == 1);
+  w.world.clock.advance(std::chrono::seconds(6));
+  CHECK_FALSE(w.pass().clean());
+  CHECK(starts() == 2);
+  w.world.clock.advance(std::chrono::seconds(6));
+  CHECK_FALSE(w.pass().clean());
+  CHECK(starts() == 2);
+  w.units->broken.clear();
+  w.world.clock.advance(std::chrono::seconds(60));
+  CHECK(w.pass().clean());
+}
+
+TEST_CASE("files that drift are put right", "[agent][reconcile]") {
+  ReconcileWorld w;
+  REQUIRE(w.pass().clean());
+  std::filesystem::remove(w.paths.cni_conf_dir + "/10-slipway.conflist");
+  put_file(w.paths.kubelet_dir + "/config.yaml", "broken");
+  const PassReport repaired = w.pass();
+  CHECK(repaired.changes.size() == 2);
+  CHECK(std::filesystem::exists(w.paths.cni_conf_dir + "/10-slipway.conflist"));
+  CHECK(w.pass().changes.empty());
+}
+
+TEST_CASE("no conflist while the network cannot carry pods", "[agent][reconcile]") {
+  ReconcileWorld w;
+  w.network->observe_error = make_error(Errc::unavailable, "netlink is away");
+  const PassReport report = w.pass();
+  CHECK_FALSE(report.network_ready);
+  CHECK_FALSE(report.peers_applied);
+  CHECK_FALSE(std::filesystem::exists(w.paths.cni_conf_dir + "/10-slipway.conflist"));
+  CHECK(w.units->pid("kubelet.service") > 0);
+  w.network->observe_error.reset();
+  CHECK(w.pass().clean());
+  CHECK(std::filesystem::exists(w.paths.cni_conf_dir + "/10-slipway.conflist"));
+}
+
+TEST_CASE("nothing is done before the node has joined and knows what is wanted", "[agent][reconcile]") {
+  ReconcileWorld w;
+  w.life->state.desired.reset();
+  CHECK(w.world.io.run(w.reconciler->pass()).changes.empty());
+  CHECK(w.units->log.empty());
+}
