@@ -21,7 +21,8 @@ all_hosts() {
 
 # Everything that is built or fetched, each cached on its own.
 lab_ingredients() {
-    debs_dir=$("$repo_dir/packaging/build-deb")
+    # SLIPWAY_DEBS: packages that were made elsewhere.
+    debs_dir=${SLIPWAY_DEBS:-$("$repo_dir/packaging/build-deb")}
     base_dir=$("$lab_dir/base-tree")
     artifacts_dir=$("$lab_dir/build-artifacts")
     kubernetes_tarball=$("$lab_dir/build-kubernetes")
