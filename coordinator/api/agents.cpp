@@ -1,0 +1,130 @@
+// What hosts and agents call.
+#include "common/core/text.hpp"
+#include "coordinator/api/handlers.hpp"
+
+namespace slipway::api {
+
+namespace {
+
+constexpr std::uint64_t k_max_wait_seconds = 60;
+
+struct SyncWish {
+  std::string epoch;
+  std::uint64_t revision = 0;
+  std::uint64_t wait = 0;  // seconds
+};
+
+Result<SyncWish> sync_wish(const http::Request& request) {
+  SyncWish wish;
+  wish.epoch = http::query_parameter(request, "epoch").value_or("");
+  if (const auto text = http::query_parameter(request, "revision")) {
+    const auto revision = parse_u64(*text);
+    if (!revision) return make_error(Errc::invalid, "revision must be a whole number");
+    wish.revision = *revision;
+  }
+  if (const auto text = http::query_parameter(request, "wait")) {
+    const auto wait = parse_u64(*text, k_max_wait_seconds);
+    if (!wait) return make_error(Errc::invalid, "wait must be a number of seconds from 0 to 60");
+    wish.wait = *wait;
+  }
+  return wish;
+}
+
+http::Response state_response(const std::shared_ptr<const Published>& published) {
+  http::Response response = json_text_response(200, "");
+  response.shared_body = std::shared_ptr<const std::string>(published, &published->json);
+  return response;
+}
+
+}  // namespace
+
+Handling Handlers::join_node(RequestContext context) {
+  auto request = body_as<proto::JoinRequest>(context.request);
+  if (!request) {
+    count_join(request.error());
+    co_return request.error();
+  }
+  boost::asio::awaitable<Result<proto::JoinReply>> joining = deps_.enrollment.join(std::move(*request), context.request.peer.address);
+  const auto reply = co_await std::move(joining);
+  count_join(reply ? Status{} : Status(reply.error()));
+  if (!reply) co_return reply.error();
+  co_return json_response(200, *reply);
+}
+
+void Handlers::count_join(const Status& result) {
+  const std::size_t index = result ? k_codes - 1 : static_cast<std::size_t>(result.error().code);
+  joins_[index].fetch_add(1, std::memory_order_relaxed);
+}
+
+Handling Handlers::get_ca_certificates(RequestContext) {
+  co_return text_response(200, deps_.signer.ca_pem(CaKind::fabric), "application/pem-certificate-chain");
+}
+
+Handling Handlers::sync_agent(RequestContext context) {
+  const auto wish = sync_wish(context.request);
+  if (!wish) co_return wish.error();
+  const SyncPosition have{wish->epoch, wish->revision, deps_.clock.steady() + std::chrono::seconds(wish->wait)};
+  const AgentIdentity agent = context.principal.agent;
+  std::function<Handling()> there = [this, agent, have] { return sync_on_state(agent, have); };
+  Handling hop = run_on<http::Response>(deps_.state, std::move(there));
+  co_return co_await std::move(hop);
+}
+
+Handling Handlers::sync_on_state(AgentIdentity agent, SyncPosition have) {
+  while (true) {
+    // Asked again after each wait: the node may have been removed meanwhile.
+    const auto live = deps_.registrar.state().authenticate_agent(agent.uid, agent.generation, agent.serial);
+    if (!live) co_return live.error();
+    const std::shared_ptr<const Published> published = deps_.registrar.published();
+    const bool same_epoch = published != nullptr && published->epoch == have.epoch;
+    deps_.board.contact(agent.uid, same_epoch ? have.revision : 0);
+    if (published != nullptr && (!same_epoch || published->revision > have.revision)) co_return state_response(published);
+    const auto left = std::chrono::ceil<Millis>(have.deadline - deps_.clock.steady());
+    if (left <= Millis(0) || stopping_) co_return empty_response(204);
+    boost::asio::awaitable<bool> waiting = deps_.registrar.published_changed().wait(left);
+    co_await std::move(waiting);
+  }
+}
+
+Handling Handlers::report_status(RequestContext context) {
+  auto report = body_as<proto::NodeStatusReport>(context.request);
+  if (!report) co_return report.error();
+  const std::string uid = context.principal.agent.uid;
+  std::function<Status()> job = [this, uid, given = std::move(*report)] {
+    deps_.board.report(uid, given);
+    return Status{};
+  };
+  boost::asio::awaitable<Status> reporting = read_state<void>(std::move(job));
+  const Status reported = co_await std::move(reporting);
+  if (!reported) co_return reported.error();
+  co_return empty_response(204);
+}
+
+Handling Handlers::renew_certificates(RequestContext context) {
+  auto request = body_as<proto::RenewRequest>(context.request);
+  if (!request) co_return request.error();
+  boost::asio::awaitable<Result<proto::RenewReply>> renewing = deps_.enrollment.renew(std::move(*request), context.principal.agent);
+  const auto reply = co_await std::move(renewing);
+  renewals_[reply ? 1 : 0].fetch_add(1, std::memory_order_relaxed);
+  if (!reply) co_return reply.error();
+  co_return json_response(200, *reply);
+}
+
+Handling Handlers::get_master_secrets(RequestContext context) {
+  const AgentIdentity agent = context.principal.agent;
+  std::function<Status()> job = [this, agent]() -> Status {
+    const auto node = deps_.registrar.state().authenticate_agent(agent.uid, agent.generation, agent.serial);
+    if (!node) return node.error();
+    if ((*node)->role != NodeRole::master) return make_error(Errc::denied, "this route is for masters, " + (*node)->name + " is a node");
+    return {};
+  };
+  boost::asio::awaitable<Status> asking = read_state<void>(std::move(job));
+  const Status allowed = co_await std::move(asking);
+  if (!allowed) co_return allowed.error();
+  const proto::MasterSecrets secrets{std::string(deps_.service_account_key.reveal())};
+  http::Response response = json_response(200, secrets);
+  response.headers.set("Cache-Control", "no-store");
+  co_return response;
+}
+
+}  // namespace slipway::api

@@ -1,0 +1,212 @@
+#include "coordinator/api/api.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "common/core/text.hpp"
+#include "common/log/log.hpp"
+#include "coordinator/api/handlers.hpp"
+
+namespace slipway::api {
+
+namespace {
+
+constexpr std::size_t k_max_page = 1000;
+constexpr const char* k_retry_seconds = "10";
+
+// Deletes a spooled body that no handler has taken over.
+class SpooledBody {
+ public:
+  explicit SpooledBody(std::string path) : path_(std::move(path)) {}
+  SpooledBody(const SpooledBody&) = delete;
+  SpooledBody& operator=(const SpooledBody&) = delete;
+  ~SpooledBody() {
+    if (!path_.empty()) ::unlink(path_.c_str());
+  }
+
+ private:
+  std::string path_;
+};
+
+http::Response route_refusal(const proto::RouteMatch& match, const http::Request& head) {
+  if (!match.path_known) return problem_response(make_error(Errc::not_found, "there is no " + head.path + " here; see /v1/openapi.json"));
+  return problem_response(make_error(Errc::invalid, "the method is not one of this path; see /v1/openapi.json"), 405);
+}
+
+}  // namespace
+
+http::Response text_response(int status, std::string text, std::string type) {
+  http::Response response;
+  response.status = status;
+  response.headers.set("Content-Type", std::move(type));
+  response.body = std::move(text);
+  return response;
+}
+
+http::Response json_text_response(int status, std::string json) { return text_response(status, std::move(json), "application/json"); }
+
+http::Response empty_response(int status) {
+  http::Response response;
+  response.status = status;
+  return response;
+}
+
+http::Response problem_response(const Error& error) { return problem_response(error, proto::http_status(error.code)); }
+
+http::Response problem_response(const Error& error, int status) {
+  proto::Problem problem = proto::to_problem(error);
+  if (static_cast<int>(problem.status) != status) {
+    problem.status = static_cast<std::uint64_t>(status);
+    problem.title = status == 405 ? "Method Not Allowed" : status == 412 ? "Precondition Failed" : "Range Not Satisfiable";
+  }
+  http::Response response = text_response(status, proto::encode(problem), "application/problem+json");
+  if (status == 429 || status == 503) response.headers.set("Retry-After", k_retry_seconds);
+  return response;
+}
+
+Result<PageWish> page_wish(const http::Request& request) {
+  PageWish wish;
+  if (const auto text = http::query_parameter(request, "limit")) {
+    const auto limit = parse_u64(*text, k_max_page);
+    if (!limit || *limit == 0) return make_error(Errc::invalid, "limit must be a number from 1 to 1000");
+    wish.limit = *limit;
+  }
+  wish.after = http::query_parameter(request, "continue").value_or("");
+  return wish;
+}
+
+Handlers::Handlers(ApiDeps deps) : deps_(std::move(deps)), started_(deps_.clock.wall()) {}
+
+const std::map<std::string_view, Handlers::Function>& Handlers::table() {
+  static const std::map<std::string_view, Function> functions = {
+      {"joinNode", &Handlers::join_node},
+      {"getCaCertificates", &Handlers::get_ca_certificates},
+      {"syncAgent", &Handlers::sync_agent},
+      {"reportStatus", &Handlers::report_status},
+      {"renewCertificates", &Handlers::renew_certificates},
+      {"getMasterSecrets", &Handlers::get_master_secrets},
+      {"getArtifactContent", &Handlers::get_artifact_content},
+      {"getCluster", &Handlers::get_cluster},
+      {"applyCluster", &Handlers::apply_cluster},
+      {"createKubeconfig", &Handlers::create_kubeconfig},
+      {"listNodes", &Handlers::list_nodes},
+      {"getNode", &Handlers::get_node},
+      {"deleteNode", &Handlers::delete_node},
+      {"listJoins", &Handlers::list_joins},
+      {"createToken", &Handlers::create_token},
+      {"listTokens", &Handlers::list_tokens},
+      {"deleteToken", &Handlers::delete_token},
+      {"uploadBlob", &Handlers::upload_blob},
+      {"registerArtifact", &Handlers::register_artifact},
+      {"listArtifacts", &Handlers::list_artifacts},
+      {"listCertificates", &Handlers::list_certificates},
+      {"getHealth", &Handlers::get_health},
+      {"getOpenApi", &Handlers::get_open_api},
+      {"getLivez", &Handlers::get_livez},
+      {"getReadyz", &Handlers::get_readyz},
+      {"getVersion", &Handlers::get_version},
+      {"getMetrics", &Handlers::get_metrics},
+  };
+  return functions;
+}
+
+http::Admission Handlers::admit(const http::Request& head) const {
+  http::Admission admission;
+  const proto::RouteMatch match = proto::match_route(http::to_string(head.method), head.path);
+  admission.body_limit = match.route != nullptr ? match.route->body_limit : 0;
+  if (match.route == nullptr) {
+    admission.refuse = route_refusal(match, head);
+    return admission;
+  }
+  if (match.route->role != proto::Role::none) {
+    const auto principal = principal_of(head.peer.certificate_der, deps_.cluster_id);
+    const Status allowed = principal ? authorize(match.route->role, *principal) : Status(principal.error());
+    if (!allowed) admission.refuse = problem_response(allowed.error());
+  }
+  if (match.route->spooled) admission.spool_dir = deps_.blobs.spool_dir();
+  return admission;
+}
+
+boost::asio::awaitable<http::Response> Handlers::handle(http::Request request) {
+  const SpooledBody spooled(request.body_file);
+  const std::string path = request.path;
+  Handling handling = dispatch(std::move(request));
+  const Reply reply = co_await std::move(handling);
+  if (reply) co_return *reply;
+  if (reply.error().code == Errc::internal) log::error("request failed", {{"path", path}, {"error", reply.error()}});
+  co_return problem_response(reply.error());
+}
+
+// admit() has looked at route and role already; what decides is looked at here again, where the handler is called.
+Handling Handlers::dispatch(http::Request request) {
+  proto::RouteMatch match = proto::match_route(http::to_string(request.method), request.path);
+  if (match.route == nullptr) co_return route_refusal(match, request);
+  RequestContext context;
+  if (match.route->role != proto::Role::none) {
+    auto principal = principal_of(request.peer.certificate_der, deps_.cluster_id);
+    if (!principal) co_return principal.error();
+    const Status allowed = authorize(match.route->role, *principal);
+    if (!allowed) co_return allowed.error();
+    context.principal = std::move(*principal);
+  }
+  if (context.principal.kind == PrincipalKind::agent) {
+    boost::asio::awaitable<Status> checking = check_live(context.principal.agent);
+    const Status live = co_await std::move(checking);
+    if (!live) co_return live.error();
+  }
+  context.parameters = std::move(match.parameters);
+  context.request = std::move(request);
+  const Function function = table().find(match.route->operation)->second;
+  Handling handling = (this->*function)(std::move(context));
+  co_return co_await std::move(handling);
+}
+
+boost::asio::awaitable<Status> Handlers::check_live(AgentIdentity agent) {
+  std::function<boost::asio::awaitable<Status>()> there = [this, agent] { return check_live_on_state(agent); };
+  boost::asio::awaitable<Status> hop = run_on<void>(deps_.state, std::move(there));
+  co_return co_await std::move(hop);
+}
+
+boost::asio::awaitable<Status> Handlers::check_live_on_state(AgentIdentity agent) {
+  const auto node = deps_.registrar.state().authenticate_agent(agent.uid, agent.generation, agent.serial);
+  if (!node) co_return node.error();
+  co_return Status{};
+}
+
+boost::asio::awaitable<Result<Outcome>> Handlers::submit(Operation operation) {
+  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, operation] { return deps_.registrar.submit(operation); };
+  boost::asio::awaitable<Result<Outcome>> hop = run_on<Outcome>(deps_.state, std::move(there));
+  co_return co_await std::move(hop);
+}
+
+void Handlers::stop_waiting() {
+  stopping_ = true;
+  deps_.registrar.published_changed().notify();
+}
+
+Api::Api(std::unique_ptr<Handlers> handlers) : handlers_(std::move(handlers)) {}
+Api::~Api() = default;
+
+Result<std::unique_ptr<Api>> Api::make(ApiDeps deps) {
+  const auto& functions = Handlers::table();
+  for (const proto::Route& route : proto::routes()) {
+    if (functions.count(route.operation) == 0) return make_error(Errc::internal, "the route " + std::string(route.operation) + " has no handler");
+  }
+  for (const auto& [operation, function] : functions) {
+    const auto routes = proto::routes();
+    const bool known = std::any_of(routes.begin(), routes.end(), [&operation = operation](const proto::Route& r) { return r.operation == operation; });
+    if (!known) return make_error(Errc::internal, "the handler " + std::string(operation) + " has no route");
+  }
+  return std::unique_ptr<Api>(new Api(std::make_unique<Handlers>(std::move(deps))));
+}
+
+http::Handler Api::handler() {
+  Handlers* handlers = handlers_.get();
+  return {[handlers](const http::Request& head) { return handlers->admit(head); },
+          [handlers](http::Request request) { return handlers->handle(std::move(request)); }};
+}
+
+void Api::stop_waiting() { handlers_->stop_waiting(); }
+
+}  // namespace slipway::api

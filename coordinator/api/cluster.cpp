@@ -1,0 +1,254 @@
+// What operators call: cluster, nodes, tokens, certificates.
+#include "common/crypto/csr.hpp"
+#include "common/crypto/digest.hpp"
+#include "coordinator/api/handlers.hpp"
+
+namespace slipway::api {
+
+namespace {
+
+// Of the settings alone: a node that joins meanwhile must not refuse an operator's change.
+std::string etag_of(const proto::ClusterSpec& spec) { return "\"" + sha256_hex(proto::encode(spec)).substr(0, 32) + "\""; }
+
+http::Response cluster_response(const proto::ClusterView& view) {
+  http::Response response = json_response(200, view);
+  response.headers.set("ETag", etag_of(view.spec));
+  return response;
+}
+
+Result<TokenSpec> token_spec(const proto::TokenRequest& request) {
+  TokenSpec spec;
+  const auto ttl = parse_duration(request.ttl);
+  if (!ttl) return make_error(Errc::invalid, "/ttl must be a duration such as 90s, 15m, 24h or 7d");
+  spec.ttl = *ttl;
+  const auto role = node_role_from_string(request.role);
+  if (!role) return make_error(Errc::invalid, "/role must be node or master");
+  spec.role = *role;
+  spec.max_uses = request.max_uses;
+  spec.node = request.node;
+  return spec;
+}
+
+// Order of certificates in lists, and the place where the next page begins.
+std::string position_of(const proto::CertificateView& view) { return view.node + "/" + view.usage + "/" + view.serial; }
+
+std::string server_url(const proto::CoordinatorSettings& coordinator) {
+  std::string host = coordinator.addresses.empty() ? "COORDINATOR" : coordinator.addresses.front();
+  if (host.find(':') != std::string::npos) host = "[" + host + "]";
+  return "https://" + host + ":" + std::to_string(coordinator.port);
+}
+
+}  // namespace
+
+proto::ClusterView Handlers::cluster_view() const {
+  const State& state = deps_.registrar.state();
+  proto::ClusterView view;
+  view.id = state.identity().id;
+  view.epoch = state.identity().epoch;
+  view.revision = state.revision();
+  view.ca_sha256 = deps_.ca_pin;
+  view.spec = state.cluster().spec;
+  view.capacity = state.capacity();
+  return view;
+}
+
+Handling Handlers::get_cluster(RequestContext) {
+  std::function<Result<proto::ClusterView>()> job = [this] { return Result<proto::ClusterView>(cluster_view()); };
+  boost::asio::awaitable<Result<proto::ClusterView>> reading = read_state<proto::ClusterView>(std::move(job));
+  const auto view = co_await std::move(reading);
+  if (!view) co_return view.error();
+  co_return cluster_response(*view);
+}
+
+Handling Handlers::apply_cluster(RequestContext context) {
+  auto spec = proto::decode_strict<proto::ClusterSpec>(context.request.body);
+  if (!spec) co_return error_of(spec, "reading the request");
+  const std::string* if_match = context.request.headers.find("If-Match");
+  const std::string wanted = if_match != nullptr ? *if_match : std::string();
+  std::function<Handling()> there = [this, given = *spec, wanted] { return apply_on_state(given, wanted); };
+  Handling hop = run_on<http::Response>(deps_.state, std::move(there));
+  co_return co_await std::move(hop);
+}
+
+Handling Handlers::apply_on_state(proto::ClusterSpec spec, std::string if_match) {
+  // No co_await between this look and submit(), which applies at once.
+  if (!if_match.empty() && if_match != "*" && if_match != etag_of(deps_.registrar.state().cluster().spec)) {
+    co_return problem_response(make_error(Errc::conflict, "the cluster's settings have changed since they were read: read them again"), 412);
+  }
+  boost::asio::awaitable<Result<Outcome>> applying = deps_.registrar.submit(ApplyCluster{std::move(spec)});
+  const auto outcome = co_await std::move(applying);
+  if (!outcome) co_return outcome.error();
+  co_return cluster_response(cluster_view());
+}
+
+Result<IssuedCertificate> Handlers::issue_for_person(const ValidatedCluster& cluster, const std::string& user, const std::string& spki_der) {
+  ProfileInput input;
+  input.cluster = profile_cluster(cluster, deps_.cluster_id);
+  input.user_name = user;
+  const auto spec = profile(CertUsage::kubeconfig_admin, input);
+  if (!spec) return spec.error();
+  const auto serial = Serial::from_random(deps_.random_bytes(16));
+  if (!serial) return serial.error();
+  const Validity validity = validity_of(spec->validity, lifetimes_of(cluster), deps_.clock.wall());
+  const auto issued = deps_.signer.issue(*spec, spki_der, *serial, validity.not_before, validity.not_after);
+  if (!issued) return issued.error();
+  IssuedCertificate certificate;
+  certificate.pem = issued->pem;
+  certificate.record.serial = issued->serial_hex;
+  certificate.record.usage = CertUsage::kubeconfig_admin;
+  certificate.record.subject = user;
+  certificate.record.not_before = issued->not_before;
+  certificate.record.not_after = issued->not_after;
+  certificate.record.sha256 = issued->sha256_hex;
+  certificate.record.spki_sha256 = sha256_hex(spki_der);
+  return certificate;
+}
+
+Handling Handlers::create_kubeconfig(RequestContext context) {
+  const auto request = body_as<proto::KubeconfigRequest>(context.request);
+  if (!request) co_return request.error();
+  const auto key = parse_csr(request->csr);
+  if (!key) co_return error_of(key, "/csr");
+  std::function<Result<ValidatedCluster>()> job = [this] { return Result<ValidatedCluster>(deps_.registrar.state().cluster()); };
+  boost::asio::awaitable<Result<ValidatedCluster>> reading = read_state<ValidatedCluster>(std::move(job));
+  const auto cluster = co_await std::move(reading);
+  if (!cluster) co_return cluster.error();
+  const auto certificate = issue_for_person(*cluster, request->user, key->spki_der);
+  if (!certificate) co_return certificate.error();
+  // Recorded durably before it leaves.
+  boost::asio::awaitable<Result<Outcome>> recording = submit(RecordCertificate{*certificate});
+  const auto recorded = co_await std::move(recording);
+  if (!recorded) co_return recorded.error();
+  const proto::KubeconfigReply reply{cluster->spec.metadata.name, cluster->spec.api_server.endpoint, deps_.signer.ca_pem(CaKind::apiserver),
+                                     certificate->pem, to_rfc3339(certificate->record.not_after)};
+  co_return json_response(200, reply);
+}
+
+Handling Handlers::list_nodes(RequestContext context) {
+  const auto wish = page_wish(context.request);
+  if (!wish) co_return wish.error();
+  const PageWish page = *wish;
+  std::function<Result<proto::NodeList>()> job = [this, page] {
+    proto::NodeList list;
+    const auto& nodes = deps_.registrar.state().nodes();
+    for (auto it = nodes.upper_bound(page.after); it != nodes.end() && list.items.size() < page.limit; ++it) {
+      list.items.push_back(node_view(deps_.registrar.state(), it->second, deps_.board.find(it->second.uid)));
+    }
+    const bool more = !list.items.empty() && nodes.upper_bound(list.items.back().name) != nodes.end();
+    if (more) list.next = list.items.back().name;
+    return Result<proto::NodeList>(std::move(list));
+  };
+  boost::asio::awaitable<Result<proto::NodeList>> reading = read_state<proto::NodeList>(std::move(job));
+  const auto list = co_await std::move(reading);
+  if (!list) co_return list.error();
+  co_return json_response(200, *list);
+}
+
+Handling Handlers::get_node(RequestContext context) {
+  const std::string name = context.parameters["name"];
+  std::function<Result<proto::NodeView>()> job = [this, name]() -> Result<proto::NodeView> {
+    const State& state = deps_.registrar.state();
+    const Node* node = state.node(name);
+    if (node == nullptr) return make_error(Errc::not_found, "there is no node named \"" + name + "\"");
+    return node_view(state, *node, deps_.board.find(node->uid));
+  };
+  boost::asio::awaitable<Result<proto::NodeView>> reading = read_state<proto::NodeView>(std::move(job));
+  const auto view = co_await std::move(reading);
+  if (!view) co_return view.error();
+  co_return json_response(200, *view);
+}
+
+Handling Handlers::delete_node(RequestContext context) {
+  const std::string name = context.parameters["name"];
+  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, name] { return delete_on_state(name); };
+  boost::asio::awaitable<Result<Outcome>> hop = run_on<Outcome>(deps_.state, std::move(there));
+  const auto outcome = co_await std::move(hop);
+  if (!outcome) co_return outcome.error();
+  co_return empty_response(204);
+}
+
+boost::asio::awaitable<Result<Outcome>> Handlers::delete_on_state(std::string name) {
+  boost::asio::awaitable<Result<Outcome>> deleting = deps_.registrar.submit(DeleteNode{name, deps_.clock.wall()});
+  auto outcome = co_await std::move(deleting);
+  if (outcome && outcome->node) {
+    deps_.board.forget(outcome->node->uid);
+    deps_.node_deleted(*outcome->node);
+  }
+  co_return outcome;
+}
+
+Handling Handlers::list_joins(RequestContext) {
+  std::function<Result<proto::JoinAttemptList>()> job = [this] { return Result<proto::JoinAttemptList>(deps_.enrollment.attempts()); };
+  boost::asio::awaitable<Result<proto::JoinAttemptList>> reading = read_state<proto::JoinAttemptList>(std::move(job));
+  const auto list = co_await std::move(reading);
+  if (!list) co_return list.error();
+  co_return json_response(200, *list);
+}
+
+Handling Handlers::create_token(RequestContext context) {
+  const auto request = body_as<proto::TokenRequest>(context.request);
+  if (!request) co_return request.error();
+  const auto spec = token_spec(*request);
+  if (!spec) co_return spec.error();
+  const auto token = new_token(*spec, deps_.clock.wall());
+  if (!token) co_return token.error();
+  boost::asio::awaitable<Result<Outcome>> creating = submit(CreateToken{token->record});
+  const auto created = co_await std::move(creating);
+  if (!created) co_return created.error();
+  std::function<Result<proto::CoordinatorSettings>()> job = [this] {
+    return Result<proto::CoordinatorSettings>(deps_.registrar.state().cluster().spec.coordinator);
+  };
+  boost::asio::awaitable<Result<proto::CoordinatorSettings>> reading = read_state<proto::CoordinatorSettings>(std::move(job));
+  const auto settings = co_await std::move(reading);
+  if (!settings) co_return settings.error();
+  proto::TokenReply reply{token->record.id, "slipway1" + deps_.ca_pin + "::" + token->text, to_rfc3339(token->record.expires_at), ""};
+  reply.join_command = "slipway-agent join --server " + server_url(*settings) + " --token-file FILE" + (request->role == "master" ? " --role master" : "");
+  co_return json_response(201, reply);
+}
+
+Handling Handlers::list_tokens(RequestContext) {
+  std::function<Result<proto::TokenList>()> job = [this] {
+    proto::TokenList list;
+    const WallTime now = deps_.clock.wall();
+    for (const auto& [id, token] : deps_.registrar.state().tokens()) {
+      list.items.push_back({id, std::string(to_string(token.role)), token.node, token.uses, token.max_uses, to_rfc3339(token.created_at),
+                            to_rfc3339(token.expires_at), std::string(token_state(token, now))});
+    }
+    return Result<proto::TokenList>(std::move(list));
+  };
+  boost::asio::awaitable<Result<proto::TokenList>> reading = read_state<proto::TokenList>(std::move(job));
+  const auto list = co_await std::move(reading);
+  if (!list) co_return list.error();
+  co_return json_response(200, *list);
+}
+
+Handling Handlers::delete_token(RequestContext context) {
+  boost::asio::awaitable<Result<Outcome>> deleting = submit(DeleteToken{context.parameters["id"]});
+  const auto deleted = co_await std::move(deleting);
+  if (!deleted) co_return deleted.error();
+  co_return empty_response(204);
+}
+
+Handling Handlers::list_certificates(RequestContext context) {
+  const auto wish = page_wish(context.request);
+  if (!wish) co_return wish.error();
+  const PageWish page = *wish;
+  std::function<Result<proto::CertificateList>()> job = [this, page] {
+    proto::CertificateList list;
+    for (proto::CertificateView& view : certificates_with_cas()) {
+      if (!page.after.empty() && position_of(view) <= page.after) continue;
+      if (list.items.size() == page.limit) {
+        list.next = position_of(list.items.back());
+        break;
+      }
+      list.items.push_back(std::move(view));
+    }
+    return Result<proto::CertificateList>(std::move(list));
+  };
+  boost::asio::awaitable<Result<proto::CertificateList>> reading = read_state<proto::CertificateList>(std::move(job));
+  const auto list = co_await std::move(reading);
+  if (!list) co_return list.error();
+  co_return json_response(200, *list);
+}
+
+}  // namespace slipway::api

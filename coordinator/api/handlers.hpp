@@ -1,0 +1,145 @@
+#pragma once
+// The operations behind the routes; private to this folder. Each decodes, hops to the state thread, encodes.
+#include <array>
+#include <atomic>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "coordinator/api/api.hpp"
+#include "coordinator/api/principal.hpp"
+#include "coordinator/api/range.hpp"
+#include "proto/codec.hpp"
+#include "proto/problem.hpp"
+#include "proto/routes.hpp"
+
+namespace slipway::api {
+
+struct RequestContext {
+  http::Request request;
+  std::map<std::string, std::string> parameters;
+  Principal principal;
+};
+
+using Reply = Result<http::Response>;
+using Handling = boost::asio::awaitable<Reply>;
+
+class Handlers {
+ public:
+  explicit Handlers(ApiDeps deps);
+  using Function = Handling (Handlers::*)(RequestContext);
+  static const std::map<std::string_view, Function>& table();
+
+  http::Admission admit(const http::Request& head) const;
+  boost::asio::awaitable<http::Response> handle(http::Request request);
+  void stop_waiting();
+
+ private:
+  // agents.cpp
+  Handling join_node(RequestContext context);
+  Handling get_ca_certificates(RequestContext context);
+  Handling sync_agent(RequestContext context);
+  Handling report_status(RequestContext context);
+  Handling renew_certificates(RequestContext context);
+  Handling get_master_secrets(RequestContext context);
+  // artifacts.cpp
+  Handling get_artifact_content(RequestContext context);
+  Handling upload_blob(RequestContext context);
+  Handling register_artifact(RequestContext context);
+  Handling list_artifacts(RequestContext context);
+  // cluster.cpp
+  Handling get_cluster(RequestContext context);
+  Handling apply_cluster(RequestContext context);
+  Handling create_kubeconfig(RequestContext context);
+  Handling list_nodes(RequestContext context);
+  Handling get_node(RequestContext context);
+  Handling delete_node(RequestContext context);
+  Handling list_joins(RequestContext context);
+  Handling create_token(RequestContext context);
+  Handling list_tokens(RequestContext context);
+  Handling delete_token(RequestContext context);
+  Handling list_certificates(RequestContext context);
+  // service.cpp
+  Handling get_health(RequestContext context);
+  Handling get_open_api(RequestContext context);
+  Handling get_livez(RequestContext context);
+  Handling get_readyz(RequestContext context);
+  Handling get_version(RequestContext context);
+  Handling get_metrics(RequestContext context);
+
+  struct SyncPosition {
+    std::string epoch;
+    std::uint64_t revision = 0;
+    SteadyTime deadline{};
+  };
+  Handling dispatch(http::Request request);
+  boost::asio::awaitable<Status> check_live(AgentIdentity agent);
+  boost::asio::awaitable<Status> check_live_on_state(AgentIdentity agent);
+  Handling sync_on_state(AgentIdentity agent, SyncPosition have);
+  Handling apply_on_state(proto::ClusterSpec spec, std::string if_match);
+  boost::asio::awaitable<Result<Outcome>> delete_on_state(std::string name);
+  Result<IssuedCertificate> issue_for_person(const ValidatedCluster& cluster, const std::string& user, const std::string& spki_der);
+  proto::ClusterView cluster_view() const;             // state thread
+  std::vector<proto::NodeView> node_views() const;     // state thread
+  std::vector<proto::CertificateView> certificates_with_cas() const;  // state thread
+  HealthInput health_input() const;                    // state thread
+  void count_join(const Status& result);
+  boost::asio::awaitable<Result<Outcome>> submit(Operation operation);
+
+  // Runs `job` on the state thread and resumes with its value when all that it saw is durable.
+  template <class R>
+  boost::asio::awaitable<Result<R>> read_state(std::function<Result<R>()> job);
+  template <class R>
+  boost::asio::awaitable<Result<R>> read_on_state(std::function<Result<R>()> job);
+
+  ApiDeps deps_;
+  WallTime started_;
+  bool stopping_ = false;  // state thread
+  // By Errc; the last is for success. Counted on all I/O threads.
+  static constexpr std::size_t k_codes = static_cast<std::size_t>(Errc::internal) + 2;
+  std::array<std::atomic<std::uint64_t>, k_codes> joins_{};
+  std::array<std::atomic<std::uint64_t>, 2> renewals_{};
+};
+
+template <class R>
+boost::asio::awaitable<Result<R>> Handlers::read_on_state(std::function<Result<R>()> job) {
+  Result<R> value = job();
+  boost::asio::awaitable<Status> durable = deps_.registrar.durable(deps_.registrar.state().revision());
+  const Status safe = co_await std::move(durable);
+  if (!safe) co_return safe.error();
+  co_return value;
+}
+
+template <class R>
+boost::asio::awaitable<Result<R>> Handlers::read_state(std::function<Result<R>()> job) {
+  std::function<boost::asio::awaitable<Result<R>>()> there = [this, job] { return read_on_state<R>(job); };
+  boost::asio::awaitable<Result<R>> hop = run_on<R>(deps_.state, std::move(there));
+  co_return co_await std::move(hop);
+}
+
+http::Response text_response(int status, std::string text, std::string type = "text/plain; charset=utf-8");
+http::Response json_text_response(int status, std::string json);
+http::Response empty_response(int status);
+http::Response problem_response(const Error& error);
+http::Response problem_response(const Error& error, int status);
+template <class T>
+http::Response json_response(int status, const T& value) {
+  return json_text_response(status, proto::encode(value));
+}
+// The body as T; Errc::invalid names the field.
+template <class T>
+Result<T> body_as(const http::Request& request) {
+  auto value = proto::decode<T>(request.body);
+  if (!value) return error_of(value, "reading the request");
+  return value;
+}
+
+// ?limit= and ?continue=.
+struct PageWish {
+  std::size_t limit = 500;
+  std::string after;
+};
+Result<PageWish> page_wish(const http::Request& request);
+
+}  // namespace slipway::api

@@ -1,0 +1,163 @@
+#include "coordinator/api/health.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace slipway::api {
+
+namespace {
+
+constexpr Seconds k_contact_limit{150};  // agents report every minute
+constexpr double k_renewal_limit = 0.9;  // of the life; agents renew at two thirds
+constexpr double k_pool_limit = 0.95;
+
+struct Tally {
+  proto::HealthReport report;
+  void add(std::string name, bool ok, std::string message, std::string cure = {}) {
+    report.ok = report.ok && ok;
+    report.checks.push_back({std::move(name), ok, std::move(message), ok ? std::string() : std::move(cure)});
+  }
+  // Single failures stand as checks of their own; when there is none, one line says so for all.
+  void sum_up(const std::string& name, std::size_t failed, std::size_t all, const std::string& what) {
+    if (failed == 0) add(name, true, std::to_string(all) + " of " + std::to_string(all) + " " + what);
+  }
+};
+
+bool heard(const proto::NodeView& node, const HealthInput& input) {
+  const auto last = parse_rfc3339(node.last_contact);
+  return last ? input.now - *last <= k_contact_limit : input.now - input.started <= k_contact_limit;
+}
+
+void check_contact(const HealthInput& input, Tally& tally) {
+  std::size_t failed = 0;
+  for (const proto::NodeView& node : input.nodes) {
+    if (heard(node, input)) continue;
+    ++failed;
+    const auto last = parse_rfc3339(node.last_contact);
+    const std::string since = last ? "last heard " + to_age_text(input.now - *last) + " ago" : "not heard since the coordinator's start";
+    tally.add("node " + node.name + ": contact", false, since,
+              "is the host up, does it reach the coordinator? there: slipway-agent status; journalctl -u slipway-agent");
+  }
+  tally.sum_up("node contact", failed, input.nodes.size(), "nodes were heard lately");
+}
+
+void check_components(const HealthInput& input, Tally& tally) {
+  static const std::set<std::string> good = {"running", "installed"};
+  std::size_t failed = 0;
+  for (const proto::NodeView& node : input.nodes) {
+    std::string bad;
+    for (const proto::ComponentStatus& component : node.components) {
+      if (good.count(component.state) != 0) continue;
+      bad += (bad.empty() ? "" : "; ") + component.name + " is " + component.state + (component.message.empty() ? "" : ": " + component.message);
+    }
+    if (bad.empty() && node.components.empty() && !node.last_contact.empty()) bad = "nothing runs yet, phase " + node.phase;
+    if (bad.empty()) continue;
+    ++failed;
+    tally.add("node " + node.name + ": components", false, bad, "on the host: systemctl status, journalctl -u <unit>; slipwayctl node get " + node.name);
+  }
+  tally.sum_up("components", failed, input.nodes.size(), "nodes run all their components");
+}
+
+void check_conditions(const HealthInput& input, Tally& tally) {
+  std::size_t failed = 0;
+  for (const proto::NodeView& node : input.nodes) {
+    for (const proto::Condition& condition : node.conditions) {
+      if (condition.ok) continue;
+      ++failed;
+      tally.add("node " + node.name + ": " + condition.type, false, condition.reason + ": " + condition.message, "slipwayctl node get " + node.name);
+    }
+  }
+  tally.sum_up("node conditions", failed, input.nodes.size(), "nodes report all conditions well");
+}
+
+void check_certificates(const HealthInput& input, Tally& tally) {
+  std::size_t failed = 0;
+  for (const proto::CertificateView& certificate : input.certificates) {
+    const auto begin = parse_rfc3339(certificate.not_before);
+    const auto end = parse_rfc3339(certificate.not_after);
+    if (!begin || !end) continue;
+    const auto life = static_cast<double>((*end - *begin).count());
+    if (static_cast<double>((input.now - *begin).count()) <= life * k_renewal_limit) continue;
+    ++failed;
+    const std::string when = *end > input.now ? "ends in " + to_age_text(*end - input.now) : "ended " + to_age_text(input.now - *end) + " ago";
+    tally.add("certificate " + certificate.usage + " of " + certificate.node, false, when + " and was not renewed",
+              "the agent renews at two thirds of the life: is it running? operators: slipway-coordinator admin-conf");
+  }
+  tally.sum_up("certificates", failed, input.certificates.size(), "are far from their end");
+}
+
+void check_pod_cidrs(const HealthInput& input, Tally& tally) {
+  std::size_t failed = 0;
+  for (const proto::NodeView& node : input.nodes) {
+    if (node.pod_cidr_published) continue;
+    ++failed;
+    tally.add("node " + node.name + ": pod CIDR", false, node.pod_cidr + " does not stand in Node.spec.podCIDR yet",
+              "it is written once the kubelet has registered: is kube-apiserver up, does the kubelet run?");
+  }
+  for (const std::string& conflict : input.kube.conflicts) {
+    ++failed;
+    tally.add("pod CIDR conflict", false, conflict, "the field cannot be changed: kubectl delete node NAME, then restart the kubelet there");
+  }
+  tally.sum_up("pod CIDRs", failed, input.nodes.size(), "are published");
+}
+
+void check_artifacts(const HealthInput& input, Tally& tally) {
+  std::size_t failed = 0;
+  for (const proto::ComponentRef& component : input.components) {
+    if (component.artifact) continue;
+    ++failed;
+    tally.add("artifact " + component.name + " " + component.version, false, "was not imported", "slipwayctl artifact import");
+  }
+  tally.sum_up("artifacts", failed, input.components.size(), "components have their artifact");
+}
+
+void check_pool(const HealthInput& input, Tally& tally) {
+  const proto::ClusterCapacity& c = input.capacity;
+  const auto used = static_cast<double>(c.nodes + c.quarantined);
+  const std::string text = std::to_string(c.nodes) + " of " + std::to_string(c.max_nodes) + " blocks are taken, " + std::to_string(c.quarantined) + " in quarantine";
+  tally.add("pod address pool", used <= static_cast<double>(c.max_nodes) * k_pool_limit, text, "the range cannot hold more nodes: plan a larger one");
+}
+
+proto::CertificateView view_of(const CertificateRecord& record) {
+  return {record.subject, std::string(to_string(record.usage)), record.serial, to_rfc3339(record.not_before), to_rfc3339(record.not_after), record.sha256};
+}
+
+}  // namespace
+
+proto::HealthReport check_health(const HealthInput& input) {
+  Tally tally;
+  tally.report.ok = true;
+  tally.add("coordinator", true, "answers, running for " + to_age_text(input.now - input.started));
+  tally.add("kube-apiserver", input.kube.ok, input.kube.message, "on the master: systemctl status kube-apiserver etcd");
+  check_contact(input, tally);
+  check_components(input, tally);
+  check_conditions(input, tally);
+  check_certificates(input, tally);
+  check_pod_cidrs(input, tally);
+  check_artifacts(input, tally);
+  check_pool(input, tally);
+  return std::move(tally.report);
+}
+
+std::vector<proto::CertificateView> current_certificates(const State& state) {
+  std::vector<proto::CertificateView> found;
+  std::map<std::pair<std::string, CertUsage>, const CertificateRecord*> latest;  // of what is no node's
+  for (const auto& [serial, record] : state.certificates()) {
+    if (!record.node_uid.empty()) {
+      const Node* node = state.node_by_uid(record.node_uid);
+      if (node == nullptr) continue;
+      const auto current = node->certificates.find(record.usage);
+      if (current != node->certificates.end() && current->second == serial) found.push_back(view_of(record));
+      continue;
+    }
+    const CertificateRecord*& best = latest[{record.subject, record.usage}];
+    if (best == nullptr || best->not_after < record.not_after) best = &record;
+  }
+  for (const auto& [key, record] : latest) found.push_back(view_of(*record));
+  std::sort(found.begin(), found.end(), [](const proto::CertificateView& a, const proto::CertificateView& b) {
+    return std::tie(a.node, a.usage, a.serial) < std::tie(b.node, b.usage, b.serial);
+  });
+  return found;
+}
+
+}  // namespace slipway::api

@@ -1,0 +1,117 @@
+#include "coordinator/api/metrics.hpp"
+
+#include <set>
+
+#include "slipway_version.hpp"
+
+namespace slipway::api {
+
+namespace {
+
+using Labels = std::vector<std::pair<std::string_view, std::string>>;
+
+class Writer {
+ public:
+  void family(std::string_view name, std::string_view type, std::string_view help) {
+    name_ = name;
+    out_ += "# HELP " + name_ + " " + std::string(help) + "\n# TYPE " + name_ + " " + std::string(type) + "\n";
+  }
+  void sample(const Labels& labels, std::string value) {
+    out_ += name_;
+    if (!labels.empty()) {
+      char before = '{';
+      for (const auto& [label, text] : labels) {
+        out_ += before + std::string(label) + "=\"" + escaped(text) + "\"";
+        before = ',';
+      }
+      out_ += "}";
+    }
+    out_ += " " + std::move(value) + "\n";
+  }
+  void sample(const Labels& labels, std::uint64_t value) { sample(labels, std::to_string(value)); }
+  std::string take() { return std::move(out_); }
+
+ private:
+  // Label values come from nodes, too: a quote or line feed must not make a sample of its own.
+  static std::string escaped(const std::string& text) {
+    std::string out;
+    for (const char c : text) {
+      if (c == '\\' || c == '"') out += '\\';
+      if (c == '\n') out += "\\n";
+      else out += c;
+    }
+    return out;
+  }
+  std::string out_;
+  std::string name_;
+};
+
+void write_nodes(const MetricsInput& input, Writer& out) {
+  std::map<std::string, std::uint64_t> phases;
+  for (const auto& node : input.nodes) ++phases[node.phase];
+  out.family("slipway_nodes", "gauge", "Live nodes by the phase that their agent reports.");
+  for (const auto& [phase, count] : phases) out.sample({{"phase", phase}}, count);
+  out.family("slipway_coordinator_last_contact_timestamp_seconds", "gauge", "When the node was heard last.");
+  for (const auto& node : input.nodes) {
+    const auto time = parse_rfc3339(node.last_contact);
+    if (time) out.sample({{"node", node.name}}, std::to_string(time->time_since_epoch().count()));
+  }
+  out.family("slipway_component_up", "gauge", "1 when the component runs on the node.");
+  for (const auto& node : input.nodes) {
+    for (const auto& c : node.components) out.sample({{"node", node.name}, {"component", c.name}}, c.state == "running" ? 1 : 0);
+  }
+  out.family("slipway_component_restarts_total", "counter", "Restarts of the component since the agent's start.");
+  for (const auto& node : input.nodes) {
+    for (const auto& c : node.components) out.sample({{"node", node.name}, {"component", c.name}}, c.restarts);
+  }
+  out.family("slipway_component_version_info", "gauge", "Version of the component on the node, as a label.");
+  for (const auto& node : input.nodes) {
+    for (const auto& c : node.components) out.sample({{"node", node.name}, {"component", c.name}, {"version", c.version}}, 1);
+  }
+}
+
+void write_pool(const MetricsInput& input, Writer& out) {
+  const proto::ClusterCapacity& c = input.capacity;
+  const Labels pool = {{"pool", input.pool}};
+  out.family("slipway_cidr_pool_max_cidrs", "gauge", "Blocks in the pool.");
+  out.sample(pool, c.max_nodes);
+  out.family("slipway_cidr_pool_allocated_cidrs", "gauge", "Blocks of live nodes.");
+  out.sample(pool, c.nodes);
+  out.family("slipway_cidr_pool_quarantined_cidrs", "gauge", "Blocks of removed nodes that rest.");
+  out.sample(pool, c.quarantined);
+  out.family("slipway_cidr_pool_usage_ratio", "gauge", "Part of the pool that is not free.");
+  const double used = c.max_nodes == 0 ? 0 : static_cast<double>(c.nodes + c.quarantined) / static_cast<double>(c.max_nodes);
+  out.sample(pool, std::to_string(used));
+}
+
+void write_certificates(const MetricsInput& input, Writer& out) {
+  out.family("slipway_certificate_expiration_seconds", "gauge", "Seconds until the certificate ends; negative afterwards.");
+  std::set<std::pair<std::string, std::string>> written;  // one sample for each set of labels
+  for (const auto& certificate : input.certificates) {
+    const auto end = parse_rfc3339(certificate.not_after);
+    if (!end || !written.insert({certificate.node, certificate.usage}).second) continue;
+    out.sample({{"node", certificate.node}, {"usage", certificate.usage}}, std::to_string((*end - input.now).count()));
+  }
+  out.family("slipway_certificate_renewals_total", "counter", "Renewals asked for since the start, by result.");
+  for (const auto& [result, count] : input.renewals) out.sample({{"result", result}}, count);
+}
+
+}  // namespace
+
+std::string render_metrics(const MetricsInput& input) {
+  Writer out;
+  out.family("slipway_build_info", "gauge", "Version of the coordinator, as a label.");
+  out.sample({{"version", k_version}}, 1);
+  out.family("slipway_state_revision", "counter", "Changes of the state, ever.");
+  out.sample({}, input.revision);
+  out.family("slipway_connections", "gauge", "Open connections.");
+  out.sample({}, input.connections);
+  out.family("slipway_join_requests_total", "counter", "Joins asked for since the start, by result and reason.");
+  for (const auto& [key, count] : input.join_requests) out.sample({{"result", key.first}, {"reason", key.second}}, count);
+  write_nodes(input, out);
+  write_pool(input, out);
+  write_certificates(input, out);
+  return out.take();
+}
+
+}  // namespace slipway::api

@@ -1,0 +1,28 @@
+#pragma once
+// Metrics in the Prometheus text format. Pure.
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/core/time.hpp"
+#include "proto/types.hpp"
+
+namespace slipway::api {
+
+struct MetricsInput {
+  std::vector<proto::NodeView> nodes;
+  std::vector<proto::CertificateView> certificates;
+  proto::ClusterCapacity capacity;
+  std::string pool;                                                            // the pod range
+  std::map<std::pair<std::string, std::string>, std::uint64_t> join_requests;  // (result, reason)
+  std::map<std::string, std::uint64_t> renewals;                               // result
+  std::size_t connections = 0;
+  std::uint64_t revision = 0;
+  WallTime now{};
+};
+
+std::string render_metrics(const MetricsInput& input);
+
+}  // namespace slipway::api

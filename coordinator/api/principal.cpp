@@ -1,0 +1,75 @@
+#include "coordinator/api/principal.hpp"
+
+#include "common/crypto/certificate.hpp"
+#include "coordinator/domain/cert_profile.hpp"
+
+namespace slipway::api {
+
+namespace {
+
+Error not_ours() {
+  return make_error(Errc::denied, "the client certificate is neither an operator's nor one of an agent of this cluster");
+}
+
+Result<proto::Role> role_of(const std::string& organization) {
+  if (organization == "slipway:admin") return proto::Role::admin;
+  if (organization == "slipway:operator") return proto::Role::op;
+  if (organization == "slipway:viewer") return proto::Role::viewer;
+  return not_ours();
+}
+
+Result<Principal> agent_of(const Certificate& certificate, std::string_view cluster_id) {
+  if (certificate.uris().size() != 1) return not_ours();
+  const auto uri = parse_agent_uri(certificate.uris().front());
+  if (!uri || uri->cluster_id != cluster_id) return not_ours();
+  Principal principal;
+  principal.kind = PrincipalKind::agent;
+  principal.name = certificate.common_name();
+  principal.agent = {uri->node_uid, uri->generation, certificate.serial_hex()};
+  return principal;
+}
+
+int rank_of(proto::Role role) {
+  switch (role) {
+    case proto::Role::viewer: return 1;
+    case proto::Role::op: return 2;
+    case proto::Role::admin: return 3;
+    default: return 0;
+  }
+}
+
+}  // namespace
+
+Result<Principal> principal_of(const std::string& certificate_der, std::string_view cluster_id) {
+  if (certificate_der.empty()) return Principal{};
+  const auto certificate = Certificate::from_der(certificate_der);
+  if (!certificate || !certificate->has_eku(Eku::client_auth)) return not_ours();
+  if (certificate->organizations().empty()) return agent_of(*certificate, cluster_id);
+  // An operator's certificate has one organization and no names; anything else is none that we issued.
+  if (certificate->organizations().size() != 1 || certificate->has_san()) return not_ours();
+  const auto role = role_of(certificate->organizations().front());
+  if (!role) return role.error();
+  Principal principal;
+  principal.kind = PrincipalKind::person;
+  principal.name = certificate->common_name();
+  principal.role = *role;
+  return principal;
+}
+
+Status authorize(proto::Role needed, const Principal& principal) {
+  if (needed == proto::Role::none) return {};
+  if (principal.kind == PrincipalKind::anonymous) {
+    return make_error(Errc::unauthenticated, "this route asks for a client certificate of the cluster and none was presented");
+  }
+  if (principal.kind == PrincipalKind::agent) {
+    if (needed == proto::Role::agent || needed == proto::Role::artifact) return {};
+    return make_error(Errc::denied, "this route is for operators, the certificate is a node's");
+  }
+  if (needed == proto::Role::artifact) return {};
+  if (needed == proto::Role::agent) return make_error(Errc::denied, "this route is for agents, the certificate is an operator's");
+  if (rank_of(principal.role) >= rank_of(needed)) return {};
+  return make_error(Errc::denied, "this route asks for the role " + std::string(proto::to_string(needed)) + ", the certificate of \"" +
+                                      principal.name + "\" gives " + std::string(proto::to_string(principal.role)));
+}
+
+}  // namespace slipway::api

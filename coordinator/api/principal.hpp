@@ -1,0 +1,28 @@
+#pragma once
+// Who asks, from the certificate that the TLS layer verified against the fabric CA; and whether they may. Pure.
+#include <string>
+#include <string_view>
+
+#include "common/core/result.hpp"
+#include "coordinator/service/enrollment.hpp"
+#include "proto/routes.hpp"
+
+namespace slipway::api {
+
+enum class PrincipalKind { anonymous, agent, person };
+
+struct Principal {
+  PrincipalKind kind = PrincipalKind::anonymous;
+  std::string name;                        // common name: node or user
+  proto::Role role = proto::Role::viewer;  // of a person: viewer, op or admin
+  AgentIdentity agent;                     // of an agent; whether it is a live node is asked of the state at every request
+};
+
+// `certificate_der` empty: anonymous. Errc::denied when the certificate is neither an operator's nor an agent's of this
+// cluster.
+Result<Principal> principal_of(const std::string& certificate_der, std::string_view cluster_id);
+
+// Errc::unauthenticated without a certificate, Errc::denied when the role does not reach.
+Status authorize(proto::Role needed, const Principal& principal);
+
+}  // namespace slipway::api

@@ -1,0 +1,333 @@
+#include "coordinator/app.hpp"
+
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <future>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "common/async/runtime.hpp"
+#include "common/async/spawn.hpp"
+#include "common/async/system_clock.hpp"
+#include "common/crypto/random.hpp"
+#include "common/files/dir_lock.hpp"
+#include "common/log/log.hpp"
+#include "common/systemd/notify.hpp"
+#include "coordinator/api/api.hpp"
+#include "coordinator/api/principal.hpp"
+#include "coordinator/ca/authority.hpp"
+#include "coordinator/ca/file_signer.hpp"
+#include "coordinator/config.hpp"
+#include "coordinator/kube/kube_client.hpp"
+#include "coordinator/kube/node_sync.hpp"
+#include "coordinator/own_certificates.hpp"
+#include "coordinator/store/records.hpp"
+#include "coordinator/store/sqlite_store.hpp"
+
+namespace slipway {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr int k_workers = 2;
+constexpr Millis k_housekeeping_interval{60'000};
+
+asio::awaitable<void> fulfil(asio::awaitable<Status> work, std::shared_ptr<std::promise<Status>> promise) {
+  try {
+    const Status result = co_await std::move(work);
+    promise->set_value(result);
+  } catch (const std::exception& failure) {
+    promise->set_value(make_error(Errc::internal, failure.what()));
+  }
+}
+
+// From a thread that is no event thread: runs `work` on `executor` and waits for its end.
+Status run_blocking(asio::any_io_executor executor, asio::awaitable<Status> work) {
+  auto promise = std::make_shared<std::promise<Status>>();
+  std::future<Status> future = promise->get_future();
+  asio::co_spawn(executor, fulfil(std::move(work), promise), asio::detached);
+  return future.get();
+}
+
+// The store has failed: what is on disk is unknown. systemd starts us again and we read it.
+void end_process(const Error& failure) {
+  log::error("the store failed, ending at once", {{"error", failure}});
+  ::_exit(1);
+}
+
+std::vector<proto::CertificateView> ca_views(const Authority& authority) {
+  std::vector<proto::CertificateView> views;
+  for (const CaKind kind : k_ca_kinds) {
+    const Certificate& ca = authority.ca(kind).certificate;
+    views.push_back({"(cluster)", "ca:" + std::string(to_string(kind)), ca.serial_hex(), to_rfc3339(ca.not_before()), to_rfc3339(ca.not_after()),
+                     ca.sha256_hex()});
+  }
+  return views;
+}
+
+struct Serving {
+  WallTime renew_at{};
+  proto::CoordinatorSettings settings;  // whose names it carries
+};
+
+}  // namespace
+
+// Order of the members is the order of construction: threads first, so that they end last, and sockets with them.
+struct App::Impl {
+  Impl(AppOptions given, DirLock held, std::unique_ptr<SqliteStore> opened, Authority loaded, State state, api::BlobStore blob_store);
+
+  AppOptions options;
+  DirLock lock;
+  SystemClock clock;
+  EventThread state_thread{"state"};
+  std::vector<std::unique_ptr<EventThread>> io_threads;
+  Workers workers{k_workers};
+  std::unique_ptr<SqliteStore> sqlite;
+  RecordStore store;
+  Authority authority;
+  FileSigner signer;
+  Registrar registrar;
+  NodeStatusBoard board;
+  Enrollment enrollment;
+  api::BlobStore blobs;
+  std::unique_ptr<kube::KubeClient> kube_client;
+  std::unique_ptr<kube::NodeSync> node_sync;
+  std::unique_ptr<api::Api> api;
+  std::unique_ptr<http::Server> server;
+  std::unique_ptr<TaskGroup> tasks;  // state thread
+  Serving serving;                   // state thread
+  std::uint16_t port = 0;
+  bool running = false;
+
+  Status build();
+  Status build_kube();
+  Status build_api();
+  kube::KubeClientDeps kube_deps();
+  api::ApiDeps api_deps();
+  void node_deleted(const Node& node);
+  asio::awaitable<Status> record(CertUsage usage, std::string subject, IssuedCert issued, std::string spki_sha256);
+
+  asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> make_serving();
+  asio::awaitable<Status> begin();
+  asio::awaitable<Status> housekeeping();
+  asio::awaitable<Status> end(Millis deadline);
+};
+
+App::Impl::Impl(AppOptions given, DirLock held, std::unique_ptr<SqliteStore> opened, Authority loaded, State state, api::BlobStore blob_store)
+    : options(std::move(given)),
+      lock(std::move(held)),
+      sqlite(std::move(opened)),
+      store(*sqlite),
+      authority(std::move(loaded)),
+      signer(authority),
+      registrar(std::move(state), {state_thread.executor(), workers, store, end_process}),
+      board(clock),
+      enrollment({state_thread.executor(), registrar, board, signer, store, workers, clock, random_bytes, random_uuid, options.join_limits,
+                  options.quarantine_min_age}),
+      blobs(std::move(blob_store)) {
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  const std::uint64_t count = options.config.io_threads == 0 ? cores : options.config.io_threads;
+  for (std::uint64_t i = 0; i < count; ++i) io_threads.push_back(std::make_unique<EventThread>("io-" + std::to_string(i)));
+}
+
+kube::KubeClientDeps App::Impl::kube_deps() {
+  kube::KubeClientDeps deps{state_thread.executor(), clock, workers, signer, random_bytes, {}, {}, registrar.state().cluster().spec.api_server.endpoint};
+  deps.cluster = [this] { return profile_cluster(registrar.state().cluster(), registrar.state().identity().id); };
+  deps.record = [this](CertUsage usage, std::string subject, IssuedCert issued, std::string spki) {
+    return record(usage, std::move(subject), std::move(issued), std::move(spki));
+  };
+  return deps;
+}
+
+asio::awaitable<Status> App::Impl::record(CertUsage usage, std::string subject, IssuedCert issued, std::string spki_sha256) {
+  RecordCertificate operation;
+  operation.certificate.pem = issued.pem;
+  operation.certificate.record = {issued.serial_hex, usage, std::move(subject), "", 0, issued.not_before, issued.not_after, issued.sha256_hex, std::move(spki_sha256)};
+  asio::awaitable<Result<Outcome>> recording = registrar.submit(std::move(operation));
+  const auto recorded = co_await std::move(recording);
+  if (!recorded) co_return recorded.error();
+  co_return Status{};
+}
+
+Status App::Impl::build_kube() {
+  auto client = kube::KubeClient::make(kube_deps());
+  if (!client) return client.error();
+  kube_client = std::move(*client);
+  kube::NodeSyncDeps deps{*kube_client, clock, {}, {}, {}};
+  deps.live_nodes = [this] {
+    std::vector<kube::LiveNode> nodes;
+    for (const auto& [name, node] : registrar.state().nodes()) nodes.push_back({name, node.uid, node.pod_cidr});
+    return nodes;
+  };
+  deps.removed_names = [this] {
+    std::vector<std::string> names;
+    for (const auto& [name, tombstone] : registrar.state().tombstones()) names.push_back(name);
+    return names;
+  };
+  deps.set_published = [this](const std::string& uid, bool published) { board.set_pod_cidr_published(uid, published); };
+  node_sync = std::make_unique<kube::NodeSync>(std::move(deps));
+  return {};
+}
+
+api::ApiDeps App::Impl::api_deps() {
+  api::ApiDeps deps{state_thread.executor(), registrar, board, enrollment, signer, store, workers, clock, blobs, registrar.state().identity().id,
+                    authority.ca(CaKind::fabric).certificate.sha256_hex(), ca_views(authority), Secret(), random_bytes, {}, {}, {}};
+  deps.node_deleted = [this](const Node& node) { node_deleted(node); };
+  deps.kube_state = [this] {
+    if (node_sync == nullptr) return api::KubeState{true, "not looked at", {}};
+    return api::KubeState{node_sync->ok(), node_sync->message(), node_sync->conflicts()};
+  };
+  deps.connection_count = [this] { return server->connection_count(); };
+  return deps;
+}
+
+Status App::Impl::build_api() {
+  api::ApiDeps deps = api_deps();
+  auto key = authority.service_account_key().to_pem();
+  if (!key) return key.error();
+  deps.service_account_key = std::move(*key);
+  auto made = api::Api::make(std::move(deps));
+  if (!made) return made.error();
+  api = std::move(*made);
+  return {};
+}
+
+Status App::Impl::build() {
+  if (options.kube) {
+    const Status kube = build_kube();
+    if (!kube) return kube;
+  }
+  return build_api();
+}
+
+void App::Impl::node_deleted(const Node& node) {
+  const std::string cluster_id = registrar.state().identity().id;
+  server->cut([uid = node.uid, cluster_id](const std::string& certificate_der) {
+    const auto principal = api::principal_of(certificate_der, cluster_id);
+    return principal && principal->agent.uid == uid;
+  });
+  if (node_sync != nullptr) node_sync->removed(node.name);
+}
+
+// A new key each time; it never leaves memory. State thread.
+asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> App::Impl::make_serving() {
+  const ValidatedCluster cluster = registrar.state().cluster();
+  auto own = make_own_certificate(CertUsage::coordinator_serving, cluster, registrar.state().identity().id, "", signer, clock.wall());
+  if (!own) co_return own.error();
+  const CertificateRecord made = own->certificate.record;
+  const std::string chain = own->certificate.pem + signer.ca_pem(CaKind::fabric);
+  asio::awaitable<Result<Outcome>> recording = registrar.submit(RecordCertificate{std::move(own->certificate)});
+  const auto recorded = co_await std::move(recording);
+  if (!recorded) co_return recorded.error();
+  auto tls = http::TlsServerContext::make(chain, own->key_pem, signer.ca_pem(CaKind::fabric));
+  if (!tls) co_return tls.error();
+  serving = {made.not_before + (made.not_after - made.not_before) * 2 / 3, cluster.spec.coordinator};
+  log::info("serving certificate issued", {{"serial", made.serial}, {"notAfter", to_rfc3339(made.not_after)}});
+  co_return *tls;
+}
+
+asio::awaitable<Status> App::Impl::begin() {
+  asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> making = make_serving();
+  const auto tls = co_await std::move(making);
+  if (!tls) co_return error_of(tls, "issuing the coordinator's certificate");
+  std::vector<asio::any_io_executor> executors;
+  for (const auto& thread : io_threads) executors.push_back(thread->executor());
+  server = std::make_unique<http::Server>(std::move(executors), *tls, options.limits, api->handler());
+  const auto bound = server->listen(options.config.listen);
+  if (!bound) co_return bound.error();
+  port = *bound;
+  tasks = std::make_unique<TaskGroup>(state_thread.executor());
+  tasks->spawn("watchdog", systemd::watchdog(clock));
+  tasks->spawn("housekeeping", housekeeping());
+  if (node_sync != nullptr) tasks->spawn("node objects", node_sync->run());
+  co_return Status{};
+}
+
+// Once a minute: quarantine and old records, the serving certificate at two thirds of its life or when its names changed.
+asio::awaitable<Status> App::Impl::housekeeping() {
+  while (true) {
+    asio::awaitable<Status> sleeping = clock.sleep_for(k_housekeeping_interval);
+    const Status slept = co_await std::move(sleeping);
+    if (!slept) co_return slept.error();
+    board.prune(registrar.state());
+    Sweep sweep;
+    sweep.maturity = {clock.wall(), options.quarantine_min_age, board.acknowledged(registrar.state())};
+    asio::awaitable<Result<Outcome>> sweeping = registrar.submit(std::move(sweep));
+    const auto swept = co_await std::move(sweeping);
+    if (!swept) log::warning("housekeeping failed", {{"error", swept.error()}});
+    if (clock.wall() < serving.renew_at && registrar.state().cluster().spec.coordinator == serving.settings) continue;
+    asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> making = make_serving();
+    const auto tls = co_await std::move(making);
+    if (tls) server->replace_tls(*tls);
+    else log::error("the serving certificate was not renewed; trying again in a minute", {{"error", tls.error()}});
+  }
+}
+
+asio::awaitable<Status> App::Impl::end(Millis deadline) {
+  api->stop_waiting();
+  if (server != nullptr) {
+    asio::awaitable<void> draining = server->drain(deadline);
+    co_await std::move(draining);
+  }
+  if (tasks != nullptr) {
+    tasks->cancel();
+    asio::awaitable<Status> waiting = tasks->wait();
+    const Status ended = co_await std::move(waiting);
+    if (!ended) log::warning("a task had failed", {{"error", ended.error()}});
+  }
+  asio::awaitable<Status> drained = registrar.drained();
+  co_return co_await std::move(drained);
+}
+
+App::App(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+App::~App() {
+  if (impl_ != nullptr && impl_->running) static_cast<void>(stop(Millis(0)));
+}
+
+std::uint16_t App::port() const { return impl_->port; }
+
+Result<std::unique_ptr<App>> App::start(AppOptions options) {
+  const std::string dir = options.config.data_dir;
+  auto lock = DirLock::acquire(dir);
+  if (!lock) return error_of(lock, "taking the data directory (is there a cluster? slipway-coordinator init makes one)");
+  auto authority = Authority::load(ca_dir(dir));
+  if (!authority) return error_of(authority, "loading the certificate authorities");
+  auto sqlite = SqliteStore::open(state_file(dir), false);
+  if (!sqlite) return error_of(sqlite, "opening the store");
+  RecordStore records(**sqlite);
+  auto state = records.load();
+  if (!state) return error_of(state, "reading the state");
+  if (!state->has_cluster()) return make_error(Errc::not_found, "there is no cluster in " + dir + ": slipway-coordinator init makes one");
+  auto blobs = api::BlobStore::open(dir);
+  if (!blobs) return error_of(blobs, "opening the artifacts");
+  auto app = std::unique_ptr<App>(new App(std::make_unique<Impl>(std::move(options), std::move(*lock), std::move(*sqlite), std::move(*authority),
+                                                                 std::move(*state), std::move(*blobs))));
+  Impl& impl = *app->impl_;
+  const Status built = impl.build();
+  if (!built) return built.error();
+  impl.state_thread.start();
+  for (auto& thread : impl.io_threads) thread->start();
+  impl.running = true;
+  const Status begun = run_blocking(impl.state_thread.executor(), impl.begin());
+  if (!begun) return begun.error();
+  log::info("serving", {{"listen", impl.options.config.listen}, {"port", impl.port}, {"nodes", impl.registrar.state().nodes().size()}});
+  return app;
+}
+
+Status App::stop(Millis deadline) {
+  impl_->running = false;
+  const Status ended = run_blocking(impl_->state_thread.executor(), impl_->end(deadline));
+  for (auto& thread : impl_->io_threads) thread->stop();
+  for (auto& thread : impl_->io_threads) thread->join();
+  impl_->state_thread.stop();
+  impl_->state_thread.join();
+  impl_->workers.join();
+  return ended;
+}
+
+}  // namespace slipway

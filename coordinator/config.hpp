@@ -1,0 +1,23 @@
+#pragma once
+// /etc/slipway/coordinator.yaml and the layout of the data directory. Blocks.
+//
+//   <dataDir>/                  0700
+//   <dataDir>/.lock             one daemon at a time
+//   <dataDir>/state.db          SQLite: the whole state
+//   <dataDir>/ca/               certificate authorities, service account key (coordinator/ca/authority.hpp)
+//   <dataDir>/artifacts/sha256/ content by digest
+//   <dataDir>/spool/            uploads under way
+#include <string>
+
+#include "common/core/result.hpp"
+#include "proto/types.hpp"
+
+namespace slipway {
+
+// A missing file means the defaults. Errc::invalid names the field.
+Result<proto::CoordinatorConfig> load_coordinator_config(const std::string& path);
+
+inline std::string ca_dir(const std::string& data_dir) { return data_dir + "/ca"; }
+inline std::string state_file(const std::string& data_dir) { return data_dir + "/state.db"; }
+
+}  // namespace slipway

@@ -1,0 +1,43 @@
+#include "coordinator/ctl/admin_config.hpp"
+
+#include <set>
+
+#include "common/config/yaml_to_json.hpp"
+#include "common/files/atomic_file.hpp"
+#include "proto/codec.hpp"
+
+namespace slipway::ctl {
+
+Result<proto::AdminCluster> choose_cluster(const proto::AdminConfig& config, const std::string& cluster) {
+  std::set<std::string> names;
+  std::string known;
+  for (const proto::AdminCluster& candidate : config.clusters) {
+    if (!names.insert(candidate.name).second) {
+      return make_error(Errc::invalid, "the cluster name \"" + candidate.name + "\" stands twice; names must differ");
+    }
+    known += (known.empty() ? "" : ", ") + candidate.name;
+  }
+  if (config.clusters.empty()) return make_error(Errc::invalid, "/clusters is empty");
+  std::string wanted = cluster.empty() ? config.current : cluster;
+  if (wanted.empty() && config.clusters.size() == 1) wanted = config.clusters.front().name;
+  if (wanted.empty()) return make_error(Errc::invalid, "several clusters and no current one: choose with --cluster (" + known + ")");
+  for (const proto::AdminCluster& candidate : config.clusters) {
+    if (candidate.name == wanted) return candidate;
+  }
+  return make_error(Errc::invalid, "no cluster named \"" + wanted + "\"; there are: " + known);
+}
+
+Result<proto::AdminCluster> load_admin_cluster(const std::string& path, const std::string& cluster) {
+  constexpr std::size_t max_bytes = 1024 * 1024;
+  const auto text = read_secret_file(path, max_bytes);
+  if (!text) return error_of(text, "reading the credentials " + path + " (choose another file with --config)");
+  const auto json = yaml_to_json(text->reveal(), path);
+  if (!json) return json.error();
+  const auto config = proto::decode_strict<proto::AdminConfig>(*json);
+  if (!config) return error_of(config, path);
+  auto chosen = choose_cluster(*config, cluster);
+  if (!chosen) return error_of(chosen, path);
+  return chosen;
+}
+
+}  // namespace slipway::ctl

@@ -1,0 +1,32 @@
+#pragma once
+// What slipwayctl does. Each command returns its exit code; results go to `out`, errors and progress to `err`.
+#include <functional>
+#include <memory>
+#include <ostream>
+
+#include "common/core/time.hpp"
+#include "coordinator/ctl/command_line.hpp"
+#include "coordinator/ctl/connection.hpp"
+
+namespace slipway::ctl {
+
+struct Console {
+  std::ostream& out;
+  std::ostream& err;
+  bool terminal = false;  // err is one: progress may rewrite its line
+  WallTime now{};
+};
+
+// Runs against `connection`.
+int run_command(const CommandLine& line, Connection& connection, Console console);
+
+int exit_code_of(const Error& error);
+// Prints "slipwayctl: <message>" and gives the code.
+int fail(Console& console, const Error& error);
+
+// artifacts.cpp
+int import_artifact(const ArtifactImport& wish, Connection& connection, Console& console);
+// kubeconfig.cpp
+int make_kubeconfig(const ClusterKubeconfig& wish, Connection& connection, Console& console);
+
+}  // namespace slipway::ctl

@@ -1,0 +1,216 @@
+#include "coordinator/ctl/output.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include "common/config/yaml_to_json.hpp"
+#include "proto/codec.hpp"
+
+namespace slipway::ctl {
+
+namespace {
+
+// Counts UTF-8 characters rather than bytes, well enough for columns.
+std::size_t width_of(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+std::string printable(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  }
+  return text;
+}
+
+void append_row(std::string& out, const std::vector<std::string>& row, const std::vector<std::size_t>& widths) {
+  std::string line;
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    const std::string cell = printable(row[i]);
+    line += cell;
+    if (i + 1 < row.size()) line.append(widths[i] - width_of(cell) + 2, ' ');
+  }
+  while (!line.empty() && line.back() == ' ') line.pop_back();
+  out += line + "\n";
+}
+
+std::string yes_no(bool value) { return value ? "yes" : "no"; }
+std::string dash(const std::string& text) { return text.empty() ? "-" : text; }
+
+// "2/3 running" of what a node reported.
+std::string component_summary(const proto::NodeView& node) {
+  if (node.components.empty()) return "-";
+  const auto running = std::count_if(node.components.begin(), node.components.end(),
+                                     [](const proto::ComponentStatus& c) { return c.state == "running" || c.state == "installed"; });
+  return std::to_string(running) + "/" + std::to_string(node.components.size());
+}
+
+}  // namespace
+
+std::string render(const Table& table) {
+  std::vector<std::size_t> widths(table.header.size());
+  for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = width_of(table.header[i]);
+  for (const auto& row : table.rows) {
+    for (std::size_t i = 0; i < widths.size() && i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+  }
+  std::string out;
+  append_row(out, table.header, widths);
+  for (const auto& row : table.rows) append_row(out, row, widths);
+  return out;
+}
+
+std::string render_pairs(const std::vector<std::pair<std::string, std::string>>& pairs) {
+  std::size_t width = 0;
+  for (const auto& [name, value] : pairs) width = std::max(width, width_of(name));
+  std::string out;
+  for (const auto& [name, value] : pairs) {
+    out += name + ":" + std::string(width - width_of(name) + 2, ' ') + printable(value) + "\n";
+  }
+  return out;
+}
+
+std::string render_document(std::string_view json, Format format) {
+  if (format == Format::yaml) {
+    auto yaml = json_to_yaml(json);
+    if (yaml) return *yaml;
+  }
+  return proto::pretty(json) + "\n";
+}
+
+std::string when(const std::string& rfc3339, WallTime now) {
+  if (rfc3339.empty()) return "never";
+  const auto time = parse_rfc3339(rfc3339);
+  if (!time) return rfc3339;
+  if (*time > now) return "in " + to_age_text(*time - now);
+  return to_age_text(now - *time) + " ago";
+}
+
+std::string human_size(std::uint64_t bytes) {
+  static constexpr std::array units = {"B", "kB", "MB", "GB", "TB"};
+  double value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (value >= 1000 && unit + 1 < units.size()) {
+    value /= 1000;
+    ++unit;
+  }
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+  return text.data();
+}
+
+Table token_table(const proto::TokenList& list, WallTime now) {
+  Table table{{"ID", "ROLE", "NODE", "USES", "STATE", "EXPIRES", "CREATED"}, {}};
+  for (const proto::TokenView& token : list.items) {
+    table.rows.push_back({token.id, token.role, token.node.empty() ? "any" : token.node,
+                          std::to_string(token.uses) + "/" + std::to_string(token.max_uses), token.state,
+                          when(token.expires_at, now), when(token.created_at, now)});
+  }
+  return table;
+}
+
+Table node_table(const proto::NodeList& list, bool wide, WallTime now) {
+  Table table{{"NAME", "ROLE", "PHASE", "ADDRESS", "POD-CIDR", "COMPONENTS", "LAST-CONTACT"}, {}};
+  if (wide) table.header.insert(table.header.end(), {"PUBLISHED", "REVISION", "JOINED", "TOKEN", "OS", "AGENT", "LAST-ERROR"});
+  for (const proto::NodeView& node : list.items) {
+    std::vector<std::string> row = {node.name,     node.role, node.phase, node.address,
+                                    node.pod_cidr, component_summary(node), when(node.last_contact, now)};
+    if (wide) {
+      row.insert(row.end(), {yes_no(node.pod_cidr_published), std::to_string(node.applied_revision), when(node.joined_at, now),
+                             dash(node.token_id), dash(node.facts.os), dash(node.facts.agent_version), dash(node.last_error)});
+    }
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+Table attempt_table(const proto::JoinAttemptList& list, WallTime now) {
+  Table table{{"WHEN", "NAME", "FROM", "TOKEN", "RESULT"}, {}};
+  for (const proto::JoinAttempt& attempt : list.items) {
+    if (attempt.accepted) continue;
+    table.rows.push_back({when(attempt.time, now), dash(attempt.node_name), attempt.address, dash(attempt.token_id),
+                          "refused: " + attempt.reason});
+  }
+  return table;
+}
+
+Table artifact_table(const proto::ArtifactList& list, bool wide, WallTime now) {
+  Table table{{"COMPONENT", "VERSION", "FORMAT", "SIZE", "SHA256", "IMPORTED"}, {}};
+  for (const proto::Artifact& artifact : list.items) {
+    table.rows.push_back({artifact.component, artifact.version, artifact.format, human_size(artifact.size),
+                          wide ? artifact.sha256 : artifact.sha256.substr(0, 12), when(artifact.imported_at, now)});
+  }
+  return table;
+}
+
+Table certificate_table(const proto::CertificateList& list, bool wide, WallTime now) {
+  Table table{{"OF", "USAGE", "EXPIRES", "RESIDUAL", "SERIAL"}, {}};
+  if (wide) table.header.insert(table.header.end(), {"NOT-BEFORE", "SHA256"});
+  for (const proto::CertificateView& certificate : list.items) {
+    const auto end = parse_rfc3339(certificate.not_after);
+    std::string residual = "-";
+    if (end) residual = *end > now ? to_age_text(*end - now) : "expired";
+    std::vector<std::string> row = {dash(certificate.node), certificate.usage, certificate.not_after, residual,
+                                    wide ? certificate.serial : certificate.serial.substr(0, 12)};
+    if (wide) row.insert(row.end(), {certificate.not_before, certificate.sha256});
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+Table health_table(const proto::HealthReport& report) {
+  Table table{{"CHECK", "STATE", "MESSAGE", "CURE"}, {}};
+  for (const proto::HealthCheck& check : report.checks) {
+    table.rows.push_back({check.name, check.ok ? "ok" : "NOT OK", check.message, check.ok ? "" : check.cure});
+  }
+  return table;
+}
+
+std::string node_text(const proto::NodeView& node, WallTime now) {
+  std::string out = render_pairs({{"Name", node.name},
+                                  {"Role", node.role},
+                                  {"Phase", node.phase},
+                                  {"Address", node.address},
+                                  {"Pod CIDR", node.pod_cidr + (node.pod_cidr_published ? " (published)" : " (not published yet)")},
+                                  {"Joined", when(node.joined_at, now) + ", token " + dash(node.token_id)},
+                                  {"Last contact", when(node.last_contact, now)},
+                                  {"Applied revision", std::to_string(node.applied_revision)},
+                                  {"Host", node.facts.os + ", kernel " + node.facts.kernel + ", " + std::to_string(node.facts.cpus) +
+                                               " CPUs, " + human_size(node.facts.memory_bytes)},
+                                  {"UID", node.uid + ", generation " + std::to_string(node.generation)},
+                                  {"Last error", dash(node.last_error)}});
+  Table conditions{{"CONDITION", "OK", "REASON", "MESSAGE"}, {}};
+  for (const auto& c : node.conditions) conditions.rows.push_back({c.type, yes_no(c.ok), dash(c.reason), c.message});
+  Table components{{"COMPONENT", "VERSION", "STATE", "RESTARTS", "PID", "MESSAGE"}, {}};
+  for (const auto& c : node.components) {
+    components.rows.push_back({c.name, dash(c.version), c.state, std::to_string(c.restarts), c.pid == 0 ? "-" : std::to_string(c.pid), c.message});
+  }
+  Table certificates{{"CERTIFICATE", "EXPIRES", "SERIAL"}, {}};
+  for (const auto& c : node.certificates) certificates.rows.push_back({c.usage, when(c.not_after, now), c.serial});
+  for (const Table* table : {&conditions, &components, &certificates}) {
+    if (!table->rows.empty()) out += "\n" + render(*table);
+  }
+  return out;
+}
+
+std::string cluster_text(const proto::ClusterView& cluster) {
+  const proto::ClusterSpec& spec = cluster.spec;
+  const proto::ClusterCapacity& capacity = cluster.capacity;
+  return render_pairs(
+      {{"Name", spec.metadata.name},
+       {"ID", cluster.id},
+       {"API server", spec.api_server.endpoint},
+       {"Pod CIDR", spec.network.pod_cidr + ", a /" + std::to_string(spec.network.node_prefix_length) + " for each node"},
+       {"Service CIDR", spec.network.service_cidr + ", " + std::to_string(capacity.services) + " services"},
+       {"DNS", spec.network.dns_domain + " at " + spec.network.dns_ip},
+       {"Network backend", spec.network.backend},
+       {"Runtime", spec.runtime},
+       {"Versions", "kubernetes " + spec.versions.kubernetes + ", etcd " + spec.versions.etcd + ", docker " + spec.versions.docker +
+                        ", cni-plugins " + spec.versions.cni_plugins},
+       {"Nodes", std::to_string(capacity.nodes) + " of " + std::to_string(capacity.max_nodes) + ", " +
+                     std::to_string(capacity.quarantined) + " blocks in quarantine"},
+       {"Pods per node", std::to_string(capacity.pods_per_node)},
+       {"CA pin", "sha256:" + cluster.ca_sha256},
+       {"Revision", std::to_string(cluster.revision)}});
+}
+
+}  // namespace slipway::ctl

@@ -1,0 +1,40 @@
+#pragma once
+// How results look: tables for people, JSON and YAML for programs. Pure.
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/core/time.hpp"
+#include "coordinator/ctl/command_line.hpp"
+#include "proto/types.hpp"
+
+namespace slipway::ctl {
+
+struct Table {
+  std::vector<std::string> header;
+  std::vector<std::vector<std::string>> rows;
+};
+// Columns two spaces apart, no spaces at line ends. Control characters of values are shown as '?': a node cannot write to
+// the operator's terminal.
+std::string render(const Table& table);
+// "name:  value" lines with aligned values.
+std::string render_pairs(const std::vector<std::pair<std::string, std::string>>& pairs);
+
+// JSON text as it is to be shown in `format` (json or yaml).
+std::string render_document(std::string_view json, Format format);
+
+// "3m ago" for a past instant in RFC 3339, "in 5h" for a coming one, "never" for the empty text.
+std::string when(const std::string& rfc3339, WallTime now);
+// "113.9 MB"
+std::string human_size(std::uint64_t bytes);
+
+Table token_table(const proto::TokenList& list, WallTime now);
+Table node_table(const proto::NodeList& list, bool wide, WallTime now);
+Table attempt_table(const proto::JoinAttemptList& list, WallTime now);
+Table artifact_table(const proto::ArtifactList& list, bool wide, WallTime now);
+Table certificate_table(const proto::CertificateList& list, bool wide, WallTime now);
+Table health_table(const proto::HealthReport& report);
+std::string node_text(const proto::NodeView& node, WallTime now);
+std::string cluster_text(const proto::ClusterView& cluster);
+
+}  // namespace slipway::ctl

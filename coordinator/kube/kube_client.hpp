@@ -1,0 +1,53 @@
+#pragma once
+// Adapter: kube-apiserver over HTTPS, with client certificates that the coordinator issues to itself and keeps in memory.
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/async/clock.hpp"
+#include "common/async/runtime.hpp"
+#include "common/http/client.hpp"
+#include "coordinator/ports/kube_api.hpp"
+#include "coordinator/ports/signer.hpp"
+
+namespace slipway::kube {
+
+struct KubeClientDeps {
+  boost::asio::any_io_executor executor;  // of the thread that uses the client
+  Clock& clock;
+  Workers& workers;  // makes keys
+  Signer& signer;
+  std::function<std::string(std::size_t)> random_bytes;
+  // The cluster as it stands, for profiles and lifetimes; on the executor's thread.
+  std::function<ProfileCluster()> cluster;
+  // Takes note of a certificate before it is used; on the executor's thread.
+  std::function<boost::asio::awaitable<Status>(CertUsage usage, std::string subject, IssuedCert issued, std::string spki_sha256)> record;
+  std::string endpoint;  // https://MASTER_IP:6443
+};
+
+class KubeClient final : public KubeApi {
+ public:
+  static Result<std::unique_ptr<KubeClient>> make(KubeClientDeps deps);
+  ~KubeClient() override;
+
+  boost::asio::awaitable<Status> ensure_access() override;
+  boost::asio::awaitable<Result<std::vector<KubeNode>>> list_nodes() override;
+  boost::asio::awaitable<Result<KubeNode>> get_node(std::string name) override;
+  boost::asio::awaitable<Status> set_pod_cidr(std::string name, Cidr pod_cidr) override;
+  boost::asio::awaitable<Status> delete_node(std::string name) override;
+
+ private:
+  struct Identity;
+  KubeClient(KubeClientDeps deps, http::Endpoint endpoint);
+  boost::asio::awaitable<Result<std::shared_ptr<Identity>>> make_identity(CertUsage usage, std::string user, Seconds life);
+  boost::asio::awaitable<Result<std::shared_ptr<Identity>>> own_identity();
+  boost::asio::awaitable<Result<http::Response>> call(http::Request request);
+
+  KubeClientDeps deps_;
+  http::Endpoint endpoint_;
+  std::shared_ptr<Identity> own_;
+};
+
+}  // namespace slipway::kube

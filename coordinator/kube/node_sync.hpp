@@ -1,0 +1,65 @@
+#pragma once
+// Keeps kube-apiserver's Node objects in step with the cluster: writes pod CIDRs once kubelets have registered, deletes the
+// objects of removed nodes. kube-apiserver may be away at any time; nothing is lost by it. State thread.
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/async/clock.hpp"
+#include "common/async/notifier.hpp"
+#include "coordinator/ports/kube_api.hpp"
+
+namespace slipway::kube {
+
+struct LiveNode {
+  std::string name;
+  std::string uid;
+  Cidr pod_cidr;
+};
+
+struct NodeSyncDeps {
+  KubeApi& kube;
+  Clock& clock;
+  std::function<std::vector<LiveNode>()> live_nodes;
+  std::function<std::vector<std::string>()> removed_names;  // tombstones; live names among them are left alone
+  std::function<void(const std::string& uid, bool published)> set_published;
+};
+
+class NodeSync {
+ public:
+  explicit NodeSync(NodeSyncDeps deps);
+
+  // Until cancelled.
+  boost::asio::awaitable<Status> run();
+  // A node was removed: its object goes as soon as kube-apiserver answers.
+  void removed(const std::string& name);
+  // One pass; for tests.
+  boost::asio::awaitable<Status> pass();
+
+  bool ok() const { return ok_; }
+  const std::string& message() const { return message_; }
+  // One line a node whose Node.spec.podCIDR is another one than its block. It is reported, never fought over.
+  std::vector<std::string> conflicts() const;
+
+ private:
+  boost::asio::awaitable<Status> delete_removed();
+  boost::asio::awaitable<Status> publish(LiveNode node);
+  boost::asio::awaitable<Status> look_at_all();
+  bool done_with(const LiveNode& node, const KubeNode& object);
+  void remember(const Status& result);
+
+  NodeSyncDeps deps_;
+  Notifier wake_;
+  std::set<std::string> to_delete_;
+  std::set<std::string> published_;               // uids
+  std::map<std::string, std::string> conflicts_;  // uid -> line
+  SteadyTime next_full_{};
+  bool access_ = false;
+  bool ok_ = false;
+  std::string message_ = "not asked yet";
+};
+
+}  // namespace slipway::kube

@@ -1,0 +1,28 @@
+#pragma once
+// Kubernetes objects that we write and read, as JSON text. Pure.
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/core/ip.hpp"
+#include "common/core/result.hpp"
+#include "coordinator/ports/kube_api.hpp"
+
+namespace slipway::kube {
+
+// (collection path, body) of each object: create them in this order.
+std::vector<std::pair<std::string, std::string>> access_objects();
+// A merge patch of spec.podCIDR and spec.podCIDRs.
+std::string pod_cidr_patch(const Cidr& pod_cidr);
+
+Result<KubeNode> parse_node(std::string_view json);
+struct NodePage {
+  std::vector<KubeNode> nodes;
+  std::string next;  // continue token, empty: the last page
+};
+Result<NodePage> parse_node_list(std::string_view json);
+// "nodes \"a\" is forbidden: ..." of a Status object, or the start of the text when it is none.
+std::string status_message(int status, std::string_view body);
+
+}  // namespace slipway::kube
