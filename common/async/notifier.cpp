@@ -17,7 +17,9 @@ struct Notifier::Waiters {
 // Lives in the frame of the waiting coroutine and leaves the list with it.
 struct Notifier::Waiter {
   Waiter(std::shared_ptr<Waiters> in, const asio::any_io_executor& executor, Millis max)
-      : waiters(std::move(in)), timer(executor, max), place(waiters->list.insert(waiters->list.end(), this)) {}
+      : waiters(std::move(in)),
+        timer(executor, max),
+        place(waiters->list.insert(waiters->list.end(), this)) {}
   Waiter(const Waiter&) = delete;
   Waiter& operator=(const Waiter&) = delete;
   ~Waiter() {
@@ -42,9 +44,13 @@ void Notifier::notify() {
   waiters_->list.clear();
 }
 
-asio::awaitable<bool> Notifier::wait(Millis max) { return wait_in(waiters_, max); }
+asio::awaitable<bool> Notifier::wait(Millis max) {
+  return wait_in(waiters_, max);
+}
 
-std::size_t Notifier::waiter_count() const { return waiters_->list.size(); }
+std::size_t Notifier::waiter_count() const {
+  return waiters_->list.size();
+}
 
 asio::awaitable<bool> Notifier::wait_in(std::shared_ptr<Waiters> waiters, Millis max) {
   const asio::any_io_executor executor = co_await asio::this_coro::executor;

@@ -1,5 +1,6 @@
 #pragma once
-// Wakes coroutines of one executor: long polls waiting for a new revision, reconcilers waiting for a reason to run.
+// Wakes coroutines of one executor: long polls waiting for a new revision, reconcilers waiting for a reason
+// to run.
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>
 #include <memory>
@@ -8,8 +9,8 @@
 
 namespace slipway {
 
-// Not thread safe: notify() and wait() on the same executor's thread; other threads post there. A waiter costs one timer.
-// May end before its waiters: they then wait until their time is up.
+// Not thread safe: notify() and wait() on the same executor's thread; other threads post there. A waiter
+// costs one timer. May end before its waiters: they then wait until their time is up.
 class Notifier {
  public:
   Notifier();

@@ -21,7 +21,9 @@ namespace asio = boost::asio;
 namespace {
 
 // The kernel keeps 15 characters; a longer name would be refused and the thread stay nameless.
-void name_this_thread(const std::string& name) { ::pthread_setname_np(::pthread_self(), name.substr(0, 15).c_str()); }
+void name_this_thread(const std::string& name) {
+  ::pthread_setname_np(::pthread_self(), name.substr(0, 15).c_str());
+}
 
 }  // namespace
 
@@ -40,7 +42,9 @@ EventThread::~EventThread() {
   join();
 }
 
-asio::any_io_executor EventThread::executor() const { return impl_->context.get_executor(); }
+asio::any_io_executor EventThread::executor() const {
+  return impl_->context.get_executor();
+}
 
 void EventThread::start() {
   impl_->thread = std::thread([impl = impl_.get()] {
@@ -49,9 +53,13 @@ void EventThread::start() {
   });
 }
 
-void EventThread::run_here() { impl_->context.run(); }
+void EventThread::run_here() {
+  impl_->context.run();
+}
 
-void EventThread::stop() { impl_->context.stop(); }
+void EventThread::stop() {
+  impl_->context.stop();
+}
 
 void EventThread::join() {
   if (impl_->thread.joinable()) impl_->thread.join();
@@ -84,7 +92,9 @@ Workers::Workers(int threads) : impl_(std::make_unique<Impl>()) {
   for (int i = 0; i < threads; ++i) impl_->threads.emplace_back([impl = impl_.get()] { impl->work(); });
 }
 
-Workers::~Workers() { join(); }
+Workers::~Workers() {
+  join();
+}
 
 void Workers::post(std::function<void()> job) {
   {
@@ -124,14 +134,15 @@ Error error_from_exception(std::exception_ptr failure) {
 struct WakeUp::Impl {
   explicit Impl(asio::any_io_executor ex) : executor(std::move(ex)) {}
   const asio::any_io_executor executor;
-  std::mutex mutex;         // guards waiter_gone against the end of the waiter's io_context
+  std::mutex mutex;  // guards waiter_gone against the end of the waiter's io_context
   bool waiter_gone = false;
   bool fired = false;                   // the executor's thread only
   asio::steady_timer* timer = nullptr;  // lives in the waiting frame; the executor's thread only
 };
 
 struct WakeUp::Waiter {
-  explicit Waiter(WakeUp& wake) : impl(*wake.impl_), timer(impl.executor, asio::steady_timer::time_point::max()) {
+  explicit Waiter(WakeUp& wake)
+      : impl(*wake.impl_), timer(impl.executor, asio::steady_timer::time_point::max()) {
     impl.timer = &timer;
   }
   Waiter(const Waiter&) = delete;

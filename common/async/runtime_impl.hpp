@@ -1,6 +1,6 @@
 #pragma once
-// The templates of runtime.hpp. The result moves through a slot shared by the waiting coroutine and the job; either may go
-// first. Only the executor of the waiting coroutine ever touches its frame.
+// The templates of runtime.hpp. The result moves through a slot shared by the waiting coroutine and the job;
+// either may go first. Only the executor of the waiting coroutine ever touches its frame.
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -17,7 +17,8 @@
 
 namespace slipway::detail {
 
-// What an exception that ended a job means: asio's operation_aborted is Errc::canceled, all else Errc::internal.
+// What an exception that ended a job means: asio's operation_aborted is Errc::canceled, all else
+// Errc::internal.
 Error error_from_exception(std::exception_ptr failure);
 
 // Wakes one coroutine from any thread, once.
@@ -33,7 +34,8 @@ class WakeUp {
   // On the executor's thread. False: the wait was cancelled.
   static boost::asio::awaitable<bool> wait(std::shared_ptr<WakeUp> wake);
 
-  // Stands in the waiting coroutine's frame: when the frame ends, however it does, nobody may reach its executor any more.
+  // Stands in the waiting coroutine's frame: when the frame ends, however it does, nobody may reach its
+  // executor any more.
   class Claim {
    public:
     explicit Claim(std::shared_ptr<WakeUp> wake) : wake_(std::move(wake)) {}
@@ -91,7 +93,8 @@ struct WorkerJob {
 };
 
 template <class R>
-boost::asio::awaitable<void> run_and_complete(Completion<R> completion, std::function<boost::asio::awaitable<Result<R>>()> job) {
+boost::asio::awaitable<void> run_and_complete(Completion<R> completion,
+                                              std::function<boost::asio::awaitable<Result<R>>()> job) {
   try {
     boost::asio::awaitable<Result<R>> work = job();
     Result<R> value = co_await std::move(work);
@@ -119,7 +122,8 @@ boost::asio::awaitable<Result<R>> offload(Workers& workers, std::function<Result
   auto slot = std::make_shared<detail::Slot<R>>();
   slot->wake = std::make_shared<detail::WakeUp>(co_await boost::asio::this_coro::executor);
   const detail::WakeUp::Claim claim(slot->wake);
-  std::shared_ptr<detail::WorkerJob<R>> shared(new detail::WorkerJob<R>{detail::Completion<R>(slot), std::move(job)});
+  std::shared_ptr<detail::WorkerJob<R>> shared(
+      new detail::WorkerJob<R>{detail::Completion<R>(slot), std::move(job)});
   workers.post([shared] { shared->run(); });
   shared.reset();  // the worker's copy must be the last one: its end wakes us
   boost::asio::awaitable<Result<R>> taking = detail::take<R>(std::move(slot));
@@ -127,11 +131,13 @@ boost::asio::awaitable<Result<R>> offload(Workers& workers, std::function<Result
 }
 
 template <class R>
-boost::asio::awaitable<Result<R>> run_on(boost::asio::any_io_executor target, std::function<boost::asio::awaitable<Result<R>>()> job) {
+boost::asio::awaitable<Result<R>> run_on(boost::asio::any_io_executor target,
+                                         std::function<boost::asio::awaitable<Result<R>>()> job) {
   auto slot = std::make_shared<detail::Slot<R>>();
   slot->wake = std::make_shared<detail::WakeUp>(co_await boost::asio::this_coro::executor);
   const detail::WakeUp::Claim claim(slot->wake);
-  boost::asio::awaitable<void> running = detail::run_and_complete<R>(detail::Completion<R>(slot), std::move(job));
+  boost::asio::awaitable<void> running =
+      detail::run_and_complete<R>(detail::Completion<R>(slot), std::move(job));
   boost::asio::co_spawn(target, std::move(running), boost::asio::detached);
   boost::asio::awaitable<Result<R>> taking = detail::take<R>(std::move(slot));
   co_return co_await std::move(taking);

@@ -27,7 +27,9 @@ asio::awaitable<Status> stop_exceptions(asio::awaitable<Status> task) {
   }
 }
 
-bool is_failure(const Status& status) { return !status && status.error().code != Errc::canceled; }
+bool is_failure(const Status& status) {
+  return !status && status.error().code != Errc::canceled;
+}
 
 void log_failure(const std::string& name, const Status& status) {
   log::error("task failed", {{"task", name}, {"error", status.error()}});
@@ -83,22 +85,28 @@ asio::awaitable<Status> TaskGroup::Impl::wait(std::shared_ptr<Impl> self) {
 
 TaskGroup::TaskGroup(asio::any_io_executor executor) : impl_(std::make_shared<Impl>(std::move(executor))) {}
 
-TaskGroup::~TaskGroup() { cancel(); }
+TaskGroup::~TaskGroup() {
+  cancel();
+}
 
 void TaskGroup::spawn(std::string name, asio::awaitable<Status> task) {
   const std::uint64_t id = impl_->next_id++;
   auto signal = std::make_shared<asio::cancellation_signal>();
   impl_->running.emplace(id, signal);
-  auto on_end = [impl = impl_, id, signal, task_name = std::move(name)](std::exception_ptr, const Status& status) {
-    impl->finished(id, task_name, status);
-  };
+  auto on_end = [impl = impl_, id, signal, task_name = std::move(name)](
+                    std::exception_ptr, const Status& status) { impl->finished(id, task_name, status); };
   asio::awaitable<Status> guarded = stop_exceptions(std::move(task));
-  asio::co_spawn(impl_->executor, std::move(guarded), asio::bind_cancellation_slot(signal->slot(), std::move(on_end)));
+  asio::co_spawn(impl_->executor, std::move(guarded),
+                 asio::bind_cancellation_slot(signal->slot(), std::move(on_end)));
 }
 
-void TaskGroup::cancel() { impl_->cancel_all(); }
+void TaskGroup::cancel() {
+  impl_->cancel_all();
+}
 
-asio::awaitable<Status> TaskGroup::wait() { return Impl::wait(impl_); }
+asio::awaitable<Status> TaskGroup::wait() {
+  return Impl::wait(impl_);
+}
 
 void spawn_detached(asio::any_io_executor executor, std::string name, asio::awaitable<Status> task) {
   asio::co_spawn(executor, run_detached(std::move(name), std::move(task)), asio::detached);

@@ -22,9 +22,13 @@ asio::awaitable<Status> sleep_on(asio::steady_timer timer) {
 
 }  // namespace
 
-WallTime SystemClock::wall() const { return std::chrono::floor<Seconds>(std::chrono::system_clock::now()); }
+WallTime SystemClock::wall() const {
+  return std::chrono::floor<Seconds>(std::chrono::system_clock::now());
+}
 
-SteadyTime SystemClock::steady() const { return std::chrono::steady_clock::now(); }
+SteadyTime SystemClock::steady() const {
+  return std::chrono::steady_clock::now();
+}
 
 asio::awaitable<Status> SystemClock::sleep_until(SteadyTime when) {
   asio::steady_timer timer(co_await asio::this_coro::executor, when);
@@ -42,7 +46,8 @@ asio::awaitable<Status> sleep_on_timer(Millis duration) {
 
 Error timed_out(Millis limit) {
   const bool whole_seconds = limit.count() % 1000 == 0;
-  const std::string text = whole_seconds ? std::to_string(limit.count() / 1000) + " s" : std::to_string(limit.count()) + " ms";
+  const std::string text =
+      whole_seconds ? std::to_string(limit.count() / 1000) + " s" : std::to_string(limit.count()) + " ms";
   return make_error(Errc::timeout, "not finished within " + text);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// Adapter: the operating system's clocks, asleep on a timer of the calling coroutine's executor. Thread safe, no state.
+// Adapter: the operating system's clocks, asleep on a timer of the calling coroutine's executor. Thread safe,
+// no state.
 #include "common/async/clock.hpp"
 
 namespace slipway {

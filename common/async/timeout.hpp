@@ -27,7 +27,8 @@ boost::asio::awaitable<Status> sleep_on_timer(Millis duration);
 Error timed_out(Millis limit);
 
 template <class T>
-boost::asio::awaitable<Result<T>> race(boost::asio::awaitable<Result<T>> job, boost::asio::awaitable<Status> alarm, Millis limit) {
+boost::asio::awaitable<Result<T>> race(boost::asio::awaitable<Result<T>> job,
+                                       boost::asio::awaitable<Status> alarm, Millis limit) {
   using namespace boost::asio::experimental::awaitable_operators;
   boost::asio::awaitable<Result<T>> safe_job = without_exceptions<T>(std::move(job));
   boost::asio::awaitable<std::variant<Result<T>, Status>> both = std::move(safe_job) || std::move(alarm);
@@ -40,16 +41,18 @@ boost::asio::awaitable<Result<T>> race(boost::asio::awaitable<Result<T>> job, bo
 
 }  // namespace detail
 
-// The job's result, or Errc::timeout after `limit`: the job is then cancelled (asio terminal) and its end awaited, so that
-// nothing of it runs on. An exception in the job comes back as Errc::internal.
+// The job's result, or Errc::timeout after `limit`: the job is then cancelled (asio terminal) and its end
+// awaited, so that nothing of it runs on. An exception in the job comes back as Errc::internal.
 template <class T>
-boost::asio::awaitable<Result<T>> with_timeout(Clock& clock, Millis limit, boost::asio::awaitable<Result<T>> job) {
+boost::asio::awaitable<Result<T>> with_timeout(Clock& clock, Millis limit,
+                                               boost::asio::awaitable<Result<T>> job) {
   boost::asio::awaitable<Status> alarm = clock.sleep_for(limit);
   boost::asio::awaitable<Result<T>> racing = detail::race<T>(std::move(job), std::move(alarm), limit);
   co_return co_await std::move(racing);
 }
 
-// The same by a timer of the calling coroutine's executor: for sockets, where a manual clock would make no sense.
+// The same by a timer of the calling coroutine's executor: for sockets, where a manual clock would make no
+// sense.
 template <class T>
 boost::asio::awaitable<Result<T>> with_timeout(Millis limit, boost::asio::awaitable<Result<T>> job) {
   boost::asio::awaitable<Status> alarm = detail::sleep_on_timer(limit);

@@ -22,7 +22,9 @@ constexpr Millis k_wait_for_continue{3'000};
 using Sink = std::function<Status(std::string_view)>;
 using Progress = std::function<void(std::uint64_t)>;
 
-SteadyTime after(Millis duration) { return std::chrono::steady_clock::now() + duration; }
+SteadyTime after(Millis duration) {
+  return std::chrono::steady_clock::now() + duration;
+}
 
 std::string authority(const Endpoint& endpoint) {
   const bool is_v6 = endpoint.host.find(':') != std::string::npos;
@@ -39,7 +41,7 @@ struct Pace {
 // What is done with the parts of one exchange besides the request itself.
 struct Transfer {
   Pace pace;
-  Sink sink;              // set: bodies of 200 and 206 go there
+  Sink sink;                   // set: bodies of 200 and 206 go there
   FileReader* file = nullptr;  // set: the request's body
   Progress progress;
 };
@@ -50,20 +52,27 @@ bool is_clean_target(std::string_view target) {
   return std::all_of(target.begin(), target.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
-bool is_idempotent(Method method) { return method == Method::get || method == Method::head || method == Method::put || method == Method::del; }
+bool is_idempotent(Method method) {
+  return method == Method::get || method == Method::head || method == Method::put || method == Method::del;
+}
 
 }  // namespace
 
 Result<Endpoint> parse_https_url(std::string_view url, std::uint16_t default_port) {
-  const auto bad = [&](std::string_view why) { return make_error(Errc::invalid, "address " + std::string(url) + ": " + std::string(why)); };
+  const auto bad = [&](std::string_view why) {
+    return make_error(Errc::invalid, "address " + std::string(url) + ": " + std::string(why));
+  };
   constexpr std::string_view k_https = "https://";
   if (lower(url.substr(0, 7)) == "http://") {
-    return bad("http is not supported, because credentials and certificates would travel in the clear: write https://");
+    return bad(
+        "http is not supported, because credentials and certificates would travel in the clear: write "
+        "https://");
   }
   if (lower(url.substr(0, k_https.size())) != k_https) return bad("must look like https://host:port");
   std::string_view rest = url.substr(k_https.size());
   if (!rest.empty() && rest.back() == '/') rest.remove_suffix(1);
-  if (rest.find_first_of("/?#@ ") != std::string_view::npos) return bad("must be https://host:port without a path, user or query");
+  if (rest.find_first_of("/?#@ ") != std::string_view::npos)
+    return bad("must be https://host:port without a path, user or query");
   Endpoint out;
   out.port = default_port;
   std::string_view port;
@@ -79,7 +88,8 @@ Result<Endpoint> parse_https_url(std::string_view url, std::uint16_t default_por
     const std::size_t colon = rest.find(':');
     out.host = std::string(rest.substr(0, colon));
     port = colon == std::string_view::npos ? std::string_view() : rest.substr(colon);
-    if (!IpAddress::parse(out.host) && !is_dns_subdomain(lower(out.host))) return bad("the host is neither a name nor an address");
+    if (!IpAddress::parse(out.host) && !is_dns_subdomain(lower(out.host)))
+      return bad("the host is neither a name nor an address");
   }
   if (!port.empty()) {
     const std::optional<std::uint64_t> number = parse_u64(port.substr(1), 65535);
@@ -105,13 +115,15 @@ struct Client::Impl {
   asio::awaitable<Status> send_file(Transfer& transfer);
   asio::awaitable<Result<Response>> receive(Method method, Transfer& transfer, bool& answered);
   asio::awaitable<Status> read_header(MessageReader& reader, const Pace& pace, bool& answered);
-  asio::awaitable<Status> read_body(MessageReader& reader, Transfer& transfer, bool to_sink, std::string& body);
+  asio::awaitable<Status> read_body(MessageReader& reader, Transfer& transfer, bool to_sink,
+                                    std::string& body);
   asio::awaitable<Result<std::size_t>> read_more(SteadyTime deadline);
 };
 
 namespace {
 
-// In the frame of an exchange: whatever ends it early, an exception included, leaves no half-used connection behind.
+// In the frame of an exchange: whatever ends it early, an exception included, leaves no half-used connection
+// behind.
 class ConnectionGuard {
  public:
   ConnectionGuard(std::optional<TlsStream>& stream, std::string& buffer) : stream_(stream), buffer_(buffer) {}
@@ -135,7 +147,8 @@ class ConnectionGuard {
 asio::awaitable<Status> Client::Impl::connect(SteadyTime deadline) {
   const SteadyTime until = std::min(deadline, after(limits.connect));
   buffer.clear();
-  asio::awaitable<Result<asio::ip::tcp::socket>> connecting = connect_tcp(endpoint.host, endpoint.port, until);
+  asio::awaitable<Result<asio::ip::tcp::socket>> connecting =
+      connect_tcp(endpoint.host, endpoint.port, until);
   Result<asio::ip::tcp::socket> socket = co_await std::move(connecting);
   if (!socket) co_return error_of(socket, at("connecting to"));
   Result<TlsStream> made = TlsStream::client(std::move(*socket), tls, endpoint.host);
@@ -150,7 +163,8 @@ asio::awaitable<Status> Client::Impl::connect(SteadyTime deadline) {
 asio::awaitable<Result<std::size_t>> Client::Impl::read_more(SteadyTime deadline) {
   const std::size_t before = buffer.size();
   buffer.resize(before + k_read_block);
-  asio::awaitable<Result<std::size_t>> reading = stream->read_some(buffer.data() + before, k_read_block, deadline);
+  asio::awaitable<Result<std::size_t>> reading =
+      stream->read_some(buffer.data() + before, k_read_block, deadline);
   const Result<std::size_t> got = co_await std::move(reading);
   buffer.resize(before + (got ? *got : 0));
   if (!got) co_return error_of(got, at("reading from"));
@@ -165,12 +179,14 @@ asio::awaitable<Status> Client::Impl::read_header(MessageReader& reader, const P
     asio::awaitable<Result<std::size_t>> reading = read_more(pace.next());
     const Result<std::size_t> got = co_await std::move(reading);
     if (!got) co_return got.error();
-    if (*got == 0) co_return make_error(Errc::unavailable, at("reading from") + ": the server closed the connection");
+    if (*got == 0)
+      co_return make_error(Errc::unavailable, at("reading from") + ": the server closed the connection");
     answered = true;
   }
 }
 
-asio::awaitable<Status> Client::Impl::read_body(MessageReader& reader, Transfer& transfer, bool to_sink, std::string& body) {
+asio::awaitable<Status> Client::Impl::read_body(MessageReader& reader, Transfer& transfer, bool to_sink,
+                                                std::string& body) {
   reader.read_body();
   for (;;) {
     const Status fed = reader.feed(buffer);
@@ -182,7 +198,8 @@ asio::awaitable<Status> Client::Impl::read_body(MessageReader& reader, Transfer&
     } else {
       body += part;
     }
-    if (body.size() > limits.body_bytes) co_return make_error(Errc::exhausted, at("reading from") + ": the answer is too large");
+    if (body.size() > limits.body_bytes)
+      co_return make_error(Errc::exhausted, at("reading from") + ": the answer is too large");
     if (reader.done()) co_return Status{};
     asio::awaitable<Result<std::size_t>> reading = read_more(transfer.pace.next());
     const Result<std::size_t> got = co_await std::move(reading);
@@ -241,17 +258,20 @@ asio::awaitable<Status> Client::Impl::send(Request& request, Transfer& transfer,
   const Status written = co_await std::move(writing);
   if (!written) co_return error_of(written, at("sending to"));
   if (!asks) co_return Status{};
-  asio::awaitable<Result<std::size_t>> reading = read_more(std::min(transfer.pace.next(), after(k_wait_for_continue)));
+  asio::awaitable<Result<std::size_t>> reading =
+      read_more(std::min(transfer.pace.next(), after(k_wait_for_continue)));
   const Result<std::size_t> got = co_await std::move(reading);
   if (!got && got.error().code != Errc::timeout) co_return got.error();
-  if (got && *got == 0) co_return make_error(Errc::unavailable, at("sending to") + ": the server closed the connection");
+  if (got && *got == 0)
+    co_return make_error(Errc::unavailable, at("sending to") + ": the server closed the connection");
   answered = got && !buffer.starts_with("HTTP/1.1 100");
   if (answered) co_return Status{};
   asio::awaitable<Status> sending = send_file(transfer);
   co_return co_await std::move(sending);
 }
 
-asio::awaitable<Result<Response>> Client::Impl::exchange(Request& request, Transfer& transfer, bool& answered) {
+asio::awaitable<Result<Response>> Client::Impl::exchange(Request& request, Transfer& transfer,
+                                                         bool& answered) {
   ConnectionGuard guard(stream, buffer);
   bool refused_early = false;
   asio::awaitable<Status> sending = send(request, transfer, refused_early);
@@ -270,7 +290,8 @@ asio::awaitable<Result<Response>> Client::Impl::exchange(Request& request, Trans
 }
 
 asio::awaitable<Result<Response>> Client::Impl::run(Request request, Transfer transfer, bool may_repeat) {
-  if (!is_clean_target(request.target)) co_return make_error(Errc::invalid, "request target must start with a slash and be percent-encoded");
+  if (!is_clean_target(request.target))
+    co_return make_error(Errc::invalid, "request target must start with a slash and be percent-encoded");
   const bool kept = stream && stream->quiet();
   if (!kept) {
     stream.reset();
@@ -283,7 +304,8 @@ asio::awaitable<Result<Response>> Client::Impl::run(Request request, Transfer tr
   bool answered = false;
   asio::awaitable<Result<Response>> first = exchange(request, transfer, answered);
   Result<Response> response = co_await std::move(first);
-  if (response || !kept || answered || !may_repeat || response.error().code != Errc::unavailable) co_return response;
+  if (response || !kept || answered || !may_repeat || response.error().code != Errc::unavailable)
+    co_return response;
   // The server closed the kept connection while the request was on its way: once more on a new one.
   ConnectionGuard guard(stream, buffer);
   asio::awaitable<Status> connecting = connect(transfer.pace.deadline);
@@ -294,7 +316,8 @@ asio::awaitable<Result<Response>> Client::Impl::run(Request request, Transfer tr
   co_return co_await std::move(second);
 }
 
-Client::Client(asio::any_io_executor, Endpoint endpoint, std::shared_ptr<TlsClientContext> tls, ClientLimits limits)
+Client::Client(asio::any_io_executor, Endpoint endpoint, std::shared_ptr<TlsClientContext> tls,
+               ClientLimits limits)
     : impl_(std::make_unique<Impl>()) {
   impl_->endpoint = std::move(endpoint);
   impl_->tls = std::move(tls);
@@ -319,7 +342,8 @@ asio::awaitable<Result<Response>> Client::fetch(Request request, Sink sink, Mill
   return impl_->run(std::move(request), std::move(transfer), may_repeat);
 }
 
-asio::awaitable<Result<Response>> Client::upload(Request request, std::string file_path, Millis idle, Progress progress) {
+asio::awaitable<Result<Response>> Client::upload(Request request, std::string file_path, Millis idle,
+                                                 Progress progress) {
   FileReader file;
   const Status opened = file.open(file_path, 0, UINT64_MAX);
   if (!opened) co_return opened.error();

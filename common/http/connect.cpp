@@ -27,7 +27,8 @@ struct Lookup {
   std::vector<tcp::endpoint> endpoints;
 };
 
-asio::awaitable<Result<std::vector<tcp::endpoint>>> resolve(std::string host, std::uint16_t port, SteadyTime deadline) {
+asio::awaitable<Result<std::vector<tcp::endpoint>>> resolve(std::string host, std::uint16_t port,
+                                                            SteadyTime deadline) {
   const Result<IpAddress> literal = IpAddress::parse(host);
   if (literal) {
     boost::system::error_code ec;
@@ -37,16 +38,21 @@ asio::awaitable<Result<std::vector<tcp::endpoint>>> resolve(std::string host, st
   }
   auto lookup = std::make_shared<Lookup>(co_await asio::this_coro::executor);
   lookup->wake.expires_at(deadline);
-  lookup->resolver.async_resolve(host, std::to_string(port), [lookup](const boost::system::error_code& ec, const tcp::resolver::results_type& results) {
-    lookup->done = true;
-    lookup->ec = ec;
-    for (const auto& result : results) lookup->endpoints.push_back(result.endpoint());
-    lookup->wake.cancel();
-  });
+  lookup->resolver.async_resolve(
+      host, std::to_string(port),
+      [lookup](const boost::system::error_code& ec, const tcp::resolver::results_type& results) {
+        lookup->done = true;
+        lookup->ec = ec;
+        for (const auto& result : results) lookup->endpoints.push_back(result.endpoint());
+        lookup->wake.cancel();
+      });
   boost::system::error_code ec;
   co_await lookup->wake.async_wait(asio::redirect_error(asio::use_awaitable, ec));
-  if (!lookup->done) co_return make_error(ec ? Errc::canceled : Errc::timeout, "resolving the name " + host + ": no answer from the resolver in time");
-  if (lookup->ec) co_return make_error(Errc::unavailable, "resolving the name " + host + ": " + lookup->ec.message());
+  if (!lookup->done)
+    co_return make_error(ec ? Errc::canceled : Errc::timeout,
+                         "resolving the name " + host + ": no answer from the resolver in time");
+  if (lookup->ec)
+    co_return make_error(Errc::unavailable, "resolving the name " + host + ": " + lookup->ec.message());
   co_return std::move(lookup->endpoints);
 }
 
@@ -75,7 +81,8 @@ asio::awaitable<Result<tcp::socket>> connect_tcp(std::string host, std::uint16_t
     if (connected) co_return std::move(socket);
     if (connected.error().code == Errc::canceled) co_return connected.error();
     last = connected.error();
-    if (last.code == Errc::timeout) last.message = "no answer in time: is the host up and the port open in its firewall";
+    if (last.code == Errc::timeout)
+      last.message = "no answer in time: is the host up and the port open in its firewall";
   }
   co_return last;
 }

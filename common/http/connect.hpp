@@ -12,6 +12,7 @@
 namespace slipway::http {
 
 // Tries the addresses of `host` in turn until `deadline`. The error is that of the last address.
-boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> connect_tcp(std::string host, std::uint16_t port, SteadyTime deadline);
+boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> connect_tcp(std::string host, std::uint16_t port,
+                                                                         SteadyTime deadline);
 
 }  // namespace slipway::http

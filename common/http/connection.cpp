@@ -22,7 +22,42 @@ constexpr std::size_t k_read_block = 16 * 1024;
 constexpr std::size_t k_join_with_head = 4 * 1024;
 constexpr Millis k_linger{1'000};
 
-SteadyTime after(Millis duration) { return std::chrono::steady_clock::now() + duration; }
+SteadyTime after(Millis duration) {
+  return std::chrono::steady_clock::now() + duration;
+}
+
+Response body_too_large() {
+  return problem(413, "bodyTooLarge", "the body is larger than this request may have");
+}
+
+// Where a body goes: into the request, or into a file.
+class BodySink {
+ public:
+  BodySink(const Admission& admission, std::string& memory) : limit_(admission.body_limit), memory_(memory) {
+    spools_ = !admission.spool_dir.empty();
+    if (spools_) status_ = file_.create(admission.spool_dir);
+  }
+  bool spools() const { return spools_; }
+  // A response when there is no going on.
+  std::optional<Response> take(std::string_view part) {
+    total_ += part.size();
+    if (total_ > limit_) return body_too_large();
+    if (!spools_) memory_ += part;
+    if (spools_ && status_) status_ = file_.append(part);
+    if (status_) return std::nullopt;
+    log::error("spooling a body failed", {{"error", status_.error()}});
+    return problem(507, "exhausted", "no room to receive the body");
+  }
+  std::string release() { return file_.release(); }
+
+ private:
+  const std::uint64_t limit_;
+  std::string& memory_;
+  SpoolFile file_;
+  Status status_;
+  std::uint64_t total_ = 0;
+  bool spools_ = false;
+};
 
 class Connection {
  public:
@@ -51,6 +86,7 @@ class Connection {
   asio::awaitable<Got> read_body(MessageReader& reader, Request& request, const Admission& admission);
   asio::awaitable<Result<std::size_t>> read_more(SteadyTime deadline);
   Result<Request> make_request(MessageReader& reader);
+  std::optional<Response> judge(MessageReader& reader, Request& request, Admission& admission);
   std::optional<Response> fault_in_head(MessageReader& reader) const;
   Result<Admission> admit(const Request& request) const;
   asio::awaitable<Response> handle(Request request);
@@ -97,7 +133,8 @@ asio::awaitable<bool> Connection::shake_hands() {
 asio::awaitable<Result<std::size_t>> Connection::read_more(SteadyTime deadline) {
   const std::size_t before = buffer_.size();
   buffer_.resize(before + k_read_block);
-  asio::awaitable<Result<std::size_t>> reading = stream_.read_some(buffer_.data() + before, k_read_block, deadline);
+  asio::awaitable<Result<std::size_t>> reading =
+      stream_.read_some(buffer_.data() + before, k_read_block, deadline);
   const Result<std::size_t> got = co_await std::move(reading);
   buffer_.resize(before + (got ? *got : 0));
   co_return got;
@@ -125,7 +162,8 @@ asio::awaitable<Connection::Got> Connection::read_header(MessageReader& reader) 
     const Status fed = reader.feed(buffer_);
     if (!fed) {
       const bool too_large = fed.error().code == Errc::exhausted;
-      asio::awaitable<void> refusing = refuse(problem(too_large ? 431 : 400, too_large ? "headerTooLarge" : "invalid", fed.error().message));
+      asio::awaitable<void> refusing = refuse(
+          problem(too_large ? 431 : 400, too_large ? "headerTooLarge" : "invalid", fed.error().message));
       co_await std::move(refusing);
       co_return Got::refused;
     }
@@ -134,7 +172,8 @@ asio::awaitable<Connection::Got> Connection::read_header(MessageReader& reader) 
     const Result<std::size_t> got = co_await std::move(reading);
     if (got && *got > 0) continue;
     if (!got && got.error().code == Errc::timeout) {
-      asio::awaitable<void> refusing = refuse(problem(408, "timeout", "the request's header did not arrive in time"));
+      asio::awaitable<void> refusing =
+          refuse(problem(408, "timeout", "the request's header did not arrive in time"));
       co_await std::move(refusing);
       co_return Got::refused;
     }
@@ -143,8 +182,10 @@ asio::awaitable<Connection::Got> Connection::read_header(MessageReader& reader) 
 }
 
 std::optional<Response> Connection::fault_in_head(MessageReader& reader) const {
-  if (reader.version() != 10 && reader.version() != 11) return problem(400, "invalid", "unknown HTTP version");
-  if (reader.version() == 11 && reader.headers().find("Host") == nullptr) return problem(400, "invalid", "the Host header is missing");
+  if (reader.version() != 10 && reader.version() != 11)
+    return problem(400, "invalid", "unknown HTTP version");
+  if (reader.version() == 11 && reader.headers().find("Host") == nullptr)
+    return problem(400, "invalid", "the Host header is missing");
   if (reader.method() == Method::other) return problem(501, "notImplemented", "unknown method");
   const std::string* const encoding = reader.headers().find("Transfer-Encoding");
   if (encoding != nullptr && lower(*encoding) != "chunked") {
@@ -154,7 +195,8 @@ std::optional<Response> Connection::fault_in_head(MessageReader& reader) const {
     return problem(400, "invalid", "both Content-Length and Transfer-Encoding");
   }
   const std::string* const expect = reader.headers().find("Expect");
-  if (expect != nullptr && lower(*expect) != "100-continue") return problem(417, "expectationFailed", "unknown expectation");
+  if (expect != nullptr && lower(*expect) != "100-continue")
+    return problem(417, "expectationFailed", "unknown expectation");
   return std::nullopt;
 }
 
@@ -192,39 +234,20 @@ asio::awaitable<Response> Connection::handle(Request request) {
   co_return problem(500, "internal", "unexpected fault; the coordinator's log tells more");
 }
 
-asio::awaitable<Connection::Got> Connection::read_body(MessageReader& reader, Request& request, const Admission& admission) {
-  const bool spools = !admission.spool_dir.empty();
-  SpoolFile file;
-  if (spools) {
-    const Status created = file.create(admission.spool_dir);
-    if (!created) {
-      log::error("spooling a body failed", {{"error", created.error()}});
-      asio::awaitable<void> refusing = refuse(problem(500, "internal", "no room to receive the body"));
-      co_await std::move(refusing);
-      co_return Got::refused;
-    }
-  }
+asio::awaitable<Connection::Got> Connection::read_body(MessageReader& reader, Request& request,
+                                                       const Admission& admission) {
+  BodySink sink(admission, request.body);
   const SteadyTime body_deadline = after(server_->limits.body);
-  std::uint64_t total = 0;
   reader.read_body();
   for (;;) {
     const Status fed = reader.feed(buffer_);
     const std::string part = reader.take_body();
-    total += part.size();
-    std::optional<Response> fault;
+    std::optional<Response> fault = sink.take(part);
     if (!fed) fault = problem(400, "invalid", fed.error().message);
-    if (total > admission.body_limit) fault = problem(413, "bodyTooLarge", "the body is larger than this request may have");
-    if (!fault && spools) {
-      const Status written = file.append(part);
-      if (!written) {
-        log::error("spooling a body failed", {{"error", written.error()}});
-        fault = problem(507, "exhausted", "no room to receive the body");
-      }
-    }
-    if (!fault && !spools) request.body += part;
     if (!fault && reader.done()) break;
     if (!fault) {
-      asio::awaitable<Result<std::size_t>> reading = read_more(spools ? after(server_->limits.spool_idle) : body_deadline);
+      const SteadyTime deadline = sink.spools() ? after(server_->limits.spool_idle) : body_deadline;
+      asio::awaitable<Result<std::size_t>> reading = read_more(deadline);
       const Result<std::size_t> got = co_await std::move(reading);
       if (got && *got > 0) continue;
       if (got || got.error().code != Errc::timeout) co_return Got::nothing;
@@ -234,8 +257,23 @@ asio::awaitable<Connection::Got> Connection::read_body(MessageReader& reader, Re
     co_await std::move(refusing);
     co_return Got::refused;
   }
-  if (spools) request.body_file = file.release();
+  if (sink.spools()) request.body_file = sink.release();
   co_return Got::all;
+}
+
+// All that is decided by the header alone; a response when the request goes no further.
+std::optional<Response> Connection::judge(MessageReader& reader, Request& request, Admission& admission) {
+  std::optional<Response> fault = fault_in_head(reader);
+  if (fault) return fault;
+  Result<Request> made = make_request(reader);
+  if (!made) return problem(400, "invalid", made.error().message);
+  request = std::move(*made);
+  Result<Admission> admitted = admit(request);
+  if (!admitted) return problem(500, "internal", admitted.error().message);
+  admission = std::move(*admitted);
+  if (admission.refuse) return std::move(admission.refuse);
+  if (reader.content_length().value_or(0) > admission.body_limit) return body_too_large();
+  return std::nullopt;
 }
 
 asio::awaitable<bool> Connection::exchange() {
@@ -248,19 +286,9 @@ asio::awaitable<bool> Connection::exchange() {
   const Got header = co_await std::move(reading_header);
   if (header != Got::all) co_return false;
 
-  std::optional<Response> fault = fault_in_head(reader);
-  Result<Request> request = make_request(reader);
-  if (!fault && !request) fault = problem(400, "invalid", request.error().message);
+  Request request;
   Admission admission;
-  if (!fault) {
-    Result<Admission> admitted = admit(*request);
-    if (admitted) admission = std::move(*admitted);
-    if (!admitted) fault = problem(500, "internal", admitted.error().message);
-    if (admission.refuse) fault = std::move(admission.refuse);
-  }
-  if (!fault && reader.content_length().value_or(0) > admission.body_limit) {
-    fault = problem(413, "bodyTooLarge", "the body is larger than this request may have");
-  }
+  std::optional<Response> fault = judge(reader, request, admission);
   if (fault) {
     const bool head_only = reader.method() == Method::head;
     asio::awaitable<bool> responding = respond(std::move(*fault), head_only, false);
@@ -269,16 +297,17 @@ asio::awaitable<bool> Connection::exchange() {
   }
   if (!reader.done()) {
     if (reader.headers().find("Expect") != nullptr && buffer_.empty()) {
-      asio::awaitable<Status> inviting = stream_.write("HTTP/1.1 100 Continue\r\n\r\n", server_->limits.write_idle);
+      asio::awaitable<Status> inviting =
+          stream_.write("HTTP/1.1 100 Continue\r\n\r\n", server_->limits.write_idle);
       const Status invited = co_await std::move(inviting);
       if (!invited) co_return false;
     }
-    asio::awaitable<Got> reading_body = read_body(reader, *request, admission);
+    asio::awaitable<Got> reading_body = read_body(reader, request, admission);
     const Got body = co_await std::move(reading_body);
     if (body != Got::all) co_return false;
   }
-  const bool head_only = request->method == Method::head;
-  asio::awaitable<Response> handling = handle(std::move(*request));
+  const bool head_only = request.method == Method::head;
+  asio::awaitable<Response> handling = handle(std::move(request));
   Response response = co_await std::move(handling);
   const bool keep_alive = reader.keep_alive() && !response.close && !server_->draining;
   asio::awaitable<bool> responding = respond(std::move(response), head_only, keep_alive);
@@ -338,7 +367,8 @@ asio::awaitable<bool> Connection::respond(Response response, bool head_only, boo
 // Gives back the place that the accept loop took.
 class Seat {
  public:
-  Seat(std::shared_ptr<ServerShared> server, const IpAddress& address) : server_(std::move(server)), address_(address) {}
+  Seat(std::shared_ptr<ServerShared> server, const IpAddress& address)
+      : server_(std::move(server)), address_(address) {}
   Seat(const Seat&) = delete;
   Seat& operator=(const Seat&) = delete;
   ~Seat() { server_->leave(address_); }
@@ -350,7 +380,8 @@ class Seat {
 
 }  // namespace
 
-asio::awaitable<Status> serve_connection(std::shared_ptr<ServerShared> server, std::size_t thread, asio::ip::tcp::socket socket, Peer peer) {
+asio::awaitable<Status> serve_connection(std::shared_ptr<ServerShared> server, std::size_t thread,
+                                         asio::ip::tcp::socket socket, Peer peer) {
   const Seat seat(server, peer.address);
   Result<TlsStream> stream = TlsStream::server(std::move(socket), server->current_tls());
   if (!stream) co_return stream.error();

@@ -21,7 +21,8 @@ Status FileReader::open(const std::string& path, std::uint64_t offset, std::uint
   if (!S_ISREG(info.st_mode)) return make_error(Errc::invalid, path + " is not a regular file");
   const auto size = static_cast<std::uint64_t>(info.st_size);
   const std::uint64_t behind = offset <= size ? size - offset : 0;
-  if (offset > size || (length != UINT64_MAX && length > behind)) return make_error(Errc::corrupt, path + " is shorter than expected");
+  if (offset > size || (length != UINT64_MAX && length > behind))
+    return make_error(Errc::corrupt, path + " is shorter than expected");
   path_ = path;
   offset_ = offset;
   left_ = std::min(length, behind);
@@ -32,7 +33,8 @@ Status FileReader::next(std::string& block) {
   block.resize(std::min(k_block, left_));
   std::size_t filled = 0;
   while (filled < block.size()) {
-    const ssize_t n = ::pread(fd_.get(), block.data() + filled, block.size() - filled, static_cast<off_t>(offset_ + filled));
+    const ssize_t n = ::pread(fd_.get(), block.data() + filled, block.size() - filled,
+                              static_cast<off_t>(offset_ + filled));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return from_errno("reading " + path_, errno);
     if (n == 0) return make_error(Errc::corrupt, path_ + " shrank while it was read");

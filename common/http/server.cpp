@@ -28,13 +28,15 @@ IpAddress address_of(const asio::ip::address& address) {
   const asio::ip::address_v6 v6 = address.to_v6();
   if (v6.is_v4_mapped()) return IpAddress::v4(asio::ip::make_address_v4(asio::ip::v4_mapped, v6).to_uint());
   const auto bytes = v6.to_bytes();
-  return IpAddress::from_bytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()}).value_or(IpAddress());
+  return IpAddress::from_bytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()})
+      .value_or(IpAddress());
 }
 
 Result<tcp::endpoint> parse_listen_address(std::string_view text) {
   const std::size_t colon = text.rfind(':');
   const auto bad = [&] {
-    return make_error(Errc::invalid, "listen address " + std::string(text) + " must look like 0.0.0.0:7443 or [::]:7443");
+    return make_error(Errc::invalid,
+                      "listen address " + std::string(text) + " must look like 0.0.0.0:7443 or [::]:7443");
   };
   if (colon == std::string_view::npos) return bad();
   std::string_view host = text.substr(0, colon);
@@ -48,7 +50,8 @@ Result<tcp::endpoint> parse_listen_address(std::string_view text) {
   return tcp::endpoint(native, static_cast<std::uint16_t>(*port));
 }
 
-Result<tcp::acceptor> open_acceptor(const asio::any_io_executor& executor, const tcp::endpoint& endpoint, std::string_view text) {
+Result<tcp::acceptor> open_acceptor(const asio::any_io_executor& executor, const tcp::endpoint& endpoint,
+                                    std::string_view text) {
   tcp::acceptor acceptor(executor);
   boost::system::error_code ec;
   acceptor.open(endpoint.protocol(), ec);
@@ -82,7 +85,8 @@ void hand_over(const std::shared_ptr<ServerShared>& server, std::size_t thread, 
   peer.address = address_of(remote.address());
   peer.port = remote.port();
   if (!server->enter(peer.address)) return;  // closing costs less than a handshake to say no
-  spawn_detached(server->executors[thread], "connection", serve_connection(server, thread, std::move(socket), std::move(peer)));
+  spawn_detached(server->executors[thread], "connection",
+                 serve_connection(server, thread, std::move(socket), std::move(peer)));
 }
 
 asio::awaitable<Status> pause(asio::any_io_executor executor) {
@@ -98,7 +102,8 @@ asio::awaitable<Status> accept_loop(std::shared_ptr<ServerShared> server, tcp::a
   bool failing = false;
   while (!server->draining) {
     boost::system::error_code ec;
-    tcp::socket socket = co_await acceptor.async_accept(server->executors[next], asio::redirect_error(asio::use_awaitable, ec));
+    tcp::socket socket = co_await acceptor.async_accept(server->executors[next],
+                                                        asio::redirect_error(asio::use_awaitable, ec));
     if (server->draining || ec == asio::error::operation_aborted) break;
     if (!ec) {
       failing = false;
@@ -126,7 +131,8 @@ void stop_accepting(const std::shared_ptr<ServerShared>& server) {
   });
 }
 
-void cut_where(const std::shared_ptr<ServerShared>& server, std::function<bool(const LiveConnection&)> doomed) {
+void cut_where(const std::shared_ptr<ServerShared>& server,
+               std::function<bool(const LiveConnection&)> doomed) {
   const auto shared = std::make_shared<const std::function<bool(const LiveConnection&)>>(std::move(doomed));
   for (std::size_t i = 0; i < server->executors.size(); ++i) {
     asio::post(server->executors[i], [server, shared, i] {
@@ -187,9 +193,11 @@ struct Server::Impl {
   std::shared_ptr<ServerShared> shared;
 };
 
-Server::Server(std::vector<asio::any_io_executor> executors, std::shared_ptr<TlsServerContext> tls, ServerLimits limits, Handler handler)
+Server::Server(std::vector<asio::any_io_executor> executors, std::shared_ptr<TlsServerContext> tls,
+               ServerLimits limits, Handler handler)
     : impl_(std::make_shared<Impl>()) {
-  impl_->shared = std::make_shared<ServerShared>(std::move(executors), std::move(tls), limits, std::move(handler));
+  impl_->shared =
+      std::make_shared<ServerShared>(std::move(executors), std::move(tls), limits, std::move(handler));
 }
 
 Server::~Server() {
@@ -209,7 +217,9 @@ Result<std::uint16_t> Server::listen(std::string_view address) {
   return bound.port();
 }
 
-void Server::replace_tls(std::shared_ptr<TlsServerContext> tls) { impl_->shared->replace_tls(std::move(tls)); }
+void Server::replace_tls(std::shared_ptr<TlsServerContext> tls) {
+  impl_->shared->replace_tls(std::move(tls));
+}
 
 void Server::cut(std::function<bool(const std::string& certificate_der)> doomed) {
   cut_where(impl_->shared, [doomed = std::move(doomed)](const LiveConnection& connection) {
@@ -242,8 +252,12 @@ asio::awaitable<void> drain_shared(std::shared_ptr<ServerShared> server, Millis 
 
 }  // namespace
 
-asio::awaitable<void> Server::drain(Millis deadline) { return drain_shared(impl_->shared, deadline); }
+asio::awaitable<void> Server::drain(Millis deadline) {
+  return drain_shared(impl_->shared, deadline);
+}
 
-std::size_t Server::connection_count() const { return impl_->shared->connection_count(); }
+std::size_t Server::connection_count() const {
+  return impl_->shared->connection_count();
+}
 
 }  // namespace slipway::http

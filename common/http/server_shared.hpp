@@ -22,8 +22,13 @@ struct LiveConnection {
 };
 
 struct ServerShared {
-  ServerShared(std::vector<boost::asio::any_io_executor> threads, std::shared_ptr<TlsServerContext> context, ServerLimits l, Handler h)
-      : executors(std::move(threads)), limits(l), handler(std::move(h)), live(executors.size()), tls_(std::move(context)) {}
+  ServerShared(std::vector<boost::asio::any_io_executor> threads, std::shared_ptr<TlsServerContext> context,
+               ServerLimits l, Handler h)
+      : executors(std::move(threads)),
+        limits(l),
+        handler(std::move(h)),
+        live(executors.size()),
+        tls_(std::move(context)) {}
 
   const std::vector<boost::asio::any_io_executor> executors;
   const ServerLimits limits;
@@ -54,7 +59,8 @@ struct ServerShared {
   std::size_t anonymous_ = 0;
 };
 
-// One connection from accept to close, on the thread of executors[thread]. The place in enter() is taken already.
+// One connection from accept to close, on the thread of executors[thread]. The place in enter() is taken
+// already.
 boost::asio::awaitable<Status> serve_connection(std::shared_ptr<ServerShared> server, std::size_t thread,
                                                 boost::asio::ip::tcp::socket socket, Peer peer);
 

@@ -54,14 +54,17 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
 }
 
 Result<Target> parse_target(std::string_view target) {
-  if (target.empty() || target[0] != '/') return make_error(Errc::invalid, "the request target must start with a slash");
-  if (target.find('#') != std::string_view::npos) return make_error(Errc::invalid, "fragment in the request target");
+  if (target.empty() || target[0] != '/')
+    return make_error(Errc::invalid, "the request target must start with a slash");
+  if (target.find('#') != std::string_view::npos)
+    return make_error(Errc::invalid, "fragment in the request target");
   Target out;
   const std::size_t question = target.find('?');
   const std::string_view path = target.substr(0, question);
   if (question != std::string_view::npos) out.query = target.substr(question + 1);
   const std::optional<std::string> query = percent_decode(out.query, true);
-  if (!query || has_control(*query)) return make_error(Errc::invalid, "broken percent escape or control character in the query");
+  if (!query || has_control(*query))
+    return make_error(Errc::invalid, "broken percent escape or control character in the query");
   if (path == "/") {
     out.path = "/";
     return out;

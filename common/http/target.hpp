@@ -13,8 +13,8 @@ struct Target {
   std::string query;  // raw
 };
 
-// Origin form only. Nothing is normalised: what could be read in two ways (encoded slash, NUL, control characters, dot or
-// empty segments, broken escapes) is refused.
+// Origin form only. Nothing is normalised: what could be read in two ways (encoded slash, NUL, control
+// characters, dot or empty segments, broken escapes) is refused.
 Result<Target> parse_target(std::string_view target);
 
 // Nothing when an escape is broken. `plus_is_space` as in query strings.

@@ -21,7 +21,9 @@ Ossl<BIO> memory_bio(std::string_view text) {
 }
 
 // OpenSSL would otherwise ask the terminal for the passphrase of an encrypted key.
-int no_passphrase(char*, int, int, void*) { return 0; }
+int no_passphrase(char*, int, int, void*) {
+  return 0;
+}
 
 Result<std::vector<Ossl<X509>>> parse_certificates(const std::string& pem, std::string_view what) {
   std::vector<Ossl<X509>> out;
@@ -36,11 +38,14 @@ Result<std::vector<Ossl<X509>>> parse_certificates(const std::string& pem, std::
   const bool at_end = ERR_GET_LIB(last) == ERR_LIB_PEM && ERR_GET_REASON(last) == PEM_R_NO_START_LINE;
   const std::string text = drain_openssl_errors();
   if (!at_end) return make_error(Errc::invalid, "reading " + std::string(what) + ": " + text);
-  if (out.empty()) return make_error(Errc::invalid, "reading " + std::string(what) + ": no PEM certificate in it");
+  if (out.empty())
+    return make_error(Errc::invalid, "reading " + std::string(what) + ": no PEM certificate in it");
   return out;
 }
 
-Error openssl_error(std::string_view doing) { return make_error(Errc::internal, std::string(doing) + ": " + drain_openssl_errors()); }
+Error openssl_error(std::string_view doing) {
+  return make_error(Errc::internal, std::string(doing) + ": " + drain_openssl_errors());
+}
 
 Result<Ossl<SSL_CTX>> make_context(const SSL_METHOD* method) {
   ERR_clear_error();
@@ -54,13 +59,15 @@ Result<Ossl<SSL_CTX>> make_context(const SSL_METHOD* method) {
   SSL_CTX_set_verify_depth(c, k_max_chain_depth);
   SSL_CTX_set_default_passwd_cb(c, no_passphrase);
   // Partial and moving writes fit non-blocking sockets; released buffers make idle connections cheap.
-  SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS |
-                          SSL_MODE_NO_AUTO_CHAIN);
+  SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                          SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
   X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(c), X509_V_FLAG_PARTIAL_CHAIN);
   static constexpr unsigned char k_id[] = "slipway";
-  const bool ok = SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION) == 1 && SSL_CTX_set_max_proto_version(c, TLS1_3_VERSION) == 1 &&
+  const bool ok = SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION) == 1 &&
+                  SSL_CTX_set_max_proto_version(c, TLS1_3_VERSION) == 1 &&
                   SSL_CTX_set_num_tickets(c, 0) == 1 && SSL_CTX_set_max_early_data(c, 0) == 1 &&
-                  SSL_CTX_set_recv_max_early_data(c, 0) == 1 && SSL_CTX_set_session_id_context(c, k_id, sizeof(k_id) - 1) == 1;
+                  SSL_CTX_set_recv_max_early_data(c, 0) == 1 &&
+                  SSL_CTX_set_session_id_context(c, k_id, sizeof(k_id) - 1) == 1;
   if (!ok) return openssl_error("setting up a TLS context");
   return context;
 }
@@ -68,12 +75,15 @@ Result<Ossl<SSL_CTX>> make_context(const SSL_METHOD* method) {
 Status use_identity(SSL_CTX* context, const std::string& chain_pem, const Secret& key_pem) {
   Result<std::vector<Ossl<X509>>> chain = parse_certificates(chain_pem, "the certificate chain");
   if (!chain) return chain.error();
-  if (SSL_CTX_use_certificate(context, chain->front().get()) != 1) return openssl_error("using the certificate");
+  if (SSL_CTX_use_certificate(context, chain->front().get()) != 1)
+    return openssl_error("using the certificate");
   for (std::size_t i = 1; i < chain->size(); ++i) {
-    if (SSL_CTX_add1_chain_cert(context, (*chain)[i].get()) != 1) return openssl_error("adding a certificate to the chain");
+    if (SSL_CTX_add1_chain_cert(context, (*chain)[i].get()) != 1)
+      return openssl_error("adding a certificate to the chain");
   }
   const Ossl<BIO> bio = memory_bio(key_pem.reveal());
-  const Ossl<EVP_PKEY> key(bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr) : nullptr);
+  const Ossl<EVP_PKEY> key(bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr)
+                               : nullptr);
   if (!key) {
     drain_openssl_errors();  // its text may quote the input
     return make_error(Errc::invalid, "reading the private key: not an unencrypted PEM key");
@@ -91,10 +101,13 @@ Status trust(SSL_CTX* context, const std::string& ca_pem, bool announce) {
   for (const Ossl<X509>& anchor : *anchors) {
     // With partial chains an end-entity certificate in the store would be trusted as it stands.
     if (X509_check_ca(anchor.get()) == 0) {
-      return make_error(Errc::invalid, "the certificate for " + names_of(anchor.get()) + " among the trusted CAs is not a CA");
+      return make_error(Errc::invalid, "the certificate for " + names_of(anchor.get()) +
+                                           " among the trusted CAs is not a CA");
     }
-    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), anchor.get()) != 1) return openssl_error("trusting a CA");
-    if (announce && SSL_CTX_add_client_CA(context, anchor.get()) != 1) return openssl_error("announcing a CA");
+    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), anchor.get()) != 1)
+      return openssl_error("trusting a CA");
+    if (announce && SSL_CTX_add_client_CA(context, anchor.get()) != 1)
+      return openssl_error("announcing a CA");
   }
   return {};
 }
@@ -140,7 +153,8 @@ Result<std::shared_ptr<TlsServerContext>> TlsServerContext::make(std::string cha
   return std::shared_ptr<TlsServerContext>(std::move(out));
 }
 
-Result<std::shared_ptr<TlsClientContext>> TlsClientContext::make(std::string ca_pem, const ClientIdentity* identity) {
+Result<std::shared_ptr<TlsClientContext>> TlsClientContext::make(std::string ca_pem,
+                                                                 const ClientIdentity* identity) {
   Result<std::shared_ptr<TlsClientContextImpl>> made = make_client(identity);
   if (!made) return made.error();
   const Status trusted = trust((*made)->settings.context.get(), ca_pem, false);

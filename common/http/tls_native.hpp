@@ -52,7 +52,8 @@ std::string drain_openssl_errors();
 
 // For SSL_CTX_set_cert_verify_callback; `settings` is a TlsSettings*.
 int verify_chain(X509_STORE_CTX* store, void* settings);
-// For SSL_CTX_set_verify: adds the demand for an explicit purpose and takes notes. Can refuse more, never accept more.
+// For SSL_CTX_set_verify: adds the demand for an explicit purpose and takes notes. Can refuse more, never
+// accept more.
 int note_verification(int ok, X509_STORE_CTX* store);
 
 // Names a certificate is for, for people: "a.example, 10.0.0.1".

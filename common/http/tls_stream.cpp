@@ -22,11 +22,16 @@ namespace {
 
 constexpr std::size_t k_linger_bytes = 1024 * 1024;
 
-// A BIO on the socket that never raises SIGPIPE (OpenSSL's own uses write()). The descriptor stays the socket's.
-int bio_fd(BIO* bio) { return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio))); }
+// A BIO on the socket that never raises SIGPIPE (OpenSSL's own uses write()). The descriptor stays the
+// socket's.
+int bio_fd(BIO* bio) {
+  return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));
+}
 
 // On Linux EWOULDBLOCK is the same number.
-bool is_again(int number) { return number == EAGAIN || number == EINTR; }
+bool is_again(int number) {
+  return number == EAGAIN || number == EINTR;
+}
 
 int bio_read(BIO* bio, char* data, int size) {
   BIO_clear_retry_flags(bio);
@@ -42,7 +47,9 @@ int bio_write(BIO* bio, const char* data, int size) {
   return static_cast<int>(n);
 }
 
-long bio_ctrl(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+long bio_ctrl(BIO*, int command, long, void*) {
+  return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
 
 const BIO_METHOD* socket_bio_method() {
   static const Ossl<BIO_METHOD> method = [] {
@@ -57,30 +64,42 @@ const BIO_METHOD* socket_bio_method() {
   return method.get();
 }
 
-// Alerts from the other end, in words. TLS 1.3 tells a client only after its handshake that its certificate was refused.
+// Alerts from the other end, in words. TLS 1.3 tells a client only after its handshake that its certificate
+// was refused.
 const char* alert_text(int reason) {
   switch (reason) {
-    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED: return "the other end says that our certificate has expired";
-    case SSL_R_TLSV1_ALERT_UNKNOWN_CA: return "the other end does not trust the CA of our certificate";
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+      return "the other end says that our certificate has expired";
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+      return "the other end does not trust the CA of our certificate";
     case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
     case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
-    case SSL_R_TLSV1_ALERT_ACCESS_DENIED: return "the other end refuses our certificate";
-    case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE: return "the other end says that our certificate is not meant for this use";
-    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED: return "the other end says that our certificate is revoked";
-    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED: return "the other end asks for a client certificate";
+    case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
+      return "the other end refuses our certificate";
+    case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
+      return "the other end says that our certificate is not meant for this use";
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+      return "the other end says that our certificate is revoked";
+    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+      return "the other end asks for a client certificate";
     case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
     case SSL_R_UNSUPPORTED_PROTOCOL:
-    case SSL_R_WRONG_VERSION_NUMBER: return "no common TLS version: this end speaks TLS 1.3 only";
-    case SSL_R_HTTP_REQUEST: return "the other end speaks plain HTTP: use https";
-    case SSL_R_UNEXPECTED_EOF_WHILE_READING: return "the other end closed the connection";
-    default: return nullptr;
+    case SSL_R_WRONG_VERSION_NUMBER:
+      return "no common TLS version: this end speaks TLS 1.3 only";
+    case SSL_R_HTTP_REQUEST:
+      return "the other end speaks plain HTTP: use https";
+    case SSL_R_UNEXPECTED_EOF_WHILE_READING:
+      return "the other end closed the connection";
+    default:
+      return nullptr;
   }
 }
 
 }  // namespace
 
 struct TlsStream::Impl {
-  Impl(Socket s, std::shared_ptr<const void> tls) : socket(std::move(s)), timer(socket.get_executor()), context(std::move(tls)) {}
+  Impl(Socket s, std::shared_ptr<const void> tls)
+      : socket(std::move(s)), timer(socket.get_executor()), context(std::move(tls)) {}
 
   Socket socket;
   asio::steady_timer timer;
@@ -101,7 +120,8 @@ struct TlsStream::Impl {
   Status verified() const;
 };
 
-// One timer runs behind the deadlines: moving a deadline further away, which every step of progress does, costs nothing.
+// One timer runs behind the deadlines: moving a deadline further away, which every step of progress does,
+// costs nothing.
 void TlsStream::Impl::set_deadline(const std::shared_ptr<Impl>& self, SteadyTime when) {
   deadline = when;
   if (when == SteadyTime::max() || (timer_runs && timer_due <= when)) return;
@@ -157,11 +177,14 @@ Error TlsStream::Impl::failure(int code, int number) {
   return make_error(Errc::unauthenticated, known != nullptr ? known : text);
 }
 
-// Default deny: the callbacks' word alone is not enough, and X509_V_OK is also what "no certificate" looks like.
+// Default deny: the callbacks' word alone is not enough, and X509_V_OK is also what "no certificate" looks
+// like.
 Status TlsStream::Impl::verified() const {
   const bool has_certificate = SSL_get0_peer_certificate(ssl.get()) != nullptr;
-  if (SSL_version(ssl.get()) != TLS1_3_VERSION) return make_error(Errc::unauthenticated, "the connection is not TLS 1.3");
-  if (is_client && !has_certificate) return make_error(Errc::unauthenticated, "the server presented no certificate");
+  if (SSL_version(ssl.get()) != TLS1_3_VERSION)
+    return make_error(Errc::unauthenticated, "the connection is not TLS 1.3");
+  if (is_client && !has_certificate)
+    return make_error(Errc::unauthenticated, "the server presented no certificate");
   const long verdict = SSL_get_verify_result(ssl.get());
   if (verdict != X509_V_OK || !notes.failure.empty()) {
     if (!notes.failure.empty()) return make_error(Errc::unauthenticated, notes.failure);
@@ -198,7 +221,8 @@ Result<TlsStream> TlsStream::server(Socket socket, std::shared_ptr<TlsServerCont
   return make(std::move(impl));
 }
 
-Result<TlsStream> TlsStream::client(Socket socket, std::shared_ptr<TlsClientContext> context, const std::string& host) {
+Result<TlsStream> TlsStream::client(Socket socket, std::shared_ptr<TlsClientContext> context,
+                                    const std::string& host) {
   const auto& native = static_cast<const TlsClientContextImpl&>(*context);
   SSL_CTX* const settings = native.settings.context.get();
   auto impl = std::make_shared<Impl>(std::move(socket), std::move(context));
@@ -209,16 +233,19 @@ Result<TlsStream> TlsStream::client(Socket socket, std::shared_ptr<TlsClientCont
   SSL* const ssl = impl->ssl.get();
   SSL_set_connect_state(ssl);
   X509_VERIFY_PARAM* const param = SSL_get0_param(ssl);
-  X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+  X509_VERIFY_PARAM_set_hostflags(param,
+                                  X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
   const Result<IpAddress> address = IpAddress::parse(host);
   const std::string bytes = address ? address->bytes() : std::string();
   // SSL_set_tlsext_host_name without the old-style cast in its macro; OpenSSL copies the name.
   const auto set_sni = [&] {
-    return SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, const_cast<char*>(host.c_str())) == 1;
+    return SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                    const_cast<char*>(host.c_str())) == 1;
   };
-  const bool set = address ? X509_VERIFY_PARAM_set1_ip(param, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()) == 1
-                           : X509_VERIFY_PARAM_set1_host(param, host.data(), host.size()) == 1 &&
-                                 set_sni();
+  const bool set = address
+                       ? X509_VERIFY_PARAM_set1_ip(
+                             param, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()) == 1
+                       : X509_VERIFY_PARAM_set1_host(param, host.data(), host.size()) == 1 && set_sni();
   if (!set || host.empty()) return make_error(Errc::internal, "preparing TLS: " + drain_openssl_errors());
   return make(std::move(impl));
 }

@@ -28,8 +28,8 @@ std::string common_name(const X509_NAME* name) {
   const int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
   if (at < 0) return "(no common name)";
   const ASN1_STRING* const text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at));
-  return printable(
-      {reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)), static_cast<std::size_t>(ASN1_STRING_length(text))});
+  return printable({reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                    static_cast<std::size_t>(ASN1_STRING_length(text))});
 }
 
 std::string time_text(const ASN1_TIME* time) {
@@ -38,7 +38,9 @@ std::string time_text(const ASN1_TIME* time) {
   return to_rfc3339(std::chrono::floor<Seconds>(std::chrono::system_clock::from_time_t(::timegm(&parts))));
 }
 
-std::string local_time_text() { return to_rfc3339(std::chrono::floor<Seconds>(std::chrono::system_clock::now())); }
+std::string local_time_text() {
+  return to_rfc3339(std::chrono::floor<Seconds>(std::chrono::system_clock::now()));
+}
 
 std::string expiry_text(const X509* certificate, bool expired) {
   const std::string subject = common_name(X509_get_subject_name(certificate));
@@ -46,19 +48,23 @@ std::string expiry_text(const X509* certificate, bool expired) {
     return "the certificate of " + subject + " expired at " + time_text(X509_get0_notAfter(certificate)) +
            ", the local clock says " + local_time_text() + ": renew it, or set the clock if that is wrong";
   }
-  return "the certificate of " + subject + " is valid only from " + time_text(X509_get0_notBefore(certificate)) +
-         ", the local clock says " + local_time_text() + ": set the clocks of both hosts";
+  return "the certificate of " + subject + " is valid only from " +
+         time_text(X509_get0_notBefore(certificate)) + ", the local clock says " + local_time_text() +
+         ": set the clocks of both hosts";
 }
 
 std::string failure_text(int error, const X509* certificate, const VerifyNotes& notes) {
-  const std::string subject = certificate != nullptr ? common_name(X509_get_subject_name(certificate)) : "(none)";
+  const std::string subject =
+      certificate != nullptr ? common_name(X509_get_subject_name(certificate)) : "(none)";
   switch (error) {
-    case X509_V_ERR_CERT_HAS_EXPIRED: return certificate != nullptr ? expiry_text(certificate, true) : "expired";
-    case X509_V_ERR_CERT_NOT_YET_VALID: return certificate != nullptr ? expiry_text(certificate, false) : "not yet valid";
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return certificate != nullptr ? expiry_text(certificate, true) : "expired";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return certificate != nullptr ? expiry_text(certificate, false) : "not yet valid";
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
-      return "the certificate is for " + (certificate != nullptr ? names_of(certificate) : subject) + "; not for " +
-             notes.expected_host;
+      return "the certificate is for " + (certificate != nullptr ? names_of(certificate) : subject) +
+             "; not for " + notes.expected_host;
     case X509_V_ERR_INVALID_PURPOSE:
       return "the certificate of " + subject + " is not meant for this use (extended key usage)";
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
@@ -68,8 +74,10 @@ std::string failure_text(int error, const X509* certificate, const VerifyNotes& 
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
       return "the certificate of " + subject + " comes from " +
-             (certificate != nullptr ? common_name(X509_get_issuer_name(certificate)) : subject) + ", not from a trusted CA";
-    default: return "the certificate of " + subject + " is refused: " + X509_verify_cert_error_string(error);
+             (certificate != nullptr ? common_name(X509_get_issuer_name(certificate)) : subject) +
+             ", not from a trusted CA";
+    default:
+      return "the certificate of " + subject + " is refused: " + X509_verify_cert_error_string(error);
   }
 }
 
@@ -94,8 +102,10 @@ bool key_is_reasonable(X509* certificate) {
   EVP_PKEY* const key = X509_get0_pubkey(certificate);
   if (key == nullptr) return false;
   switch (EVP_PKEY_get_base_id(key)) {
-    case EVP_PKEY_RSA: return EVP_PKEY_get_bits(key) <= k_max_rsa_bits;
-    case EVP_PKEY_ED25519: return true;
+    case EVP_PKEY_RSA:
+      return EVP_PKEY_get_bits(key) <= k_max_rsa_bits;
+    case EVP_PKEY_ED25519:
+      return true;
     case EVP_PKEY_EC: {
       std::array<char, 32> group{};
       std::size_t size = 0;
@@ -103,7 +113,8 @@ bool key_is_reasonable(X509* certificate) {
       const std::string_view name(group.data(), size);
       return name == "prime256v1" || name == "secp384r1" || name == "secp521r1";
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -119,18 +130,20 @@ int verify_pinned(X509_STORE_CTX* store, const STACK_OF(X509) * chain, std::stri
   // One certificate alone would be anchor and server in one: the pin names a CA.
   if (!has_pin(last, pin) || sk_X509_num(chain) < 2 || X509_check_ca(last) == 0) {
     return refuse(store, X509_V_ERR_APPLICATION_VERIFICATION,
-                  "the CA that the server presents is not the one the join token pins (wrong pin): the token belongs to "
+                  "the CA that the server presents is not the one the join token pins (wrong pin): the token "
+                  "belongs to "
                   "another cluster, or somebody is in between; check the address and make a new token");
   }
   const Ossl<STACK_OF(X509)> anchors(sk_X509_new_null());
-  if (!anchors || sk_X509_push(anchors.get(), last) == 0) return refuse(store, X509_V_ERR_OUT_OF_MEM, "out of memory");
+  if (!anchors || sk_X509_push(anchors.get(), last) == 0)
+    return refuse(store, X509_V_ERR_OUT_OF_MEM, "out of memory");
   X509_STORE_CTX_set0_trusted_stack(store, anchors.get());
   return X509_verify_cert(store) == 1 ? 1 : 0;
 }
 
 std::string address_text(const ASN1_OCTET_STRING* bytes) {
-  const auto address = IpAddress::from_bytes(
-      {reinterpret_cast<const char*>(ASN1_STRING_get0_data(bytes)), static_cast<std::size_t>(ASN1_STRING_length(bytes))});
+  const auto address = IpAddress::from_bytes({reinterpret_cast<const char*>(ASN1_STRING_get0_data(bytes)),
+                                              static_cast<std::size_t>(ASN1_STRING_length(bytes))});
   return address ? address->to_string() : "(odd address)";
 }
 
@@ -165,7 +178,8 @@ int note_verification(int ok, X509_STORE_CTX* store) {
   X509* const certificate = X509_STORE_CTX_get_current_cert(store);
   if (ok != 1) {
     SSL* const ssl = ssl_of(store);
-    const auto* const notes = ssl != nullptr ? static_cast<const VerifyNotes*>(SSL_get_app_data(ssl)) : nullptr;
+    const auto* const notes =
+        ssl != nullptr ? static_cast<const VerifyNotes*>(SSL_get_app_data(ssl)) : nullptr;
     const VerifyNotes none;
     note(store, failure_text(X509_STORE_CTX_get_error(store), certificate, notes != nullptr ? *notes : none));
     return 0;
@@ -176,7 +190,8 @@ int note_verification(int ok, X509_STORE_CTX* store) {
   const std::uint32_t wanted = ssl != nullptr && SSL_is_server(ssl) == 1 ? XKU_SSL_CLIENT : XKU_SSL_SERVER;
   const std::uint32_t usage = X509_get_extended_key_usage(certificate);
   if (usage == UINT32_MAX || (usage & wanted) == 0) {
-    return refuse(store, X509_V_ERR_INVALID_PURPOSE, failure_text(X509_V_ERR_INVALID_PURPOSE, certificate, VerifyNotes{}));
+    return refuse(store, X509_V_ERR_INVALID_PURPOSE,
+                  failure_text(X509_V_ERR_INVALID_PURPOSE, certificate, VerifyNotes{}));
   }
   return 1;
 }
@@ -184,11 +199,13 @@ int note_verification(int ok, X509_STORE_CTX* store) {
 int verify_chain(X509_STORE_CTX* store, void* settings) {
   const auto& tls = *static_cast<const TlsSettings*>(settings);
   const STACK_OF(X509)* const chain = X509_STORE_CTX_get0_untrusted(store);
-  if (chain == nullptr || sk_X509_num(chain) < 1) return refuse(store, X509_V_ERR_UNSPECIFIED, "no certificate was presented");
+  if (chain == nullptr || sk_X509_num(chain) < 1)
+    return refuse(store, X509_V_ERR_UNSPECIFIED, "no certificate was presented");
   for (int i = 0; i < sk_X509_num(chain); ++i) {
     if (!key_is_reasonable(sk_X509_value(chain, i))) {
       return refuse(store, X509_V_ERR_EE_KEY_TOO_SMALL,
-                    "a certificate has a key of a kind or size that is not accepted (RSA to 4096 bits, P-256, P-384, P-521, Ed25519)");
+                    "a certificate has a key of a kind or size that is not accepted (RSA to 4096 bits, "
+                    "P-256, P-384, P-521, Ed25519)");
     }
   }
   if (!tls.pin.empty()) return verify_pinned(store, chain, tls.pin);

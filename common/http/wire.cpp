@@ -27,13 +27,20 @@ struct Parsed {
 
 Method method_of(beast::http::verb verb) {
   switch (verb) {
-    case beast::http::verb::get: return Method::get;
-    case beast::http::verb::head: return Method::head;
-    case beast::http::verb::post: return Method::post;
-    case beast::http::verb::put: return Method::put;
-    case beast::http::verb::patch: return Method::patch;
-    case beast::http::verb::delete_: return Method::del;
-    default: return Method::other;
+    case beast::http::verb::get:
+      return Method::get;
+    case beast::http::verb::head:
+      return Method::head;
+    case beast::http::verb::post:
+      return Method::post;
+    case beast::http::verb::put:
+      return Method::put;
+    case beast::http::verb::patch:
+      return Method::patch;
+    case beast::http::verb::delete_:
+      return Method::del;
+    default:
+      return Method::other;
   }
 }
 
@@ -94,7 +101,8 @@ Status feed_parser(Collector<is_request>& parser, std::string& buffer) {
     const std::size_t used = parser.put(boost::asio::const_buffer(buffer.data(), buffer.size()), ec);
     buffer.erase(0, used);
     if (ec == beast::http::error::need_more) {
-      if (used == 0 && buffer.size() > k_max_unparsed) return make_error(Errc::invalid, "a chunk header without end");
+      if (used == 0 && buffer.size() > k_max_unparsed)
+        return make_error(Errc::invalid, "a chunk header without end");
       if (used == 0 || buffer.empty()) return {};
       continue;
     }
@@ -127,7 +135,8 @@ struct MessageReader::Impl {
   std::optional<Collector<false>> response;
 };
 
-MessageReader::MessageReader(MessageKind kind, std::size_t header_limit) : impl_(std::make_unique<Impl>(kind, header_limit)) {}
+MessageReader::MessageReader(MessageKind kind, std::size_t header_limit)
+    : impl_(std::make_unique<Impl>(kind, header_limit)) {}
 MessageReader::~MessageReader() = default;
 
 Status MessageReader::feed(std::string& buffer) {
@@ -139,7 +148,8 @@ Status MessageReader::feed_end() {
   impl_->with([&](auto& parser) {
     if (!parser.is_done()) parser.put_eof(ec);
   });
-  if (ec || !done()) return make_error(Errc::unavailable, "the other end closed the connection in the middle of a message");
+  if (ec || !done())
+    return make_error(Errc::unavailable, "the other end closed the connection in the middle of a message");
   return {};
 }
 
@@ -160,17 +170,32 @@ bool MessageReader::chunked() const {
   return impl_->with([](auto& parser) { return parser.chunked(); });
 }
 std::optional<std::uint64_t> MessageReader::content_length() const {
-  const boost::optional<std::uint64_t> length = impl_->with([](auto& parser) { return parser.content_length(); });
+  const boost::optional<std::uint64_t> length =
+      impl_->with([](auto& parser) { return parser.content_length(); });
   if (!length) return std::nullopt;
   return *length;
 }
-std::string_view MessageReader::method_text() const { return impl_->parsed().method_text; }
-Method MessageReader::method() const { return impl_->parsed().method; }
-const std::string& MessageReader::target() const { return impl_->parsed().target; }
-int MessageReader::status() const { return impl_->parsed().status; }
-int MessageReader::version() const { return impl_->parsed().version; }
-Headers& MessageReader::headers() { return impl_->parsed().headers; }
-std::string MessageReader::take_body() { return std::exchange(impl_->parsed().body, {}); }
+std::string_view MessageReader::method_text() const {
+  return impl_->parsed().method_text;
+}
+Method MessageReader::method() const {
+  return impl_->parsed().method;
+}
+const std::string& MessageReader::target() const {
+  return impl_->parsed().target;
+}
+int MessageReader::status() const {
+  return impl_->parsed().status;
+}
+int MessageReader::version() const {
+  return impl_->parsed().version;
+}
+Headers& MessageReader::headers() {
+  return impl_->parsed().headers;
+}
+std::string MessageReader::take_body() {
+  return std::exchange(impl_->parsed().body, {});
+}
 
 namespace {
 
@@ -233,11 +258,13 @@ std::string response_head(const Response& response, std::optional<std::uint64_t>
   return out + "\r\n";
 }
 
-std::string request_head(const Request& request, std::string_view host, std::uint64_t length, bool expect_continue) {
+std::string request_head(const Request& request, std::string_view host, std::uint64_t length,
+                         bool expect_continue) {
   std::string out(to_string(request.method));
   out.append(" ").append(request.target).append(" HTTP/1.1\r\nHost: ").append(host).append("\r\n");
   append_headers(out, request.headers);
-  const bool bodiless = length == 0 && (request.method == Method::get || request.method == Method::head || request.method == Method::del);
+  const bool bodiless = length == 0 && (request.method == Method::get || request.method == Method::head ||
+                                        request.method == Method::del);
   if (!bodiless) out.append("Content-Length: ").append(std::to_string(length)).append("\r\n");
   if (expect_continue) out.append("Expect: 100-continue\r\n");
   return out + "\r\n";
@@ -247,8 +274,9 @@ Response problem(int status, std::string_view code, std::string_view detail) {
   Response out;
   out.status = status;
   out.headers.set("Content-Type", "application/problem+json");
-  out.body = "{\"type\":\"about:blank\",\"title\":" + json_string(reason_of(status)) + ",\"status\":" + std::to_string(status) +
-             ",\"code\":" + json_string(code) + ",\"detail\":" + json_string(detail) + "}";
+  out.body = "{\"type\":\"about:blank\",\"title\":" + json_string(reason_of(status)) +
+             ",\"status\":" + std::to_string(status) + ",\"code\":" + json_string(code) +
+             ",\"detail\":" + json_string(detail) + "}";
   return out;
 }
 

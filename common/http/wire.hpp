@@ -21,8 +21,8 @@ class MessageReader {
   MessageReader(const MessageReader&) = delete;
   MessageReader& operator=(const MessageReader&) = delete;
 
-  // Takes what it can from the front of `buffer`: first up to the end of the header only, then on after read_body().
-  // Errc::exhausted: the header is too large. Errc::invalid: not HTTP, or in two ways readable.
+  // Takes what it can from the front of `buffer`: first up to the end of the header only, then on after
+  // read_body(). Errc::exhausted: the header is too large. Errc::invalid: not HTTP, or in two ways readable.
   Status feed(std::string& buffer);
   // The other end closed in order: completes a body that ends so, an error for all others.
   Status feed_end();
@@ -52,7 +52,8 @@ class MessageReader {
 // Status line and headers. A header name or value that would break the line structure is left out.
 // `length`: of the body, absent for statuses without one.
 std::string response_head(const Response& response, std::optional<std::uint64_t> length, bool keep_alive);
-std::string request_head(const Request& request, std::string_view host, std::uint64_t length, bool expect_continue);
+std::string request_head(const Request& request, std::string_view host, std::uint64_t length,
+                         bool expect_continue);
 
 // RFC 9457, for errors that arise below the handlers. `detail` is our own text.
 Response problem(int status, std::string_view code, std::string_view detail);

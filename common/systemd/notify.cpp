@@ -12,13 +12,19 @@ namespace asio = boost::asio;
 namespace {
 
 // A failure to notify has no cure inside the daemon: systemd's own timeouts deal with it.
-void notify(const std::string& state) { (void)::sd_notify(0, state.c_str()); }
+void notify(const std::string& state) {
+  (void)::sd_notify(0, state.c_str());
+}
 
 }  // namespace
 
-void ready() { notify("READY=1"); }
+void ready() {
+  notify("READY=1");
+}
 
-void stopping() { notify("STOPPING=1"); }
+void stopping() {
+  notify("STOPPING=1");
+}
 
 void status(std::string_view text) {
   std::string line(text);

@@ -20,7 +20,9 @@ namespace asio = boost::asio;
 
 namespace {
 
-http::Admission admit_small(const http::Request&) { return {}; }
+http::Admission admit_small(const http::Request&) {
+  return {};
+}
 
 asio::awaitable<http::Response> tell_port(http::Request request) {
   http::Response response;
@@ -38,17 +40,23 @@ asio::awaitable<http::Response> stalls(std::shared_ptr<std::atomic<bool>> stall,
   co_return co_await std::move(telling);
 }
 
-http::Handler port_teller() { return {admit_small, tell_port}; }
+http::Handler port_teller() {
+  return {admit_small, tell_port};
+}
 
-asio::awaitable<http::Response> fixed(http::Response response) { co_return response; }
+asio::awaitable<http::Response> fixed(http::Response response) {
+  co_return response;
+}
 
-Result<http::Response> send(IoTest& io, http::Client& client, http::Method method, std::string body = {}, Millis deadline = 10s) {
+Result<http::Response> send(IoTest& io, http::Client& client, http::Method method, std::string body = {},
+                            Millis deadline = 10s) {
   return io.run(client.send(request(method, "/", std::move(body)), deadline));
 }
 
 // A chain for 127.0.0.1 as RawTlsServer wants it.
 struct RawServer {
-  explicit RawServer(const TestPki& pki) : server(pki.server.certificate_pem + pki.root.certificate_pem, pki.server.key_pem) {}
+  explicit RawServer(const TestPki& pki)
+      : server(pki.server.certificate_pem + pki.root.certificate_pem, pki.server.key_pem) {}
   RawTlsServer server;
 };
 
@@ -143,7 +151,8 @@ TEST_CASE("deadlines hold") {
   const TestPki pki;
   IoTest io;
   SECTION("while the handshake stalls") {
-    const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);  // accepts into its backlog, answers nothing
+    const int listener =
+        ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);  // accepts into its backlog, answers nothing
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -151,7 +160,8 @@ TEST_CASE("deadlines hold") {
     REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&address), size) == 0);
     REQUIRE(::listen(listener, 1) == 0);
     REQUIRE(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-    http::Client client(io.executor(), http::Endpoint{"127.0.0.1", ntohs(address.sin_port)}, pki.client_tls());
+    http::Client client(io.executor(), http::Endpoint{"127.0.0.1", ntohs(address.sin_port)},
+                        pki.client_tls());
     const Result<http::Response> response = send(io, client, http::Method::get, {}, 100ms);
     ::close(listener);
     REQUIRE_FALSE(response);
@@ -160,7 +170,8 @@ TEST_CASE("deadlines hold") {
   }
   SECTION("while the handler thinks, and the next request is not given its answer") {
     auto stall = std::make_shared<std::atomic<bool>>(true);
-    HttpsFixture fixture({admit_small, [stall](http::Request asked) { return stalls(stall, std::move(asked)); }});
+    HttpsFixture fixture(
+        {admit_small, [stall](http::Request asked) { return stalls(stall, std::move(asked)); }});
     http::Client client = fixture.client();
     const Result<http::Response> late = send(fixture.io, client, http::Method::post, "first", 150ms);
     REQUIRE_FALSE(late);
@@ -179,7 +190,8 @@ TEST_CASE("answers beyond the limit are refused") {
   HttpsFixture fixture({admit_small, [large](const http::Request&) { return fixed(large); }});
   http::ClientLimits limits;
   limits.body_bytes = 50'000;
-  http::Client client(fixture.io.executor(), http::Endpoint{"127.0.0.1", fixture.port}, fixture.pki.client_tls(), limits);
+  http::Client client(fixture.io.executor(), http::Endpoint{"127.0.0.1", fixture.port},
+                      fixture.pki.client_tls(), limits);
   CHECK(send(fixture.io, client, http::Method::get).error().code == Errc::exhausted);
 }
 
@@ -193,14 +205,16 @@ TEST_CASE("a sink that fails ends the transfer; a problem does not go into it") 
     got += part.size();
     return Status(make_error(Errc::exhausted, "disk full"));
   };
-  const Result<http::Response> failed = fixture.io.run(client.fetch(request(http::Method::get, "/"), full, 10s));
+  const Result<http::Response> failed =
+      fixture.io.run(client.fetch(request(http::Method::get, "/"), full, 10s));
   CHECK(failed.error().message == "disk full");
   CHECK(got > 0);
   CHECK(got < 500'000);
   answer.status = 404;
   answer.body = "no such artifact";
   got = 0;
-  const Result<http::Response> missing = fixture.io.run(client.fetch(request(http::Method::get, "/"), full, 10s));
+  const Result<http::Response> missing =
+      fixture.io.run(client.fetch(request(http::Method::get, "/"), full, 10s));
   REQUIRE(missing);
   CHECK(missing->status == 404);
   CHECK(missing->body == "no such artifact");
@@ -224,7 +238,8 @@ TEST_CASE("a file is uploaded, or its refusal told") {
   std::uint64_t last = 0;
   const auto progress = [&last](std::uint64_t sent) { last = sent; };
   SECTION("uploaded") {
-    const Result<http::Response> response = fixture.io.run(client.upload(request(http::Method::post, "/"), path, 10s, progress));
+    const Result<http::Response> response =
+        fixture.io.run(client.upload(request(http::Method::post, "/"), path, 10s, progress));
     REQUIRE(response);
     CHECK(response->status == 200);
     CHECK(received == 700'000);
@@ -233,11 +248,14 @@ TEST_CASE("a file is uploaded, or its refusal told") {
   }
   SECTION("too large") {
     admission.body_limit = 1000;
-    const Result<http::Response> response = fixture.io.run(client.upload(request(http::Method::post, "/"), path, 10s, progress));
+    const Result<http::Response> response =
+        fixture.io.run(client.upload(request(http::Method::post, "/"), path, 10s, progress));
     REQUIRE(response);
     CHECK(response->status == 413);
     CHECK(last == 0);
   }
-  SECTION("no such file") { CHECK_FALSE(fixture.io.run(client.upload(request(http::Method::post, "/"), "/nowhere", 10s))); }
+  SECTION("no such file") {
+    CHECK_FALSE(fixture.io.run(client.upload(request(http::Method::post, "/"), "/nowhere", 10s)));
+  }
   ::unlink(path);
 }

@@ -32,14 +32,17 @@ class Folder {
   Folder& operator=(const Folder&) = delete;
   const std::string& path() const { return path_; }
   std::size_t file_count() const {
-    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), std::filesystem::directory_iterator()));
+    return static_cast<std::size_t>(
+        std::distance(std::filesystem::directory_iterator(path_), std::filesystem::directory_iterator()));
   }
 
  private:
   std::string path_;
 };
 
-http::Admission admit_small(const http::Request&) { return {}; }
+http::Admission admit_small(const http::Request&) {
+  return {};
+}
 
 asio::awaitable<http::Response> echo(http::Request request) {
   http::Response response;
@@ -53,13 +56,18 @@ asio::awaitable<http::Response> throws(http::Request request) {
   co_return http::Response{};
 }
 
-asio::awaitable<http::Response> fixed(http::Response response) { co_return response; }
+asio::awaitable<http::Response> fixed(http::Response response) {
+  co_return response;
+}
 
-http::Handler echo_handler() { return {admit_small, echo}; }
+http::Handler echo_handler() {
+  return {admit_small, echo};
+}
 
 http::ServerLimits short_limits() {
   http::ServerLimits limits;
-  limits.handshake = limits.header = limits.body = limits.spool_idle = limits.write_idle = limits.idle = 100ms;
+  limits.handshake = limits.header = limits.body = limits.spool_idle = limits.write_idle = limits.idle =
+      100ms;
   return limits;
 }
 
@@ -120,12 +128,15 @@ TEST_CASE("a header that trickles does not get more time") {
 
 TEST_CASE("a body that does not come to an end is answered 408") {
   HttpsFixture fixture(echo_handler(), short_limits());
-  is_problem(raw_exchange(fixture, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf"), 408, "timeout");
+  is_problem(raw_exchange(fixture, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf"), 408,
+             "timeout");
 }
 
 TEST_CASE("a header of 10 KB is answered 431") {
   HttpsFixture fixture(echo_handler());
-  is_problem(raw_exchange(fixture, "GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(10'000, 'a') + "\r\n\r\n"), 431, "headerTooLarge");
+  is_problem(
+      raw_exchange(fixture, "GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(10'000, 'a') + "\r\n\r\n"), 431,
+      "headerTooLarge");
 }
 
 TEST_CASE("faulty requests are answered, then the connection ends") {
@@ -135,21 +146,29 @@ TEST_CASE("faulty requests are answered, then the connection ends") {
   is_problem(raw_exchange(fixture, "GET /../etc HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "invalid");
   is_problem(raw_exchange(fixture, "GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "invalid");
   is_problem(raw_exchange(fixture, "GET / HTTP/1.1\r\n\r\n"), 400, "invalid");
-  is_problem(raw_exchange(fixture, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n"), 400,
-             "invalid");
+  is_problem(
+      raw_exchange(
+          fixture,
+          "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n"),
+      400, "invalid");
   is_problem(raw_exchange(fixture, "BREW / HTTP/1.1\r\nHost: a\r\n\r\n"), 501, "notImplemented");
-  is_problem(raw_exchange(fixture, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n"), 501, "notImplemented");
-  is_problem(raw_exchange(fixture, "POST / HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\n\r\n"), 417, "expectationFailed");
+  is_problem(raw_exchange(fixture, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n"), 501,
+             "notImplemented");
+  is_problem(raw_exchange(fixture, "POST / HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\n\r\n"), 417,
+             "expectationFailed");
 }
 
 TEST_CASE("bodies over the limit are answered 413") {
   HttpsFixture fixture(echo_handler());
-  is_problem(raw_exchange(fixture, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 16385\r\n\r\n"), 413, "bodyTooLarge");
-  const std::string chunk = "4000\r\n" + std::string(0x4000, 'x') + "\r\n";
-  is_problem(raw_exchange(fixture, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk + "1\r\nx\r\n0\r\n\r\n"), 413,
+  is_problem(raw_exchange(fixture, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 16385\r\n\r\n"), 413,
              "bodyTooLarge");
+  const std::string chunk = "4000\r\n" + std::string(0x4000, 'x') + "\r\n";
+  is_problem(raw_exchange(fixture, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" +
+                                       chunk + "1\r\nx\r\n0\r\n\r\n"),
+             413, "bodyTooLarge");
   const std::string fits = raw_exchange(
-      fixture, "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk + "0\r\n\r\n");
+      fixture, "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n" +
+                   chunk + "0\r\n\r\n");
   CHECK(fits.find("HTTP/1.1 200 OK") == 0);
   CHECK(fits.find("Content-Length: 16384\r\n") != std::string::npos);
 }
@@ -199,7 +218,8 @@ TEST_CASE("an upload that waits for permission is refused before its body") {
                         },
                         echo};
   HttpsFixture fixture(handler);
-  const std::string response = raw_exchange(fixture, "PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n");
+  const std::string response = raw_exchange(
+      fixture, "PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n");
   CHECK(response.find("HTTP/1.1 403 ") == 0);
   CHECK(response.find("Connection: close\r\n") != std::string::npos);
 }
@@ -230,7 +250,9 @@ TEST_CASE("an upload is invited and spooled into a private file") {
   SECTION("whole") {
     RawTlsClient client(fixture.port, &fixture.pki.client);
     REQUIRE(client.handshake());
-    client.write("PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n");
+    client.write(
+        "PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\nExpect: 100-continue\r\nConnection: "
+        "close\r\n\r\n");
     CHECK(client.read_until("\r\n\r\n") == "HTTP/1.1 100 Continue\r\n\r\n");
     for (int i = 0; i < 30; ++i) client.write(std::string(10'000, 'x'));
     CHECK(client.read_all().find("HTTP/1.1 200 OK") == 0);
@@ -247,7 +269,9 @@ TEST_CASE("an upload is invited and spooled into a private file") {
     CHECK(size == 0);
   }
   SECTION("stalled") {
-    is_problem(raw_exchange(fixture, "PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n" + std::string(5000, 'x')), 408, "timeout");
+    is_problem(raw_exchange(fixture, "PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n" +
+                                         std::string(5000, 'x')),
+               408, "timeout");
     CHECK(size == 0);
   }
   CHECK(folder.file_count() == 0);
@@ -270,28 +294,32 @@ TEST_CASE("a part of a file is the body") {
       got += part;
       return Status{};
     };
-    const Result<http::Response> answer = fixture.io.run(client.fetch(request(http::Method::get, "/"), sink, 10s));
+    const Result<http::Response> answer =
+        fixture.io.run(client.fetch(request(http::Method::get, "/"), sink, 10s));
     REQUIRE(answer);
     CHECK(got == content.substr(100, 200'000));
     CHECK(answer->body.empty());
   }
   SECTION("beyond its end") {
     response.file->offset = 200'000;
-    is_problem(raw_exchange(fixture, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), 500, "internal");
+    is_problem(raw_exchange(fixture, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), 500,
+               "internal");
   }
 }
 
 TEST_CASE("a client that does not read is cut off") {
   http::Response response;
   response.shared_body = std::make_shared<const std::string>(50'000'000, 'x');
-  HttpsFixture fixture({admit_small, [&response](const http::Request&) { return fixed(response); }}, short_limits());
+  HttpsFixture fixture({admit_small, [&response](const http::Request&) { return fixed(response); }},
+                       short_limits());
   RawTlsClient client(fixture.port, &fixture.pki.client);
   client.set_receive_buffer(4096);
   REQUIRE(client.handshake());
   client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   REQUIRE(client.read_until("\r\n\r\n").find("HTTP/1.1 200") == 0);
   const auto start = std::chrono::steady_clock::now();
-  while (fixture.server->connection_count() > 0 && std::chrono::steady_clock::now() - start < 10s) std::this_thread::yield();
+  while (fixture.server->connection_count() > 0 && std::chrono::steady_clock::now() - start < 10s)
+    std::this_thread::yield();
   CHECK(fixture.server->connection_count() == 0);
 }
 

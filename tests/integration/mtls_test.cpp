@@ -10,7 +10,9 @@ namespace asio = boost::asio;
 
 namespace {
 
-http::Admission admit_all(const http::Request&) { return {}; }
+http::Admission admit_all(const http::Request&) {
+  return {};
+}
 
 asio::awaitable<http::Response> tell_peer(http::Request request) {
   http::Response response;
@@ -18,20 +20,25 @@ asio::awaitable<http::Response> tell_peer(http::Request request) {
   co_return response;
 }
 
-http::Handler peer_teller() { return {admit_all, tell_peer}; }
+http::Handler peer_teller() {
+  return {admit_all, tell_peer};
+}
 
-Result<http::Response> ask(HttpsFixture& fixture, std::shared_ptr<http::TlsClientContext> tls, const std::string& host = "127.0.0.1") {
+Result<http::Response> ask(HttpsFixture& fixture, std::shared_ptr<http::TlsClientContext> tls,
+                           const std::string& host = "127.0.0.1") {
   http::Client client = fixture.client(std::move(tls), host);
   return fixture.io.run(client.send(request(http::Method::get, "/"), std::chrono::seconds(10)));
 }
 
-// The error of a first contact with a server that must not be trusted; asserts that no byte of the request got through.
-Error refused_by_client(std::shared_ptr<http::TlsClientContext> tls, const std::string& chain_pem, const std::string& key_pem,
-                        TlsVersions versions = TlsVersions::tls13) {
+// The error of a first contact with a server that must not be trusted; asserts that no byte of the request
+// got through.
+Error refused_by_client(std::shared_ptr<http::TlsClientContext> tls, const std::string& chain_pem,
+                        const std::string& key_pem, TlsVersions versions = TlsVersions::tls13) {
   RawTlsServer rogue(chain_pem, key_pem, versions);
   IoTest io;
   http::Client client(io.executor(), http::Endpoint{"127.0.0.1", rogue.port()}, std::move(tls));
-  const Result<http::Response> response = io.run(client.send(request(http::Method::post, "/v1/join", "the secret"), std::chrono::seconds(10)));
+  const Result<http::Response> response =
+      io.run(client.send(request(http::Method::post, "/v1/join", "the secret"), std::chrono::seconds(10)));
   client.close();
   rogue.stop();
   CHECK(rogue.connections() == 1);
@@ -137,7 +144,8 @@ TEST_CASE("nothing is said to a server that cannot prove itself") {
   SECTION("unknown CA") {
     const TestCert other = make_root("another CA");
     const TestCert rogue = issue_server(other);
-    const Error error = refused_by_client(pki.client_tls(), rogue.certificate_pem + other.certificate_pem, rogue.key_pem);
+    const Error error =
+        refused_by_client(pki.client_tls(), rogue.certificate_pem + other.certificate_pem, rogue.key_pem);
     says(error, "another CA, not from a trusted CA");
   }
   SECTION("self-signed") {
@@ -191,14 +199,16 @@ TEST_CASE("nothing is said to a server that cannot prove itself") {
     refused_by_client(pki.client_tls(), rogue.certificate_pem, rogue.key_pem);
   }
   SECTION("TLS 1.2") {
-    const Error error = refused_by_client(pki.client_tls(), pki.server.certificate_pem, pki.server.key_pem, TlsVersions::only_tls12);
+    const Error error = refused_by_client(pki.client_tls(), pki.server.certificate_pem, pki.server.key_pem,
+                                          TlsVersions::only_tls12);
     says(error, "TLS 1.3 only");
   }
 }
 
 TEST_CASE("first contact by pin") {
   HttpsFixture fixture(peer_teller());
-  const auto pinned = must(http::TlsClientContext::make_pinned(sha256_hex_of(fixture.pki.root.certificate_pem)));
+  const auto pinned =
+      must(http::TlsClientContext::make_pinned(sha256_hex_of(fixture.pki.root.certificate_pem)));
   const Result<http::Response> response = ask(fixture, pinned);
   REQUIRE(response);
   CHECK(response->status == 200);
@@ -210,23 +220,29 @@ TEST_CASE("first contact refuses what the pin does not cover") {
   const TestCert other = make_root("fabric CA");  // the same name, another key
   const TestCert rogue = issue_server(other);
   SECTION("another CA") {
-    says(refused_by_client(pinned, rogue.certificate_pem + other.certificate_pem, rogue.key_pem), "wrong pin");
+    says(refused_by_client(pinned, rogue.certificate_pem + other.certificate_pem, rogue.key_pem),
+         "wrong pin");
   }
   SECTION("the right CA shown behind a certificate of another") {
-    says(refused_by_client(pinned, rogue.certificate_pem + pki.root.certificate_pem, rogue.key_pem), "trusted CA");
+    says(refused_by_client(pinned, rogue.certificate_pem + pki.root.certificate_pem, rogue.key_pem),
+         "trusted CA");
   }
-  SECTION("the CA is not shown") { says(refused_by_client(pinned, pki.server.certificate_pem, pki.server.key_pem), "wrong pin"); }
+  SECTION("the CA is not shown") {
+    says(refused_by_client(pinned, pki.server.certificate_pem, pki.server.key_pem), "wrong pin");
+  }
   SECTION("another name") {
     CertOptions options = server_options();
     options.ips = {"10.1.2.3"};
     const TestCert misnamed = issue(pki.root, options);
-    says(refused_by_client(pinned, misnamed.certificate_pem + pki.root.certificate_pem, misnamed.key_pem), "not for 127.0.0.1");
+    says(refused_by_client(pinned, misnamed.certificate_pem + pki.root.certificate_pem, misnamed.key_pem),
+         "not for 127.0.0.1");
   }
   SECTION("a node's certificate") {
     CertOptions options = server_options();
     options.extended_key_usage = "clientAuth";
     const TestCert node = issue(pki.root, options);
-    says(refused_by_client(pinned, node.certificate_pem + pki.root.certificate_pem, node.key_pem), "not meant for this use");
+    says(refused_by_client(pinned, node.certificate_pem + pki.root.certificate_pem, node.key_pem),
+         "not meant for this use");
   }
   SECTION("the pinned certificate is itself the server") {
     const auto self = must(http::TlsClientContext::make_pinned(sha256_hex_of(pki.server.certificate_pem)));
@@ -268,10 +284,12 @@ TEST_CASE("contexts refuse what cannot work") {
   const TestPki pki;
   const Secret key(pki.server.key_pem);
   const Secret other(pki.client.key_pem);
-  CHECK(http::TlsServerContext::make(pki.server.certificate_pem, other, pki.root.certificate_pem).error().message.find("does not belong") !=
-        std::string::npos);
+  CHECK(http::TlsServerContext::make(pki.server.certificate_pem, other, pki.root.certificate_pem)
+            .error()
+            .message.find("does not belong") != std::string::npos);
   CHECK_FALSE(http::TlsServerContext::make("nonsense", key, pki.root.certificate_pem));
-  CHECK_FALSE(http::TlsServerContext::make(pki.server.certificate_pem, Secret("nonsense"), pki.root.certificate_pem));
+  CHECK_FALSE(
+      http::TlsServerContext::make(pki.server.certificate_pem, Secret("nonsense"), pki.root.certificate_pem));
   CHECK_FALSE(http::TlsClientContext::make(pki.server.certificate_pem, nullptr));  // no CA
   CHECK_FALSE(http::TlsClientContext::make("", nullptr));
   CHECK_FALSE(http::TlsClientContext::make_pinned("abcd"));

@@ -29,7 +29,8 @@ struct TestPki {
 
   std::shared_ptr<http::TlsServerContext> server_tls() const { return server_tls(server); }
   std::shared_ptr<http::TlsServerContext> server_tls(const TestCert& identity) const {
-    return must(http::TlsServerContext::make(identity.certificate_pem + root.certificate_pem, Secret(identity.key_pem), root.certificate_pem));
+    return must(http::TlsServerContext::make(identity.certificate_pem + root.certificate_pem,
+                                             Secret(identity.key_pem), root.certificate_pem));
   }
   std::shared_ptr<http::TlsClientContext> client_tls() const { return client_tls(&client); }
   std::shared_ptr<http::TlsClientContext> client_tls(const TestCert* identity) const {

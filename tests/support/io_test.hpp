@@ -1,5 +1,6 @@
 #pragma once
-// Runs coroutines in tests, with a watchdog on real time: a coroutine that hangs fails its test instead of the whole run.
+// Runs coroutines in tests, with a watchdog on real time: a coroutine that hangs fails its test instead of
+// the whole run.
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>

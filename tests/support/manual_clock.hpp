@@ -23,7 +23,8 @@ class ManualClock final : public Clock {
   boost::asio::awaitable<Status> sleep_until(SteadyTime when) override {
     Sleeper sleeper(*this, co_await boost::asio::this_coro::executor, when);
     boost::system::error_code ec;
-    if (when > steady_) co_await sleeper.timer.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ec));
+    if (when > steady_)
+      co_await sleeper.timer.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ec));
     if (sleeper.when > steady_) co_return make_error(Errc::canceled, "sleep was cancelled");
     co_return Status{};
   }
@@ -53,7 +54,10 @@ class ManualClock final : public Clock {
  private:
   struct Sleeper {
     Sleeper(ManualClock& owner, const boost::asio::any_io_executor& executor, SteadyTime due)
-        : clock(owner), timer(executor, SteadyTime::max()), when(due), place(owner.sleepers_.insert(owner.sleepers_.end(), this)) {}
+        : clock(owner),
+          timer(executor, SteadyTime::max()),
+          when(due),
+          place(owner.sleepers_.insert(owner.sleepers_.end(), this)) {}
     Sleeper(const Sleeper&) = delete;
     Sleeper& operator=(const Sleeper&) = delete;
     ~Sleeper() { clock.sleepers_.erase(place); }

@@ -29,7 +29,9 @@ void need(bool ok, const char* what) {
   if (!ok) throw std::runtime_error(std::string("test certificates: ") + what);
 }
 
-Handle<BIO> reader(const std::string& text) { return Handle<BIO>(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
+Handle<BIO> reader(const std::string& text) {
+  return Handle<BIO>(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
 
 std::string text_of(BIO* bio) {
   char* data = nullptr;
@@ -83,7 +85,8 @@ TestCert build(const CertOptions& options, const TestCert* issuer) {
   X509* const from = parent ? parent.get() : c;
   X509_set_issuer_name(c, X509_get_subject_name(from));
   extend(c, from, NID_basic_constraints, options.is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
-  extend(c, from, NID_key_usage, options.is_ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
+  extend(c, from, NID_key_usage,
+         options.is_ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
   extend(c, from, NID_ext_key_usage, options.extended_key_usage);
   extend(c, from, NID_subject_alt_name, alternative_names(options));
   need(X509_sign(c, signer ? signer.get() : key.get(), EVP_sha256()) > 0, "signing");
@@ -91,7 +94,8 @@ TestCert build(const CertOptions& options, const TestCert* issuer) {
   const Handle<BIO> certificate_text(BIO_new(BIO_s_mem()));
   const Handle<BIO> key_text(BIO_new(BIO_s_mem()));
   need(PEM_write_bio_X509(certificate_text.get(), c) == 1, "writing a certificate");
-  need(PEM_write_bio_PrivateKey(key_text.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1, "writing a key");
+  need(PEM_write_bio_PrivateKey(key_text.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1,
+       "writing a key");
   return TestCert{text_of(certificate_text.get()), text_of(key_text.get())};
 }
 
@@ -104,7 +108,9 @@ TestCert make_root(const std::string& common_name) {
   return build(options, nullptr);
 }
 
-TestCert issue(const TestCert& issuer, const CertOptions& options) { return build(options, &issuer); }
+TestCert issue(const TestCert& issuer, const CertOptions& options) {
+  return build(options, &issuer);
+}
 
 TestCert issue_server(const TestCert& issuer) {
   CertOptions options;

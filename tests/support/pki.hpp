@@ -14,7 +14,8 @@ struct CertOptions {
   std::string common_name;
   std::vector<std::string> dns;
   std::vector<std::string> ips;
-  std::string extended_key_usage;  // "serverAuth", "clientAuth", "serverAuth,clientAuth"; empty: no such extension
+  std::string
+      extended_key_usage;  // "serverAuth", "clientAuth", "serverAuth,clientAuth"; empty: no such extension
   bool is_ca = false;
   long not_before = -300;  // seconds from now
   long not_after = 3600;

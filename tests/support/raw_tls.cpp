@@ -63,7 +63,9 @@ sockaddr_in loopback(std::uint16_t port) {
 }
 
 // OpenSSL's socket BIO writes with write().
-void ignore_sigpipe() { std::signal(SIGPIPE, SIG_IGN); }
+void ignore_sigpipe() {
+  std::signal(SIGPIPE, SIG_IGN);
+}
 
 }  // namespace
 
@@ -87,7 +89,9 @@ RawTlsServer::RawTlsServer(const std::string& chain_pem, const std::string& key_
   thread_ = std::thread([this] { run(); });
 }
 
-RawTlsServer::~RawTlsServer() { stop(); }
+RawTlsServer::~RawTlsServer() {
+  stop();
+}
 
 void RawTlsServer::stop() {
   if (!thread_.joinable()) return;
@@ -149,7 +153,8 @@ int count_ticket(SSL* ssl, SSL_SESSION*) {
 
 }  // namespace
 
-RawTlsClient::RawTlsClient(std::uint16_t port, const TestCert* identity, TlsVersions versions) : context_(std::make_unique<Context>()) {
+RawTlsClient::RawTlsClient(std::uint16_t port, const TestCert* identity, TlsVersions versions)
+    : context_(std::make_unique<Context>()) {
   SSL_CTX* const tls = context_->tls.get();
   if (identity != nullptr) use(tls, identity->certificate_pem, identity->key_pem);
   set_versions(tls, versions);
@@ -161,7 +166,9 @@ RawTlsClient::RawTlsClient(std::uint16_t port, const TestCert* identity, TlsVers
   SSL_set_fd(context_->ssl.get(), fd_);
 }
 
-RawTlsClient::~RawTlsClient() { ::close(fd_); }
+RawTlsClient::~RawTlsClient() {
+  ::close(fd_);
+}
 
 bool RawTlsClient::handshake() {
   established_ = SSL_connect(context_->ssl.get()) == 1;
@@ -169,8 +176,10 @@ bool RawTlsClient::handshake() {
 }
 
 bool RawTlsClient::write(std::string_view bytes) {
-  if (!established_) return ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
-  return SSL_write(context_->ssl.get(), bytes.data(), static_cast<int>(bytes.size())) == static_cast<int>(bytes.size());
+  if (!established_)
+    return ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
+  return SSL_write(context_->ssl.get(), bytes.data(), static_cast<int>(bytes.size())) ==
+         static_cast<int>(bytes.size());
 }
 
 std::string RawTlsClient::read_until(std::string_view marker) {
@@ -185,8 +194,12 @@ std::string RawTlsClient::read_until(std::string_view marker) {
   return out;
 }
 
-void RawTlsClient::set_receive_buffer(int bytes) { ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes); }
+void RawTlsClient::set_receive_buffer(int bytes) {
+  ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+}
 
-int RawTlsClient::session_tickets() const { return context_->tickets; }
+int RawTlsClient::session_tickets() const {
+  return context_->tickets;
+}
 
 }  // namespace slipway::test

@@ -16,13 +16,15 @@ enum class TlsVersions { tls13, only_tls12 };
 // Accepts one connection after the other with the given chain, and counts what arrives above TLS.
 class RawTlsServer {
  public:
-  RawTlsServer(const std::string& chain_pem, const std::string& key_pem, TlsVersions versions = TlsVersions::tls13);
+  RawTlsServer(const std::string& chain_pem, const std::string& key_pem,
+               TlsVersions versions = TlsVersions::tls13);
   ~RawTlsServer();
   RawTlsServer(const RawTlsServer&) = delete;
   RawTlsServer& operator=(const RawTlsServer&) = delete;
 
   std::uint16_t port() const { return port_; }
-  // What is sent after the first bytes of each connection; the connection then ends. Empty: nothing, it ends at once.
+  // What is sent after the first bytes of each connection; the connection then ends. Empty: nothing, it ends
+  // at once.
   void answer_with(std::string text) { answer_ = std::move(text); }
   std::size_t application_bytes() const { return bytes_; }
   int connections() const { return connections_; }
@@ -44,7 +46,8 @@ class RawTlsServer {
 // A client of 127.0.0.1 that verifies nothing.
 class RawTlsClient {
  public:
-  explicit RawTlsClient(std::uint16_t port, const TestCert* identity = nullptr, TlsVersions versions = TlsVersions::tls13);
+  explicit RawTlsClient(std::uint16_t port, const TestCert* identity = nullptr,
+                        TlsVersions versions = TlsVersions::tls13);
   ~RawTlsClient();
   RawTlsClient(const RawTlsClient&) = delete;
   RawTlsClient& operator=(const RawTlsClient&) = delete;

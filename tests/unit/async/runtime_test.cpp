@@ -15,7 +15,9 @@ namespace asio = boost::asio;
 
 namespace {
 
-asio::awaitable<Result<std::thread::id>> thread_here() { co_return std::this_thread::get_id(); }
+asio::awaitable<Result<std::thread::id>> thread_here() {
+  co_return std::this_thread::get_id();
+}
 
 asio::awaitable<Result<bool>> resumes_here(asio::any_io_executor target) {
   const std::thread::id before = std::this_thread::get_id();
@@ -35,7 +37,9 @@ asio::awaitable<Status> sleeps(Clock& clock, Millis time) {
   co_return co_await std::move(sleep);
 }
 
-asio::awaitable<Result<std::string>> answers() { co_return std::string("done"); }
+asio::awaitable<Result<std::string>> answers() {
+  co_return std::string("done");
+}
 
 }  // namespace
 
@@ -44,7 +48,8 @@ TEST_CASE("offload brings the worker's value back") {
   Workers workers(2);
   const Result<int> value = io.run(offload<int>(workers, [] { return Result<int>(42); }));
   CHECK(value.value() == 42);
-  const Result<int> error = io.run(offload<int>(workers, [] { return Result<int>(make_error(Errc::corrupt, "bad")); }));
+  const Result<int> error =
+      io.run(offload<int>(workers, [] { return Result<int>(make_error(Errc::corrupt, "bad")); }));
   CHECK(error.error().code == Errc::corrupt);
   const Status nothing = io.run(offload<void>(workers, [] { return Status{}; }));
   CHECK(nothing.has_value());
@@ -53,7 +58,8 @@ TEST_CASE("offload brings the worker's value back") {
 TEST_CASE("offload turns an exception into an internal error") {
   test::IoTest io;
   Workers workers(1);
-  const Result<int> value = io.run(offload<int>(workers, []() -> Result<int> { throw std::runtime_error("broken"); }));
+  const Result<int> value =
+      io.run(offload<int>(workers, []() -> Result<int> { throw std::runtime_error("broken"); }));
   CHECK(value.error().code == Errc::internal);
   CHECK(value.error().message.find("broken") != std::string::npos);
 }

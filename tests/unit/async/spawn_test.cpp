@@ -123,7 +123,8 @@ TEST_CASE("a notifier wakes all who wait and nobody later") {
   Notifier notifier;
   int woken = 0;
   int timed_out = 0;
-  for (int i = 0; i < 2000; ++i) spawn_detached(io.executor(), "waiter", count_when_notified(notifier, woken, timed_out));
+  for (int i = 0; i < 2000; ++i)
+    spawn_detached(io.executor(), "waiter", count_when_notified(notifier, woken, timed_out));
   io.poll();
   CHECK(notifier.waiter_count() == 2000);
   notifier.notify();

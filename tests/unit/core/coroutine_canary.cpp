@@ -21,12 +21,17 @@ struct Counts {
   int ended = 0;
 };
 
-// Every object made, in whatever way, must end once; a second end of one object would show as ended > made (or in ASan).
+// Every object made, in whatever way, must end once; a second end of one object would show as ended > made
+// (or in ASan).
 class Counted {
  public:
-  explicit Counted(Counts& counts) : counts_(&counts), text_("longer than the small string buffer holds") { ++counts_->made; }
+  explicit Counted(Counts& counts) : counts_(&counts), text_("longer than the small string buffer holds") {
+    ++counts_->made;
+  }
   Counted(const Counted& other) : counts_(other.counts_), text_(other.text_) { ++counts_->made; }
-  Counted(Counted&& other) noexcept : counts_(other.counts_), text_(std::move(other.text_)) { ++counts_->made; }
+  Counted(Counted&& other) noexcept : counts_(other.counts_), text_(std::move(other.text_)) {
+    ++counts_->made;
+  }
   Counted& operator=(const Counted&) = delete;
   Counted& operator=(Counted&&) = delete;
   ~Counted() { ++counts_->ended; }

@@ -18,8 +18,10 @@ TEST_CASE("request targets are decoded") {
 }
 
 TEST_CASE("targets that can be read in two ways are refused") {
-  for (const char* bad : {"", "v1", "*", "https://host/v1", "//", "/v1//nodes", "/v1/", "/v1/..", "/v1/%2e%2e/x", "/./x", "/a%2Fb", "/a%2fb",
-                          "/a%00", "/a%0a", "/a%", "/a%4", "/a%zz", "/a#b", "/a?x=%zz", "/a?x=%00"}) {
+  for (const char* bad : {"",           "v1",     "*",      "https://host/v1", "//",
+                          "/v1//nodes", "/v1/",   "/v1/..", "/v1/%2e%2e/x",    "/./x",
+                          "/a%2Fb",     "/a%2fb", "/a%00",  "/a%0a",           "/a%",
+                          "/a%4",       "/a%zz",  "/a#b",   "/a?x=%zz",        "/a?x=%00"}) {
     CAPTURE(bad);
     CHECK_FALSE(parse_target(bad));
   }
@@ -48,12 +50,14 @@ TEST_CASE("server addresses") {
   CHECK(parse_https_url("https://10.0.0.1/", 7443)->port == 7443);
   CHECK(parse_https_url("https://[fd00::1]:8443", 1)->host == "fd00::1");
   CHECK(parse_https_url("HTTPS://master.example", 7443)->host == "master.example");
-  for (const char* bad : {"10.0.0.1:7443", "https://", "https://:7443", "https://a b", "https://host:0", "https://host:65536", "https://host:x",
-                          "https://host/path", "https://user@host", "https://[10.0.0.1]", "https://[fd00::1", "https://fd00::1"}) {
+  for (const char* bad : {"10.0.0.1:7443", "https://", "https://:7443", "https://a b", "https://host:0",
+                          "https://host:65536", "https://host:x", "https://host/path", "https://user@host",
+                          "https://[10.0.0.1]", "https://[fd00::1", "https://fd00::1"}) {
     CAPTURE(bad);
     CHECK_FALSE(parse_https_url(bad, 7443));
   }
-  CHECK(parse_https_url("http://10.0.0.1", 1).error().message.find("http is not supported") != std::string::npos);
+  CHECK(parse_https_url("http://10.0.0.1", 1).error().message.find("http is not supported") !=
+        std::string::npos);
 }
 
 TEST_CASE("a header that would break the lines of a response is left out") {
@@ -70,7 +74,8 @@ TEST_CASE("a header that would break the lines of a response is left out") {
 }
 
 TEST_CASE("requests arrive whole however they are cut") {
-  const std::string wire = "POST /v1/join HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhelloGET / HTTP/1.1\r\n";
+  const std::string wire =
+      "POST /v1/join HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhelloGET / HTTP/1.1\r\n";
   for (std::size_t step = 1; step < wire.size(); ++step) {
     MessageReader reader(MessageKind::request, 8192);
     std::string buffer;
@@ -91,7 +96,9 @@ TEST_CASE("requests arrive whole however they are cut") {
 
 TEST_CASE("chunked bodies are joined and trailers dropped") {
   MessageReader reader(MessageKind::request, 8192);
-  std::string buffer = "PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nHost: evil\r\n\r\n";
+  std::string buffer =
+      "PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nHost: "
+      "evil\r\n\r\n";
   REQUIRE(reader.feed(buffer));
   REQUIRE(reader.header_done());
   reader.read_body();
@@ -104,7 +111,8 @@ TEST_CASE("chunked bodies are joined and trailers dropped") {
 TEST_CASE("headers that lie about the body are refused") {
   for (const char* bad : {"POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
                           "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
-                          "POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+                          "POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+                          "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
                           "POST / HTTP/1.1\r\nContent-Length : 1\r\n\r\n", "nonsense\r\n\r\n"}) {
     CAPTURE(bad);
     MessageReader reader(MessageKind::request, 8192);
