@@ -1,0 +1,210 @@
+#include "agent/process/systemd_supervisor.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include "agent/domain/restart_policy.hpp"
+#include "agent/process/job_watch.hpp"
+#include "agent/process/unit_properties.hpp"
+#include "common/systemd/bus.hpp"
+
+namespace slipway {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using systemd::BusCall;
+using systemd::BusValues;
+
+constexpr char k_service[] = "org.freedesktop.systemd1";
+constexpr char k_path[] = "/org/freedesktop/systemd1";
+constexpr char k_manager[] = "org.freedesktop.systemd1.Manager";
+
+BusCall manager_call(std::string member, std::vector<BusCall::Argument> arguments = {}) {
+  return BusCall{k_service, k_path, k_manager, std::move(member), std::move(arguments)};
+}
+
+std::string first_text(const BusValues& values) {
+  return values.empty() ? "" : values[0].text();
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
+  return out;
+}
+
+// What systemd's word for the end of a job means for the one who asked.
+std::string job_failure(const std::string& word) {
+  if (word == "done" || word == "skipped") return "";
+  if (word == "dependency") return "a unit it needs could not be started";
+  if (word == "timeout") return "it did not become ready in time";
+  if (word == "canceled") return "another request took its place";
+  if (word == "failed") return "it failed";
+  return "systemd says \"" + word + "\"";
+}
+
+}  // namespace
+
+struct SystemdSupervisor::Impl {
+  Impl(asio::any_io_executor ex, SystemdOptions opts) : executor(std::move(ex)), options(std::move(opts)) {}
+
+  Status connect();
+  asio::awaitable<Result<BusValues>> call(BusCall call, Millis limit);
+  asio::awaitable<Status> change_links(std::string doing, BusCall call);
+  asio::awaitable<Status> run_job(std::string method, std::string verb, std::string name);
+  asio::awaitable<Result<UnitStatus>> status(std::string name);
+  asio::awaitable<Result<BusValues>> properties(std::string path, std::string interface);
+  asio::awaitable<std::string> why_failed(std::string name);
+
+  asio::any_io_executor executor;
+  SystemdOptions options;
+  JobWatch jobs;
+  std::unique_ptr<systemd::Bus> bus;
+};
+
+// All of this is queued, nothing waits: what follows on the connection is processed after it.
+Status SystemdSupervisor::Impl::connect() {
+  if (bus && bus->alive()) return {};
+  auto opened = systemd::Bus::open(executor, options.bus_address);
+  if (!opened) return opened.error();
+  bus = std::move(*opened);
+  bus->on_lost([this] { jobs.lost(); });
+  const systemd::BusMatch removed{k_service, k_path, k_manager, "JobRemoved"};
+  auto matched = bus->on_signal(removed, [this](const BusValues& values) {
+    if (values.size() == 4) jobs.ended(values[1].text(), values[3].text());
+  });
+  if (!matched) return matched.error();
+  return bus->send(manager_call("Subscribe"));  // systemd broadcasts only while somebody has asked for it
+}
+
+asio::awaitable<Result<BusValues>> SystemdSupervisor::Impl::call(BusCall call, Millis limit) {
+  if (auto connected = connect(); !connected) co_return connected.error();
+  asio::awaitable<Result<BusValues>> job = bus->call(std::move(call), limit);
+  Result<BusValues> reply = co_await std::move(job);
+  co_return reply;
+}
+
+asio::awaitable<Result<BusValues>> SystemdSupervisor::Impl::properties(std::string path,
+                                                                       std::string interface) {
+  BusCall get{
+      k_service, std::move(path), "org.freedesktop.DBus.Properties", "GetAll", {std::move(interface)}};
+  asio::awaitable<Result<BusValues>> job = call(std::move(get), options.call_limit);
+  Result<BusValues> reply = co_await std::move(job);
+  if (!reply) co_return reply.error();
+  if (reply->size() != 1) co_return make_error(Errc::corrupt, "unexpected answer to GetAll");
+  co_return reply;
+}
+
+asio::awaitable<Result<UnitStatus>> SystemdSupervisor::Impl::status(std::string name) {
+  asio::awaitable<Result<BusValues>> load = call(manager_call("LoadUnit", {name}), options.call_limit);
+  const Result<BusValues> path = co_await std::move(load);
+  if (!path) co_return error_of(path, "status of " + name);
+  const std::string unit_interface = std::string(k_service) + ".Unit";
+  asio::awaitable<Result<BusValues>> ask_unit = properties(first_text(*path), unit_interface);
+  const Result<BusValues> unit = co_await std::move(ask_unit);
+  if (!unit) co_return error_of(unit, "status of " + name);
+  const std::string service_interface = std::string(k_service) + ".Service";
+  asio::awaitable<Result<BusValues>> ask_service = properties(first_text(*path), service_interface);
+  const Result<BusValues> service = co_await std::move(ask_service);
+  if (!service) co_return error_of(service, "status of " + name);
+  co_return unit_status_from(name, (*unit)[0], (*service)[0]);
+}
+
+asio::awaitable<std::string> SystemdSupervisor::Impl::why_failed(std::string name) {
+  asio::awaitable<Result<UnitStatus>> ask = status(name);
+  const Result<UnitStatus> found = co_await std::move(ask);
+  co_return found ? describe_exit(*found) : std::string();
+}
+
+asio::awaitable<Status> SystemdSupervisor::Impl::run_job(std::string method, std::string verb,
+                                                         std::string name) {
+  const std::string doing = verb + " " + name;
+  const BusCall ask = manager_call(method, {name, std::string("replace")});
+  asio::awaitable<Result<BusValues>> asking = call(ask, options.call_limit);
+  const Result<BusValues> reply = co_await std::move(asking);
+  if (!reply) co_return error_of(reply, doing);
+  asio::awaitable<Result<std::string>> waiting = jobs.wait(first_text(*reply), options.job_limit);
+  const Result<std::string> ended = co_await std::move(waiting);
+  if (!ended) co_return error_of(ended, doing);
+  std::string failure = job_failure(*ended);
+  if (failure.empty()) co_return Status{};
+  if (*ended == "failed" || *ended == "timeout") {
+    asio::awaitable<std::string> asking_why = why_failed(name);
+    const std::string why = co_await std::move(asking_why);
+    if (!why.empty()) failure += ": " + why;
+  }
+  co_return make_error(Errc::internal, doing + ": " + failure + "; see journalctl -u " + name);
+}
+
+asio::awaitable<Status> SystemdSupervisor::Impl::change_links(std::string doing, BusCall ask) {
+  asio::awaitable<Result<BusValues>> asking = call(std::move(ask), options.call_limit);
+  const Result<BusValues> reply = co_await std::move(asking);
+  if (!reply) co_return error_of(reply, doing);
+  // The last value lists the links made or removed.
+  if (reply->empty() || reply->back().list().empty()) co_return Status{};
+  // systemd keeps what it knew of them until it reads the units again.
+  asio::awaitable<Result<BusValues>> reloading = call(manager_call("Reload"), options.reload_limit);
+  const Result<BusValues> reloaded = co_await std::move(reloading);
+  if (!reloaded) co_return error_of(reloaded, doing);
+  co_return Status{};
+}
+
+SystemdSupervisor::SystemdSupervisor(asio::any_io_executor executor, SystemdOptions options)
+    : impl_(std::make_unique<Impl>(std::move(executor), std::move(options))) {}
+
+SystemdSupervisor::~SystemdSupervisor() = default;
+
+asio::awaitable<Status> SystemdSupervisor::reload() {
+  asio::awaitable<Result<BusValues>> asking =
+      impl_->call(manager_call("Reload"), impl_->options.reload_limit);
+  const Result<BusValues> reply = co_await std::move(asking);
+  if (!reply) co_return error_of(reply, "reload systemd's units");
+  co_return Status{};
+}
+
+asio::awaitable<Status> SystemdSupervisor::enable(std::vector<std::string> names) {
+  // Not only until the next boot; replacing links that lead elsewhere.
+  const BusCall ask = manager_call("EnableUnitFiles", {names, false, true});
+  asio::awaitable<Status> job = impl_->change_links("enable " + joined(names), ask);
+  co_return co_await std::move(job);
+}
+
+asio::awaitable<Status> SystemdSupervisor::disable(std::vector<std::string> names) {
+  const BusCall ask = manager_call("DisableUnitFiles", {names, false});
+  asio::awaitable<Status> job = impl_->change_links("disable " + joined(names), ask);
+  co_return co_await std::move(job);
+}
+
+asio::awaitable<Status> SystemdSupervisor::start(std::string name) {
+  // A unit that hit its start limit refuses to start until this; a unit never loaded knows of no failure.
+  const BusCall forget = manager_call("ResetFailedUnit", {name});
+  asio::awaitable<Result<BusValues>> forgetting = impl_->call(forget, impl_->options.call_limit);
+  const Result<BusValues> forgotten = co_await std::move(forgetting);
+  if (!forgotten && forgotten.error().code != Errc::not_found) co_return error_of(forgotten, "start " + name);
+  asio::awaitable<Status> job = impl_->run_job("StartUnit", "start", name);
+  co_return co_await std::move(job);
+}
+
+asio::awaitable<Status> SystemdSupervisor::restart(std::string name) {
+  const BusCall forget = manager_call("ResetFailedUnit", {name});
+  asio::awaitable<Result<BusValues>> forgetting = impl_->call(forget, impl_->options.call_limit);
+  const Result<BusValues> forgotten = co_await std::move(forgetting);
+  if (!forgotten && forgotten.error().code != Errc::not_found)
+    co_return error_of(forgotten, "restart " + name);
+  asio::awaitable<Status> job = impl_->run_job("RestartUnit", "restart", name);
+  co_return co_await std::move(job);
+}
+
+asio::awaitable<Status> SystemdSupervisor::stop(std::string name) {
+  asio::awaitable<Status> job = impl_->run_job("StopUnit", "stop", name);
+  const Status stopped = co_await std::move(job);
+  if (!stopped && stopped.error().code == Errc::not_found) co_return Status{};
+  co_return stopped;
+}
+
+asio::awaitable<Result<UnitStatus>> SystemdSupervisor::status(std::string name) {
+  return impl_->status(name);
+}
+
+}  // namespace slipway

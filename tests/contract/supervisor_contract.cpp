@@ -1,0 +1,418 @@
+// The ProcessSupervisor port: the same cases against the fake, against the systemd adapter speaking to a
+// stand-in service on a private bus, and, with SLIPWAY_TEST_SYSTEMD=1 as root on a host that runs systemd,
+// against the real manager.
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+
+#include "agent/domain/unit_spec.hpp"
+#include "agent/process/systemd_supervisor.hpp"
+#include "agent/process/unit_properties.hpp"
+#include "tests/support/fake_supervisor.hpp"
+#include "tests/support/fake_systemd.hpp"
+#include "tests/support/io_test.hpp"
+#include "tests/support/private_bus.hpp"
+
+using namespace slipway;
+using namespace slipway::test;
+
+namespace {
+
+constexpr char k_good[] = "slipway-test-good.service";
+constexpr char k_bad[] = "slipway-test-bad.service";  // exits with 3
+constexpr char k_missing[] = "slipway-test-missing.service";
+
+struct Rig {
+  virtual ~Rig() = default;
+  virtual ProcessSupervisor& supervisor() = 0;
+  virtual void install_units() = 0;
+  virtual void mend_bad() = 0;
+  // The main process ends by SIGKILL and the supervisor starts it again.
+  virtual void kill_good(std::int32_t pid) = 0;
+  IoTest io;
+};
+
+struct FakeRig final : Rig {
+  FakeSupervisor fake;
+  ProcessSupervisor& supervisor() override { return fake; }
+  void install_units() override {
+    fake.install(k_good);
+    fake.install(k_bad, {3});
+  }
+  void mend_bad() override { fake.install(k_bad); }
+  void kill_good(std::int32_t) override { fake.crash(k_good, ExitKind::killed, SIGKILL); }
+};
+
+struct ProtocolRig final : Rig {
+  PrivateBus bus;
+  std::unique_ptr<FakeSystemd> systemd = std::make_unique<FakeSystemd>(bus.address());
+  SystemdOptions options() const {
+    SystemdOptions options;
+    options.bus_address = bus.address();
+    return options;
+  }
+  SystemdSupervisor adapter{io.executor(), options()};
+
+  ProcessSupervisor& supervisor() override { return adapter; }
+  void install_units() override {
+    systemd->install(k_good, {});
+    mend_or_break(3);
+  }
+  void mend_bad() override { mend_or_break(0); }
+  void mend_or_break(int fails_with) {
+    FakeSystemd::Unit unit;
+    unit.fails_with = fails_with;
+    systemd->install(k_bad, unit);
+  }
+  void kill_good(std::int32_t) override { systemd->crash(k_good, 2, SIGKILL); }
+};
+
+struct RealRig final : Rig {
+  SystemdSupervisor adapter{io.executor()};
+
+  ~RealRig() override {
+    for (const char* name : {k_good, k_bad}) {
+      (void)io.run(adapter.stop(name));
+      (void)io.run(adapter.disable({name}));
+      ::unlink(path(name).c_str());
+    }
+    (void)io.run(adapter.reload());
+  }
+  static std::string path(const std::string& name) { return "/etc/systemd/system/" + name; }
+  static void write(const UnitSpec& spec) {
+    const auto text = render(spec);
+    if (!text) throw std::runtime_error(text.error().message);
+    std::ofstream(path(spec.name)) << *text;
+  }
+  void install_units() override {
+    UnitSpec good;
+    good.name = k_good;
+    good.description = "100% \"test\" of $HOME; sleeps";
+    good.exec = {"/bin/sh", "-c", "test \"$1\" = '50% of $HOME; \"x\"' && exec sleep 1000", "sh",
+                 "50% of $HOME; \"x\""};
+    good.restart.delay = std::chrono::milliseconds(50);
+    write(good);
+    write_bad("exit 3");
+  }
+  static void write_bad(const std::string& script) {
+    UnitSpec bad;
+    bad.name = k_bad;
+    bad.description = "test";
+    bad.type = UnitType::oneshot;
+    bad.restart.when = RestartWhen::never;
+    bad.exec = {"/bin/sh", "-c", script};
+    write(bad);
+  }
+  void mend_bad() override { write_bad("exit 0"); }
+  ProcessSupervisor& supervisor() override { return adapter; }
+  void kill_good(std::int32_t pid) override { ::kill(pid, SIGKILL); }
+};
+
+void for_each_rig(const std::function<void(Rig&)>& run) {
+  SECTION("fake") {
+    FakeRig rig;
+    run(rig);
+  }
+  SECTION("systemd adapter on a private bus") {
+    if (!PrivateBus::available()) {
+      WARN("SKIPPED: no /usr/bin/dbus-daemon");
+      return;
+    }
+    ProtocolRig rig;
+    run(rig);
+  }
+  SECTION("systemd of this host") {
+    const char* wanted = std::getenv("SLIPWAY_TEST_SYSTEMD");
+    if (wanted == nullptr || std::string(wanted) != "1") {
+      WARN(
+          "SKIPPED: the real systemd is asked only with SLIPWAY_TEST_SYSTEMD=1, as root on a host that runs "
+          "it");
+      return;
+    }
+    RealRig rig;
+    run(rig);
+  }
+}
+
+UnitStatus status_of(Rig& rig, const std::string& name) {
+  auto status = rig.io.run(rig.supervisor().status(name));
+  if (!status) throw std::runtime_error(status.error().message);
+  return *status;
+}
+
+void must(const Status& status) {
+  if (!status) FAIL(status.error().message);
+}
+
+boost::asio::awaitable<void> nap() {
+  const auto executor = co_await boost::asio::this_coro::executor;
+  boost::asio::steady_timer timer(executor, std::chrono::milliseconds(50));
+  co_await timer.async_wait(boost::asio::use_awaitable);
+}
+
+}  // namespace
+
+TEST_CASE("supervisor contract: a unit that is not there", "[supervisor][contract]") {
+  for_each_rig([](Rig& rig) {
+    const UnitStatus status = status_of(rig, k_missing);
+    CHECK(status.name == k_missing);
+    CHECK(status.load == UnitLoad::not_found);
+    CHECK_FALSE(status.running());
+    CHECK(rig.io.run(rig.supervisor().start(k_missing)).error().code == Errc::not_found);
+    CHECK(rig.io.run(rig.supervisor().restart(k_missing)).error().code == Errc::not_found);
+    CHECK(rig.io.run(rig.supervisor().enable({k_missing})).error().code == Errc::not_found);
+    CHECK(rig.io.run(rig.supervisor().stop(k_missing)));
+    CHECK(rig.io.run(rig.supervisor().disable({k_missing})));
+  });
+}
+
+TEST_CASE("supervisor contract: start, restart and stop", "[supervisor][contract]") {
+  for_each_rig([](Rig& rig) {
+    rig.install_units();
+    must(rig.io.run(rig.supervisor().reload()));
+    CHECK(status_of(rig, k_good).load == UnitLoad::loaded);
+    CHECK_FALSE(status_of(rig, k_good).running());
+
+    must(rig.io.run(rig.supervisor().start(k_good)));
+    const UnitStatus first = status_of(rig, k_good);
+    CHECK(first.running());
+    CHECK(first.sub_state == "running");
+    CHECK(first.main_pid > 0);
+    CHECK(first.restarts == 0);
+    CHECK(first.started);
+    CHECK_FALSE(first.invocation.empty());
+    CHECK(first.unit_file == std::string("/etc/systemd/system/") + k_good);
+
+    must(rig.io.run(rig.supervisor().start(k_good)));  // runs already: nothing changes
+    CHECK(status_of(rig, k_good).invocation == first.invocation);
+    must(rig.io.run(rig.supervisor().restart(k_good)));
+    CHECK(status_of(rig, k_good).invocation != first.invocation);
+    CHECK(status_of(rig, k_good).main_pid != first.main_pid);
+
+    must(rig.io.run(rig.supervisor().stop(k_good)));
+    CHECK(status_of(rig, k_good).active == UnitActivity::inactive);
+    CHECK(status_of(rig, k_good).main_pid == 0);
+    must(rig.io.run(rig.supervisor().stop(k_good)));
+  });
+}
+
+TEST_CASE("supervisor contract: a unit that fails says why, and may be started again",
+          "[supervisor][contract]") {
+  for_each_rig([](Rig& rig) {
+    rig.install_units();
+    must(rig.io.run(rig.supervisor().reload()));
+    const Status started = rig.io.run(rig.supervisor().start(k_bad));
+    REQUIRE_FALSE(started);
+    CHECK(started.error().code == Errc::internal);
+    CHECK(started.error().message.find("exited with code 3") != std::string::npos);
+    const UnitStatus status = status_of(rig, k_bad);
+    CHECK(status.active == UnitActivity::failed);
+    CHECK(status.exit_kind == ExitKind::exited);
+    CHECK(status.exit_status == 3);
+    CHECK(status.result == "exit-code");
+    rig.mend_bad();
+    must(rig.io.run(rig.supervisor().reload()));
+    must(rig.io.run(rig.supervisor().start(k_bad)));
+    CHECK(status_of(rig, k_bad).active != UnitActivity::failed);
+  });
+}
+
+TEST_CASE("supervisor contract: enabling and disabling", "[supervisor][contract]") {
+  for_each_rig([](Rig& rig) {
+    rig.install_units();
+    must(rig.io.run(rig.supervisor().reload()));
+    CHECK_FALSE(status_of(rig, k_good).enabled);
+    for (int i = 0; i < 2; ++i) {
+      must(rig.io.run(rig.supervisor().enable({k_good})));
+      CHECK(status_of(rig, k_good).enabled);
+    }
+    for (int i = 0; i < 2; ++i) {
+      must(rig.io.run(rig.supervisor().disable({k_good})));
+      CHECK_FALSE(status_of(rig, k_good).enabled);
+    }
+  });
+}
+
+TEST_CASE("supervisor contract: a killed process comes back and is counted", "[supervisor][contract]") {
+  for_each_rig([](Rig& rig) {
+    rig.install_units();
+    must(rig.io.run(rig.supervisor().reload()));
+    must(rig.io.run(rig.supervisor().start(k_good)));
+    const UnitStatus before = status_of(rig, k_good);
+    rig.kill_good(before.main_pid);
+    UnitStatus after = status_of(rig, k_good);
+    for (int i = 0; i < 200 && (after.restarts == 0 || !after.running()); ++i) {
+      rig.io.run(nap());
+      after = status_of(rig, k_good);
+    }
+    CHECK(after.running());
+    CHECK(after.restarts == 1);
+    CHECK(after.main_pid != before.main_pid);
+    CHECK(after.exit_status == (after.exit_kind == ExitKind::none ? 0 : SIGKILL));
+    must(rig.io.run(rig.supervisor().start(k_good)));
+  });
+}
+
+TEST_CASE("supervisor contract: many at once", "[supervisor][contract]") {
+  for_each_rig([](Rig& rig) {
+    rig.install_units();
+    must(rig.io.run(rig.supervisor().reload()));
+    std::vector<std::shared_ptr<IoTest::Outcome<Status>>> waiting;
+    for (int i = 0; i < 20; ++i) waiting.push_back(rig.io.start(rig.supervisor().start(k_good)));
+    must(rig.io.run(rig.supervisor().start(k_good)));
+    for (int i = 0; i < 200; ++i) {
+      if (std::all_of(waiting.begin(), waiting.end(), [](const auto& one) { return one->done; })) break;
+      rig.io.run(nap());
+    }
+    for (const auto& one : waiting) {
+      REQUIRE(one->done);
+      must(*one->value);
+    }
+    CHECK(status_of(rig, k_good).running());
+  });
+}
+
+// Below: the adapter's own affairs with the bus.
+
+TEST_CASE("systemd adapter: a job that never ends has a deadline", "[supervisor][bus]") {
+  if (!PrivateBus::available()) return;
+  ProtocolRig rig;
+  FakeSystemd::Unit unit;
+  unit.hangs = true;
+  rig.systemd->install(k_good, unit);
+  SystemdOptions options = rig.options();
+  options.job_limit = Millis(50);
+  SystemdSupervisor supervisor(rig.io.executor(), options);
+  must(rig.io.run(supervisor.reload()));
+  const Status started = rig.io.run(supervisor.start(k_good));
+  REQUIRE_FALSE(started);
+  CHECK(started.error().code == Errc::timeout);
+}
+
+TEST_CASE("systemd adapter: without a bus calls fail, and work once it is there", "[supervisor][bus]") {
+  if (!PrivateBus::available()) return;
+  ProtocolRig rig;
+  rig.install_units();
+  must(rig.io.run(rig.adapter.reload()));
+
+  rig.bus.stop();
+  rig.systemd.reset();
+  // Some calls may still fail on the old connection, none may hang or succeed.
+  for (int i = 0; i < 3; ++i) CHECK(rig.io.run(rig.adapter.reload()).error().code == Errc::unavailable);
+
+  rig.bus.start();
+  rig.systemd = std::make_unique<FakeSystemd>(rig.bus.address());
+  rig.install_units();
+  must(rig.io.run(rig.adapter.reload()));
+  must(rig.io.run(rig.adapter.start(k_good)));
+}
+
+TEST_CASE("systemd adapter: a bus lost while a job runs ends the wait", "[supervisor][bus]") {
+  if (!PrivateBus::available()) return;
+  ProtocolRig rig;
+  FakeSystemd::Unit unit;
+  unit.hangs = true;
+  rig.systemd->install(k_good, unit);
+  must(rig.io.run(rig.adapter.reload()));
+  const auto waiting = rig.io.start(rig.adapter.start(k_good));
+  for (int i = 0; i < 4; ++i) must(rig.io.run(rig.adapter.reload()));  // the start has been asked for by now
+  REQUIRE_FALSE(waiting->done);
+  rig.bus.stop();
+  for (int i = 0; i < 200 && !waiting->done; ++i) rig.io.run(nap());
+  REQUIRE(waiting->done);
+  CHECK(waiting->value->error().code == Errc::unavailable);
+}
+
+TEST_CASE("systemd adapter: nobody answers for systemd", "[supervisor][bus]") {
+  if (!PrivateBus::available()) return;
+  ProtocolRig rig;
+  rig.systemd.reset();
+  const auto status = rig.io.run(rig.adapter.status(k_good));
+  REQUIRE_FALSE(status);
+  CHECK(status.error().code == Errc::unavailable);
+}
+
+TEST_CASE("systemd adapter: a cancelled wait leaves nothing behind", "[supervisor][bus]") {
+  if (!PrivateBus::available()) return;
+  ProtocolRig rig;
+  FakeSystemd::Unit unit;
+  unit.hangs = true;
+  rig.systemd->install(k_good, unit);
+  must(rig.io.run(rig.adapter.reload()));
+  for (const int rounds : {0, 4}) {  // while the question is open, and while the job is
+    boost::asio::cancellation_signal signal;
+    std::optional<Status> ended;
+    const auto done = [&ended](std::exception_ptr, Status status) { ended = std::move(status); };
+    boost::asio::co_spawn(rig.io.executor(), rig.adapter.start(k_good),
+                          boost::asio::bind_cancellation_slot(signal.slot(), done));
+    rig.io.poll();
+    for (int i = 0; i < rounds; ++i) must(rig.io.run(rig.adapter.reload()));
+    REQUIRE_FALSE(ended);
+    signal.emit(boost::asio::cancellation_type::terminal);
+    for (int i = 0; i < 200 && !ended; ++i) rig.io.run(nap());
+    REQUIRE(ended);
+    CHECK(ended->error().code == Errc::canceled);
+    must(rig.io.run(rig.adapter.reload()));
+  }
+}
+
+TEST_CASE("systemd adapter: a coroutine frame may be destroyed in the middle of a call",
+          "[supervisor][bus]") {
+  if (!PrivateBus::available()) return;
+  PrivateBus bus;
+  FakeSystemd systemd(bus.address());
+  FakeSystemd::Unit unit;
+  unit.hangs = true;
+  systemd.install(k_good, unit);
+  SystemdOptions options;
+  options.bus_address = bus.address();
+  IoTest io;
+  {
+    SystemdSupervisor supervisor(io.executor(), options);
+    must(io.run(supervisor.reload()));
+    (void)io.start(supervisor.start(k_good));
+    for (int i = 0; i < 4; ++i) must(io.run(supervisor.reload()));
+    (void)io.start(supervisor.status(k_good));
+    io.poll();
+  }
+  // The supervisor is gone; the frames end with the context, without running on. The sanitizers judge.
+}
+
+TEST_CASE("unit properties of any kind become a status", "[supervisor]") {
+  using systemd::BusValue;
+  const BusValue nothing;
+  const UnitStatus none = unit_status_from("a.service", nothing, nothing);
+  CHECK(none.load == UnitLoad::not_found);
+  CHECK(none.exit_kind == ExitKind::none);
+  CHECK_FALSE(none.started);
+
+  const auto entry = [](const char* key, auto value) {
+    BusValue name, data, pair;
+    name.data = std::string(key);
+    data.data = value;
+    pair.data = BusValue::List{name, data};
+    return pair;
+  };
+  BusValue unit, service;
+  unit.data = BusValue::List{entry("LoadState", std::string("masked")),
+                             entry("ActiveState", std::string("activating")),
+                             entry("UnitFileState", std::string("enabled-runtime"))};
+  service.data = BusValue::List{entry("ExecMainCode", std::int64_t{3}), entry("MainPID", std::uint64_t{7}),
+                                entry("NRestarts", std::string("not a number"))};
+  const UnitStatus status = unit_status_from("a.service", unit, service);
+  CHECK(status.load == UnitLoad::masked);
+  CHECK(status.active == UnitActivity::activating);
+  CHECK(status.enabled);
+  CHECK(status.exit_kind == ExitKind::dumped);
+  CHECK(status.main_pid == 7);
+  CHECK(status.restarts == 0);
+}
