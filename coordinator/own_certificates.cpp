@@ -5,6 +5,19 @@
 
 namespace slipway {
 
+namespace {
+
+// For operators on the coordinator's own host. Fixed names: nothing that a client sends ever adds one.
+void add_loopback(CertSpec& spec) {
+  spec.dns_names.push_back("localhost");
+  for (const char* text : {"127.0.0.1", "::1"}) {
+    const auto address = IpAddress::parse(text);
+    if (address) spec.ip_addresses.push_back(*address);
+  }
+}
+
+}  // namespace
+
 Result<OwnCertificate> make_own_certificate(CertUsage usage, const ValidatedCluster& cluster, const std::string& cluster_id,
                                             const std::string& user, Signer& signer, WallTime now) {
   const auto key = PrivateKey::generate_p256();
@@ -12,8 +25,9 @@ Result<OwnCertificate> make_own_certificate(CertUsage usage, const ValidatedClus
   ProfileInput input;
   input.cluster = profile_cluster(cluster, cluster_id);
   input.user_name = user;
-  const auto spec = profile(usage, input);
+  auto spec = profile(usage, input);
   if (!spec) return spec.error();
+  if (usage == CertUsage::coordinator_serving) add_loopback(*spec);
   const auto serial = Serial::from_random(random_bytes(16));
   if (!serial) return serial.error();
   const Validity validity = validity_of(spec->validity, lifetimes_of(cluster), now);

@@ -25,7 +25,7 @@ std::vector<proto::NodeView> Handlers::node_views() const {
 }
 
 std::vector<proto::CertificateView> Handlers::certificates_with_cas() const {
-  std::vector<proto::CertificateView> views = current_certificates(deps_.registrar.state());
+  std::vector<proto::CertificateView> views = current_certificates(deps_.registrar.state(), deps_.clock.wall());
   views.insert(views.end(), deps_.ca_views.begin(), deps_.ca_views.end());
   std::sort(views.begin(), views.end(), [](const proto::CertificateView& a, const proto::CertificateView& b) {
     return a.node + "/" + a.usage + "/" + a.serial < b.node + "/" + b.usage + "/" + b.serial;

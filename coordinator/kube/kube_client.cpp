@@ -105,6 +105,10 @@ boost::asio::awaitable<Result<http::Response>> KubeClient::call(http::Request re
 
 // The right to give ourselves these rights is system:masters'. That certificate lives for minutes and only in this frame.
 boost::asio::awaitable<Status> KubeClient::ensure_access() {
+  // Asked first with our own identity, whose answer does not matter: no bootstrap certificate while nobody is there.
+  boost::asio::awaitable<Result<http::Response>> probing = call(make_request(http::Method::get, "/version"));
+  const auto reached = co_await std::move(probing);
+  if (!reached) co_return reached.error();
   boost::asio::awaitable<Result<std::shared_ptr<Identity>>> making = make_identity(CertUsage::kubeconfig_admin, "slipway-bootstrap", k_bootstrap_life);
   const auto admin = co_await std::move(making);
   if (!admin) co_return error_of(admin, "making a bootstrap certificate for kube-apiserver");

@@ -1,0 +1,251 @@
+#pragma once
+// A whole coordinator in this process, made by init, with clients over real TLS. Every answer is held against the statuses
+// that proto/openapi.json declares.
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/config/yaml_to_json.hpp"
+#include "common/core/text.hpp"
+#include "common/crypto/certificate.hpp"
+#include "common/crypto/csr.hpp"
+#include "common/crypto/private_key.hpp"
+#include "common/http/client.hpp"
+#include "coordinator/app.hpp"
+#include "coordinator/config.hpp"
+#include "coordinator/domain/cert_profile.hpp"
+#include "coordinator/domain/operations.hpp"
+#include "coordinator/init.hpp"
+#include "coordinator/store/records.hpp"
+#include "coordinator/store/sqlite_store.hpp"
+#include "proto/codec.hpp"
+#include "proto/routes.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace slipway::test {
+
+inline const nlohmann::json& openapi() {
+  static const auto document = nlohmann::json::parse(get_file(std::string(SLIPWAY_SOURCE_DIR) + "/proto/openapi.json"));
+  return document;
+}
+
+// Statuses of the HTTP layer itself that any path may bring (openapi.json says so in its description).
+inline void check_declared(const http::Request& request, int status) {
+  const std::string path = request.target.substr(0, request.target.find('?'));
+  const auto match = proto::match_route(http::to_string(request.method), path);
+  if (match.route == nullptr) {
+    CHECK((status == 404 || status == 405));
+    return;
+  }
+  const auto& operation = openapi().at("paths").at(std::string(match.route->path)).at(lower(match.route->method));
+  INFO(match.route->operation << " answered " << status);
+  CHECK(operation.at("responses").contains(std::to_string(status)));
+}
+
+// One thread's clients: requests run to their end one after the other, or together with all().
+class Clients {
+ public:
+  using Reply = Result<http::Response>;
+  boost::asio::io_context& context() { return context_; }
+
+  Reply run(boost::asio::awaitable<Reply> work) {
+    std::optional<Reply> reply;
+    start(std::move(work), [&reply](Reply got) { reply = std::move(got); });
+    run_until([&reply] { return reply.has_value(); });
+    return std::move(*reply);
+  }
+  void start(boost::asio::awaitable<Reply> work, std::function<void(Reply)> done) {
+    boost::asio::co_spawn(context_, std::move(work), [done](std::exception_ptr failure, Reply reply) {
+      if (failure) std::rethrow_exception(failure);
+      done(std::move(reply));
+    });
+  }
+  void run_until(const std::function<bool()>& done) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    context_.restart();
+    while (!done()) {
+      if (context_.run_one_until(deadline) == 0) throw std::runtime_error("no answer in time");
+    }
+  }
+
+ private:
+  boost::asio::io_context context_{1};
+};
+
+inline http::Request request_of(http::Method method, std::string target, std::string body = {}) {
+  http::Request request;
+  request.method = method;
+  request.target = std::move(target);
+  if (!body.empty()) request.headers.set("Content-Type", "application/json");
+  request.body = std::move(body);
+  return request;
+}
+
+// A client with or without a certificate.
+struct Caller {
+  Caller(Clients& all, std::uint16_t port, std::shared_ptr<http::TlsClientContext> tls)
+      : clients(all), client(all.context().get_executor(), http::Endpoint{"127.0.0.1", port}, std::move(tls)) {}
+
+  Result<http::Response> try_send(http::Request request) {
+    auto reply = clients.run(client.send(request, std::chrono::seconds(70)));
+    if (reply) check_declared(request, reply->status);
+    return reply;
+  }
+  http::Response send(http::Request request) {
+    auto reply = try_send(std::move(request));
+    if (!reply) FAIL(reply.error().message);
+    return std::move(*reply);
+  }
+  http::Response get(const std::string& target) { return send(request_of(http::Method::get, target)); }
+  http::Response post(const std::string& target, const std::string& body) { return send(request_of(http::Method::post, target, body)); }
+  http::Response put(const std::string& target, const std::string& body) { return send(request_of(http::Method::put, target, body)); }
+  http::Response remove(const std::string& target) { return send(request_of(http::Method::del, target)); }
+
+  Clients& clients;
+  http::Client client;
+};
+
+template <class T>
+T as(const http::Response& response) {
+  auto value = proto::decode<T>(response.body);
+  if (!value) FAIL("status " << response.status << ": " << value.error().message << ": " << response.body);
+  return std::move(*value);
+}
+
+inline constexpr const char* k_cluster_yaml = R"(
+metadata: {name: demo}
+apiServer: {endpoint: "https://10.77.0.10:6443"}
+coordinator: {addresses: [10.77.0.10], port: 7443}
+network: {podCIDR: 10.10.0.0/16, serviceCIDR: 10.0.0.0/16, nodeCIDRs: [10.77.0.0/16]}
+versions: {kubernetes: 1.20.2, etcd: 3.4.23, docker: 20.10.24, cniPlugins: 1.1.1}
+)";
+
+class ClusterFixture {
+ public:
+  explicit ClusterFixture(const std::string& yaml = k_cluster_yaml) {
+    put_file(dir / "cluster.yaml", yaml);
+    InitOptions options;
+    options.config = dir / "cluster.yaml";
+    options.data_dir = dir / "data";
+    options.admin_conf = dir / "admin.conf";
+    options.master_token_file = dir / "master.token";
+    const auto made = init_cluster(options, now());
+    if (!made) FAIL(made.error().message);
+    const auto json = yaml_to_json(get_file(dir / "admin.conf"), "admin.conf");
+    admin_cluster = proto::decode_strict<proto::AdminConfig>(*json).value().clusters.at(0);
+  }
+
+  static WallTime now() { return std::chrono::floor<Seconds>(std::chrono::system_clock::now()); }
+
+  void start() {
+    AppOptions options;
+    options.config.listen = "127.0.0.1:0";
+    options.config.data_dir = dir / "data";
+    options.config.io_threads = 2;
+    options.join_limits.address_burst = 10'000;
+    options.join_limits.total_burst = 10'000;
+    options.kube = false;
+    auto started = App::start(std::move(options));
+    if (!started) FAIL(started.error().message);
+    app = std::move(*started);
+  }
+  void stop() {
+    const Status stopped = app->stop(std::chrono::seconds(5));
+    CHECK((stopped ? "" : stopped.error().message) == std::string());
+    app.reset();
+  }
+  // Changes the stored state while no coordinator runs: for what takes hours in life.
+  void change(const Operation& operation) {
+    auto sqlite = SqliteStore::open(state_file(dir / "data"), false);
+    REQUIRE(sqlite);
+    RecordStore store(**sqlite);
+    auto state = store.load();
+    REQUIRE(state);
+    std::vector<Change> changes;
+    const auto outcome = apply(*state, operation, changes);
+    if (!outcome) FAIL(outcome.error().message);
+    REQUIRE(store.commit(changes));
+  }
+
+  std::shared_ptr<http::TlsClientContext> tls(const std::string& certificate, const Secret& key) const {
+    http::ClientIdentity identity{certificate, key.copy()};
+    auto context = http::TlsClientContext::make(admin_cluster.ca_certificate, &identity);
+    if (!context) FAIL(context.error().message);
+    return *context;
+  }
+  Caller admin() { return Caller(clients, app->port(), tls(admin_cluster.client_certificate, Secret(admin_cluster.client_key))); }
+  Caller anonymous() {
+    auto context = http::TlsClientContext::make(admin_cluster.ca_certificate, nullptr);
+    REQUIRE(context);
+    return Caller(clients, app->port(), *context);
+  }
+  // "id.secret"
+  std::string new_token(std::uint64_t uses = 1, const std::string& role = "node", const std::string& node = "") {
+    Caller caller = admin();
+    const auto reply = as<proto::TokenReply>(caller.post("/v1/tokens", proto::encode(proto::TokenRequest{"1h", uses, role, node})));
+    return reply.token.substr(reply.token.find("::") + 2);
+  }
+
+  TempDir dir;
+  proto::AdminCluster admin_cluster;
+  Clients clients;
+  std::unique_ptr<App> app;
+};
+
+// An agent without a host: keys, requests, and the certificates it got.
+struct SimulatedAgent {
+  explicit SimulatedAgent(std::string node_name, int host, NodeRole node_role = NodeRole::node) : name(std::move(node_name)), role(node_role) {
+    address = IpAddress::v4(0x0a4d0000U + static_cast<std::uint32_t>(host)).to_string();
+    new_keys();
+  }
+  void new_keys() {
+    keys.clear();
+    csrs.clear();
+    const auto& usages = role == NodeRole::master ? usages_of_master() : usages_of_node();
+    for (const CertUsage usage : usages) {
+      auto key = PrivateKey::generate_p256();
+      const std::string word(to_string(usage));
+      csrs[word] = make_csr(*key).value();
+      keys.emplace(word, std::move(*key));
+    }
+  }
+  proto::JoinRequest join_request(const std::string& token) const {
+    proto::JoinRequest request;
+    request.token = token;
+    request.node_name = name;
+    request.role = std::string(to_string(role));
+    request.address = address;
+    request.facts.machine_id = "machine-" + name;
+    request.csrs = csrs;
+    return request;
+  }
+  http::Request join_message(const std::string& token) const { return request_of(http::Method::post, "/v1/join", proto::encode(join_request(token))); }
+  void accept(const http::Response& response) {
+    if (response.status != 200) FAIL(response.body);
+    reply = as<proto::JoinReply>(response);
+    certificates = reply.certificates;
+  }
+  Caller caller(ClusterFixture& cluster) const {
+    const auto key = keys.find("agent")->second.to_pem();
+    return Caller(cluster.clients, cluster.app->port(), cluster.tls(certificates.at("agent"), *key));
+  }
+
+  std::string name;
+  NodeRole role;
+  std::string address;
+  std::map<std::string, PrivateKey> keys;
+  std::map<std::string, std::string> csrs;
+  std::map<std::string, std::string> certificates;
+  proto::JoinReply reply;
+};
+
+}  // namespace slipway::test

@@ -1,0 +1,211 @@
+// The pure parts of the API and the blob store.
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "common/crypto/digest.hpp"
+#include "coordinator/api/blob_store.hpp"
+#include "coordinator/api/health.hpp"
+#include "coordinator/api/metrics.hpp"
+#include "coordinator/api/openapi_text.hpp"
+#include "coordinator/api/range.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace slipway::api {
+namespace {
+
+constexpr WallTime k_now = WallTime(Seconds(1'790'000'000));
+
+TEST_CASE("byte ranges", "[api][range]") {
+  struct Row {
+    const char* header;
+    std::uint64_t size;
+    ByteRange expected;
+  };
+  const ByteRange whole{RangeKind::whole, 0, 100};
+  const ByteRange outside{RangeKind::unsatisfiable, 0, 0};
+  const Row rows[] = {
+      {"bytes=0-9", 100, {RangeKind::part, 0, 10}},   {"bytes=90-", 100, {RangeKind::part, 90, 10}},
+      {"bytes=90-200", 100, {RangeKind::part, 90, 10}}, {"bytes=-10", 100, {RangeKind::part, 90, 10}},
+      {"bytes=-200", 100, {RangeKind::part, 0, 100}},  {"bytes=0-", 100, {RangeKind::part, 0, 100}},
+      {"bytes=100-", 100, outside},                    {"bytes=-0", 100, outside},
+      {"bytes=0-0", 0, outside},                       {"bytes=5-4", 100, whole},
+      {"bytes=a-b", 100, whole},                       {"bytes=0-1,5-6", 100, whole},
+      {"bytes=", 100, whole},                          {"bytes=-", 100, whole},
+      {"lines=0-1", 100, whole},                       {"bytes=0-18446744073709551615", 100, {RangeKind::part, 0, 100}},
+      {"bytes=18446744073709551616-", 100, whole},
+  };
+  for (const Row& row : rows) {
+    INFO(row.header);
+    CHECK(parse_range(row.header, row.size) == row.expected);
+  }
+}
+
+TEST_CASE("blobs are taken only with the digest they were announced with", "[api][blobs]") {
+  const test::TempDir dir;
+  const auto store = BlobStore::open(dir.path());
+  REQUIRE(store);
+  const std::string content = "some program";
+  const std::string spooled = store->spool_dir() + "/upload";
+  test::put_file(spooled, content);
+
+  const Status wrong = store->take(spooled, sha256_hex("another program"));
+  REQUIRE_FALSE(wrong);
+  CHECK(wrong.error().code == Errc::corrupt);
+  CHECK(std::filesystem::is_empty(dir.path() + "/artifacts/sha256"));
+  CHECK(store->size_of(sha256_hex(content)).error().code == Errc::not_found);
+
+  REQUIRE(store->take(spooled, sha256_hex(content)));
+  CHECK(store->size_of(sha256_hex(content)).value() == content.size());
+  CHECK(test::get_file(store->path_of(sha256_hex(content))) == content);
+  CHECK_FALSE(std::filesystem::exists(spooled));
+}
+
+TEST_CASE("a new start empties the spool and keeps the blobs", "[api][blobs]") {
+  const test::TempDir dir;
+  {
+    const auto store = BlobStore::open(dir.path());
+    REQUIRE(store);
+    test::put_file(store->spool_dir() + "/left", "half of it");
+    test::put_file(store->path_of(sha256_hex("x")), "x");
+  }
+  const auto store = BlobStore::open(dir.path());
+  REQUIRE(store);
+  CHECK(std::filesystem::is_empty(store->spool_dir()));
+  CHECK(store->size_of(sha256_hex("x")));
+}
+
+TEST_CASE("digests are 64 lower-case hexadecimal digits", "[api][blobs]") {
+  CHECK(is_sha256_hex(sha256_hex("x")));
+  CHECK_FALSE(is_sha256_hex(""));
+  CHECK_FALSE(is_sha256_hex(std::string(64, 'G')));
+  CHECK_FALSE(is_sha256_hex(std::string(64, 'A')));
+  CHECK_FALSE(is_sha256_hex("../" + std::string(61, 'a')));
+}
+
+proto::NodeView healthy_node(const std::string& name) {
+  proto::NodeView node;
+  node.name = name;
+  node.phase = "Running";
+  node.pod_cidr = "10.10.1.0/24";
+  node.pod_cidr_published = true;
+  node.last_contact = to_rfc3339(k_now - Seconds(30));
+  node.conditions = {{"NetworkReady", true, "", ""}};
+  node.components = {{"kubelet", "1.20.2", "running", 0, 7, ""}, {"cni-plugins", "1.1.1", "installed", 0, 0, ""}};
+  return node;
+}
+
+HealthInput healthy() {
+  HealthInput input;
+  input.nodes = {healthy_node("a"), healthy_node("b")};
+  input.certificates = {{"a", "agent", "1", to_rfc3339(k_now - Seconds(3600)), to_rfc3339(k_now + Seconds(82800)), ""}};
+  input.components = {{"kubelet", "1.20.2", "node", proto::ArtifactRef{}}};
+  input.capacity = {256, 2, 0, 110, 65534};
+  input.kube = {true, "answers", {}};
+  input.now = k_now;
+  input.started = k_now - Seconds(100'000);
+  return input;
+}
+
+// The names of the checks that are not well.
+std::vector<std::string> failing(const HealthInput& input) {
+  const auto report = check_health(input);
+  std::vector<std::string> names;
+  for (const auto& check : report.checks) {
+    if (check.ok) {
+      CHECK(check.cure.empty());
+      continue;
+    }
+    names.push_back(check.name);
+    CHECK_FALSE(check.message.empty());
+    CHECK_FALSE(check.cure.empty());
+  }
+  CHECK(report.ok == names.empty());
+  return names;
+}
+
+using Names = std::vector<std::string>;
+
+TEST_CASE("a healthy cluster is ok", "[api][health]") { CHECK(failing(healthy()).empty()); }
+
+TEST_CASE("each trouble has its check with a cure", "[api][health]") {
+  HealthInput input = healthy();
+  SECTION("silent node") {
+    input.nodes[1].last_contact = to_rfc3339(k_now - Seconds(3600));
+    CHECK(failing(input) == Names{"node b: contact"});
+  }
+  SECTION("never heard, long after the start") {
+    input.nodes[1].last_contact = "";
+    CHECK(failing(input) == Names{"node b: contact"});
+  }
+  SECTION("not heard yet, just started") {
+    input.nodes[1].last_contact = "";
+    input.nodes[1].components.clear();
+    input.started = k_now - Seconds(10);
+    CHECK(failing(input).empty());
+  }
+  SECTION("component down") {
+    input.nodes[0].components[0].state = "crash-loop";
+    CHECK(failing(input) == Names{"node a: components"});
+  }
+  SECTION("condition") {
+    input.nodes[0].conditions[0].ok = false;
+    CHECK(failing(input) == Names{"node a: NetworkReady"});
+  }
+  SECTION("certificate not renewed") {
+    input.certificates[0].not_after = to_rfc3339(k_now + Seconds(60));
+    CHECK(failing(input) == Names{"certificate agent of a"});
+  }
+  SECTION("certificate expired") {
+    input.certificates[0].not_after = to_rfc3339(k_now - Seconds(60));
+    CHECK(failing(input) == Names{"certificate agent of a"});
+  }
+  SECTION("pod CIDR not published") {
+    input.nodes[0].pod_cidr_published = false;
+    CHECK(failing(input) == Names{"node a: pod CIDR"});
+  }
+  SECTION("pod CIDR conflict") {
+    input.kube.conflicts = {"Node a has spec.podCIDR 10.9.0.0/24, its block is 10.10.1.0/24"};
+    CHECK(failing(input) == Names{"pod CIDR conflict"});
+  }
+  SECTION("artifact missing") {
+    input.components[0].artifact.reset();
+    CHECK(failing(input) == Names{"artifact kubelet 1.20.2"});
+  }
+  SECTION("pool nearly full") {
+    input.capacity = {10, 9, 1, 110, 1};
+    CHECK(failing(input) == Names{"pod address pool"});
+  }
+  SECTION("kube-apiserver away") {
+    input.kube = {false, "connecting to 10.77.0.10: refused", {}};
+    CHECK(failing(input) == Names{"kube-apiserver"});
+  }
+}
+
+TEST_CASE("metrics have the documented names and escaped labels", "[api][metrics]") {
+  MetricsInput input;
+  input.nodes = {healthy_node("a")};
+  input.nodes[0].phase = "Run\"ning\\\n";
+  input.certificates = {{"a", "agent", "1", "", to_rfc3339(k_now + Seconds(100)), ""}, {"a", "agent", "2", "", to_rfc3339(k_now), ""}};
+  input.capacity = {4, 1, 1, 110, 10};
+  input.pool = "10.10.0.0/16";
+  input.join_requests = {{{"accepted", ""}, 3}, {{"refused", "denied"}, 2}};
+  input.now = k_now;
+  const std::string text = render_metrics(input);
+  for (const char* line :
+       {"slipway_build_info{version=", "slipway_nodes{phase=\"Run\\\"ning\\\\\\n\"} 1\n", "slipway_join_requests_total{result=\"accepted\",reason=\"\"} 3\n",
+        "slipway_join_requests_total{result=\"refused\",reason=\"denied\"} 2\n", "slipway_cidr_pool_max_cidrs{pool=\"10.10.0.0/16\"} 4\n",
+        "slipway_cidr_pool_usage_ratio{pool=\"10.10.0.0/16\"} 0.500000\n", "slipway_certificate_expiration_seconds{node=\"a\",usage=\"agent\"} 100\n",
+        "slipway_component_up{node=\"a\",component=\"kubelet\"} 1\n"}) {
+    INFO(line);
+    CHECK(text.find(line) != std::string::npos);
+  }
+  CHECK(text.find("} 0\nslipway_certificate_expiration") == std::string::npos);  // one sample for each set of labels
+  CHECK(text.back() == '\n');
+}
+
+TEST_CASE("the contract is compiled in as it stands in the tree", "[api][openapi]") {
+  CHECK(openapi_text() == test::get_file(std::string(SLIPWAY_SOURCE_DIR) + "/proto/openapi.json"));
+}
+
+}  // namespace
+}  // namespace slipway::api

@@ -1,0 +1,85 @@
+#include "coordinator/ctl/command_line.hpp"
+
+#include <catch2/catch.hpp>
+#include <vector>
+
+namespace slipway::ctl {
+namespace {
+
+std::variant<CommandLine, Usage> parse(std::vector<const char*> words, const std::string& config = "") {
+  words.insert(words.begin(), "slipwayctl");
+  return parse_command_line(static_cast<int>(words.size()), words.data(), config);
+}
+
+template <class T>
+T command_of(std::vector<const char*> words) {
+  const auto parsed = parse(std::move(words));
+  if (const auto* usage = std::get_if<Usage>(&parsed)) FAIL(usage->text);
+  const auto& line = std::get<CommandLine>(parsed);
+  REQUIRE(std::holds_alternative<T>(line.command));
+  return std::get<T>(line.command);
+}
+
+int usage_code(std::vector<const char*> words) {
+  const auto parsed = parse(std::move(words));
+  const auto* usage = std::get_if<Usage>(&parsed);
+  if (usage == nullptr) return -1;
+  CHECK_FALSE(usage->text.empty());
+  return usage->code;
+}
+
+TEST_CASE("commands and their options", "[ctl][command_line]") {
+  const auto create = command_of<TokenCreate>({"token", "create", "--ttl", "15m", "--max-uses", "10", "--node", "n1", "--role", "master", "--quiet"});
+  CHECK(create.ttl == "15m");
+  CHECK(create.max_uses == 10);
+  CHECK(create.node == "n1");
+  CHECK(create.role == "master");
+  CHECK(create.quiet);
+  const auto plain = command_of<TokenCreate>({"token", "create"});
+  CHECK(plain.ttl == "24h");
+  CHECK(plain.max_uses == 1);
+  CHECK(plain.role == "node");
+  CHECK(command_of<TokenDelete>({"token", "delete", "abc123"}).id == "abc123");
+  CHECK(command_of<NodeList>({"node", "list", "--all"}).all);
+  CHECK(command_of<NodeGet>({"node", "get", "n1"}).name == "n1");
+  CHECK(command_of<NodeDelete>({"node", "delete", "n1"}).name == "n1");
+  CHECK(command_of<ClusterApply>({"cluster", "apply", "-f", "c.yaml"}).file == "c.yaml");
+  const auto kube = command_of<ClusterKubeconfig>({"cluster", "kubeconfig", "-O", "k.conf", "--user", "alice"});
+  CHECK(kube.file == "k.conf");
+  CHECK(kube.user == "alice");
+  const auto import = command_of<ArtifactImport>(
+      {"artifact", "import", "--component", "docker", "--version", "20.10.24", "--member", "docker/dockerd", "--member", "docker/runc", "d.tgz"});
+  CHECK(import.file == "d.tgz");
+  CHECK(import.component == "docker");
+  CHECK(import.version == "20.10.24");
+  CHECK(import.members == std::vector<std::string>{"docker/dockerd", "docker/runc"});
+  command_of<CertsCheckExpiration>({"certs", "check-expiration"});
+  command_of<Health>({"health"});
+}
+
+TEST_CASE("global options stand before or after the command", "[ctl][command_line]") {
+  for (const auto& words : {std::vector<const char*>{"-o", "json", "--config", "c", "node", "list"}, {"node", "list", "-o", "json", "--config", "c"}}) {
+    const auto parsed = parse(words, "from-environment");
+    REQUIRE(std::holds_alternative<CommandLine>(parsed));
+    CHECK(std::get<CommandLine>(parsed).format == Format::json);
+    CHECK(std::get<CommandLine>(parsed).config == "c");
+  }
+  CHECK(std::get<CommandLine>(parse({"health"})).config == "/etc/slipway/admin.conf");
+  CHECK(std::get<CommandLine>(parse({"health"}, "env.conf")).config == "env.conf");
+}
+
+TEST_CASE("mistakes are code 3 with a text, help and version are 0", "[ctl][command_line]") {
+  CHECK(usage_code({}) == k_usage);
+  CHECK(usage_code({"frobnicate"}) == k_usage);
+  CHECK(usage_code({"token"}) == k_usage);
+  CHECK(usage_code({"token", "delete"}) == k_usage);
+  CHECK(usage_code({"token", "create", "--max-uses", "many"}) == k_usage);
+  CHECK(usage_code({"token", "create", "--role", "king"}) == k_usage);
+  CHECK(usage_code({"node", "list", "-o", "xml"}) == k_usage);
+  CHECK(usage_code({"--help"}) == k_ok);
+  CHECK(usage_code({"token", "create", "--help"}) == k_ok);
+  CHECK(usage_code({"--version"}) == k_ok);
+}
+
+}  // namespace
+}  // namespace slipway::ctl

@@ -1,0 +1,291 @@
+// slipwayctl against a coordinator that is a table of answers.
+#include "coordinator/ctl/commands.hpp"
+
+#include <catch2/catch.hpp>
+#include <map>
+#include <sstream>
+#include <sys/stat.h>
+
+#include "common/config/yaml_to_json.hpp"
+#include "common/crypto/csr.hpp"
+#include "common/crypto/digest.hpp"
+#include "coordinator/ctl/admin_config.hpp"
+#include "coordinator/ctl/output.hpp"
+#include "coordinator/ctl/release.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace slipway::ctl {
+namespace {
+
+constexpr WallTime k_now = WallTime(Seconds(1'790'000'000));
+
+class FakeConnection final : public Connection {
+ public:
+  Result<http::Response> send(http::Request request) override { return answer(std::move(request)); }
+  Result<http::Response> upload(http::Request request, const std::string& file, std::function<void(std::uint64_t)> progress) override {
+    uploaded[request.target] = test::get_file(file);
+    progress(uploaded[request.target].size());
+    return answer(std::move(request));
+  }
+  void on(const std::string& what, int status, std::string body) { answers_[what] = {status, std::move(body)}; }
+
+  std::vector<http::Request> requests;
+  std::map<std::string, std::string> uploaded;
+
+ private:
+  Result<http::Response> answer(http::Request request) {
+    const std::string what = std::string(http::to_string(request.method)) + " " + request.target;
+    requests.push_back(std::move(request));
+    const auto found = answers_.find(what);
+    if (found == answers_.end()) return make_error(Errc::internal, "the test has no answer to " + what);
+    http::Response response;
+    response.status = found->second.first;
+    response.body = found->second.second;
+    return response;
+  }
+  std::map<std::string, std::pair<int, std::string>> answers_;
+};
+
+struct Run {
+  int code = 0;
+  std::string out;
+  std::string err;
+};
+
+Run run(FakeConnection& connection, Command command, Format format = Format::table) {
+  std::ostringstream out;
+  std::ostringstream err;
+  CommandLine line;
+  line.command = std::move(command);
+  line.format = format;
+  const int code = run_command(line, connection, Console{out, err, false, k_now});
+  return {code, out.str(), err.str()};
+}
+
+std::string problem(Errc code, const std::string& detail) { return proto::encode(proto::to_problem(make_error(code, detail))); }
+
+proto::NodeView node(const std::string& name) {
+  proto::NodeView view;
+  view.name = name;
+  view.role = "node";
+  view.phase = "Running";
+  view.address = "10.77.0.11";
+  view.pod_cidr = "10.10.1.0/24";
+  view.last_contact = to_rfc3339(k_now - Seconds(63));
+  return view;
+}
+
+TEST_CASE("tables have times for people", "[ctl][output]") {
+  FakeConnection connection;
+  connection.on("GET /v1/nodes", 200, proto::encode(proto::NodeList{{node("a")}, "a"}));
+  connection.on("GET /v1/nodes?continue=a", 200, proto::encode(proto::NodeList{{node("b")}, ""}));
+  const Run result = run(connection, NodeList{});
+  CHECK(result.code == k_ok);
+  CHECK(result.out ==
+        "NAME  ROLE  PHASE    ADDRESS     POD-CIDR      COMPONENTS  LAST-CONTACT\n"
+        "a     node  Running  10.77.0.11  10.10.1.0/24  -           1m3s ago\n"
+        "b     node  Running  10.77.0.11  10.10.1.0/24  -           1m3s ago\n");
+}
+
+TEST_CASE("documents are exact", "[ctl][output]") {
+  FakeConnection connection;
+  connection.on("GET /v1/nodes", 200, proto::encode(proto::NodeList{{node("a")}, ""}));
+  const Run json = run(connection, NodeList{}, Format::json);
+  const auto list = proto::decode<proto::NodeList>(json.out);
+  REQUIRE(list);
+  CHECK(list->items.at(0).last_contact == to_rfc3339(k_now - Seconds(63)));
+  const Run yaml = run(connection, NodeList{}, Format::yaml);
+  const auto back = yaml_to_json(yaml.out, "output");
+  REQUIRE(back);
+  CHECK(proto::decode<proto::NodeList>(*back)->items.at(0).name == "a");
+}
+
+TEST_CASE("values of nodes cannot write to the terminal", "[ctl][output]") {
+  CHECK(render({{"A"}, {{"x\x1b[2Jy\nz"}}}) == "A\nx?[2Jy?z\n");
+}
+
+TEST_CASE("problems become a text and a code", "[ctl][errors]") {
+  const std::pair<Errc, int> rows[] = {{Errc::invalid, k_usage},  {Errc::denied, k_denied},      {Errc::unauthenticated, k_denied},
+                                       {Errc::timeout, k_timed_out}, {Errc::not_found, k_failed}, {Errc::conflict, k_failed}};
+  for (const auto& [code, exit_code] : rows) {
+    FakeConnection connection;
+    connection.on("DELETE /v1/nodes/a%2Fb", proto::http_status(code), problem(code, "there is no such node"));
+    const Run result = run(connection, NodeDelete{"a/b"});
+    CHECK(result.code == exit_code);
+    CHECK(result.out.empty());
+    CHECK(result.err == "slipwayctl: there is no such node\n");
+  }
+}
+
+TEST_CASE("a quiet token is the token alone", "[ctl][token]") {
+  FakeConnection connection;
+  connection.on("POST /v1/tokens", 201, proto::encode(proto::TokenReply{"abc123", "slipway1ff::abc123.secret", "2026-01-01T00:00:00Z", "slipway-agent join"}));
+  CHECK(run(connection, TokenCreate{"24h", 1, "", "node", true}).out == "slipway1ff::abc123.secret\n");
+  const Run loud = run(connection, TokenCreate{"1h", 5, "n1", "master", false});
+  CHECK(loud.out.find("slipway-agent join") != std::string::npos);
+  const auto sent = proto::decode<proto::TokenRequest>(connection.requests.back().body);
+  REQUIRE(sent);
+  CHECK(sent->ttl == "1h");
+  CHECK(sent->max_uses == 5);
+  CHECK(sent->node == "n1");
+  CHECK(sent->role == "master");
+}
+
+TEST_CASE("cluster apply refuses a bad file before anything is sent", "[ctl][apply]") {
+  const test::TempDir dir;
+  FakeConnection connection;
+  test::put_file(dir / "c.yaml", "metadata: {name: demo}\nnetwrk: {}\n");
+  const Run unknown = run(connection, ClusterApply{dir / "c.yaml"});
+  CHECK(unknown.code == k_usage);
+  CHECK(unknown.err.find("c.yaml") != std::string::npos);
+  test::put_file(dir / "c.yaml", "metadata: {name: demo\n");
+  CHECK(run(connection, ClusterApply{dir / "c.yaml"}).code == k_usage);
+  CHECK(run(connection, ClusterApply{dir / "absent.yaml"}).code == k_failed);
+  CHECK(connection.requests.empty());
+}
+
+TEST_CASE("health exits with 1 when something is not well", "[ctl][health]") {
+  FakeConnection connection;
+  connection.on("GET /v1/health", 200, proto::encode(proto::HealthReport{true, {{"coordinator", true, "answers", ""}}}));
+  CHECK(run(connection, Health{}).code == k_ok);
+  connection.on("GET /v1/health", 200, proto::encode(proto::HealthReport{false, {{"node a: contact", false, "silent", "start it"}}}));
+  const Run bad = run(connection, Health{});
+  CHECK(bad.code == k_failed);
+  CHECK(bad.out.find("NOT OK") != std::string::npos);
+  CHECK(bad.out.find("start it") != std::string::npos);
+}
+
+TEST_CASE("node list --all shows why joins were refused", "[ctl][node]") {
+  FakeConnection connection;
+  connection.on("GET /v1/nodes", 200, proto::encode(proto::NodeList{}));
+  connection.on("GET /v1/joins", 200,
+                proto::encode(proto::JoinAttemptList{{{to_rfc3339(k_now - Seconds(5)), "n9", "10.77.0.19", "abc123", false, "token expired"},
+                                                      {to_rfc3339(k_now), "n1", "10.77.0.11", "abc123", true, ""}}}));
+  const Run result = run(connection, NodeList{true});
+  CHECK(result.out.find("refused: token expired") != std::string::npos);
+  CHECK(result.out.find("10.77.0.11") == std::string::npos);
+}
+
+TEST_CASE("a kubeconfig's key is made here", "[ctl][kubeconfig]") {
+  const test::TempDir dir;
+  FakeConnection connection;
+  connection.on("POST /v1/cluster/kubeconfig", 200,
+                proto::encode(proto::KubeconfigReply{"demo", "https://10.77.0.10:6443", "CA", "CERT", "2026-12-01T00:00:00Z"}));
+  const std::string file = dir / "kube.conf";
+  REQUIRE(run(connection, ClusterKubeconfig{file, "alice"}).code == k_ok);
+  struct stat info {};
+  REQUIRE(::stat(file.c_str(), &info) == 0);
+  CHECK((info.st_mode & 07777U) == 0600);
+  const auto json = yaml_to_json(test::get_file(file), file);
+  REQUIRE(json);
+  const auto config = proto::decode<proto::KubeconfigFile>(*json);
+  REQUIRE(config);
+  CHECK(config->current_context == "alice@demo");
+  CHECK(config->clusters.at(0).cluster.server == "https://10.77.0.10:6443");
+  const auto request = proto::decode<proto::KubeconfigRequest>(connection.requests.at(0).body);
+  REQUIRE(request);
+  CHECK(parse_csr(request->csr));
+  CHECK(connection.requests.at(0).body.find("PRIVATE KEY") == std::string::npos);
+}
+
+TEST_CASE("importing a file uploads and registers it once", "[ctl][artifact]") {
+  const test::TempDir dir;
+  test::put_file(dir / "etcd", "program");
+  const std::string sha = sha256_hex("program");
+  FakeConnection connection;
+  connection.on("GET /v1/artifacts", 200, R"({"items":[]})");
+  connection.on("PUT /v1/blobs/" + sha, 201, "");
+  connection.on("POST /v1/artifacts", 201, proto::encode(proto::Artifact{"etcd", "3.4.23", "file", sha, 7, ""}));
+  const Run first = run(connection, ArtifactImport{dir / "etcd", "etcd", "3.4.23", "", {}});
+  CHECK(first.code == k_ok);
+  CHECK(connection.uploaded.at("/v1/blobs/" + sha) == "program");
+  connection.on("GET /v1/artifacts", 200, proto::encode(proto::ArtifactList{{{"etcd", "3.4.23", "file", sha, 7, ""}}}));
+  connection.uploaded.clear();
+  CHECK(run(connection, ArtifactImport{dir / "etcd", "etcd", "3.4.23", "", {}}).code == k_ok);
+  CHECK(connection.uploaded.empty());
+  CHECK(run(connection, ArtifactImport{dir / "etcd", "", "", "", {}}).code == k_usage);
+}
+
+std::vector<ArchiveMember> release_members(bool with_version) {
+  std::vector<ArchiveMember> members;
+  for (const char* name : {"kubelet", "kube-proxy", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"}) {
+    members.push_back({std::string("kubernetes/server/bin/") + name, 1, true});
+  }
+  if (with_version) members.push_back({"kubernetes/version", 8, true});
+  return members;
+}
+
+TEST_CASE("a Kubernetes release is recognised", "[ctl][release]") {
+  const auto plan = plan_import({"k.tar.gz", "", "", "", {}}, release_members(true));
+  REQUIRE(plan);
+  CHECK(plan->version_member == "kubernetes/version");
+  REQUIRE(plan->items.size() == 5);
+  CHECK(plan->items[0].component == "kubelet");
+  CHECK(plan->items[0].member == "kubernetes/server/bin/kubelet");
+  const auto given = plan_import({"k.tar.gz", "", "1.20.2", "", {}}, release_members(false));
+  REQUIRE(given);
+  CHECK(given->version_member.empty());
+  CHECK(given->items[4].version == "1.20.2");
+  const auto missing = plan_import({"k.tar.gz", "", "", "", {}}, release_members(false));
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().message.find("--version") != std::string::npos);
+}
+
+TEST_CASE("archives, members and files", "[ctl][release]") {
+  const std::vector<ArchiveMember> docker = {{"docker/dockerd", 1, true}, {"docker/runc", 1, true}, {"docker", 0, false}};
+  const auto whole = plan_import({"d.tgz", "docker", "20.10.24", "", {}}, docker);
+  REQUIRE(whole);
+  CHECK(whole->items.at(0).format == "tar");
+  const auto member = plan_import({"d.tgz", "runc", "1.1", "", {"docker/runc"}}, docker);
+  REQUIRE(member);
+  CHECK(member->items.at(0).format == "file");
+  CHECK(member->items.at(0).component == "runc");
+  const auto several = plan_import({"d.tgz", "", "1.1", "", {"docker/runc", "docker/dockerd"}}, docker);
+  REQUIRE(several);
+  CHECK(several->items.at(1).component == "dockerd");
+  CHECK_FALSE(plan_import({"d.tgz", "x", "1", "", {"docker/runc", "docker/dockerd"}}, docker));
+  CHECK_FALSE(plan_import({"d.tgz", "x", "1", "", {"docker/absent"}}, docker));
+  CHECK_FALSE(plan_import({"d.tgz", "x", "1", "", {"docker"}}, docker));
+  CHECK_FALSE(plan_import({"etcd", "", "3.4.23", "", {}}, {}));
+  CHECK(plan_import({"etcd", "etcd", "3.4.23", "", {}}, {})->items.at(0).format == "file");
+  CHECK(version_from_text("v1.20.2\n").value() == "1.20.2");
+  CHECK_FALSE(version_from_text("\n"));
+  CHECK_FALSE(version_from_text("../../etc"));
+  CHECK(is_archive_name("x.TGZ"));
+  CHECK_FALSE(is_archive_name("etcd"));
+}
+
+TEST_CASE("one configuration holds several clusters", "[ctl][config]") {
+  proto::AdminConfig config;
+  CHECK_FALSE(choose_cluster(config, ""));
+  config.clusters = {{"a", "https://1:1", "", "", ""}};
+  CHECK(choose_cluster(config, "")->name == "a");
+  config.clusters.push_back({"b", "https://2:2", "", "", ""});
+  CHECK_FALSE(choose_cluster(config, ""));
+  config.current = "b";
+  CHECK(choose_cluster(config, "")->name == "b");
+  CHECK(choose_cluster(config, "a")->name == "a");
+  CHECK_FALSE(choose_cluster(config, "c"));
+  config.clusters.push_back({"a", "https://3:3", "", "", ""});
+  CHECK(choose_cluster(config, "b").error().message.find("stands twice") != std::string::npos);
+}
+
+TEST_CASE("credentials that others can read are refused", "[ctl][config]") {
+  const test::TempDir dir;
+  test::put_file(dir / "admin.conf", "clusters: []\n");
+  ::chmod((dir / "admin.conf").c_str(), 0644);
+  const auto refused = load_admin_cluster(dir / "admin.conf", "");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("600") != std::string::npos);
+}
+
+TEST_CASE("sizes and paths", "[ctl][output]") {
+  CHECK(human_size(999) == "999 B");
+  CHECK(human_size(113'900'000) == "113.9 MB");
+  CHECK(percent_encode("a b/ü") == "a%20b%2F%C3%BC");
+  CHECK(when("", k_now) == "never");
+  CHECK(when(to_rfc3339(k_now + Seconds(7200)), k_now) == "in 2h");
+}
+
+}  // namespace
+}  // namespace slipway::ctl
