@@ -63,8 +63,8 @@ std::vector<proto::CertificateView> ca_views(const Authority& authority) {
   std::vector<proto::CertificateView> views;
   for (const CaKind kind : k_ca_kinds) {
     const Certificate& ca = authority.ca(kind).certificate;
-    views.push_back({"(cluster)", "ca:" + std::string(to_string(kind)), ca.serial_hex(), to_rfc3339(ca.not_before()), to_rfc3339(ca.not_after()),
-                     ca.sha256_hex()});
+    views.push_back({"(cluster)", "ca:" + std::string(to_string(kind)), ca.serial_hex(),
+                     to_rfc3339(ca.not_before()), to_rfc3339(ca.not_after()), ca.sha256_hex()});
   }
   return views;
 }
@@ -76,9 +76,11 @@ struct Serving {
 
 }  // namespace
 
-// Order of the members is the order of construction: threads first, so that they end last, and sockets with them.
+// Order of the members is the order of construction: threads first, so that they end last, and sockets with
+// them.
 struct App::Impl {
-  Impl(AppOptions given, DirLock held, std::unique_ptr<SqliteStore> opened, Authority loaded, State state, api::BlobStore blob_store);
+  Impl(AppOptions given, DirLock held, std::unique_ptr<SqliteStore> opened, Authority loaded, State state,
+       api::BlobStore blob_store);
 
   AppOptions options;
   DirLock lock;
@@ -109,7 +111,8 @@ struct App::Impl {
   kube::KubeClientDeps kube_deps();
   api::ApiDeps api_deps();
   void node_deleted(const Node& node);
-  asio::awaitable<Status> record(CertUsage usage, std::string subject, IssuedCert issued, std::string spki_sha256);
+  asio::awaitable<Status> record(CertUsage usage, std::string subject, IssuedCert issued,
+                                 std::string spki_sha256);
 
   asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> make_serving();
   asio::awaitable<Status> begin();
@@ -117,7 +120,8 @@ struct App::Impl {
   asio::awaitable<Status> end(Millis deadline);
 };
 
-App::Impl::Impl(AppOptions given, DirLock held, std::unique_ptr<SqliteStore> opened, Authority loaded, State state, api::BlobStore blob_store)
+App::Impl::Impl(AppOptions given, DirLock held, std::unique_ptr<SqliteStore> opened, Authority loaded,
+                State state, api::BlobStore blob_store)
     : options(std::move(given)),
       lock(std::move(held)),
       sqlite(std::move(opened)),
@@ -126,27 +130,46 @@ App::Impl::Impl(AppOptions given, DirLock held, std::unique_ptr<SqliteStore> ope
       signer(authority),
       registrar(std::move(state), {state_thread.executor(), workers, store, end_process}),
       board(clock),
-      enrollment({state_thread.executor(), registrar, board, signer, store, workers, clock, random_bytes, random_uuid, options.join_limits,
-                  options.quarantine_min_age}),
+      enrollment({state_thread.executor(), registrar, board, signer, store, workers, clock, random_bytes,
+                  random_uuid, options.join_limits, options.quarantine_min_age}),
       blobs(std::move(blob_store)) {
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   const std::uint64_t count = options.config.io_threads == 0 ? cores : options.config.io_threads;
-  for (std::uint64_t i = 0; i < count; ++i) io_threads.push_back(std::make_unique<EventThread>("io-" + std::to_string(i)));
+  for (std::uint64_t i = 0; i < count; ++i)
+    io_threads.push_back(std::make_unique<EventThread>("io-" + std::to_string(i)));
 }
 
 kube::KubeClientDeps App::Impl::kube_deps() {
-  kube::KubeClientDeps deps{state_thread.executor(), clock, workers, signer, random_bytes, {}, {}, registrar.state().cluster().spec.api_server.endpoint};
-  deps.cluster = [this] { return profile_cluster(registrar.state().cluster(), registrar.state().identity().id); };
+  kube::KubeClientDeps deps{state_thread.executor(),
+                            clock,
+                            workers,
+                            signer,
+                            random_bytes,
+                            {},
+                            {},
+                            registrar.state().cluster().spec.api_server.endpoint};
+  deps.cluster = [this] {
+    return profile_cluster(registrar.state().cluster(), registrar.state().identity().id);
+  };
   deps.record = [this](CertUsage usage, std::string subject, IssuedCert issued, std::string spki) {
     return record(usage, std::move(subject), std::move(issued), std::move(spki));
   };
   return deps;
 }
 
-asio::awaitable<Status> App::Impl::record(CertUsage usage, std::string subject, IssuedCert issued, std::string spki_sha256) {
+asio::awaitable<Status> App::Impl::record(CertUsage usage, std::string subject, IssuedCert issued,
+                                          std::string spki_sha256) {
   RecordCertificate operation;
   operation.certificate.pem = issued.pem;
-  operation.certificate.record = {issued.serial_hex, usage, std::move(subject), "", 0, issued.not_before, issued.not_after, issued.sha256_hex, std::move(spki_sha256)};
+  operation.certificate.record = {issued.serial_hex,
+                                  usage,
+                                  std::move(subject),
+                                  "",
+                                  0,
+                                  issued.not_before,
+                                  issued.not_after,
+                                  issued.sha256_hex,
+                                  std::move(spki_sha256)};
   asio::awaitable<Result<Outcome>> recording = registrar.submit(std::move(operation));
   const auto recorded = co_await std::move(recording);
   if (!recorded) co_return recorded.error();
@@ -160,7 +183,8 @@ Status App::Impl::build_kube() {
   kube::NodeSyncDeps deps{*kube_client, clock, {}, {}, {}};
   deps.live_nodes = [this] {
     std::vector<kube::LiveNode> nodes;
-    for (const auto& [name, node] : registrar.state().nodes()) nodes.push_back({name, node.uid, node.pod_cidr});
+    for (const auto& [name, node] : registrar.state().nodes())
+      nodes.push_back({name, node.uid, node.pod_cidr});
     return nodes;
   };
   deps.removed_names = [this] {
@@ -168,14 +192,31 @@ Status App::Impl::build_kube() {
     for (const auto& [name, tombstone] : registrar.state().tombstones()) names.push_back(name);
     return names;
   };
-  deps.set_published = [this](const std::string& uid, bool published) { board.set_pod_cidr_published(uid, published); };
+  deps.set_published = [this](const std::string& uid, bool published) {
+    board.set_pod_cidr_published(uid, published);
+  };
   node_sync = std::make_unique<kube::NodeSync>(std::move(deps));
   return {};
 }
 
 api::ApiDeps App::Impl::api_deps() {
-  api::ApiDeps deps{state_thread.executor(), registrar, board, enrollment, signer, store, workers, clock, blobs, registrar.state().identity().id,
-                    authority.ca(CaKind::fabric).certificate.sha256_hex(), ca_views(authority), Secret(), random_bytes, {}, {}, {}};
+  api::ApiDeps deps{state_thread.executor(),
+                    registrar,
+                    board,
+                    enrollment,
+                    signer,
+                    store,
+                    workers,
+                    clock,
+                    blobs,
+                    registrar.state().identity().id,
+                    authority.ca(CaKind::fabric).certificate.sha256_hex(),
+                    ca_views(authority),
+                    Secret(),
+                    random_bytes,
+                    {},
+                    {},
+                    {}};
   deps.node_deleted = [this](const Node& node) { node_deleted(node); };
   deps.kube_state = [this] {
     if (node_sync == nullptr) return api::KubeState{true, "not looked at", {}};
@@ -216,17 +257,20 @@ void App::Impl::node_deleted(const Node& node) {
 // A new key each time; it never leaves memory. State thread.
 asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> App::Impl::make_serving() {
   const ValidatedCluster cluster = registrar.state().cluster();
-  auto own = make_own_certificate(CertUsage::coordinator_serving, cluster, registrar.state().identity().id, "", signer, clock.wall());
+  auto own = make_own_certificate(CertUsage::coordinator_serving, cluster, registrar.state().identity().id,
+                                  "", signer, clock.wall());
   if (!own) co_return own.error();
   const CertificateRecord made = own->certificate.record;
   const std::string chain = own->certificate.pem + signer.ca_pem(CaKind::fabric);
-  asio::awaitable<Result<Outcome>> recording = registrar.submit(RecordCertificate{std::move(own->certificate)});
+  asio::awaitable<Result<Outcome>> recording =
+      registrar.submit(RecordCertificate{std::move(own->certificate)});
   const auto recorded = co_await std::move(recording);
   if (!recorded) co_return recorded.error();
   auto tls = http::TlsServerContext::make(chain, own->key_pem, signer.ca_pem(CaKind::fabric));
   if (!tls) co_return tls.error();
   serving = {made.not_before + (made.not_after - made.not_before) * 2 / 3, cluster.spec.coordinator};
-  log::info("serving certificate issued", {{"serial", made.serial}, {"notAfter", to_rfc3339(made.not_after)}});
+  log::info("serving certificate issued",
+            {{"serial", made.serial}, {"notAfter", to_rfc3339(made.not_after)}});
   co_return *tls;
 }
 
@@ -247,7 +291,8 @@ asio::awaitable<Status> App::Impl::begin() {
   co_return Status{};
 }
 
-// Once a minute: quarantine and old records, the serving certificate at two thirds of its life or when its names changed.
+// Once a minute: quarantine and old records, the serving certificate at two thirds of its life or when its
+// names changed.
 asio::awaitable<Status> App::Impl::housekeeping() {
   while (true) {
     asio::awaitable<Status> sleeping = clock.sleep_for(k_housekeeping_interval);
@@ -259,11 +304,15 @@ asio::awaitable<Status> App::Impl::housekeeping() {
     asio::awaitable<Result<Outcome>> sweeping = registrar.submit(std::move(sweep));
     const auto swept = co_await std::move(sweeping);
     if (!swept) log::warning("housekeeping failed", {{"error", swept.error()}});
-    if (clock.wall() < serving.renew_at && registrar.state().cluster().spec.coordinator == serving.settings) continue;
+    if (clock.wall() < serving.renew_at && registrar.state().cluster().spec.coordinator == serving.settings)
+      continue;
     asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> making = make_serving();
     const auto tls = co_await std::move(making);
-    if (tls) server->replace_tls(*tls);
-    else log::error("the serving certificate was not renewed; trying again in a minute", {{"error", tls.error()}});
+    if (tls)
+      server->replace_tls(*tls);
+    else
+      log::error("the serving certificate was not renewed; trying again in a minute",
+                 {{"error", tls.error()}});
   }
 }
 
@@ -289,12 +338,16 @@ App::~App() {
   if (impl_ != nullptr && impl_->running) static_cast<void>(stop(Millis(0)));
 }
 
-std::uint16_t App::port() const { return impl_->port; }
+std::uint16_t App::port() const {
+  return impl_->port;
+}
 
 Result<std::unique_ptr<App>> App::start(AppOptions options) {
   const std::string dir = options.config.data_dir;
   auto lock = DirLock::acquire(dir);
-  if (!lock) return error_of(lock, "taking the data directory (is there a cluster? slipway-coordinator init makes one)");
+  if (!lock)
+    return error_of(lock,
+                    "taking the data directory (is there a cluster? slipway-coordinator init makes one)");
   auto authority = Authority::load(ca_dir(dir));
   if (!authority) return error_of(authority, "loading the certificate authorities");
   auto sqlite = SqliteStore::open(state_file(dir), false);
@@ -302,11 +355,14 @@ Result<std::unique_ptr<App>> App::start(AppOptions options) {
   RecordStore records(**sqlite);
   auto state = records.load();
   if (!state) return error_of(state, "reading the state");
-  if (!state->has_cluster()) return make_error(Errc::not_found, "there is no cluster in " + dir + ": slipway-coordinator init makes one");
+  if (!state->has_cluster())
+    return make_error(Errc::not_found,
+                      "there is no cluster in " + dir + ": slipway-coordinator init makes one");
   auto blobs = api::BlobStore::open(dir);
   if (!blobs) return error_of(blobs, "opening the artifacts");
-  auto app = std::unique_ptr<App>(new App(std::make_unique<Impl>(std::move(options), std::move(*lock), std::move(*sqlite), std::move(*authority),
-                                                                 std::move(*state), std::move(*blobs))));
+  auto app = std::unique_ptr<App>(
+      new App(std::make_unique<Impl>(std::move(options), std::move(*lock), std::move(*sqlite),
+                                     std::move(*authority), std::move(*state), std::move(*blobs))));
   Impl& impl = *app->impl_;
   const Status built = impl.build();
   if (!built) return built.error();
@@ -315,7 +371,9 @@ Result<std::unique_ptr<App>> App::start(AppOptions options) {
   impl.running = true;
   const Status begun = run_blocking(impl.state_thread.executor(), impl.begin());
   if (!begun) return begun.error();
-  log::info("serving", {{"listen", impl.options.config.listen}, {"port", impl.port}, {"nodes", impl.registrar.state().nodes().size()}});
+  log::info("serving", {{"listen", impl.options.config.listen},
+                        {"port", impl.port},
+                        {"nodes", impl.registrar.state().nodes().size()}});
   return app;
 }
 

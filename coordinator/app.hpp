@@ -1,5 +1,6 @@
 #pragma once
-// The coordinator as one object: everything is made and wired here. Used by main.cpp and by the integration tests.
+// The coordinator as one object: everything is made and wired here. Used by main.cpp and by the integration
+// tests.
 #include <cstdint>
 #include <memory>
 
@@ -15,19 +16,21 @@ struct AppOptions {
   proto::CoordinatorConfig config;
   http::ServerLimits limits = {};
   JoinLimits join_limits = {};
-  bool kube = true;                        // keep Node objects in step
+  bool kube = true;  // keep Node objects in step
   Seconds quarantine_min_age{600};
 };
 
 class App {
  public:
-  // Reads the state, starts the threads, issues the serving certificate; it listens when this returns. Blocks.
-  // A failure of the store later ends the process at once (exit 1): what was not acknowledged never happened.
+  // Reads the state, starts the threads, issues the serving certificate; it listens when this returns.
+  // Blocks. A failure of the store later ends the process at once (exit 1): what was not acknowledged never
+  // happened.
   static Result<std::unique_ptr<App>> start(AppOptions options);
   ~App();
 
   std::uint16_t port() const;
-  // Stops accepting, lets requests in progress finish, waits until all is on disk, ends the threads. Blocks; call once.
+  // Stops accepting, lets requests in progress finish, waits until all is on disk, ends the threads. Blocks;
+  // call once.
   Status stop(Millis deadline);
 
  private:

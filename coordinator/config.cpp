@@ -12,7 +12,8 @@ Result<proto::CoordinatorConfig> load_coordinator_config(const std::string& path
   auto config = proto::decode_strict<proto::CoordinatorConfig>(*json);
   if (!config) return error_of(config, path);
   if (config->io_threads > 256) return make_error(Errc::invalid, path + ": /ioThreads must be at most 256");
-  if (config->data_dir.empty() || config->data_dir.front() != '/') return make_error(Errc::invalid, path + ": /dataDir must be an absolute path");
+  if (config->data_dir.empty() || config->data_dir.front() != '/')
+    return make_error(Errc::invalid, path + ": /dataDir must be an absolute path");
   return config;
 }
 

@@ -17,7 +17,11 @@ namespace slipway {
 // A missing file means the defaults. Errc::invalid names the field.
 Result<proto::CoordinatorConfig> load_coordinator_config(const std::string& path);
 
-inline std::string ca_dir(const std::string& data_dir) { return data_dir + "/ca"; }
-inline std::string state_file(const std::string& data_dir) { return data_dir + "/state.db"; }
+inline std::string ca_dir(const std::string& data_dir) {
+  return data_dir + "/ca";
+}
+inline std::string state_file(const std::string& data_dir) {
+  return data_dir + "/state.db";
+}
 
 }  // namespace slipway

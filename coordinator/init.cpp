@@ -44,9 +44,13 @@ Status check_data_dir(const std::string& data_dir) {
   if (!names && names.error().code == Errc::not_found) return {};
   if (!names) return names.error();
   if (std::find(names->begin(), names->end(), "state.db") != names->end()) {
-    return make_error(Errc::conflict, "a cluster lives in " + data_dir + " already: change it with slipwayctl cluster apply, or choose another --data-dir");
+    return make_error(Errc::conflict,
+                      "a cluster lives in " + data_dir +
+                          " already: change it with slipwayctl cluster apply, or choose another --data-dir");
   }
-  if (!names->empty()) return make_error(Errc::conflict, data_dir + " is not empty: it holds " + names->front() + "; choose another --data-dir");
+  if (!names->empty())
+    return make_error(Errc::conflict,
+                      data_dir + " is not empty: it holds " + names->front() + "; choose another --data-dir");
   return {};
 }
 
@@ -62,13 +66,16 @@ Result<proto::AdminConfig> read_admin_conf(const std::string& path) {
 }
 
 bool has_cluster(const proto::AdminConfig& config, const std::string& name) {
-  return std::any_of(config.clusters.begin(), config.clusters.end(), [&name](const proto::AdminCluster& c) { return c.name == name; });
+  return std::any_of(config.clusters.begin(), config.clusters.end(),
+                     [&name](const proto::AdminCluster& c) { return c.name == name; });
 }
 
-Result<Secret> admin_conf_text(proto::AdminConfig config, const ValidatedCluster& cluster, const OwnCertificate& admin, const std::string& ca_pem) {
+Result<Secret> admin_conf_text(proto::AdminConfig config, const ValidatedCluster& cluster,
+                               const OwnCertificate& admin, const std::string& ca_pem) {
   const std::string& name = cluster.spec.metadata.name;
   std::erase_if(config.clusters, [&name](const proto::AdminCluster& c) { return c.name == name; });
-  config.clusters.push_back({name, coordinator_url(cluster.spec.coordinator), ca_pem, admin.certificate.pem, std::string(admin.key_pem.reveal())});
+  config.clusters.push_back({name, coordinator_url(cluster.spec.coordinator), ca_pem, admin.certificate.pem,
+                             std::string(admin.key_pem.reveal())});
   config.current = name;
   auto yaml = json_to_yaml(proto::encode(config));
   if (!yaml) return yaml.error();
@@ -105,7 +112,8 @@ class StagedFile {
 // The data directory beside its place.
 class StagedTree {
  public:
-  explicit StagedTree(const std::string& path) : path_(path), staged_(path + ".tmp-" + random_text(8, "abcdefghijklmnopqrstuvwxyz")) {}
+  explicit StagedTree(const std::string& path)
+      : path_(path), staged_(path + ".tmp-" + random_text(8, "abcdefghijklmnopqrstuvwxyz")) {}
   StagedTree(const StagedTree&) = delete;
   StagedTree& operator=(const StagedTree&) = delete;
   ~StagedTree() {
@@ -122,7 +130,8 @@ class StagedTree {
     const Status synced = sync_tree(staged_);
     if (!synced) return synced;
     // Replaces an empty folder, nothing else.
-    if (::rename(staged_.c_str(), path_.c_str()) != 0) return from_errno("moving the new cluster to " + path_, errno);
+    if (::rename(staged_.c_str(), path_.c_str()) != 0)
+      return from_errno("moving the new cluster to " + path_, errno);
     pending_ = false;
     return sync_dir(parent_path(path_));
   }
@@ -135,7 +144,8 @@ class StagedTree {
 
 Status hand_over(const std::string& path, const std::optional<FileOwner>& owner) {
   if (!owner) return {};
-  if (::chown(path.c_str(), owner->uid, owner->gid) != 0) return from_errno("handing " + path + " to its user", errno);
+  if (::chown(path.c_str(), owner->uid, owner->gid) != 0)
+    return from_errno("handing " + path + " to its user", errno);
   return {};
 }
 
@@ -161,13 +171,15 @@ struct NewCluster {
   std::string pin;
 };
 
-Result<NewCluster> fill_data_dir(const InitOptions& options, const ValidatedCluster& cluster, const std::string& dir, WallTime now) {
+Result<NewCluster> fill_data_dir(const InitOptions& options, const ValidatedCluster& cluster,
+                                 const std::string& dir, WallTime now) {
   NewCluster made;
   made.identity = {random_uuid(), random_uuid(), now};
   const auto authority = Authority::create(profile_cluster(cluster, made.identity.id), now);
   if (!authority) return error_of(authority, "making the certificate authorities");
   FileSigner signer(*authority);
-  auto admin = make_own_certificate(CertUsage::operator_admin, cluster, made.identity.id, k_admin_user, signer, now);
+  auto admin =
+      make_own_certificate(CertUsage::operator_admin, cluster, made.identity.id, k_admin_user, signer, now);
   if (!admin) return error_of(admin, "making the operator's certificate");
   auto token = new_token({Seconds(24 * 3600), 1, NodeRole::master, ""}, now);
   if (!token) return token.error();
@@ -177,8 +189,10 @@ Result<NewCluster> fill_data_dir(const InitOptions& options, const ValidatedClus
   made.pin = authority->ca(CaKind::fabric).certificate.sha256_hex();
   const Status saved = authority->save(ca_dir(dir), options.owner);
   if (!saved) return saved.error();
-  const Status committed = commit_operations(
-      state_file(dir), true, {InitCluster{cluster.spec, made.identity}, CreateToken{made.master_token.record}, RecordCertificate{made.admin.certificate}});
+  const Status committed =
+      commit_operations(state_file(dir), true,
+                        {InitCluster{cluster.spec, made.identity}, CreateToken{made.master_token.record},
+                         RecordCertificate{made.admin.certificate}});
   if (!committed) return error_of(committed, "storing the cluster");
   const auto files = list_dir(dir);
   if (!files) return files.error();
@@ -192,13 +206,14 @@ Result<NewCluster> fill_data_dir(const InitOptions& options, const ValidatedClus
 }
 
 std::string report(const InitOptions& options, const ValidatedCluster& cluster, const NewCluster& made) {
-  return "cluster " + cluster.spec.metadata.name + " is made in " + options.data_dir + "\n\n" + capacity_report(cluster) + "\n" +
-         "CA pin: sha256:" + made.pin + "\n\nnext:\n" +
-         "  systemctl enable --now slipway-coordinator\n" +
-         "  slipwayctl --config " + options.admin_conf + " artifact import kubernetes-server-linux-amd64.tar.gz   (and docker, cni-plugins, etcd)\n" +
-         "  slipway-agent join --server " + coordinator_url(cluster.spec.coordinator) + " --role master --token-file " + options.master_token_file +
-         "   (on this host; the token admits one master within 24h)\n" +
-         "  slipwayctl --config " + options.admin_conf + " token create --max-uses 10   (for the nodes)\n";
+  return "cluster " + cluster.spec.metadata.name + " is made in " + options.data_dir + "\n\n" +
+         capacity_report(cluster) + "\n" + "CA pin: sha256:" + made.pin + "\n\nnext:\n" +
+         "  systemctl enable --now slipway-coordinator\n" + "  slipwayctl --config " + options.admin_conf +
+         " artifact import kubernetes-server-linux-amd64.tar.gz   (and docker, cni-plugins, etcd)\n" +
+         "  slipway-agent join --server " + coordinator_url(cluster.spec.coordinator) +
+         " --role master --token-file " + options.master_token_file +
+         "   (on this host; the token admits one master within 24h)\n" + "  slipwayctl --config " +
+         options.admin_conf + " token create --max-uses 10   (for the nodes)\n";
 }
 
 // The effective user for the time of a block: the store's files stay their owner's.
@@ -209,14 +224,16 @@ class ActAsOwner {
     if (::stat(path.c_str(), &info) != 0) return from_errno("looking at " + path, errno);
     auto guard = std::unique_ptr<ActAsOwner>(new ActAsOwner);
     if (::geteuid() != 0 || info.st_uid == 0) return guard;
-    if (::setegid(info.st_gid) != 0 || ::seteuid(info.st_uid) != 0) return from_errno("acting as the owner of " + path, errno);
+    if (::setegid(info.st_gid) != 0 || ::seteuid(info.st_uid) != 0)
+      return from_errno("acting as the owner of " + path, errno);
     guard->changed_ = true;
     return guard;
   }
   ActAsOwner(const ActAsOwner&) = delete;
   ActAsOwner& operator=(const ActAsOwner&) = delete;
   ~ActAsOwner() {
-    if (changed_ && (::seteuid(0) != 0 || ::setegid(0) != 0)) std::abort();  // never go on as a user nobody asked for
+    if (changed_ && (::seteuid(0) != 0 || ::setegid(0) != 0))
+      std::abort();  // never go on as a user nobody asked for
   }
 
  private:
@@ -234,7 +251,9 @@ Result<Reissued> reissue_admin(const AdminConfOptions& options, WallTime now) {
   const auto as_owner = ActAsOwner::of(options.data_dir);
   if (!as_owner) return as_owner.error();
   const auto lock = DirLock::acquire(options.data_dir);
-  if (!lock) return error_of(lock, "the coordinator is running: stop it for the moment (systemctl stop slipway-coordinator)");
+  if (!lock)
+    return error_of(
+        lock, "the coordinator is running: stop it for the moment (systemctl stop slipway-coordinator)");
   const auto authority = Authority::load(ca_dir(options.data_dir));
   if (!authority) return authority.error();
   FileSigner signer(*authority);
@@ -244,7 +263,8 @@ Result<Reissued> reissue_admin(const AdminConfOptions& options, WallTime now) {
   auto state = store.load();
   if (!state) return state.error();
   if (!state->has_cluster()) return make_error(Errc::not_found, "there is no cluster in " + options.data_dir);
-  auto admin = make_own_certificate(CertUsage::operator_admin, state->cluster(), state->identity().id, options.user, signer, now);
+  auto admin = make_own_certificate(CertUsage::operator_admin, state->cluster(), state->identity().id,
+                                    options.user, signer, now);
   if (!admin) return admin.error();
   std::vector<Change> changes;
   const auto outcome = apply(*state, RecordCertificate{admin->certificate}, changes);
@@ -264,7 +284,9 @@ Result<std::string> init_cluster(const InitOptions& options, WallTime now) {
   const auto known = read_admin_conf(options.admin_conf);
   if (!known) return known.error();
   if (has_cluster(*known, cluster->spec.metadata.name)) {
-    return make_error(Errc::conflict, options.admin_conf + " knows a cluster named " + cluster->spec.metadata.name + " already: choose another name, or move that file away");
+    return make_error(Errc::conflict, options.admin_conf + " knows a cluster named " +
+                                          cluster->spec.metadata.name +
+                                          " already: choose another name, or move that file away");
   }
   StagedTree tree(options.data_dir);
   const Status folder = tree.make();
@@ -277,13 +299,17 @@ Result<std::string> init_cluster(const InitOptions& options, WallTime now) {
   StagedFile token_file(options.master_token_file);
   const Status conf_written = admin_file.write(*conf);
   if (!conf_written) return conf_written.error();
-  const Status token_written = token_file.write(Secret("slipway1" + made->pin + "::" + made->master_token.text + "\n"));
+  const Status token_written =
+      token_file.write(Secret("slipway1" + made->pin + "::" + made->master_token.text + "\n"));
   if (!token_written) return token_written.error();
   const Status moved = tree.publish();
   if (!moved) return moved.error();
   for (StagedFile* file : {&admin_file, &token_file}) {
     const Status published = file->publish();
-    if (!published) return error_of(published, "the cluster is made, but its credentials are not in place (slipway-coordinator admin-conf makes new ones)");
+    if (!published)
+      return error_of(published,
+                      "the cluster is made, but its credentials are not in place (slipway-coordinator "
+                      "admin-conf makes new ones)");
   }
   return report(options, *cluster, *made);
 }
@@ -299,7 +325,8 @@ Result<std::string> renew_admin_conf(const AdminConfOptions& options, WallTime n
   if (!folder) return folder.error();
   const Status written = write_file_atomically(options.admin_conf, conf->reveal(), 0600);
   if (!written) return written.error();
-  return options.admin_conf + " written, valid until " + to_rfc3339(reissued->admin.certificate.record.not_after) + "\n";
+  return options.admin_conf + " written, valid until " +
+         to_rfc3339(reissued->admin.certificate.record.not_after) + "\n";
 }
 
 }  // namespace slipway

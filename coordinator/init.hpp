@@ -17,9 +17,10 @@ struct InitOptions {
   std::optional<FileOwner> owner;  // of the data directory; absent: the caller
 };
 
-// Everything is made beside its place and moved there at the end: on an error nothing is left. Returns the text for the
-// operator: the plan's arithmetic, the pin, the next steps. Errc::invalid lists all that is wrong with the settings;
-// Errc::conflict when a cluster lives in the data directory, or admin.conf knows one of this name.
+// Everything is made beside its place and moved there at the end: on an error nothing is left. Returns the
+// text for the operator: the plan's arithmetic, the pin, the next steps. Errc::invalid lists all that is
+// wrong with the settings; Errc::conflict when a cluster lives in the data directory, or admin.conf knows one
+// of this name.
 Result<std::string> init_cluster(const InitOptions& options, WallTime now);
 
 struct AdminConfOptions {
@@ -27,8 +28,8 @@ struct AdminConfOptions {
   std::string admin_conf = "/etc/slipway/admin.conf";
   std::string user = "admin";
 };
-// A new credential for `user`; an entry of the cluster's name in the file is replaced. Errc::conflict while the daemon runs.
-// Run as root, the store is opened as the data directory's owner.
+// A new credential for `user`; an entry of the cluster's name in the file is replaced. Errc::conflict while
+// the daemon runs. Run as root, the store is opened as the data directory's owner.
 Result<std::string> renew_admin_conf(const AdminConfOptions& options, WallTime now);
 
 }  // namespace slipway

@@ -39,9 +39,12 @@ int fail(const Error& error) {
   return error.code == Errc::invalid ? k_usage : k_failed;
 }
 
-WallTime now() { return std::chrono::floor<Seconds>(std::chrono::system_clock::now()); }
+WallTime now() {
+  return std::chrono::floor<Seconds>(std::chrono::system_clock::now());
+}
 
-// Keys are in this process: no core dump, no ptrace by the same user. Connections are many: all descriptors that we may have.
+// Keys are in this process: no core dump, no ptrace by the same user. Connections are many: all descriptors
+// that we may have.
 void harden() {
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
@@ -77,7 +80,8 @@ int run(const Arguments& arguments) {
   if (!arguments.listen.empty()) config->listen = arguments.listen;
   const Status logging = log::setup("slipway-coordinator", config->log_level);
   if (!logging) return fail(logging.error());
-  // Blocked before any thread is made, so that all threads inherit it and only sigwait() below sees the signals.
+  // Blocked before any thread is made, so that all threads inherit it and only sigwait() below sees the
+  // signals.
   sigset_t signals;
   ::sigemptyset(&signals);
   ::sigaddset(&signals, SIGTERM);
@@ -106,16 +110,23 @@ int command(int argc, char** argv) {
   app.set_version_flag("--version", std::string("slipway-coordinator ") + k_version);
   CLI::App* init_command = app.add_subcommand("init", "make a cluster from cluster.yaml");
   init_command->add_option("--config", arguments.init.config, "cluster.yaml")->required();
-  init_command->add_option("--data-dir", arguments.init.data_dir, "where the cluster lives")->capture_default_str();
-  init_command->add_option("--admin-conf", arguments.init.admin_conf, "gets the operator's credential")->capture_default_str();
-  init_command->add_option("--master-token-file", arguments.init.master_token_file, "gets a token for one master")->capture_default_str();
+  init_command->add_option("--data-dir", arguments.init.data_dir, "where the cluster lives")
+      ->capture_default_str();
+  init_command->add_option("--admin-conf", arguments.init.admin_conf, "gets the operator's credential")
+      ->capture_default_str();
+  init_command
+      ->add_option("--master-token-file", arguments.init.master_token_file, "gets a token for one master")
+      ->capture_default_str();
   CLI::App* run_command = app.add_subcommand("run", "serve the cluster");
   run_command->add_option("--config", arguments.config, "settings of the daemon")->capture_default_str();
   run_command->add_option("--data-dir", arguments.data_dir, "instead of the settings' dataDir");
   run_command->add_option("--listen", arguments.listen, "instead of the settings' listen");
-  CLI::App* admin_command = app.add_subcommand("admin-conf", "make the operator's credential anew; the daemon must not run");
-  admin_command->add_option("--data-dir", arguments.admin.data_dir, "where the cluster lives")->capture_default_str();
-  admin_command->add_option("--admin-conf", arguments.admin.admin_conf, "gets the credential")->capture_default_str();
+  CLI::App* admin_command =
+      app.add_subcommand("admin-conf", "make the operator's credential anew; the daemon must not run");
+  admin_command->add_option("--data-dir", arguments.admin.data_dir, "where the cluster lives")
+      ->capture_default_str();
+  admin_command->add_option("--admin-conf", arguments.admin.admin_conf, "gets the credential")
+      ->capture_default_str();
   admin_command->add_option("--user", arguments.admin.user, "name in the certificate")->capture_default_str();
   try {
     app.parse(argc, argv);

@@ -18,8 +18,9 @@ void add_loopback(CertSpec& spec) {
 
 }  // namespace
 
-Result<OwnCertificate> make_own_certificate(CertUsage usage, const ValidatedCluster& cluster, const std::string& cluster_id,
-                                            const std::string& user, Signer& signer, WallTime now) {
+Result<OwnCertificate> make_own_certificate(CertUsage usage, const ValidatedCluster& cluster,
+                                            const std::string& cluster_id, const std::string& user,
+                                            Signer& signer, WallTime now) {
   const auto key = PrivateKey::generate_p256();
   if (!key) return error_of(key, "making a key");
   ProfileInput input;

@@ -1,5 +1,6 @@
 #pragma once
-// Certificates whose key the coordinator makes itself: its own serving certificate and the first operator's. Any thread.
+// Certificates whose key the coordinator makes itself: its own serving certificate and the first operator's.
+// Any thread.
 #include <string>
 
 #include "common/core/result.hpp"
@@ -15,8 +16,9 @@ struct OwnCertificate {
 };
 
 // `user`: for operator_admin. About a millisecond.
-Result<OwnCertificate> make_own_certificate(CertUsage usage, const ValidatedCluster& cluster, const std::string& cluster_id,
-                                            const std::string& user, Signer& signer, WallTime now);
+Result<OwnCertificate> make_own_certificate(CertUsage usage, const ValidatedCluster& cluster,
+                                            const std::string& cluster_id, const std::string& user,
+                                            Signer& signer, WallTime now);
 
 // "https://10.77.0.10:7443": where agents and operators are told to go.
 std::string coordinator_url(const proto::CoordinatorSettings& settings);

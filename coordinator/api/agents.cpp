@@ -44,7 +44,8 @@ Handling Handlers::join_node(RequestContext context) {
     count_join(request.error());
     co_return request.error();
   }
-  boost::asio::awaitable<Result<proto::JoinReply>> joining = deps_.enrollment.join(std::move(*request), context.request.peer.address);
+  boost::asio::awaitable<Result<proto::JoinReply>> joining =
+      deps_.enrollment.join(std::move(*request), context.request.peer.address);
   const auto reply = co_await std::move(joining);
   count_join(reply ? Status{} : Status(reply.error()));
   if (!reply) co_return reply.error();
@@ -63,7 +64,8 @@ Handling Handlers::get_ca_certificates(RequestContext) {
 Handling Handlers::sync_agent(RequestContext context) {
   const auto wish = sync_wish(context.request);
   if (!wish) co_return wish.error();
-  const SyncPosition have{wish->epoch, wish->revision, deps_.clock.steady() + std::chrono::seconds(wish->wait)};
+  const SyncPosition have{wish->epoch, wish->revision,
+                          deps_.clock.steady() + std::chrono::seconds(wish->wait)};
   const AgentIdentity agent = context.principal.agent;
   std::function<Handling()> there = [this, agent, have] { return sync_on_state(agent, have); };
   Handling hop = run_on<http::Response>(deps_.state, std::move(there));
@@ -78,7 +80,8 @@ Handling Handlers::sync_on_state(AgentIdentity agent, SyncPosition have) {
     const std::shared_ptr<const Published> published = deps_.registrar.published();
     const bool same_epoch = published != nullptr && published->epoch == have.epoch;
     deps_.board.contact(agent.uid, same_epoch ? have.revision : 0);
-    if (published != nullptr && (!same_epoch || published->revision > have.revision)) co_return state_response(published);
+    if (published != nullptr && (!same_epoch || published->revision > have.revision))
+      co_return state_response(published);
     const auto left = std::chrono::ceil<Millis>(have.deadline - deps_.clock.steady());
     if (left <= Millis(0) || stopping_) co_return empty_response(204);
     boost::asio::awaitable<bool> waiting = deps_.registrar.published_changed().wait(left);
@@ -103,7 +106,8 @@ Handling Handlers::report_status(RequestContext context) {
 Handling Handlers::renew_certificates(RequestContext context) {
   auto request = body_as<proto::RenewRequest>(context.request);
   if (!request) co_return request.error();
-  boost::asio::awaitable<Result<proto::RenewReply>> renewing = deps_.enrollment.renew(std::move(*request), context.principal.agent);
+  boost::asio::awaitable<Result<proto::RenewReply>> renewing =
+      deps_.enrollment.renew(std::move(*request), context.principal.agent);
   const auto reply = co_await std::move(renewing);
   renewals_[reply ? 1 : 0].fetch_add(1, std::memory_order_relaxed);
   if (!reply) co_return reply.error();
@@ -115,7 +119,8 @@ Handling Handlers::get_master_secrets(RequestContext context) {
   std::function<Status()> job = [this, agent]() -> Status {
     const auto node = deps_.registrar.state().authenticate_agent(agent.uid, agent.generation, agent.serial);
     if (!node) return node.error();
-    if ((*node)->role != NodeRole::master) return make_error(Errc::denied, "this route is for masters, " + (*node)->name + " is a node");
+    if ((*node)->role != NodeRole::master)
+      return make_error(Errc::denied, "this route is for masters, " + (*node)->name + " is a node");
     return {};
   };
   boost::asio::awaitable<Status> asking = read_state<void>(std::move(job));

@@ -30,8 +30,11 @@ class SpooledBody {
 };
 
 http::Response route_refusal(const proto::RouteMatch& match, const http::Request& head) {
-  if (!match.path_known) return problem_response(make_error(Errc::not_found, "there is no " + head.path + " here; see /v1/openapi.json"));
-  return problem_response(make_error(Errc::invalid, "the method is not one of this path; see /v1/openapi.json"), 405);
+  if (!match.path_known)
+    return problem_response(
+        make_error(Errc::not_found, "there is no " + head.path + " here; see /v1/openapi.json"));
+  return problem_response(
+      make_error(Errc::invalid, "the method is not one of this path; see /v1/openapi.json"), 405);
 }
 
 }  // namespace
@@ -44,7 +47,9 @@ http::Response text_response(int status, std::string text, std::string type) {
   return response;
 }
 
-http::Response json_text_response(int status, std::string json) { return text_response(status, std::move(json), "application/json"); }
+http::Response json_text_response(int status, std::string json) {
+  return text_response(status, std::move(json), "application/json");
+}
 
 http::Response empty_response(int status) {
   http::Response response;
@@ -52,13 +57,17 @@ http::Response empty_response(int status) {
   return response;
 }
 
-http::Response problem_response(const Error& error) { return problem_response(error, proto::http_status(error.code)); }
+http::Response problem_response(const Error& error) {
+  return problem_response(error, proto::http_status(error.code));
+}
 
 http::Response problem_response(const Error& error, int status) {
   proto::Problem problem = proto::to_problem(error);
   if (static_cast<int>(problem.status) != status) {
     problem.status = static_cast<std::uint64_t>(status);
-    problem.title = status == 405 ? "Method Not Allowed" : status == 412 ? "Precondition Failed" : "Range Not Satisfiable";
+    problem.title = status == 405   ? "Method Not Allowed"
+                    : status == 412 ? "Precondition Failed"
+                                    : "Range Not Satisfiable";
   }
   http::Response response = text_response(status, proto::encode(problem), "application/problem+json");
   if (status == 429 || status == 503) response.headers.set("Retry-After", k_retry_seconds);
@@ -134,11 +143,13 @@ boost::asio::awaitable<http::Response> Handlers::handle(http::Request request) {
   Handling handling = dispatch(std::move(request));
   const Reply reply = co_await std::move(handling);
   if (reply) co_return *reply;
-  if (reply.error().code == Errc::internal) log::error("request failed", {{"path", path}, {"error", reply.error()}});
+  if (reply.error().code == Errc::internal)
+    log::error("request failed", {{"path", path}, {"error", reply.error()}});
   co_return problem_response(reply.error());
 }
 
-// admit() has looked at route and role already; what decides is looked at here again, where the handler is called.
+// admit() has looked at route and role already; what decides is looked at here again, where the handler is
+// called.
 Handling Handlers::dispatch(http::Request request) {
   proto::RouteMatch match = proto::match_route(http::to_string(request.method), request.path);
   if (match.route == nullptr) co_return route_refusal(match, request);
@@ -163,7 +174,9 @@ Handling Handlers::dispatch(http::Request request) {
 }
 
 boost::asio::awaitable<Status> Handlers::check_live(AgentIdentity agent) {
-  std::function<boost::asio::awaitable<Status>()> there = [this, agent] { return check_live_on_state(agent); };
+  std::function<boost::asio::awaitable<Status>()> there = [this, agent] {
+    return check_live_on_state(agent);
+  };
   boost::asio::awaitable<Status> hop = run_on<void>(deps_.state, std::move(there));
   co_return co_await std::move(hop);
 }
@@ -175,7 +188,9 @@ boost::asio::awaitable<Status> Handlers::check_live_on_state(AgentIdentity agent
 }
 
 boost::asio::awaitable<Result<Outcome>> Handlers::submit(Operation operation) {
-  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, operation] { return deps_.registrar.submit(operation); };
+  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, operation] {
+    return deps_.registrar.submit(operation);
+  };
   boost::asio::awaitable<Result<Outcome>> hop = run_on<Outcome>(deps_.state, std::move(there));
   co_return co_await std::move(hop);
 }
@@ -191,11 +206,14 @@ Api::~Api() = default;
 Result<std::unique_ptr<Api>> Api::make(ApiDeps deps) {
   const auto& functions = Handlers::table();
   for (const proto::Route& route : proto::routes()) {
-    if (functions.count(route.operation) == 0) return make_error(Errc::internal, "the route " + std::string(route.operation) + " has no handler");
+    if (functions.count(route.operation) == 0)
+      return make_error(Errc::internal, "the route " + std::string(route.operation) + " has no handler");
   }
   for (const auto& [operation, function] : functions) {
     const auto routes = proto::routes();
-    const bool known = std::any_of(routes.begin(), routes.end(), [&operation = operation](const proto::Route& r) { return r.operation == operation; });
+    const bool known =
+        std::any_of(routes.begin(), routes.end(),
+                    [&operation = operation](const proto::Route& r) { return r.operation == operation; });
     if (!known) return make_error(Errc::internal, "the handler " + std::string(operation) + " has no route");
   }
   return std::unique_ptr<Api>(new Api(std::make_unique<Handlers>(std::move(deps))));
@@ -207,6 +225,8 @@ http::Handler Api::handler() {
           [handlers](http::Request request) { return handlers->handle(std::move(request)); }};
 }
 
-void Api::stop_waiting() { handlers_->stop_waiting(); }
+void Api::stop_waiting() {
+  handlers_->stop_waiting();
+}
 
 }  // namespace slipway::api

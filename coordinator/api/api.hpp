@@ -1,6 +1,7 @@
 #pragma once
-// The REST API: from a verified certificate and a route to a handler. Deny by default: a request reaches a handler only when
-// its route declares a role that the caller has, and an agent only while the state says that it is a live node.
+// The REST API: from a verified certificate and a route to a handler. Deny by default: a request reaches a
+// handler only when its route declares a role that the caller has, and an agent only while the state says
+// that it is a live node.
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>
@@ -33,14 +34,14 @@ struct ApiDeps {
   Clock& clock;
   BlobStore blobs;
   std::string cluster_id;
-  std::string ca_pin;                                        // SHA-256 of the fabric CA's DER, as in join tokens
-  std::vector<proto::CertificateView> ca_views;              // the CAs, for lists of certificates
-  Secret service_account_key;                                // PEM; for masters
-  std::function<std::string(std::size_t)> random_bytes;      // thread safe
+  std::string ca_pin;                                    // SHA-256 of the fabric CA's DER, as in join tokens
+  std::vector<proto::CertificateView> ca_views;          // the CAs, for lists of certificates
+  Secret service_account_key;                            // PEM; for masters
+  std::function<std::string(std::size_t)> random_bytes;  // thread safe
   // On the state thread, after the deletion is durable: cut the node's connections, delete its Node object.
   std::function<void(const Node& node)> node_deleted;
-  std::function<KubeState()> kube_state;                     // on the state thread
-  std::function<std::size_t()> connection_count;             // thread safe
+  std::function<KubeState()> kube_state;          // on the state thread
+  std::function<std::size_t()> connection_count;  // thread safe
 };
 
 class Handlers;
@@ -53,7 +54,8 @@ class Api {
   ~Api();
 
   http::Handler handler();
-  // Answers all long polls at once and all later ones without waiting: before the server drains. State thread.
+  // Answers all long polls at once and all later ones without waiting: before the server drains. State
+  // thread.
   void stop_waiting();
 
  private:

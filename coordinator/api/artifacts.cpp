@@ -6,14 +6,18 @@ namespace slipway::api {
 
 namespace {
 
-http::Response content_response(const http::Request& request, const std::string& sha256, const std::string& path, std::uint64_t size) {
+http::Response content_response(const http::Request& request, const std::string& sha256,
+                                const std::string& path, std::uint64_t size) {
   const std::string etag = "\"" + sha256 + "\"";
   const std::string* range_header = request.headers.find("Range");
   const std::string* if_range = request.headers.find("If-Range");
   const bool use_range = range_header != nullptr && (if_range == nullptr || *if_range == etag);
   const ByteRange range = use_range ? parse_range(*range_header, size) : ByteRange{RangeKind::whole, 0, size};
   if (range.kind == RangeKind::unsatisfiable) {
-    http::Response refusal = problem_response(make_error(Errc::invalid, "the content has " + std::to_string(size) + " bytes, the range lies outside"), 416);
+    http::Response refusal =
+        problem_response(make_error(Errc::invalid, "the content has " + std::to_string(size) +
+                                                       " bytes, the range lies outside"),
+                         416);
     refusal.headers.set("Content-Range", "bytes */" + std::to_string(size));
     return refusal;
   }
@@ -23,7 +27,8 @@ http::Response content_response(const http::Request& request, const std::string&
   response.headers.set("ETag", etag);
   response.headers.set("Accept-Ranges", "bytes");
   if (range.kind == RangeKind::part) {
-    response.headers.set("Content-Range", "bytes " + std::to_string(range.offset) + "-" + std::to_string(range.offset + range.length - 1) + "/" +
+    response.headers.set("Content-Range", "bytes " + std::to_string(range.offset) + "-" +
+                                              std::to_string(range.offset + range.length - 1) + "/" +
                                               std::to_string(size));
   }
   response.file = http::FileBody{path, range.offset, range.length};
@@ -31,23 +36,34 @@ http::Response content_response(const http::Request& request, const std::string&
 }
 
 Status check_word(const std::string& field, const std::string& text, std::size_t max) {
-  const bool good = !text.empty() && text.size() <= max && text.front() != '.' &&
-                    text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+_-") == std::string::npos;
+  const bool good =
+      !text.empty() && text.size() <= max && text.front() != '.' &&
+      text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+_-") ==
+          std::string::npos;
   if (good) return {};
-  return make_error(Errc::invalid, "/" + field + " must be letters, digits and .+_- (it becomes a folder on every host)");
+  return make_error(Errc::invalid,
+                    "/" + field + " must be letters, digits and .+_- (it becomes a folder on every host)");
 }
 
 Status check_artifact(const proto::Artifact& artifact) {
-  const Status component = is_dns_label(artifact.component) ? Status{} : make_error(Errc::invalid, "/component must be lower-case letters, digits and hyphens");
+  const Status component =
+      is_dns_label(artifact.component)
+          ? Status{}
+          : make_error(Errc::invalid, "/component must be lower-case letters, digits and hyphens");
   if (!component) return component;
   const Status version = check_word("version", artifact.version, 64);
   if (!version) return version;
-  if (!is_sha256_hex(artifact.sha256)) return make_error(Errc::invalid, "/sha256 must be 64 lower-case hexadecimal digits");
-  if (artifact.format != "file" && artifact.format != "tar") return make_error(Errc::invalid, "/format must be file or tar");
+  if (!is_sha256_hex(artifact.sha256))
+    return make_error(Errc::invalid, "/sha256 must be 64 lower-case hexadecimal digits");
+  if (artifact.format != "file" && artifact.format != "tar")
+    return make_error(Errc::invalid, "/format must be file or tar");
   return {};
 }
 
-Error no_digest() { return make_error(Errc::invalid, "the path must end in 64 lower-case hexadecimal digits, the content's sha256"); }
+Error no_digest() {
+  return make_error(Errc::invalid,
+                    "the path must end in 64 lower-case hexadecimal digits, the content's sha256");
+}
 
 }  // namespace
 
@@ -56,7 +72,8 @@ Handling Handlers::get_artifact_content(RequestContext context) {
   if (!is_sha256_hex(sha256)) co_return no_digest();
   const BlobStore blobs = deps_.blobs;
   std::function<Result<std::uint64_t>()> job = [blobs, sha256] { return blobs.size_of(sha256); };
-  boost::asio::awaitable<Result<std::uint64_t>> asking = offload<std::uint64_t>(deps_.workers, std::move(job));
+  boost::asio::awaitable<Result<std::uint64_t>> asking =
+      offload<std::uint64_t>(deps_.workers, std::move(job));
   const auto size = co_await std::move(asking);
   if (!size) co_return size.error();
   co_return content_response(context.request, sha256, blobs.path_of(sha256), *size);
@@ -83,10 +100,13 @@ Handling Handlers::register_artifact(RequestContext context) {
   const BlobStore blobs = deps_.blobs;
   const std::string sha256 = artifact->sha256;
   std::function<Result<std::uint64_t>()> job = [blobs, sha256] { return blobs.size_of(sha256); };
-  boost::asio::awaitable<Result<std::uint64_t>> asking = offload<std::uint64_t>(deps_.workers, std::move(job));
+  boost::asio::awaitable<Result<std::uint64_t>> asking =
+      offload<std::uint64_t>(deps_.workers, std::move(job));
   const auto size = co_await std::move(asking);
   if (!size) co_return error_of(size, "upload the content first");
-  if (*size != artifact->size) co_return make_error(Errc::conflict, "/size is " + std::to_string(artifact->size) + ", the content has " + std::to_string(*size) + " bytes");
+  if (*size != artifact->size)
+    co_return make_error(Errc::conflict, "/size is " + std::to_string(artifact->size) + ", the content has " +
+                                             std::to_string(*size) + " bytes");
   artifact->imported_at = to_rfc3339(deps_.clock.wall());
   boost::asio::awaitable<Result<Outcome>> putting = submit(PutArtifact{*artifact});
   const auto put = co_await std::move(putting);
@@ -100,7 +120,8 @@ Handling Handlers::list_artifacts(RequestContext) {
     for (const auto& [key, artifact] : deps_.registrar.state().artifacts()) list.items.push_back(artifact);
     return Result<proto::ArtifactList>(std::move(list));
   };
-  boost::asio::awaitable<Result<proto::ArtifactList>> reading = read_state<proto::ArtifactList>(std::move(job));
+  boost::asio::awaitable<Result<proto::ArtifactList>> reading =
+      read_state<proto::ArtifactList>(std::move(job));
   const auto list = co_await std::move(reading);
   if (!list) co_return list.error();
   co_return json_response(200, *list);

@@ -51,10 +51,12 @@ Status BlobStore::take(const std::string& spooled, const std::string& sha256) co
   const auto digest = digest_of(fd.get());
   if (!digest) return digest.error();
   if (*digest != sha256) {
-    return make_error(Errc::corrupt, "the uploaded content has sha256 " + *digest + ", announced was " + sha256 + "; nothing was kept, upload it again");
+    return make_error(Errc::corrupt, "the uploaded content has sha256 " + *digest + ", announced was " +
+                                         sha256 + "; nothing was kept, upload it again");
   }
   if (::fsync(fd.get()) != 0) return from_errno("syncing the uploaded content", errno);
-  if (::rename(spooled.c_str(), path_of(sha256).c_str()) != 0) return from_errno("storing the uploaded content", errno);
+  if (::rename(spooled.c_str(), path_of(sha256).c_str()) != 0)
+    return from_errno("storing the uploaded content", errno);
   return sync_dir(blob_dir_);
 }
 

@@ -18,14 +18,15 @@ class BlobStore {
   const std::string& spool_dir() const { return spool_dir_; }
   std::string path_of(const std::string& sha256) const { return blob_dir_ + "/" + sha256; }
 
-  // Takes the file `spooled` over when its content has this digest: fsynced and renamed, durable when it returns.
-  // Errc::corrupt otherwise. On an error `spooled` is still there and its owner's to delete.
+  // Takes the file `spooled` over when its content has this digest: fsynced and renamed, durable when it
+  // returns. Errc::corrupt otherwise. On an error `spooled` is still there and its owner's to delete.
   Status take(const std::string& spooled, const std::string& sha256) const;
   // Errc::not_found when there is no such blob.
   Result<std::uint64_t> size_of(const std::string& sha256) const;
 
  private:
-  BlobStore(std::string blob_dir, std::string spool_dir) : blob_dir_(std::move(blob_dir)), spool_dir_(std::move(spool_dir)) {}
+  BlobStore(std::string blob_dir, std::string spool_dir)
+      : blob_dir_(std::move(blob_dir)), spool_dir_(std::move(spool_dir)) {}
   std::string blob_dir_;
   std::string spool_dir_;
 };

@@ -8,7 +8,9 @@ namespace slipway::api {
 namespace {
 
 // Of the settings alone: a node that joins meanwhile must not refuse an operator's change.
-std::string etag_of(const proto::ClusterSpec& spec) { return "\"" + sha256_hex(proto::encode(spec)).substr(0, 32) + "\""; }
+std::string etag_of(const proto::ClusterSpec& spec) {
+  return "\"" + sha256_hex(proto::encode(spec)).substr(0, 32) + "\"";
+}
 
 http::Response cluster_response(const proto::ClusterView& view) {
   http::Response response = json_response(200, view);
@@ -30,7 +32,9 @@ Result<TokenSpec> token_spec(const proto::TokenRequest& request) {
 }
 
 // Order of certificates in lists, and the place where the next page begins.
-std::string position_of(const proto::CertificateView& view) { return view.node + "/" + view.usage + "/" + view.serial; }
+std::string position_of(const proto::CertificateView& view) {
+  return view.node + "/" + view.usage + "/" + view.serial;
+}
 
 std::string server_url(const proto::CoordinatorSettings& coordinator) {
   std::string host = coordinator.addresses.empty() ? "COORDINATOR" : coordinator.addresses.front();
@@ -53,7 +57,9 @@ proto::ClusterView Handlers::cluster_view() const {
 }
 
 Handling Handlers::get_cluster(RequestContext) {
-  std::function<Result<proto::ClusterView>()> job = [this] { return Result<proto::ClusterView>(cluster_view()); };
+  std::function<Result<proto::ClusterView>()> job = [this] {
+    return Result<proto::ClusterView>(cluster_view());
+  };
   boost::asio::awaitable<Result<proto::ClusterView>> reading = read_state<proto::ClusterView>(std::move(job));
   const auto view = co_await std::move(reading);
   if (!view) co_return view.error();
@@ -73,7 +79,10 @@ Handling Handlers::apply_cluster(RequestContext context) {
 Handling Handlers::apply_on_state(proto::ClusterSpec spec, std::string if_match) {
   // No co_await between this look and submit(), which applies at once.
   if (!if_match.empty() && if_match != "*" && if_match != etag_of(deps_.registrar.state().cluster().spec)) {
-    co_return problem_response(make_error(Errc::conflict, "the cluster's settings have changed since they were read: read them again"), 412);
+    co_return problem_response(
+        make_error(Errc::conflict,
+                   "the cluster's settings have changed since they were read: read them again"),
+        412);
   }
   boost::asio::awaitable<Result<Outcome>> applying = deps_.registrar.submit(ApplyCluster{std::move(spec)});
   const auto outcome = co_await std::move(applying);
@@ -81,7 +90,8 @@ Handling Handlers::apply_on_state(proto::ClusterSpec spec, std::string if_match)
   co_return cluster_response(cluster_view());
 }
 
-Result<IssuedCertificate> Handlers::issue_for_person(const ValidatedCluster& cluster, const std::string& user, const std::string& spki_der) {
+Result<IssuedCertificate> Handlers::issue_for_person(const ValidatedCluster& cluster, const std::string& user,
+                                                     const std::string& spki_der) {
   ProfileInput input;
   input.cluster = profile_cluster(cluster, deps_.cluster_id);
   input.user_name = user;
@@ -109,7 +119,9 @@ Handling Handlers::create_kubeconfig(RequestContext context) {
   if (!request) co_return request.error();
   const auto key = parse_csr(request->csr);
   if (!key) co_return error_of(key, "/csr");
-  std::function<Result<ValidatedCluster>()> job = [this] { return Result<ValidatedCluster>(deps_.registrar.state().cluster()); };
+  std::function<Result<ValidatedCluster>()> job = [this] {
+    return Result<ValidatedCluster>(deps_.registrar.state().cluster());
+  };
   boost::asio::awaitable<Result<ValidatedCluster>> reading = read_state<ValidatedCluster>(std::move(job));
   const auto cluster = co_await std::move(reading);
   if (!cluster) co_return cluster.error();
@@ -119,8 +131,9 @@ Handling Handlers::create_kubeconfig(RequestContext context) {
   boost::asio::awaitable<Result<Outcome>> recording = submit(RecordCertificate{*certificate});
   const auto recorded = co_await std::move(recording);
   if (!recorded) co_return recorded.error();
-  const proto::KubeconfigReply reply{cluster->spec.metadata.name, cluster->spec.api_server.endpoint, deps_.signer.ca_pem(CaKind::apiserver),
-                                     certificate->pem, to_rfc3339(certificate->record.not_after)};
+  const proto::KubeconfigReply reply{cluster->spec.metadata.name, cluster->spec.api_server.endpoint,
+                                     deps_.signer.ca_pem(CaKind::apiserver), certificate->pem,
+                                     to_rfc3339(certificate->record.not_after)};
   co_return json_response(200, reply);
 }
 
@@ -160,7 +173,9 @@ Handling Handlers::get_node(RequestContext context) {
 
 Handling Handlers::delete_node(RequestContext context) {
   const std::string name = context.parameters["name"];
-  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, name] { return delete_on_state(name); };
+  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, name] {
+    return delete_on_state(name);
+  };
   boost::asio::awaitable<Result<Outcome>> hop = run_on<Outcome>(deps_.state, std::move(there));
   const auto outcome = co_await std::move(hop);
   if (!outcome) co_return outcome.error();
@@ -168,7 +183,8 @@ Handling Handlers::delete_node(RequestContext context) {
 }
 
 boost::asio::awaitable<Result<Outcome>> Handlers::delete_on_state(std::string name) {
-  boost::asio::awaitable<Result<Outcome>> deleting = deps_.registrar.submit(DeleteNode{name, deps_.clock.wall()});
+  boost::asio::awaitable<Result<Outcome>> deleting =
+      deps_.registrar.submit(DeleteNode{name, deps_.clock.wall()});
   auto outcome = co_await std::move(deleting);
   if (outcome && outcome->node) {
     deps_.board.forget(outcome->node->uid);
@@ -178,8 +194,11 @@ boost::asio::awaitable<Result<Outcome>> Handlers::delete_on_state(std::string na
 }
 
 Handling Handlers::list_joins(RequestContext) {
-  std::function<Result<proto::JoinAttemptList>()> job = [this] { return Result<proto::JoinAttemptList>(deps_.enrollment.attempts()); };
-  boost::asio::awaitable<Result<proto::JoinAttemptList>> reading = read_state<proto::JoinAttemptList>(std::move(job));
+  std::function<Result<proto::JoinAttemptList>()> job = [this] {
+    return Result<proto::JoinAttemptList>(deps_.enrollment.attempts());
+  };
+  boost::asio::awaitable<Result<proto::JoinAttemptList>> reading =
+      read_state<proto::JoinAttemptList>(std::move(job));
   const auto list = co_await std::move(reading);
   if (!list) co_return list.error();
   co_return json_response(200, *list);
@@ -198,11 +217,14 @@ Handling Handlers::create_token(RequestContext context) {
   std::function<Result<proto::CoordinatorSettings>()> job = [this] {
     return Result<proto::CoordinatorSettings>(deps_.registrar.state().cluster().spec.coordinator);
   };
-  boost::asio::awaitable<Result<proto::CoordinatorSettings>> reading = read_state<proto::CoordinatorSettings>(std::move(job));
+  boost::asio::awaitable<Result<proto::CoordinatorSettings>> reading =
+      read_state<proto::CoordinatorSettings>(std::move(job));
   const auto settings = co_await std::move(reading);
   if (!settings) co_return settings.error();
-  proto::TokenReply reply{token->record.id, "slipway1" + deps_.ca_pin + "::" + token->text, to_rfc3339(token->record.expires_at), ""};
-  reply.join_command = "slipway-agent join --server " + server_url(*settings) + " --token-file FILE" + (request->role == "master" ? " --role master" : "");
+  proto::TokenReply reply{token->record.id, "slipway1" + deps_.ca_pin + "::" + token->text,
+                          to_rfc3339(token->record.expires_at), ""};
+  reply.join_command = "slipway-agent join --server " + server_url(*settings) + " --token-file FILE" +
+                       (request->role == "master" ? " --role master" : "");
   co_return json_response(201, reply);
 }
 
@@ -211,8 +233,9 @@ Handling Handlers::list_tokens(RequestContext) {
     proto::TokenList list;
     const WallTime now = deps_.clock.wall();
     for (const auto& [id, token] : deps_.registrar.state().tokens()) {
-      list.items.push_back({id, std::string(to_string(token.role)), token.node, token.uses, token.max_uses, to_rfc3339(token.created_at),
-                            to_rfc3339(token.expires_at), std::string(token_state(token, now))});
+      list.items.push_back({id, std::string(to_string(token.role)), token.node, token.uses, token.max_uses,
+                            to_rfc3339(token.created_at), to_rfc3339(token.expires_at),
+                            std::string(token_state(token, now))});
     }
     return Result<proto::TokenList>(std::move(list));
   };
@@ -245,7 +268,8 @@ Handling Handlers::list_certificates(RequestContext context) {
     }
     return Result<proto::CertificateList>(std::move(list));
   };
-  boost::asio::awaitable<Result<proto::CertificateList>> reading = read_state<proto::CertificateList>(std::move(job));
+  boost::asio::awaitable<Result<proto::CertificateList>> reading =
+      read_state<proto::CertificateList>(std::move(job));
   const auto list = co_await std::move(reading);
   if (!list) co_return list.error();
   co_return json_response(200, *list);

@@ -79,11 +79,12 @@ class Handlers {
   Handling sync_on_state(AgentIdentity agent, SyncPosition have);
   Handling apply_on_state(proto::ClusterSpec spec, std::string if_match);
   boost::asio::awaitable<Result<Outcome>> delete_on_state(std::string name);
-  Result<IssuedCertificate> issue_for_person(const ValidatedCluster& cluster, const std::string& user, const std::string& spki_der);
-  proto::ClusterView cluster_view() const;             // state thread
-  std::vector<proto::NodeView> node_views() const;     // state thread
+  Result<IssuedCertificate> issue_for_person(const ValidatedCluster& cluster, const std::string& user,
+                                             const std::string& spki_der);
+  proto::ClusterView cluster_view() const;                            // state thread
+  std::vector<proto::NodeView> node_views() const;                    // state thread
   std::vector<proto::CertificateView> certificates_with_cas() const;  // state thread
-  HealthInput health_input() const;                    // state thread
+  HealthInput health_input() const;                                   // state thread
   void count_join(const Status& result);
   boost::asio::awaitable<Result<Outcome>> submit(Operation operation);
 

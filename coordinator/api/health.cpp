@@ -34,9 +34,11 @@ void check_contact(const HealthInput& input, Tally& tally) {
     if (heard(node, input)) continue;
     ++failed;
     const auto last = parse_rfc3339(node.last_contact);
-    const std::string since = last ? "last heard " + to_age_text(input.now - *last) + " ago" : "not heard since the coordinator's start";
+    const std::string since = last ? "last heard " + to_age_text(input.now - *last) + " ago"
+                                   : "not heard since the coordinator's start";
     tally.add("node " + node.name + ": contact", false, since,
-              "is the host up, does it reach the coordinator? there: slipway-agent status; journalctl -u slipway-agent");
+              "is the host up, does it reach the coordinator? there: slipway-agent status; journalctl -u "
+              "slipway-agent");
   }
   tally.sum_up("node contact", failed, input.nodes.size(), "nodes were heard lately");
 }
@@ -48,12 +50,15 @@ void check_components(const HealthInput& input, Tally& tally) {
     std::string bad;
     for (const proto::ComponentStatus& component : node.components) {
       if (good.count(component.state) != 0) continue;
-      bad += (bad.empty() ? "" : "; ") + component.name + " is " + component.state + (component.message.empty() ? "" : ": " + component.message);
+      bad += (bad.empty() ? "" : "; ") + component.name + " is " + component.state +
+             (component.message.empty() ? "" : ": " + component.message);
     }
-    if (bad.empty() && node.components.empty() && !node.last_contact.empty()) bad = "nothing runs yet, phase " + node.phase;
+    if (bad.empty() && node.components.empty() && !node.last_contact.empty())
+      bad = "nothing runs yet, phase " + node.phase;
     if (bad.empty()) continue;
     ++failed;
-    tally.add("node " + node.name + ": components", false, bad, "on the host: systemctl status, journalctl -u <unit>; slipwayctl node get " + node.name);
+    tally.add("node " + node.name + ": components", false, bad,
+              "on the host: systemctl status, journalctl -u <unit>; slipwayctl node get " + node.name);
   }
   tally.sum_up("components", failed, input.nodes.size(), "nodes run all their components");
 }
@@ -64,7 +69,8 @@ void check_conditions(const HealthInput& input, Tally& tally) {
     for (const proto::Condition& condition : node.conditions) {
       if (condition.ok) continue;
       ++failed;
-      tally.add("node " + node.name + ": " + condition.type, false, condition.reason + ": " + condition.message, "slipwayctl node get " + node.name);
+      tally.add("node " + node.name + ": " + condition.type, false,
+                condition.reason + ": " + condition.message, "slipwayctl node get " + node.name);
     }
   }
   tally.sum_up("node conditions", failed, input.nodes.size(), "nodes report all conditions well");
@@ -72,7 +78,8 @@ void check_conditions(const HealthInput& input, Tally& tally) {
 
 void check_certificates(const HealthInput& input, Tally& tally) {
   // People's certificates are theirs to renew when they need one.
-  static const std::set<std::string> of_people = {std::string(to_string(CertUsage::operator_admin)), std::string(to_string(CertUsage::kubeconfig_admin))};
+  static const std::set<std::string> of_people = {std::string(to_string(CertUsage::operator_admin)),
+                                                  std::string(to_string(CertUsage::kubeconfig_admin))};
   std::size_t failed = 0;
   for (const proto::CertificateView& certificate : input.certificates) {
     if (of_people.count(certificate.usage) != 0) continue;
@@ -82,9 +89,11 @@ void check_certificates(const HealthInput& input, Tally& tally) {
     const auto life = static_cast<double>((*end - *begin).count());
     if (static_cast<double>((input.now - *begin).count()) <= life * k_renewal_limit) continue;
     ++failed;
-    const std::string when = *end > input.now ? "ends in " + to_age_text(*end - input.now) : "ended " + to_age_text(input.now - *end) + " ago";
-    tally.add("certificate " + certificate.usage + " of " + certificate.node, false, when + " and was not renewed",
-              "the agent renews at two thirds of the life: is it running? slipwayctl node get " + certificate.node);
+    const std::string when = *end > input.now ? "ends in " + to_age_text(*end - input.now)
+                                              : "ended " + to_age_text(input.now - *end) + " ago";
+    tally.add(
+        "certificate " + certificate.usage + " of " + certificate.node, false, when + " and was not renewed",
+        "the agent renews at two thirds of the life: is it running? slipwayctl node get " + certificate.node);
   }
   tally.sum_up("certificates", failed, input.certificates.size(), "are far from their end");
 }
@@ -94,12 +103,14 @@ void check_pod_cidrs(const HealthInput& input, Tally& tally) {
   for (const proto::NodeView& node : input.nodes) {
     if (node.pod_cidr_published) continue;
     ++failed;
-    tally.add("node " + node.name + ": pod CIDR", false, node.pod_cidr + " does not stand in Node.spec.podCIDR yet",
+    tally.add("node " + node.name + ": pod CIDR", false,
+              node.pod_cidr + " does not stand in Node.spec.podCIDR yet",
               "it is written once the kubelet has registered: is kube-apiserver up, does the kubelet run?");
   }
   for (const std::string& conflict : input.kube.conflicts) {
     ++failed;
-    tally.add("pod CIDR conflict", false, conflict, "the field cannot be changed: kubectl delete node NAME, then restart the kubelet there");
+    tally.add("pod CIDR conflict", false, conflict,
+              "the field cannot be changed: kubectl delete node NAME, then restart the kubelet there");
   }
   tally.sum_up("pod CIDRs", failed, input.nodes.size(), "are published");
 }
@@ -109,7 +120,8 @@ void check_artifacts(const HealthInput& input, Tally& tally) {
   for (const proto::ComponentRef& component : input.components) {
     if (component.artifact) continue;
     ++failed;
-    tally.add("artifact " + component.name + " " + component.version, false, "was not imported", "slipwayctl artifact import");
+    tally.add("artifact " + component.name + " " + component.version, false, "was not imported",
+              "slipwayctl artifact import");
   }
   tally.sum_up("artifacts", failed, input.components.size(), "components have their artifact");
 }
@@ -117,12 +129,19 @@ void check_artifacts(const HealthInput& input, Tally& tally) {
 void check_pool(const HealthInput& input, Tally& tally) {
   const proto::ClusterCapacity& c = input.capacity;
   const auto used = static_cast<double>(c.nodes + c.quarantined);
-  const std::string text = std::to_string(c.nodes) + " of " + std::to_string(c.max_nodes) + " blocks are taken, " + std::to_string(c.quarantined) + " in quarantine";
-  tally.add("pod address pool", used <= static_cast<double>(c.max_nodes) * k_pool_limit, text, "the range cannot hold more nodes: plan a larger one");
+  const std::string text = std::to_string(c.nodes) + " of " + std::to_string(c.max_nodes) +
+                           " blocks are taken, " + std::to_string(c.quarantined) + " in quarantine";
+  tally.add("pod address pool", used <= static_cast<double>(c.max_nodes) * k_pool_limit, text,
+            "the range cannot hold more nodes: plan a larger one");
 }
 
 proto::CertificateView view_of(const CertificateRecord& record) {
-  return {record.subject, std::string(to_string(record.usage)), record.serial, to_rfc3339(record.not_before), to_rfc3339(record.not_after), record.sha256};
+  return {record.subject,
+          std::string(to_string(record.usage)),
+          record.serial,
+          to_rfc3339(record.not_before),
+          to_rfc3339(record.not_after),
+          record.sha256};
 }
 
 }  // namespace
@@ -131,7 +150,8 @@ proto::HealthReport check_health(const HealthInput& input) {
   Tally tally;
   tally.report.ok = true;
   tally.add("coordinator", true, "answers, running for " + to_age_text(input.now - input.started));
-  tally.add("kube-apiserver", input.kube.ok, input.kube.message, "on the master: systemctl status kube-apiserver etcd");
+  tally.add("kube-apiserver", input.kube.ok, input.kube.message,
+            "on the master: systemctl status kube-apiserver etcd");
   check_contact(input, tally);
   check_components(input, tally);
   check_conditions(input, tally);

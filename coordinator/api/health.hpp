@@ -28,7 +28,8 @@ struct HealthInput {
 
 proto::HealthReport check_health(const HealthInput& input);
 
-// The certificates that are in use: those of live nodes, ended or not, and the others that have not ended; by owner and usage.
+// The certificates that are in use: those of live nodes, ended or not, and the others that have not ended; by
+// owner and usage.
 std::vector<proto::CertificateView> current_certificates(const State& state, WallTime now);
 
 }  // namespace slipway::api

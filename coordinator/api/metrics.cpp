@@ -14,7 +14,8 @@ class Writer {
  public:
   void family(std::string_view name, std::string_view type, std::string_view help) {
     name_ = name;
-    out_ += "# HELP " + name_ + " " + std::string(help) + "\n# TYPE " + name_ + " " + std::string(type) + "\n";
+    out_ +=
+        "# HELP " + name_ + " " + std::string(help) + "\n# TYPE " + name_ + " " + std::string(type) + "\n";
   }
   void sample(const Labels& labels, std::string value) {
     out_ += name_;
@@ -37,8 +38,10 @@ class Writer {
     std::string out;
     for (const char c : text) {
       if (c == '\\' || c == '"') out += '\\';
-      if (c == '\n') out += "\\n";
-      else out += c;
+      if (c == '\n')
+        out += "\\n";
+      else
+        out += c;
     }
     return out;
   }
@@ -58,15 +61,19 @@ void write_nodes(const MetricsInput& input, Writer& out) {
   }
   out.family("slipway_component_up", "gauge", "1 when the component runs on the node.");
   for (const auto& node : input.nodes) {
-    for (const auto& c : node.components) out.sample({{"node", node.name}, {"component", c.name}}, c.state == "running" ? 1 : 0);
+    for (const auto& c : node.components)
+      out.sample({{"node", node.name}, {"component", c.name}}, c.state == "running" ? 1 : 0);
   }
-  out.family("slipway_component_restarts_total", "counter", "Restarts of the component since the agent's start.");
+  out.family("slipway_component_restarts_total", "counter",
+             "Restarts of the component since the agent's start.");
   for (const auto& node : input.nodes) {
-    for (const auto& c : node.components) out.sample({{"node", node.name}, {"component", c.name}}, c.restarts);
+    for (const auto& c : node.components)
+      out.sample({{"node", node.name}, {"component", c.name}}, c.restarts);
   }
   out.family("slipway_component_version_info", "gauge", "Version of the component on the node, as a label.");
   for (const auto& node : input.nodes) {
-    for (const auto& c : node.components) out.sample({{"node", node.name}, {"component", c.name}, {"version", c.version}}, 1);
+    for (const auto& c : node.components)
+      out.sample({{"node", node.name}, {"component", c.name}, {"version", c.version}}, 1);
   }
 }
 
@@ -80,19 +87,23 @@ void write_pool(const MetricsInput& input, Writer& out) {
   out.family("slipway_cidr_pool_quarantined_cidrs", "gauge", "Blocks of removed nodes that rest.");
   out.sample(pool, c.quarantined);
   out.family("slipway_cidr_pool_usage_ratio", "gauge", "Part of the pool that is not free.");
-  const double used = c.max_nodes == 0 ? 0 : static_cast<double>(c.nodes + c.quarantined) / static_cast<double>(c.max_nodes);
+  const double used =
+      c.max_nodes == 0 ? 0 : static_cast<double>(c.nodes + c.quarantined) / static_cast<double>(c.max_nodes);
   out.sample(pool, std::to_string(used));
 }
 
 void write_certificates(const MetricsInput& input, Writer& out) {
-  out.family("slipway_certificate_expiration_seconds", "gauge", "Seconds until the certificate ends; negative afterwards.");
+  out.family("slipway_certificate_expiration_seconds", "gauge",
+             "Seconds until the certificate ends; negative afterwards.");
   std::set<std::pair<std::string, std::string>> written;  // one sample for each set of labels
   for (const auto& certificate : input.certificates) {
     const auto end = parse_rfc3339(certificate.not_after);
     if (!end || !written.insert({certificate.node, certificate.usage}).second) continue;
-    out.sample({{"node", certificate.node}, {"usage", certificate.usage}}, std::to_string((*end - input.now).count()));
+    out.sample({{"node", certificate.node}, {"usage", certificate.usage}},
+               std::to_string((*end - input.now).count()));
   }
-  out.family("slipway_certificate_renewals_total", "counter", "Renewals asked for since the start, by result.");
+  out.family("slipway_certificate_renewals_total", "counter",
+             "Renewals asked for since the start, by result.");
   for (const auto& [result, count] : input.renewals) out.sample({{"result", result}}, count);
 }
 
@@ -106,8 +117,10 @@ std::string render_metrics(const MetricsInput& input) {
   out.sample({}, input.revision);
   out.family("slipway_connections", "gauge", "Open connections.");
   out.sample({}, input.connections);
-  out.family("slipway_join_requests_total", "counter", "Joins asked for since the start, by result and reason.");
-  for (const auto& [key, count] : input.join_requests) out.sample({{"result", key.first}, {"reason", key.second}}, count);
+  out.family("slipway_join_requests_total", "counter",
+             "Joins asked for since the start, by result and reason.");
+  for (const auto& [key, count] : input.join_requests)
+    out.sample({{"result", key.first}, {"reason", key.second}}, count);
   write_nodes(input, out);
   write_pool(input, out);
   write_certificates(input, out);

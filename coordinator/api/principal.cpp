@@ -8,7 +8,8 @@ namespace slipway::api {
 namespace {
 
 Error not_ours() {
-  return make_error(Errc::denied, "the client certificate is neither an operator's nor one of an agent of this cluster");
+  return make_error(Errc::denied,
+                    "the client certificate is neither an operator's nor one of an agent of this cluster");
 }
 
 Result<proto::Role> role_of(const std::string& organization) {
@@ -31,10 +32,14 @@ Result<Principal> agent_of(const Certificate& certificate, std::string_view clus
 
 int rank_of(proto::Role role) {
   switch (role) {
-    case proto::Role::viewer: return 1;
-    case proto::Role::op: return 2;
-    case proto::Role::admin: return 3;
-    default: return 0;
+    case proto::Role::viewer:
+      return 1;
+    case proto::Role::op:
+      return 2;
+    case proto::Role::admin:
+      return 3;
+    default:
+      return 0;
   }
 }
 
@@ -59,17 +64,20 @@ Result<Principal> principal_of(const std::string& certificate_der, std::string_v
 Status authorize(proto::Role needed, const Principal& principal) {
   if (needed == proto::Role::none) return {};
   if (principal.kind == PrincipalKind::anonymous) {
-    return make_error(Errc::unauthenticated, "this route asks for a client certificate of the cluster and none was presented");
+    return make_error(Errc::unauthenticated,
+                      "this route asks for a client certificate of the cluster and none was presented");
   }
   if (principal.kind == PrincipalKind::agent) {
     if (needed == proto::Role::agent || needed == proto::Role::artifact) return {};
     return make_error(Errc::denied, "this route is for operators, the certificate is a node's");
   }
   if (needed == proto::Role::artifact) return {};
-  if (needed == proto::Role::agent) return make_error(Errc::denied, "this route is for agents, the certificate is an operator's");
+  if (needed == proto::Role::agent)
+    return make_error(Errc::denied, "this route is for agents, the certificate is an operator's");
   if (rank_of(principal.role) >= rank_of(needed)) return {};
-  return make_error(Errc::denied, "this route asks for the role " + std::string(proto::to_string(needed)) + ", the certificate of \"" +
-                                      principal.name + "\" gives " + std::string(proto::to_string(principal.role)));
+  return make_error(Errc::denied, "this route asks for the role " + std::string(proto::to_string(needed)) +
+                                      ", the certificate of \"" + principal.name + "\" gives " +
+                                      std::string(proto::to_string(principal.role)));
 }
 
 }  // namespace slipway::api

@@ -1,5 +1,6 @@
 #pragma once
-// Who asks, from the certificate that the TLS layer verified against the fabric CA; and whether they may. Pure.
+// Who asks, from the certificate that the TLS layer verified against the fabric CA; and whether they may.
+// Pure.
 #include <string>
 #include <string_view>
 
@@ -15,11 +16,11 @@ struct Principal {
   PrincipalKind kind = PrincipalKind::anonymous;
   std::string name;                        // common name: node or user
   proto::Role role = proto::Role::viewer;  // of a person: viewer, op or admin
-  AgentIdentity agent;                     // of an agent; whether it is a live node is asked of the state at every request
+  AgentIdentity agent;  // of an agent; whether it is a live node is asked of the state at every request
 };
 
-// `certificate_der` empty: anonymous. Errc::denied when the certificate is neither an operator's nor an agent's of this
-// cluster.
+// `certificate_der` empty: anonymous. Errc::denied when the certificate is neither an operator's nor an
+// agent's of this cluster.
 Result<Principal> principal_of(const std::string& certificate_der, std::string_view cluster_id);
 
 // Errc::unauthenticated without a certificate, Errc::denied when the role does not reach.

@@ -14,7 +14,8 @@ struct ByteRange {
   bool operator==(const ByteRange&) const = default;
 };
 
-// One range is served; a header that is malformed or asks for several is ignored, as the RFC allows: the whole comes.
+// One range is served; a header that is malformed or asks for several is ignored, as the RFC allows: the
+// whole comes.
 ByteRange parse_range(std::string_view header, std::uint64_t size);
 
 }  // namespace slipway::api

@@ -20,12 +20,14 @@ std::vector<proto::NodeView> Handlers::node_views() const {
   std::vector<proto::NodeView> views;
   const State& state = deps_.registrar.state();
   views.reserve(state.nodes().size());
-  for (const auto& [name, node] : state.nodes()) views.push_back(node_view(state, node, deps_.board.find(node.uid)));
+  for (const auto& [name, node] : state.nodes())
+    views.push_back(node_view(state, node, deps_.board.find(node.uid)));
   return views;
 }
 
 std::vector<proto::CertificateView> Handlers::certificates_with_cas() const {
-  std::vector<proto::CertificateView> views = current_certificates(deps_.registrar.state(), deps_.clock.wall());
+  std::vector<proto::CertificateView> views =
+      current_certificates(deps_.registrar.state(), deps_.clock.wall());
   views.insert(views.end(), deps_.ca_views.begin(), deps_.ca_views.end());
   std::sort(views.begin(), views.end(), [](const proto::CertificateView& a, const proto::CertificateView& b) {
     return a.node + "/" + a.usage + "/" + a.serial < b.node + "/" + b.usage + "/" + b.serial;
@@ -54,22 +56,32 @@ Handling Handlers::get_health(RequestContext) {
   co_return json_response(200, check_health(*input));
 }
 
-Handling Handlers::get_open_api(RequestContext) { co_return json_text_response(200, std::string(openapi_text())); }
+Handling Handlers::get_open_api(RequestContext) {
+  co_return json_text_response(200, std::string(openapi_text()));
+}
 
-Handling Handlers::get_livez(RequestContext) { co_return text_response(200, "ok\n"); }
+Handling Handlers::get_livez(RequestContext) {
+  co_return text_response(200, "ok\n");
+}
 
 // Ready: the state thread answers and what it holds is on disk.
 Handling Handlers::get_readyz(RequestContext context) {
-  std::function<Result<std::uint64_t>()> job = [this] { return Result<std::uint64_t>(deps_.registrar.state().nodes().size()); };
+  std::function<Result<std::uint64_t>()> job = [this] {
+    return Result<std::uint64_t>(deps_.registrar.state().nodes().size());
+  };
   boost::asio::awaitable<Result<std::uint64_t>> reading = read_state<std::uint64_t>(std::move(job));
-  boost::asio::awaitable<Result<std::uint64_t>> limited = with_timeout<std::uint64_t>(k_ready_limit, std::move(reading));
+  boost::asio::awaitable<Result<std::uint64_t>> limited =
+      with_timeout<std::uint64_t>(k_ready_limit, std::move(reading));
   const auto nodes = co_await std::move(limited);
   if (!nodes) co_return make_error(Errc::unavailable, "not ready: " + nodes.error().message);
   const bool verbose = http::query_parameter(context.request, "verbose").has_value();
-  co_return text_response(200, verbose ? "[+] state ok, " + std::to_string(*nodes) + " nodes\n[+] store ok\nok\n" : "ok\n");
+  co_return text_response(
+      200, verbose ? "[+] state ok, " + std::to_string(*nodes) + " nodes\n[+] store ok\nok\n" : "ok\n");
 }
 
-Handling Handlers::get_version(RequestContext) { co_return json_response(200, proto::VersionInfo{k_version, "v1"}); }
+Handling Handlers::get_version(RequestContext) {
+  co_return json_response(200, proto::VersionInfo{k_version, "v1"});
+}
 
 Handling Handlers::get_metrics(RequestContext) {
   std::function<Result<MetricsInput>()> job = [this] {
@@ -91,7 +103,8 @@ Handling Handlers::get_metrics(RequestContext) {
     const std::uint64_t count = joins_[i].load(std::memory_order_relaxed);
     if (count > 0) input->join_requests[{"refused", std::string(to_string(static_cast<Errc>(i)))}] = count;
   }
-  input->renewals = {{"failed", renewals_[0].load(std::memory_order_relaxed)}, {"ok", renewals_[1].load(std::memory_order_relaxed)}};
+  input->renewals = {{"failed", renewals_[0].load(std::memory_order_relaxed)},
+                     {"ok", renewals_[1].load(std::memory_order_relaxed)}};
   co_return text_response(200, render_metrics(*input), "text/plain; version=0.0.4; charset=utf-8");
 }
 

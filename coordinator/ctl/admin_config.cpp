@@ -13,14 +13,17 @@ Result<proto::AdminCluster> choose_cluster(const proto::AdminConfig& config, con
   std::string known;
   for (const proto::AdminCluster& candidate : config.clusters) {
     if (!names.insert(candidate.name).second) {
-      return make_error(Errc::invalid, "the cluster name \"" + candidate.name + "\" stands twice; names must differ");
+      return make_error(Errc::invalid,
+                        "the cluster name \"" + candidate.name + "\" stands twice; names must differ");
     }
     known += (known.empty() ? "" : ", ") + candidate.name;
   }
   if (config.clusters.empty()) return make_error(Errc::invalid, "/clusters is empty");
   std::string wanted = cluster.empty() ? config.current : cluster;
   if (wanted.empty() && config.clusters.size() == 1) wanted = config.clusters.front().name;
-  if (wanted.empty()) return make_error(Errc::invalid, "several clusters and no current one: choose with --cluster (" + known + ")");
+  if (wanted.empty())
+    return make_error(Errc::invalid,
+                      "several clusters and no current one: choose with --cluster (" + known + ")");
   for (const proto::AdminCluster& candidate : config.clusters) {
     if (candidate.name == wanted) return candidate;
   }
@@ -30,7 +33,8 @@ Result<proto::AdminCluster> choose_cluster(const proto::AdminConfig& config, con
 Result<proto::AdminCluster> load_admin_cluster(const std::string& path, const std::string& cluster) {
   constexpr std::size_t max_bytes = 1024 * 1024;
   const auto text = read_secret_file(path, max_bytes);
-  if (!text) return error_of(text, "reading the credentials " + path + " (choose another file with --config)");
+  if (!text)
+    return error_of(text, "reading the credentials " + path + " (choose another file with --config)");
   const auto json = yaml_to_json(text->reveal(), path);
   if (!json) return json.error();
   const auto config = proto::decode_strict<proto::AdminConfig>(*json);

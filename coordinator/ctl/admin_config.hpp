@@ -7,8 +7,8 @@
 
 namespace slipway::ctl {
 
-// The cluster named `cluster` (empty: the current one, or the only one). Errc::invalid names the field; a file that others
-// can read is refused, two clusters of one name as well.
+// The cluster named `cluster` (empty: the current one, or the only one). Errc::invalid names the field; a
+// file that others can read is refused, two clusters of one name as well.
 Result<proto::AdminCluster> load_admin_cluster(const std::string& path, const std::string& cluster);
 // The choice alone; pure.
 Result<proto::AdminCluster> choose_cluster(const proto::AdminConfig& config, const std::string& cluster);

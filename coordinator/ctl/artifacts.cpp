@@ -65,15 +65,19 @@ Result<Digest> digest_of(const std::string& path) {
 // One line that is rewritten on a terminal; plain lines elsewhere.
 class Progress {
  public:
-  Progress(Console& console, std::string label, std::uint64_t total) : console_(console), label_(std::move(label)), total_(total) {}
+  Progress(Console& console, std::string label, std::uint64_t total)
+      : console_(console), label_(std::move(label)), total_(total) {}
   void at(std::uint64_t sent) {
     if (!console_.terminal || total_ == 0) return;
     const std::uint64_t percent = sent * 100 / total_;
     if (percent == shown_) return;
     shown_ = percent;
-    console_.err << "\r" << label_ << "  " << percent << " % of " << human_size(total_) << "   " << std::flush;
+    console_.err << "\r" << label_ << "  " << percent << " % of " << human_size(total_) << "   "
+                 << std::flush;
   }
-  void end(const std::string& text) { console_.err << (console_.terminal ? "\r" : "") << label_ << "  " << text << "            \n"; }
+  void end(const std::string& text) {
+    console_.err << (console_.terminal ? "\r" : "") << label_ << "  " << text << "            \n";
+  }
 
  private:
   Console& console_;
@@ -84,7 +88,9 @@ class Progress {
 
 bool already_there(const proto::ArtifactList& known, const ImportItem& item, const Digest& digest) {
   for (const proto::Artifact& artifact : known.items) {
-    if (artifact.component == item.component && artifact.version == item.version && artifact.sha256 == digest.sha256) return true;
+    if (artifact.component == item.component && artifact.version == item.version &&
+        artifact.sha256 == digest.sha256)
+      return true;
   }
   return false;
 }
@@ -92,13 +98,15 @@ bool already_there(const proto::ArtifactList& known, const ImportItem& item, con
 Status send_blob(Connection& connection, const std::string& path, const Digest& digest, Progress& progress) {
   http::Request request = make_request(http::Method::put, "/v1/blobs/" + digest.sha256);
   request.headers.set("Content-Type", "application/octet-stream");
-  const auto response = connection.upload(std::move(request), path, [&progress](std::uint64_t sent) { progress.at(sent); });
+  const auto response =
+      connection.upload(std::move(request), path, [&progress](std::uint64_t sent) { progress.at(sent); });
   if (!response) return response.error();
   if (response->status != 201) return proto::from_problem(response->status, response->body);
   return {};
 }
 
-Status import_item(const ImportItem& item, const std::string& path, const proto::ArtifactList& known, Connection& connection, Console& console) {
+Status import_item(const ImportItem& item, const std::string& path, const proto::ArtifactList& known,
+                   Connection& connection, Console& console) {
   const auto digest = digest_of(path);
   if (!digest) return digest.error();
   Progress progress(console, item.component + " " + item.version, digest->size);
@@ -109,7 +117,8 @@ Status import_item(const ImportItem& item, const std::string& path, const proto:
   const Status sent = send_blob(connection, path, *digest, progress);
   if (!sent) return error_of(sent, "uploading " + item.component + " " + item.version);
   const proto::Artifact artifact{item.component, item.version, item.format, digest->sha256, digest->size, ""};
-  const auto registered = ask<proto::Artifact>(connection, make_request(http::Method::post, "/v1/artifacts", proto::encode(artifact)));
+  const auto registered = ask<proto::Artifact>(
+      connection, make_request(http::Method::post, "/v1/artifacts", proto::encode(artifact)));
   if (!registered) return error_of(registered, "registering " + item.component + " " + item.version);
   progress.end("imported, " + human_size(digest->size) + ", sha256 " + digest->sha256.substr(0, 12));
   return {};

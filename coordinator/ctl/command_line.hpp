@@ -8,7 +8,15 @@
 namespace slipway::ctl {
 
 // kubeadm's codes and ours above them (DESIGN.md section 5).
-enum ExitCode { k_ok = 0, k_failed = 1, k_preflight = 2, k_usage = 3, k_not_joined = 4, k_denied = 5, k_timed_out = 6 };
+enum ExitCode {
+  k_ok = 0,
+  k_failed = 1,
+  k_preflight = 2,
+  k_usage = 3,
+  k_not_joined = 4,
+  k_denied = 5,
+  k_timed_out = 6
+};
 
 struct TokenCreate {
   std::string ttl = "24h";
@@ -49,8 +57,9 @@ struct ArtifactList {};
 struct CertsCheckExpiration {};
 struct Health {};
 
-using Command = std::variant<TokenCreate, TokenList, TokenDelete, NodeList, NodeGet, NodeDelete, ClusterGet, ClusterApply,
-                             ClusterKubeconfig, ArtifactImport, ArtifactList, CertsCheckExpiration, Health>;
+using Command =
+    std::variant<TokenCreate, TokenList, TokenDelete, NodeList, NodeGet, NodeDelete, ClusterGet, ClusterApply,
+                 ClusterKubeconfig, ArtifactImport, ArtifactList, CertsCheckExpiration, Health>;
 
 enum class Format { table, wide, json, yaml };
 
@@ -68,6 +77,7 @@ struct Usage {
 };
 
 // `default_config`: from $SLIPWAYCTL_CONFIG, empty when not set.
-std::variant<CommandLine, Usage> parse_command_line(int argc, const char* const* argv, const std::string& default_config);
+std::variant<CommandLine, Usage> parse_command_line(int argc, const char* const* argv,
+                                                    const std::string& default_config);
 
 }  // namespace slipway::ctl

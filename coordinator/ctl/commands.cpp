@@ -53,32 +53,36 @@ struct Runner {
   int operator()(const TokenCreate& wish) {
     const proto::TokenRequest request{wish.ttl, wish.max_uses, wish.role, wish.node};
     const bool quiet = wish.quiet;
-    return show<proto::TokenReply>(make_request(Method::post, "/v1/tokens", proto::encode(request)),
-                                   [quiet](const proto::TokenReply& reply) {
-                                     if (quiet) return reply.token + "\n";
-                                     return reply.token + "\n\nValid until " + reply.expires_at +
-                                            ". It is not shown again. Put it into a file of mode 0600 on the host and run there:\n  " +
-                                            reply.join_command + "\n";
-                                   });
+    return show<proto::TokenReply>(
+        make_request(Method::post, "/v1/tokens", proto::encode(request)),
+        [quiet](const proto::TokenReply& reply) {
+          if (quiet) return reply.token + "\n";
+          return reply.token + "\n\nValid until " + reply.expires_at +
+                 ". It is not shown again. Put it into a file of mode 0600 on the host and run there:\n  " +
+                 reply.join_command + "\n";
+        });
   }
   int operator()(const TokenList&) {
     const WallTime now = console.now;
-    return show<proto::TokenList>(make_request(Method::get, "/v1/tokens"),
-                                  [now](const proto::TokenList& list) { return render(token_table(list, now)); });
+    return show<proto::TokenList>(
+        make_request(Method::get, "/v1/tokens"),
+        [now](const proto::TokenList& list) { return render(token_table(list, now)); });
   }
   int operator()(const TokenDelete& wish) {
-    return done(make_request(Method::del, "/v1/tokens/" + percent_encode(wish.id)), "token " + wish.id + " deleted");
+    return done(make_request(Method::del, "/v1/tokens/" + percent_encode(wish.id)),
+                "token " + wish.id + " deleted");
   }
   int operator()(const NodeList& wish) {
     const auto nodes = all_pages<proto::NodeList>("/v1/nodes");
     if (!nodes) return fail(console, nodes.error());
-    console.out << (document() ? render_document(proto::encode(*nodes), line.format) : render(node_table(*nodes, wide(), console.now)));
+    console.out << (document() ? render_document(proto::encode(*nodes), line.format)
+                               : render(node_table(*nodes, wide(), console.now)));
     if (!wish.all) return k_ok;
     if (!document()) console.out << "\n";
     const WallTime now = console.now;
-    return show<proto::JoinAttemptList>(make_request(Method::get, "/v1/joins"), [now](const proto::JoinAttemptList& list) {
-      return render(attempt_table(list, now));
-    });
+    return show<proto::JoinAttemptList>(
+        make_request(Method::get, "/v1/joins"),
+        [now](const proto::JoinAttemptList& list) { return render(attempt_table(list, now)); });
   }
   int operator()(const NodeGet& wish) {
     const WallTime now = console.now;
@@ -87,7 +91,8 @@ struct Runner {
   }
   int operator()(const NodeDelete& wish) {
     return done(make_request(Method::del, "/v1/nodes/" + percent_encode(wish.name)),
-                "node " + wish.name + " removed: its identity is refused from now on and its pod block is in quarantine");
+                "node " + wish.name +
+                    " removed: its identity is refused from now on and its pod block is in quarantine");
   }
   int operator()(const ClusterGet&) {
     return show<proto::ClusterView>(make_request(Method::get, "/v1/cluster"), cluster_text);
@@ -99,27 +104,31 @@ struct Runner {
     if (!json) return fail(console, json.error());
     const auto spec = proto::decode_strict<proto::ClusterSpec>(*json);
     if (!spec) return fail(console, error_of(spec, wish.file));
-    return show<proto::ClusterView>(make_request(Method::put, "/v1/cluster", proto::encode(*spec)), cluster_text);
+    return show<proto::ClusterView>(make_request(Method::put, "/v1/cluster", proto::encode(*spec)),
+                                    cluster_text);
   }
   int operator()(const ClusterKubeconfig& wish) { return make_kubeconfig(wish, connection, console); }
   int operator()(const ArtifactImport& wish) { return import_artifact(wish, connection, console); }
   int operator()(const ArtifactList&) {
     const WallTime now = console.now;
     const bool is_wide = wide();
-    return show<proto::ArtifactList>(make_request(Method::get, "/v1/artifacts"), [now, is_wide](const proto::ArtifactList& list) {
-      return render(artifact_table(list, is_wide, now));
-    });
+    return show<proto::ArtifactList>(make_request(Method::get, "/v1/artifacts"),
+                                     [now, is_wide](const proto::ArtifactList& list) {
+                                       return render(artifact_table(list, is_wide, now));
+                                     });
   }
   int operator()(const CertsCheckExpiration&) {
     const auto list = all_pages<proto::CertificateList>("/v1/certificates");
     if (!list) return fail(console, list.error());
-    console.out << (document() ? render_document(proto::encode(*list), line.format) : render(certificate_table(*list, wide(), console.now)));
+    console.out << (document() ? render_document(proto::encode(*list), line.format)
+                               : render(certificate_table(*list, wide(), console.now)));
     return k_ok;
   }
   int operator()(const Health&) {
     auto report = ask<proto::HealthReport>(connection, make_request(Method::get, "/v1/health"));
     if (!report) return fail(console, report.error());
-    console.out << (document() ? render_document(proto::encode(*report), line.format) : render(health_table(*report)));
+    console.out << (document() ? render_document(proto::encode(*report), line.format)
+                               : render(health_table(*report)));
     return report->ok ? k_ok : k_failed;
   }
 };
@@ -133,11 +142,15 @@ int run_command(const CommandLine& line, Connection& connection, Console console
 
 int exit_code_of(const Error& error) {
   switch (error.code) {
-    case Errc::invalid: return k_usage;
+    case Errc::invalid:
+      return k_usage;
     case Errc::unauthenticated:
-    case Errc::denied: return k_denied;
-    case Errc::timeout: return k_timed_out;
-    default: return k_failed;
+    case Errc::denied:
+      return k_denied;
+    case Errc::timeout:
+      return k_timed_out;
+    default:
+      return k_failed;
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// What slipwayctl does. Each command returns its exit code; results go to `out`, errors and progress to `err`.
+// What slipwayctl does. Each command returns its exit code; results go to `out`, errors and progress to
+// `err`.
 #include <functional>
 #include <memory>
 #include <ostream>

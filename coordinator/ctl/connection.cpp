@@ -25,7 +25,8 @@ class HttpConnection final : public Connection {
       : client_(context_.get_executor(), std::move(endpoint), std::move(tls)) {}
 
   Reply send(http::Request request) override { return run(client_.send(std::move(request), k_deadline)); }
-  Reply upload(http::Request request, const std::string& file, std::function<void(std::uint64_t)> progress) override {
+  Reply upload(http::Request request, const std::string& file,
+               std::function<void(std::uint64_t)> progress) override {
     return run(client_.upload(std::move(request), file, k_upload_idle, std::move(progress)));
   }
 
@@ -79,7 +80,8 @@ std::string percent_encode(std::string_view text) {
   std::string out;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '.' || c == '_' || c == '~';
     if (plain) {
       out += c;
     } else {

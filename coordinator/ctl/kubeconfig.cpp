@@ -49,7 +49,8 @@ int make_kubeconfig(const ClusterKubeconfig& wish, Connection& connection, Conso
   }
   const Status written = write_file_atomically(wish.file, *text, 0600);
   if (!written) return fail(console, error_of(written, "writing the kubeconfig"));
-  console.out << wish.file << " written, valid until " << not_after << "; try: kubectl --kubeconfig " << wish.file << " get nodes\n";
+  console.out << wish.file << " written, valid until " << not_after << "; try: kubectl --kubeconfig "
+              << wish.file << " get nodes\n";
   return k_ok;
 }
 

@@ -13,7 +13,8 @@ namespace {
 
 // Counts UTF-8 characters rather than bytes, well enough for columns.
 std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
 std::string printable(std::string text) {
@@ -23,7 +24,8 @@ std::string printable(std::string text) {
   return text;
 }
 
-void append_row(std::string& out, const std::vector<std::string>& row, const std::vector<std::size_t>& widths) {
+void append_row(std::string& out, const std::vector<std::string>& row,
+                const std::vector<std::size_t>& widths) {
   std::string line;
   for (std::size_t i = 0; i < row.size(); ++i) {
     const std::string cell = printable(row[i]);
@@ -34,14 +36,19 @@ void append_row(std::string& out, const std::vector<std::string>& row, const std
   out += line + "\n";
 }
 
-std::string yes_no(bool value) { return value ? "yes" : "no"; }
-std::string dash(const std::string& text) { return text.empty() ? "-" : text; }
+std::string yes_no(bool value) {
+  return value ? "yes" : "no";
+}
+std::string dash(const std::string& text) {
+  return text.empty() ? "-" : text;
+}
 
 // "2/3 running" of what a node reported.
 std::string component_summary(const proto::NodeView& node) {
   if (node.components.empty()) return "-";
-  const auto running = std::count_if(node.components.begin(), node.components.end(),
-                                     [](const proto::ComponentStatus& c) { return c.state == "running" || c.state == "installed"; });
+  const auto running = std::count_if(
+      node.components.begin(), node.components.end(),
+      [](const proto::ComponentStatus& c) { return c.state == "running" || c.state == "installed"; });
   return std::to_string(running) + "/" + std::to_string(node.components.size());
 }
 
@@ -51,7 +58,8 @@ std::string render(const Table& table) {
   std::vector<std::size_t> widths(table.header.size());
   for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = width_of(table.header[i]);
   for (const auto& row : table.rows) {
-    for (std::size_t i = 0; i < widths.size() && i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+    for (std::size_t i = 0; i < widths.size() && i < row.size(); ++i)
+      widths[i] = std::max(widths[i], width_of(row[i]));
   }
   std::string out;
   append_row(out, table.header, widths);
@@ -110,13 +118,21 @@ Table token_table(const proto::TokenList& list, WallTime now) {
 
 Table node_table(const proto::NodeList& list, bool wide, WallTime now) {
   Table table{{"NAME", "ROLE", "PHASE", "ADDRESS", "POD-CIDR", "COMPONENTS", "LAST-CONTACT"}, {}};
-  if (wide) table.header.insert(table.header.end(), {"PUBLISHED", "REVISION", "JOINED", "TOKEN", "OS", "AGENT", "LAST-ERROR"});
+  if (wide)
+    table.header.insert(table.header.end(),
+                        {"PUBLISHED", "REVISION", "JOINED", "TOKEN", "OS", "AGENT", "LAST-ERROR"});
   for (const proto::NodeView& node : list.items) {
-    std::vector<std::string> row = {node.name,     node.role, node.phase, node.address,
-                                    node.pod_cidr, component_summary(node), when(node.last_contact, now)};
+    std::vector<std::string> row = {node.name,
+                                    node.role,
+                                    node.phase,
+                                    node.address,
+                                    node.pod_cidr,
+                                    component_summary(node),
+                                    when(node.last_contact, now)};
     if (wide) {
-      row.insert(row.end(), {yes_no(node.pod_cidr_published), std::to_string(node.applied_revision), when(node.joined_at, now),
-                             dash(node.token_id), dash(node.facts.os), dash(node.facts.agent_version), dash(node.last_error)});
+      row.insert(row.end(), {yes_no(node.pod_cidr_published), std::to_string(node.applied_revision),
+                             when(node.joined_at, now), dash(node.token_id), dash(node.facts.os),
+                             dash(node.facts.agent_version), dash(node.last_error)});
     }
     table.rows.push_back(std::move(row));
   }
@@ -127,8 +143,8 @@ Table attempt_table(const proto::JoinAttemptList& list, WallTime now) {
   Table table{{"WHEN", "NAME", "FROM", "TOKEN", "RESULT"}, {}};
   for (const proto::JoinAttempt& attempt : list.items) {
     if (attempt.accepted) continue;
-    table.rows.push_back({when(attempt.time, now), dash(attempt.node_name), attempt.address, dash(attempt.token_id),
-                          "refused: " + attempt.reason});
+    table.rows.push_back({when(attempt.time, now), dash(attempt.node_name), attempt.address,
+                          dash(attempt.token_id), "refused: " + attempt.reason});
   }
   return table;
 }
@@ -137,7 +153,8 @@ Table artifact_table(const proto::ArtifactList& list, bool wide, WallTime now) {
   Table table{{"COMPONENT", "VERSION", "FORMAT", "SIZE", "SHA256", "IMPORTED"}, {}};
   for (const proto::Artifact& artifact : list.items) {
     table.rows.push_back({artifact.component, artifact.version, artifact.format, human_size(artifact.size),
-                          wide ? artifact.sha256 : artifact.sha256.substr(0, 12), when(artifact.imported_at, now)});
+                          wide ? artifact.sha256 : artifact.sha256.substr(0, 12),
+                          when(artifact.imported_at, now)});
   }
   return table;
 }
@@ -149,8 +166,8 @@ Table certificate_table(const proto::CertificateList& list, bool wide, WallTime 
     const auto end = parse_rfc3339(certificate.not_after);
     std::string residual = "-";
     if (end) residual = *end > now ? to_age_text(*end - now) : "expired";
-    std::vector<std::string> row = {dash(certificate.node), certificate.usage, certificate.not_after, residual,
-                                    wide ? certificate.serial : certificate.serial.substr(0, 12)};
+    std::vector<std::string> row = {dash(certificate.node), certificate.usage, certificate.not_after,
+                                    residual, wide ? certificate.serial : certificate.serial.substr(0, 12)};
     if (wide) row.insert(row.end(), {certificate.not_before, certificate.sha256});
     table.rows.push_back(std::move(row));
   }
@@ -166,26 +183,30 @@ Table health_table(const proto::HealthReport& report) {
 }
 
 std::string node_text(const proto::NodeView& node, WallTime now) {
-  std::string out = render_pairs({{"Name", node.name},
-                                  {"Role", node.role},
-                                  {"Phase", node.phase},
-                                  {"Address", node.address},
-                                  {"Pod CIDR", node.pod_cidr + (node.pod_cidr_published ? " (published)" : " (not published yet)")},
-                                  {"Joined", when(node.joined_at, now) + ", token " + dash(node.token_id)},
-                                  {"Last contact", when(node.last_contact, now)},
-                                  {"Applied revision", std::to_string(node.applied_revision)},
-                                  {"Host", node.facts.os + ", kernel " + node.facts.kernel + ", " + std::to_string(node.facts.cpus) +
-                                               " CPUs, " + human_size(node.facts.memory_bytes)},
-                                  {"UID", node.uid + ", generation " + std::to_string(node.generation)},
-                                  {"Last error", dash(node.last_error)}});
+  std::string out = render_pairs(
+      {{"Name", node.name},
+       {"Role", node.role},
+       {"Phase", node.phase},
+       {"Address", node.address},
+       {"Pod CIDR", node.pod_cidr + (node.pod_cidr_published ? " (published)" : " (not published yet)")},
+       {"Joined", when(node.joined_at, now) + ", token " + dash(node.token_id)},
+       {"Last contact", when(node.last_contact, now)},
+       {"Applied revision", std::to_string(node.applied_revision)},
+       {"Host", node.facts.os + ", kernel " + node.facts.kernel + ", " + std::to_string(node.facts.cpus) +
+                    " CPUs, " + human_size(node.facts.memory_bytes)},
+       {"UID", node.uid + ", generation " + std::to_string(node.generation)},
+       {"Last error", dash(node.last_error)}});
   Table conditions{{"CONDITION", "OK", "REASON", "MESSAGE"}, {}};
-  for (const auto& c : node.conditions) conditions.rows.push_back({c.type, yes_no(c.ok), dash(c.reason), c.message});
+  for (const auto& c : node.conditions)
+    conditions.rows.push_back({c.type, yes_no(c.ok), dash(c.reason), c.message});
   Table components{{"COMPONENT", "VERSION", "STATE", "RESTARTS", "PID", "MESSAGE"}, {}};
   for (const auto& c : node.components) {
-    components.rows.push_back({c.name, dash(c.version), c.state, std::to_string(c.restarts), c.pid == 0 ? "-" : std::to_string(c.pid), c.message});
+    components.rows.push_back({c.name, dash(c.version), c.state, std::to_string(c.restarts),
+                               c.pid == 0 ? "-" : std::to_string(c.pid), c.message});
   }
   Table certificates{{"CERTIFICATE", "EXPIRES", "SERIAL"}, {}};
-  for (const auto& c : node.certificates) certificates.rows.push_back({c.usage, when(c.not_after, now), c.serial});
+  for (const auto& c : node.certificates)
+    certificates.rows.push_back({c.usage, when(c.not_after, now), c.serial});
   for (const Table* table : {&conditions, &components, &certificates}) {
     if (!table->rows.empty()) out += "\n" + render(*table);
   }
@@ -199,13 +220,14 @@ std::string cluster_text(const proto::ClusterView& cluster) {
       {{"Name", spec.metadata.name},
        {"ID", cluster.id},
        {"API server", spec.api_server.endpoint},
-       {"Pod CIDR", spec.network.pod_cidr + ", a /" + std::to_string(spec.network.node_prefix_length) + " for each node"},
+       {"Pod CIDR",
+        spec.network.pod_cidr + ", a /" + std::to_string(spec.network.node_prefix_length) + " for each node"},
        {"Service CIDR", spec.network.service_cidr + ", " + std::to_string(capacity.services) + " services"},
        {"DNS", spec.network.dns_domain + " at " + spec.network.dns_ip},
        {"Network backend", spec.network.backend},
        {"Runtime", spec.runtime},
-       {"Versions", "kubernetes " + spec.versions.kubernetes + ", etcd " + spec.versions.etcd + ", docker " + spec.versions.docker +
-                        ", cni-plugins " + spec.versions.cni_plugins},
+       {"Versions", "kubernetes " + spec.versions.kubernetes + ", etcd " + spec.versions.etcd + ", docker " +
+                        spec.versions.docker + ", cni-plugins " + spec.versions.cni_plugins},
        {"Nodes", std::to_string(capacity.nodes) + " of " + std::to_string(capacity.max_nodes) + ", " +
                      std::to_string(capacity.quarantined) + " blocks in quarantine"},
        {"Pods per node", std::to_string(capacity.pods_per_node)},

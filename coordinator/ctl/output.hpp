@@ -14,8 +14,8 @@ struct Table {
   std::vector<std::string> header;
   std::vector<std::vector<std::string>> rows;
 };
-// Columns two spaces apart, no spaces at line ends. Control characters of values are shown as '?': a node cannot write to
-// the operator's terminal.
+// Columns two spaces apart, no spaces at line ends. Control characters of values are shown as '?': a node
+// cannot write to the operator's terminal.
 std::string render(const Table& table);
 // "name:  value" lines with aligned values.
 std::string render_pairs(const std::vector<std::pair<std::string, std::string>>& pairs);

@@ -9,17 +9,23 @@ namespace slipway::ctl {
 
 namespace {
 
-constexpr std::array k_release_components = {"kubelet", "kube-proxy", "kube-apiserver", "kube-controller-manager", "kube-scheduler"};
-// Where releases say what they are: the whole release, and the tag of the image that goes with the server tarball.
-constexpr std::array k_version_members = {"kubernetes/version", "kubernetes/server/bin/kube-apiserver.docker_tag",
+constexpr std::array k_release_components = {"kubelet", "kube-proxy", "kube-apiserver",
+                                             "kube-controller-manager", "kube-scheduler"};
+// Where releases say what they are: the whole release, and the tag of the image that goes with the server
+// tarball.
+constexpr std::array k_version_members = {"kubernetes/version",
+                                          "kubernetes/server/bin/kube-apiserver.docker_tag",
                                           "kubernetes/server/bin/kube-scheduler.docker_tag"};
 constexpr std::array k_folders = {"kubernetes/server/bin/", "kubernetes/node/bin/"};
 
 bool has_member(const std::vector<ArchiveMember>& members, const std::string& path) {
-  return std::any_of(members.begin(), members.end(), [&path](const ArchiveMember& m) { return m.path == path && m.regular; });
+  return std::any_of(members.begin(), members.end(),
+                     [&path](const ArchiveMember& m) { return m.path == path && m.regular; });
 }
 
-std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+std::string base_name(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
 
 // Empty when the archive is not a Kubernetes release.
 std::vector<ImportItem> release_items(const std::vector<ArchiveMember>& members, const std::string& version) {
@@ -35,7 +41,8 @@ std::vector<ImportItem> release_items(const std::vector<ArchiveMember>& members,
   return items;
 }
 
-Result<ImportPlan> plan_release(const ArtifactImport& wish, const std::vector<ArchiveMember>& members, std::vector<ImportItem> items) {
+Result<ImportPlan> plan_release(const ArtifactImport& wish, const std::vector<ArchiveMember>& members,
+                                std::vector<ImportItem> items) {
   ImportPlan plan{std::move(items), ""};
   if (!wish.version.empty()) return plan;
   for (const char* member : k_version_members) {
@@ -44,19 +51,25 @@ Result<ImportPlan> plan_release(const ArtifactImport& wish, const std::vector<Ar
       return plan;
     }
   }
-  return make_error(Errc::invalid, wish.file + " is a Kubernetes release that does not say its version: give it with --version");
+  return make_error(
+      Errc::invalid,
+      wish.file + " is a Kubernetes release that does not say its version: give it with --version");
 }
 
 Result<ImportPlan> plan_members(const ArtifactImport& wish, const std::vector<ArchiveMember>& members) {
-  if (members.empty()) return make_error(Errc::invalid, wish.file + " is no archive: --member does not apply");
+  if (members.empty())
+    return make_error(Errc::invalid, wish.file + " is no archive: --member does not apply");
   if (wish.version.empty()) return make_error(Errc::invalid, "say the version with --version");
   if (wish.members.size() > 1 && !wish.component.empty()) {
-    return make_error(Errc::invalid, "several members become components of their own names: leave out --component");
+    return make_error(Errc::invalid,
+                      "several members become components of their own names: leave out --component");
   }
   ImportPlan plan;
   for (const std::string& member : wish.members) {
-    if (!has_member(members, member)) return make_error(Errc::invalid, wish.file + " has no file \"" + member + "\"");
-    plan.items.push_back({wish.component.empty() ? base_name(member) : wish.component, wish.version, "file", member});
+    if (!has_member(members, member))
+      return make_error(Errc::invalid, wish.file + " has no file \"" + member + "\"");
+    plan.items.push_back(
+        {wish.component.empty() ? base_name(member) : wish.component, wish.version, "file", member});
   }
   return plan;
 }
@@ -64,9 +77,11 @@ Result<ImportPlan> plan_members(const ArtifactImport& wish, const std::vector<Ar
 }  // namespace
 
 bool is_archive_name(const std::string& file) {
-  static constexpr std::array endings = {".tar", ".tgz", ".tar.gz", ".tar.xz", ".txz", ".tar.zst", ".tar.bz2"};
+  static constexpr std::array endings = {".tar", ".tgz",     ".tar.gz", ".tar.xz",
+                                         ".txz", ".tar.zst", ".tar.bz2"};
   const std::string name = lower(file);
-  return std::any_of(endings.begin(), endings.end(), [&name](const char* ending) { return name.ends_with(ending); });
+  return std::any_of(endings.begin(), endings.end(),
+                     [&name](const char* ending) { return name.ends_with(ending); });
 }
 
 Result<ImportPlan> plan_import(const ArtifactImport& wish, const std::vector<ArchiveMember>& members) {
@@ -76,7 +91,9 @@ Result<ImportPlan> plan_import(const ArtifactImport& wish, const std::vector<Arc
     if (!items.empty()) return plan_release(wish, members, std::move(items));
   }
   if (wish.component.empty() || wish.version.empty()) {
-    return make_error(Errc::invalid, wish.file + " is not a Kubernetes release: say what it is with --component and --version");
+    return make_error(
+        Errc::invalid,
+        wish.file + " is not a Kubernetes release: say what it is with --component and --version");
   }
   std::string format = wish.format;
   if (format.empty()) format = members.empty() ? "file" : "tar";
@@ -86,8 +103,12 @@ Result<ImportPlan> plan_import(const ArtifactImport& wish, const std::vector<Arc
 Result<std::string> version_from_text(std::string_view text) {
   std::string_view version = trim(text);
   if (version.starts_with('v')) version.remove_prefix(1);
-  const bool good = !version.empty() && version.size() <= 64 && version.find_first_not_of("0123456789.abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-_") == std::string_view::npos;
-  if (!good) return make_error(Errc::invalid, "the release's version file holds no version: give it with --version");
+  const bool good =
+      !version.empty() && version.size() <= 64 &&
+      version.find_first_not_of("0123456789.abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-_") ==
+          std::string_view::npos;
+  if (!good)
+    return make_error(Errc::invalid, "the release's version file holds no version: give it with --version");
   return std::string(version);
 }
 

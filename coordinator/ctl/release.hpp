@@ -18,7 +18,8 @@ struct ImportItem {
 
 struct ImportPlan {
   std::vector<ImportItem> items;
-  std::string version_member;  // not empty: the version of all items is this member's text, without a leading "v"
+  std::string
+      version_member;  // not empty: the version of all items is this member's text, without a leading "v"
 };
 
 bool is_archive_name(const std::string& file);

@@ -1,5 +1,6 @@
 #pragma once
-// Adapter: kube-apiserver over HTTPS, with client certificates that the coordinator issues to itself and keeps in memory.
+// Adapter: kube-apiserver over HTTPS, with client certificates that the coordinator issues to itself and
+// keeps in memory.
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <functional>
@@ -23,7 +24,9 @@ struct KubeClientDeps {
   // The cluster as it stands, for profiles and lifetimes; on the executor's thread.
   std::function<ProfileCluster()> cluster;
   // Takes note of a certificate before it is used; on the executor's thread.
-  std::function<boost::asio::awaitable<Status>(CertUsage usage, std::string subject, IssuedCert issued, std::string spki_sha256)> record;
+  std::function<boost::asio::awaitable<Status>(CertUsage usage, std::string subject, IssuedCert issued,
+                                               std::string spki_sha256)>
+      record;
   std::string endpoint;  // https://MASTER_IP:6443
 };
 
@@ -41,7 +44,8 @@ class KubeClient final : public KubeApi {
  private:
   struct Identity;
   KubeClient(KubeClientDeps deps, http::Endpoint endpoint);
-  boost::asio::awaitable<Result<std::shared_ptr<Identity>>> make_identity(CertUsage usage, std::string user, Seconds life);
+  boost::asio::awaitable<Result<std::shared_ptr<Identity>>> make_identity(CertUsage usage, std::string user,
+                                                                          Seconds life);
   boost::asio::awaitable<Result<std::shared_ptr<Identity>>> own_identity();
   boost::asio::awaitable<Result<http::Response>> call(http::Request request);
 

@@ -6,9 +6,9 @@ namespace slipway::kube {
 
 namespace {
 
-constexpr Millis k_interval{3'000};          // while nodes wait for their CIDR or removed ones for their end
-constexpr Millis k_idle_interval{15'000};    // otherwise: only looks at our own lists
-constexpr Millis k_full_interval{600'000};   // all Node objects: what others did meanwhile
+constexpr Millis k_interval{3'000};         // while nodes wait for their CIDR or removed ones for their end
+constexpr Millis k_idle_interval{15'000};   // otherwise: only looks at our own lists
+constexpr Millis k_full_interval{600'000};  // all Node objects: what others did meanwhile
 
 }  // namespace
 
@@ -45,8 +45,10 @@ boost::asio::awaitable<Status> NodeSync::run() {
 void NodeSync::remember(const Status& result) {
   const std::string message = result ? "answers" : result.error().message;
   if (ok_ != static_cast<bool>(result) || (!result && message_ != message)) {
-    if (result) log::info("kube-apiserver answers");
-    else log::warning("kube-apiserver is not to be reached; trying on", {{"error", result.error()}});
+    if (result)
+      log::info("kube-apiserver answers");
+    else
+      log::warning("kube-apiserver is not to be reached; trying on", {{"error", result.error()}});
   }
   ok_ = static_cast<bool>(result);
   message_ = message;
@@ -114,13 +116,16 @@ bool NodeSync::done_with(const LiveNode& node, const KubeNode& object) {
   if (object.pod_cidrs.empty()) return false;
   const std::string wanted = node.pod_cidr.to_string();
   const bool same = object.pod_cidrs.size() == 1 && object.pod_cidrs.front() == wanted;
-  const std::string line = "Node " + node.name + " has spec.podCIDR " + object.pod_cidrs.front() + ", its block is " + wanted;
+  const std::string line =
+      "Node " + node.name + " has spec.podCIDR " + object.pod_cidrs.front() + ", its block is " + wanted;
   if (same) {
     conflicts_.erase(node.uid);
     published_.insert(node.uid);
   } else {
     published_.erase(node.uid);
-    if (conflicts_[node.uid] != line) log::error("pod CIDR conflict", {{"node", node.name}, {"there", object.pod_cidrs.front()}, {"ours", wanted}});
+    if (conflicts_[node.uid] != line)
+      log::error("pod CIDR conflict",
+                 {{"node", node.name}, {"there", object.pod_cidrs.front()}, {"ours", wanted}});
     conflicts_[node.uid] = line;
   }
   deps_.set_published(node.uid, same);

@@ -1,6 +1,7 @@
 #pragma once
-// Keeps kube-apiserver's Node objects in step with the cluster: writes pod CIDRs once kubelets have registered, deletes the
-// objects of removed nodes. kube-apiserver may be away at any time; nothing is lost by it. State thread.
+// Keeps kube-apiserver's Node objects in step with the cluster: writes pod CIDRs once kubelets have
+// registered, deletes the objects of removed nodes. kube-apiserver may be away at any time; nothing is lost
+// by it. State thread.
 #include <boost/asio/awaitable.hpp>
 #include <functional>
 #include <map>
@@ -24,7 +25,8 @@ struct NodeSyncDeps {
   KubeApi& kube;
   Clock& clock;
   std::function<std::vector<LiveNode>()> live_nodes;
-  std::function<std::vector<std::string>()> removed_names;  // tombstones; live names among them are left alone
+  std::function<std::vector<std::string>()>
+      removed_names;  // tombstones; live names among them are left alone
   std::function<void(const std::string& uid, bool published)> set_published;
 };
 

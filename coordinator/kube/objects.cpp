@@ -14,8 +14,11 @@ constexpr const char* k_bindings = "/apis/rbac.authorization.k8s.io/v1/clusterro
 std::string binding(const std::string& name, const std::string& role, const std::string& user) {
   const Json reference = {{"apiGroup", "rbac.authorization.k8s.io"}, {"kind", "ClusterRole"}, {"name", role}};
   const Json subject = {{"apiGroup", "rbac.authorization.k8s.io"}, {"kind", "User"}, {"name", user}};
-  const Json object = {{"apiVersion", k_rbac},   {"kind", "ClusterRoleBinding"},           {"metadata", {{"name", name}}},
-                       {"roleRef", reference},   {"subjects", Json::array({subject})}};
+  const Json object = {{"apiVersion", k_rbac},
+                       {"kind", "ClusterRoleBinding"},
+                       {"metadata", {{"name", name}}},
+                       {"roleRef", reference},
+                       {"subjects", Json::array({subject})}};
   return object.dump();
 }
 
@@ -23,7 +26,10 @@ std::string coordinator_role() {
   const Json rule = {{"apiGroups", Json::array({""})},
                      {"resources", Json::array({"nodes"})},
                      {"verbs", Json::array({"get", "list", "patch", "update", "delete"})}};
-  const Json object = {{"apiVersion", k_rbac}, {"kind", "ClusterRole"}, {"metadata", {{"name", "slipway:coordinator"}}}, {"rules", Json::array({rule})}};
+  const Json object = {{"apiVersion", k_rbac},
+                       {"kind", "ClusterRole"},
+                       {"metadata", {{"name", "slipway:coordinator"}}},
+                       {"rules", Json::array({rule})}};
   return object.dump();
 }
 
@@ -33,7 +39,9 @@ const Json* member(const Json& object, const char* name) {
   return found == object.end() ? nullptr : &*found;
 }
 
-std::string text_of(const Json* value) { return value != nullptr && value->is_string() ? value->get<std::string>() : std::string(); }
+std::string text_of(const Json* value) {
+  return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
+}
 
 Result<KubeNode> node_from(const Json& object) {
   KubeNode node;
@@ -54,10 +62,11 @@ Result<KubeNode> node_from(const Json& object) {
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> access_objects() {
-  return {{k_roles, coordinator_role()},
-          {k_bindings, binding("slipway:coordinator", "slipway:coordinator", "slipway:coordinator")},
-          // kube-apiserver asks kubelets for logs, exec and metrics with its kubelet client certificate.
-          {k_bindings, binding("slipway:kube-apiserver", "system:kubelet-api-admin", "slipway:kube-apiserver")}};
+  return {
+      {k_roles, coordinator_role()},
+      {k_bindings, binding("slipway:coordinator", "slipway:coordinator", "slipway:coordinator")},
+      // kube-apiserver asks kubelets for logs, exec and metrics with its kubelet client certificate.
+      {k_bindings, binding("slipway:kube-apiserver", "system:kubelet-api-admin", "slipway:kube-apiserver")}};
 }
 
 std::string pod_cidr_patch(const Cidr& pod_cidr) {
@@ -75,7 +84,8 @@ Result<KubeNode> parse_node(std::string_view text) {
 Result<NodePage> parse_node_list(std::string_view text) {
   const Json object = Json::parse(text.begin(), text.end(), nullptr, false);
   const Json* items = object.is_discarded() ? nullptr : member(object, "items");
-  if (items == nullptr || !items->is_array()) return make_error(Errc::corrupt, "kube-apiserver's answer is not a list of nodes");
+  if (items == nullptr || !items->is_array())
+    return make_error(Errc::corrupt, "kube-apiserver's answer is not a list of nodes");
   NodePage page;
   for (const Json& item : *items) {
     auto node = node_from(item);

@@ -1,4 +1,5 @@
-// proto/openapi.json is the contract for others; here it is held against what the code does: routes, types and examples.
+// proto/openapi.json is the contract for others; here it is held against what the code does: routes, types
+// and examples.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <fstream>
@@ -99,7 +100,8 @@ TEST_CASE("openapi.json has exactly the routes of the table", "[openapi]") {
   std::set<Key> written;
   for (const auto& [path, methods] : document().at("paths").items()) {
     for (const auto& [method, operation] : methods.items()) {
-      written.insert(Key(method, path, operation.at("operationId").get<std::string>(), operation.at("x-slipway-role").get<std::string>()));
+      written.insert(Key(method, path, operation.at("operationId").get<std::string>(),
+                         operation.at("x-slipway-role").get<std::string>()));
     }
   }
   CHECK(written == expected);
@@ -141,12 +143,15 @@ TEST_CASE("every error is a problem document with the code of the table", "[open
 }
 
 TEST_CASE("every code of the program has a response with its status", "[openapi]") {
-  const Errc codes[] = {Errc::invalid,  Errc::unauthenticated, Errc::denied,   Errc::not_found,   Errc::conflict, Errc::gone,
-                        Errc::too_many, Errc::internal,        Errc::corrupt,  Errc::unavailable, Errc::exhausted};
+  const Errc codes[] = {
+      Errc::invalid,  Errc::unauthenticated, Errc::denied,  Errc::not_found,   Errc::conflict, Errc::gone,
+      Errc::too_many, Errc::internal,        Errc::corrupt, Errc::unavailable, Errc::exhausted};
   std::set<std::string> statuses;
   for (const auto& [name, response] : document().at("components").at("responses").items()) {
-    const json& example = response.at("content").at("application/problem+json").at("examples").at("default").at("value");
-    statuses.insert(std::to_string(example.at("status").get<int>()) + " " + example.at("code").get<std::string>());
+    const json& example =
+        response.at("content").at("application/problem+json").at("examples").at("default").at("value");
+    statuses.insert(std::to_string(example.at("status").get<int>()) + " " +
+                    example.at("code").get<std::string>());
   }
   for (const Errc code : codes) {
     CHECK(statuses.count(std::to_string(http_status(code)) + " " + std::string(to_string(code))) == 1);
@@ -186,11 +191,13 @@ TEST_CASE("examples of openapi.json decode and encode to themselves", "[openapi]
 #undef SLIPWAY_CHECK
 }
 
-// Golden files pin the bytes that older agents and scripts rely on: a change here is a change of the contract.
+// Golden files pin the bytes that older agents and scripts rely on: a change here is a change of the
+// contract.
 template <class T>
 void check_golden(const std::string& name) {
   INFO("tests/contract/golden/" << name << ".json");
-  const std::string text = file_text(std::string(SLIPWAY_SOURCE_DIR) + "/tests/contract/golden/" + name + ".json");
+  const std::string text =
+      file_text(std::string(SLIPWAY_SOURCE_DIR) + "/tests/contract/golden/" + name + ".json");
   const auto value = decode_strict<T>(text);
   REQUIRE((value ? std::string() : value.error().message) == "");
   CHECK(pretty(encode(*value)) + "\n" == text);
@@ -205,7 +212,8 @@ TEST_CASE("golden documents keep their bytes", "[openapi][golden]") {
 }
 
 TEST_CASE("cluster settings may leave out what has a default", "[openapi][golden]") {
-  const std::string text = file_text(std::string(SLIPWAY_SOURCE_DIR) + "/tests/contract/golden/cluster_spec_minimal.json");
+  const std::string text =
+      file_text(std::string(SLIPWAY_SOURCE_DIR) + "/tests/contract/golden/cluster_spec_minimal.json");
   const auto spec = decode_strict<ClusterSpec>(text);
   REQUIRE((spec ? std::string() : spec.error().message) == "");
   CHECK(spec->network.node_prefix_length == 24);

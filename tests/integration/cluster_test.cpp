@@ -15,7 +15,8 @@ namespace {
 using http::Method;
 
 // Sends all at once, each on a connection of its own.
-std::vector<http::Response> join_together(ClusterFixture& cluster, const std::vector<SimulatedAgent>& agents, const std::string& token) {
+std::vector<http::Response> join_together(ClusterFixture& cluster, const std::vector<SimulatedAgent>& agents,
+                                          const std::string& token) {
   std::vector<std::unique_ptr<Caller>> callers;
   std::vector<http::Response> responses(agents.size());
   std::size_t done = 0;
@@ -24,15 +25,18 @@ std::vector<http::Response> join_together(ClusterFixture& cluster, const std::ve
     cluster.clients.start(callers[i]->client.send(agents[i].join_message(token), std::chrono::seconds(60)),
                           [&responses, &done, i](Result<http::Response> reply) {
                             ++done;
-                            if (reply) responses[i] = std::move(*reply);
-                            else responses[i].status = 0;
+                            if (reply)
+                              responses[i] = std::move(*reply);
+                            else
+                              responses[i].status = 0;
                           });
   }
   cluster.clients.run_until([&done, &agents] { return done == agents.size(); });
   return responses;
 }
 
-SimulatedAgent joined(ClusterFixture& cluster, const std::string& name, int host, NodeRole role = NodeRole::node) {
+SimulatedAgent joined(ClusterFixture& cluster, const std::string& name, int host,
+                      NodeRole role = NodeRole::node) {
   SimulatedAgent agent(name, host, role);
   Caller caller = cluster.anonymous();
   agent.accept(caller.send(agent.join_message(cluster.new_token(1, std::string(to_string(role))))));
@@ -89,7 +93,8 @@ TEST_CASE("lists come in pages", "[cluster]") {
   std::string next;
   int pages = 0;
   do {
-    const auto page = as<proto::NodeList>(admin.get("/v1/nodes?limit=2" + (next.empty() ? "" : "&continue=" + next)));
+    const auto page =
+        as<proto::NodeList>(admin.get("/v1/nodes?limit=2" + (next.empty() ? "" : "&continue=" + next)));
     for (const auto& node : page.items) names.push_back(node.name);
     next = page.next;
     ++pages;
@@ -98,7 +103,8 @@ TEST_CASE("lists come in pages", "[cluster]") {
   CHECK(names == std::vector<std::string>{"node-0", "node-1", "node-2", "node-3", "node-4"});
   std::size_t certificates = 0;
   do {
-    const auto page = as<proto::CertificateList>(admin.get("/v1/certificates?limit=7" + (next.empty() ? "" : "&continue=" + next)));
+    const auto page = as<proto::CertificateList>(
+        admin.get("/v1/certificates?limit=7" + (next.empty() ? "" : "&continue=" + next)));
     certificates += page.items.size();
     next = page.next;
   } while (!next.empty());
@@ -127,9 +133,11 @@ TEST_CASE("a retry with the same keys gets the same answer, another key a confli
   CHECK(as<proto::NodeList>(cluster.admin().get("/v1/nodes")).items.size() == 1);
 }
 
-TEST_CASE("every fault of a token is answered with the same bytes; operators see the true reason", "[cluster]") {
+TEST_CASE("every fault of a token is answered with the same bytes; operators see the true reason",
+          "[cluster]") {
   ClusterFixture cluster;
-  const JoinToken expired = {"exp1re", "00", NodeRole::node, "", 0, 5, cluster.now() - Seconds(7200), cluster.now() - Seconds(3600)};
+  const JoinToken expired = {
+      "exp1re", "00", NodeRole::node, "", 0, 5, cluster.now() - Seconds(7200), cluster.now() - Seconds(3600)};
   cluster.change(CreateToken{expired});
   cluster.start();
   const std::string used_up = cluster.new_token(1);
@@ -138,14 +146,14 @@ TEST_CASE("every fault of a token is answered with the same bytes; operators see
   first.accept(caller.send(first.join_message(used_up)));
   const std::string good = cluster.new_token(1);
   const std::vector<std::string> faults = {
-      "zzzzzz.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",         // unknown
-      good.substr(0, 7) + std::string(32, 'a'),          // wrong secret
-      "exp1re.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",         // expired
-      used_up,                                           // used up
-      cluster.new_token(1, "node", "somebody-else"),     // for another node
-      cluster.new_token(1, "master"),                    // for another role
-      "rubbish",                                         // no token at all
-      "",                                                // none
+      "zzzzzz.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",      // unknown
+      good.substr(0, 7) + std::string(32, 'a'),       // wrong secret
+      "exp1re.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",      // expired
+      used_up,                                        // used up
+      cluster.new_token(1, "node", "somebody-else"),  // for another node
+      cluster.new_token(1, "master"),                 // for another role
+      "rubbish",                                      // no token at all
+      "",                                             // none
   };
   std::set<std::string> bodies;
   for (std::size_t i = 0; i < faults.size(); ++i) {
@@ -164,7 +172,8 @@ TEST_CASE("every fault of a token is answered with the same bytes; operators see
   CHECK(reasons.size() >= 6);
   CHECK(as<proto::NodeList>(cluster.admin().get("/v1/nodes")).items.size() == 1);
   const std::string metrics = cluster.admin().get("/metrics").body;
-  CHECK(metrics.find("slipway_join_requests_total{result=\"refused\",reason=\"denied\"} 8\n") != std::string::npos);
+  CHECK(metrics.find("slipway_join_requests_total{result=\"refused\",reason=\"denied\"} 8\n") !=
+        std::string::npos);
 }
 
 TEST_CASE("sixty-four race for a token of one use and one wins", "[cluster]") {
@@ -190,7 +199,8 @@ TEST_CASE("a waiting agent is woken by a change and by nothing else", "[cluster]
   SimulatedAgent agent = joined(cluster, "node-1", 11);
   Caller caller = agent.caller(cluster);
   const auto first = as<proto::DesiredState>(caller.get("/v1/agent/sync?wait=60"));
-  const std::string have = "/v1/agent/sync?epoch=" + first.epoch + "&revision=" + std::to_string(first.revision);
+  const std::string have =
+      "/v1/agent/sync?epoch=" + first.epoch + "&revision=" + std::to_string(first.revision);
   CHECK(caller.get(have + "&wait=0").status == 204);
   CHECK(caller.get("/v1/agent/sync?epoch=other&revision=999&wait=60").status == 200);
   CHECK(caller.get(have + "&wait=61").status == 400);
@@ -200,11 +210,12 @@ TEST_CASE("a waiting agent is woken by a change and by nothing else", "[cluster]
   std::vector<http::Response> woken;
   for (int i = 0; i < 20; ++i) {
     waiting.push_back(std::make_unique<Caller>(agent.caller(cluster)));
-    cluster.clients.start(waiting.back()->client.send(request_of(Method::get, have + "&wait=60"), std::chrono::seconds(70)),
-                          [&woken](Result<http::Response> reply) {
-                            REQUIRE(reply);
-                            woken.push_back(std::move(*reply));
-                          });
+    cluster.clients.start(
+        waiting.back()->client.send(request_of(Method::get, have + "&wait=60"), std::chrono::seconds(70)),
+        [&woken](Result<http::Response> reply) {
+          REQUIRE(reply);
+          woken.push_back(std::move(*reply));
+        });
   }
   // Others are served meanwhile, and a token is nothing that agents see.
   cluster.new_token();
@@ -226,7 +237,8 @@ TEST_CASE("a removed node is refused at its next request and its open ones are c
   const auto state = as<proto::DesiredState>(waiting.get("/v1/agent/sync"));
   std::optional<Result<http::Response>> ended;
   cluster.clients.start(
-      waiting.client.send(request_of(Method::get, "/v1/agent/sync?epoch=" + state.epoch + "&revision=" + std::to_string(state.revision) + "&wait=60"),
+      waiting.client.send(request_of(Method::get, "/v1/agent/sync?epoch=" + state.epoch + "&revision=" +
+                                                      std::to_string(state.revision) + "&wait=60"),
                           std::chrono::seconds(70)),
       [&ended](Result<http::Response> reply) { ended = std::move(reply); });
   Caller admin = cluster.admin();
@@ -257,13 +269,15 @@ TEST_CASE("certificates are renewed for new keys", "[cluster]") {
   Caller before = agent.caller(cluster);
   const std::string old_serial = Certificate::from_pem(agent.certificates.at("agent"))->serial_hex();
   agent.new_keys();
-  const auto renewed = as<proto::RenewReply>(before.post("/v1/agent/certificates", proto::encode(proto::RenewRequest{agent.csrs})));
+  const auto renewed = as<proto::RenewReply>(
+      before.post("/v1/agent/certificates", proto::encode(proto::RenewRequest{agent.csrs})));
   agent.certificates = renewed.certificates;
   CHECK(renewed.certificates.size() == 4);
   CHECK(Certificate::from_pem(agent.certificates.at("agent"))->serial_hex() != old_serial);
   Caller after = agent.caller(cluster);
   CHECK(after.get("/v1/agent/sync").status == 200);
-  proto::RenewRequest bad{{{"agent", "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"}}};
+  proto::RenewRequest bad{
+      {{"agent", "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"}}};
   const auto refused = after.post("/v1/agent/certificates", proto::encode(bad));
   CHECK(refused.status == 400);
   CHECK(refused.body.find("agent") != std::string::npos);
@@ -333,12 +347,15 @@ TEST_CASE("bad requests name what is wrong and change nothing", "[cluster]") {
   }
   const auto name = caller.post("/v1/join", proto::encode(bad_name));
   CHECK((name.status == 400 || name.status == 403));
-  const auto too_long = cluster.anonymous().try_send(request_of(Method::post, "/v1/join", std::string(70'000, ' ')));
+  const auto too_long =
+      cluster.anonymous().try_send(request_of(Method::post, "/v1/join", std::string(70'000, ' ')));
   CHECK((!too_long || too_long->status == 413));
   CHECK(as<proto::NodeList>(cluster.admin().get("/v1/nodes")).items.empty());
-  for (const auto& view : as<proto::TokenList>(cluster.admin().get("/v1/tokens")).items) CHECK(view.uses == 0);
+  for (const auto& view : as<proto::TokenList>(cluster.admin().get("/v1/tokens")).items)
+    CHECK(view.uses == 0);
   Caller admin = cluster.admin();
-  CHECK(as<proto::Problem>(admin.post("/v1/tokens", R"({"ttl": "soon"})")).detail.find("/ttl") != std::string::npos);
+  CHECK(as<proto::Problem>(admin.post("/v1/tokens", R"({"ttl": "soon"})")).detail.find("/ttl") !=
+        std::string::npos);
   CHECK(admin.post("/v1/tokens", R"({"role": "king"})").status == 400);
   CHECK(admin.post("/v1/tokens", R"({"maxUses": 0})").status == 400);
   const auto csr = admin.post("/v1/cluster/kubeconfig", R"({"csr": "rubbish"})");
@@ -382,16 +399,19 @@ TEST_CASE("a kubeconfig's certificate is recorded before it is given", "[cluster
   const auto key = PrivateKey::generate_p256();
   const auto csr = make_csr(*key);
   Caller admin = cluster.admin();
-  const auto reply = as<proto::KubeconfigReply>(admin.post("/v1/cluster/kubeconfig", proto::encode(proto::KubeconfigRequest{*csr, "alice"})));
+  const auto reply = as<proto::KubeconfigReply>(
+      admin.post("/v1/cluster/kubeconfig", proto::encode(proto::KubeconfigRequest{*csr, "alice"})));
   const auto certificate = Certificate::from_pem(reply.certificate);
   REQUIRE(certificate);
   CHECK(certificate->organizations() == std::vector<std::string>{"system:masters"});
   CHECK(certificate->common_name() == "alice");
   CHECK(certificate->matches(*key));
   bool listed = false;
-  for (const auto& view : as<proto::CertificateList>(admin.get("/v1/certificates")).items) listed = listed || view.serial == certificate->serial_hex();
+  for (const auto& view : as<proto::CertificateList>(admin.get("/v1/certificates")).items)
+    listed = listed || view.serial == certificate->serial_hex();
   CHECK(listed);
-  CHECK(admin.post("/v1/cluster/kubeconfig", proto::encode(proto::KubeconfigRequest{*csr, "system:admin"})).status >= 400);
+  CHECK(admin.post("/v1/cluster/kubeconfig", proto::encode(proto::KubeconfigRequest{*csr, "system:admin"}))
+            .status >= 400);
 }
 
 TEST_CASE("content is taken by digest and given in parts", "[cluster][artifacts]") {
@@ -405,7 +425,8 @@ TEST_CASE("content is taken by digest and given in parts", "[cluster][artifacts]
   CHECK(admin.post("/v1/artifacts", artifact).status == 404);  // nothing uploaded yet
 
   const auto upload = [&cluster, &admin](const std::string& digest) {
-    auto reply = cluster.clients.run(admin.client.upload(request_of(Method::put, "/v1/blobs/" + digest), cluster.dir / "program", std::chrono::seconds(10)));
+    auto reply = cluster.clients.run(admin.client.upload(request_of(Method::put, "/v1/blobs/" + digest),
+                                                         cluster.dir / "program", std::chrono::seconds(10)));
     REQUIRE(reply);
     return reply->status;
   };
@@ -417,9 +438,16 @@ TEST_CASE("content is taken by digest and given in parts", "[cluster][artifacts]
   CHECK(upload(sha) == 201);
   CHECK(upload(sha) == 201);
 
-  CHECK(admin.post("/v1/artifacts", proto::encode(proto::Artifact{"kubelet", "1.20.2", "file", sha, 5, ""})).status == 409);
-  CHECK(admin.post("/v1/artifacts", proto::encode(proto::Artifact{"../x", "1.20.2", "file", sha, content.size(), ""})).status == 400);
-  CHECK(admin.post("/v1/artifacts", proto::encode(proto::Artifact{"kubelet", "../1", "file", sha, content.size(), ""})).status == 400);
+  CHECK(admin.post("/v1/artifacts", proto::encode(proto::Artifact{"kubelet", "1.20.2", "file", sha, 5, ""}))
+            .status == 409);
+  CHECK(admin
+            .post("/v1/artifacts",
+                  proto::encode(proto::Artifact{"../x", "1.20.2", "file", sha, content.size(), ""}))
+            .status == 400);
+  CHECK(admin
+            .post("/v1/artifacts",
+                  proto::encode(proto::Artifact{"kubelet", "../1", "file", sha, content.size(), ""}))
+            .status == 400);
   CHECK(admin.post("/v1/artifacts", artifact).status == 201);
   CHECK(as<proto::ArtifactList>(admin.get("/v1/artifacts")).items.size() == 1);
 
@@ -427,7 +455,9 @@ TEST_CASE("content is taken by digest and given in parts", "[cluster][artifacts]
   Caller caller = agent.caller(cluster);
   const auto desired = as<proto::DesiredState>(caller.get("/v1/agent/sync"));
   bool offered = false;
-  for (const auto& component : desired.components) offered = offered || (component.name == "kubelet" && component.artifact && component.artifact->sha256 == sha);
+  for (const auto& component : desired.components)
+    offered =
+        offered || (component.name == "kubelet" && component.artifact && component.artifact->sha256 == sha);
   CHECK(offered);
   const std::string target = "/v1/artifacts/" + sha + "/content";
   const auto whole = caller.get(target);
@@ -458,12 +488,16 @@ TEST_CASE("an upload that breaks off leaves nothing", "[cluster][artifacts]") {
   {
     RawTlsClient raw(cluster.app->port(), &identity);
     REQUIRE(raw.handshake());
-    REQUIRE(raw.write("PUT /v1/blobs/" + std::string(64, 'a') + " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\n" + std::string(5000, 'x')));
+    REQUIRE(raw.write("PUT /v1/blobs/" + std::string(64, 'a') +
+                      " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\n" +
+                      std::string(5000, 'x')));
   }
   // The coordinator answers others; when it has noticed the end of that connection the spool is empty.
   Caller admin = cluster.admin();
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (!std::filesystem::is_empty(cluster.dir / "data/spool") && std::chrono::steady_clock::now() < deadline) CHECK(admin.get("/livez").status == 200);
+  while (!std::filesystem::is_empty(cluster.dir / "data/spool") &&
+         std::chrono::steady_clock::now() < deadline)
+    CHECK(admin.get("/livez").status == 200);
   CHECK(std::filesystem::is_empty(cluster.dir / "data/spool"));
   CHECK(std::filesystem::is_empty(cluster.dir / "data/artifacts/sha256"));
 }
@@ -479,13 +513,19 @@ TEST_CASE("every route asks for its role", "[cluster][authz]") {
       const auto at = path.find(parameter);
       if (at != std::string::npos) path.replace(at, std::string(parameter).size(), "absent");
     }
-    const Method method = route.method == "GET" ? Method::get : route.method == "POST" ? Method::post : route.method == "PUT" ? Method::put : Method::del;
-    const auto status_for = [&](Caller caller) { return caller.send(request_of(method, path, route.body_limit > 0 ? "{" : "")).status; };
+    const Method method = route.method == "GET"    ? Method::get
+                          : route.method == "POST" ? Method::post
+                          : route.method == "PUT"  ? Method::put
+                                                   : Method::del;
+    const auto status_for = [&](Caller caller) {
+      return caller.send(request_of(method, path, route.body_limit > 0 ? "{" : "")).status;
+    };
     const int nobody = status_for(cluster.anonymous());
     const int node = status_for(agent.caller(cluster));
     const int admin = status_for(cluster.admin());
     CHECK((nobody == 401) == (route.role != proto::Role::none));
-    const bool for_agents = route.role == proto::Role::none || route.role == proto::Role::agent || route.role == proto::Role::artifact;
+    const bool for_agents = route.role == proto::Role::none || route.role == proto::Role::agent ||
+                            route.role == proto::Role::artifact;
     if (route.operation != "getMasterSecrets") CHECK((node == 403) == !for_agents);
     CHECK((admin == 403) == (route.role == proto::Role::agent));
     CHECK(nobody != 500);
@@ -520,7 +560,8 @@ TEST_CASE("the stop answers who waits and ends in time", "[cluster]") {
   const auto state = as<proto::DesiredState>(caller.get("/v1/agent/sync"));
   std::optional<Result<http::Response>> ended;
   cluster.clients.start(
-      caller.client.send(request_of(Method::get, "/v1/agent/sync?epoch=" + state.epoch + "&revision=" + std::to_string(state.revision) + "&wait=60"),
+      caller.client.send(request_of(Method::get, "/v1/agent/sync?epoch=" + state.epoch + "&revision=" +
+                                                     std::to_string(state.revision) + "&wait=60"),
                          std::chrono::seconds(70)),
       [&ended](Result<http::Response> reply) { ended = std::move(reply); });
   // Another request's answer says that the waiting one, sent before, is on its way.

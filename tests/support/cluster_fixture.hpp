@@ -1,6 +1,6 @@
 #pragma once
-// A whole coordinator in this process, made by init, with clients over real TLS. Every answer is held against the statuses
-// that proto/openapi.json declares.
+// A whole coordinator in this process, made by init, with clients over real TLS. Every answer is held against
+// the statuses that proto/openapi.json declares.
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -34,7 +34,8 @@
 namespace slipway::test {
 
 inline const nlohmann::json& openapi() {
-  static const auto document = nlohmann::json::parse(get_file(std::string(SLIPWAY_SOURCE_DIR) + "/proto/openapi.json"));
+  static const auto document =
+      nlohmann::json::parse(get_file(std::string(SLIPWAY_SOURCE_DIR) + "/proto/openapi.json"));
   return document;
 }
 
@@ -46,7 +47,8 @@ inline void check_declared(const http::Request& request, int status) {
     CHECK((status == 404 || status == 405));
     return;
   }
-  const auto& operation = openapi().at("paths").at(std::string(match.route->path)).at(lower(match.route->method));
+  const auto& operation =
+      openapi().at("paths").at(std::string(match.route->path)).at(lower(match.route->method));
   INFO(match.route->operation << " answered " << status);
   CHECK(operation.at("responses").contains(std::to_string(status)));
 }
@@ -93,7 +95,8 @@ inline http::Request request_of(http::Method method, std::string target, std::st
 // A client with or without a certificate.
 struct Caller {
   Caller(Clients& all, std::uint16_t port, std::shared_ptr<http::TlsClientContext> tls)
-      : clients(all), client(all.context().get_executor(), http::Endpoint{"127.0.0.1", port}, std::move(tls)) {}
+      : clients(all),
+        client(all.context().get_executor(), http::Endpoint{"127.0.0.1", port}, std::move(tls)) {}
 
   Result<http::Response> try_send(http::Request request) {
     auto reply = clients.run(client.send(request, std::chrono::seconds(70)));
@@ -106,8 +109,12 @@ struct Caller {
     return std::move(*reply);
   }
   http::Response get(const std::string& target) { return send(request_of(http::Method::get, target)); }
-  http::Response post(const std::string& target, const std::string& body) { return send(request_of(http::Method::post, target, body)); }
-  http::Response put(const std::string& target, const std::string& body) { return send(request_of(http::Method::put, target, body)); }
+  http::Response post(const std::string& target, const std::string& body) {
+    return send(request_of(http::Method::post, target, body));
+  }
+  http::Response put(const std::string& target, const std::string& body) {
+    return send(request_of(http::Method::put, target, body));
+  }
   http::Response remove(const std::string& target) { return send(request_of(http::Method::del, target)); }
 
   Clients& clients;
@@ -182,16 +189,21 @@ class ClusterFixture {
     if (!context) FAIL(context.error().message);
     return *context;
   }
-  Caller admin() { return Caller(clients, app->port(), tls(admin_cluster.client_certificate, Secret(admin_cluster.client_key))); }
+  Caller admin() {
+    return Caller(clients, app->port(),
+                  tls(admin_cluster.client_certificate, Secret(admin_cluster.client_key)));
+  }
   Caller anonymous() {
     auto context = http::TlsClientContext::make(admin_cluster.ca_certificate, nullptr);
     REQUIRE(context);
     return Caller(clients, app->port(), *context);
   }
   // "id.secret"
-  std::string new_token(std::uint64_t uses = 1, const std::string& role = "node", const std::string& node = "") {
+  std::string new_token(std::uint64_t uses = 1, const std::string& role = "node",
+                        const std::string& node = "") {
     Caller caller = admin();
-    const auto reply = as<proto::TokenReply>(caller.post("/v1/tokens", proto::encode(proto::TokenRequest{"1h", uses, role, node})));
+    const auto reply = as<proto::TokenReply>(
+        caller.post("/v1/tokens", proto::encode(proto::TokenRequest{"1h", uses, role, node})));
     return reply.token.substr(reply.token.find("::") + 2);
   }
 
@@ -203,7 +215,8 @@ class ClusterFixture {
 
 // An agent without a host: keys, requests, and the certificates it got.
 struct SimulatedAgent {
-  explicit SimulatedAgent(std::string node_name, int host, NodeRole node_role = NodeRole::node) : name(std::move(node_name)), role(node_role) {
+  explicit SimulatedAgent(std::string node_name, int host, NodeRole node_role = NodeRole::node)
+      : name(std::move(node_name)), role(node_role) {
     address = IpAddress::v4(0x0a4d0000U + static_cast<std::uint32_t>(host)).to_string();
     new_keys();
   }
@@ -228,7 +241,9 @@ struct SimulatedAgent {
     request.csrs = csrs;
     return request;
   }
-  http::Request join_message(const std::string& token) const { return request_of(http::Method::post, "/v1/join", proto::encode(join_request(token))); }
+  http::Request join_message(const std::string& token) const {
+    return request_of(http::Method::post, "/v1/join", proto::encode(join_request(token)));
+  }
   void accept(const http::Response& response) {
     if (response.status != 200) FAIL(response.body);
     reply = as<proto::JoinReply>(response);

@@ -24,14 +24,22 @@ TEST_CASE("byte ranges", "[api][range]") {
   const ByteRange whole{RangeKind::whole, 0, 100};
   const ByteRange outside{RangeKind::unsatisfiable, 0, 0};
   const Row rows[] = {
-      {"bytes=0-9", 100, {RangeKind::part, 0, 10}},   {"bytes=90-", 100, {RangeKind::part, 90, 10}},
-      {"bytes=90-200", 100, {RangeKind::part, 90, 10}}, {"bytes=-10", 100, {RangeKind::part, 90, 10}},
-      {"bytes=-200", 100, {RangeKind::part, 0, 100}},  {"bytes=0-", 100, {RangeKind::part, 0, 100}},
-      {"bytes=100-", 100, outside},                    {"bytes=-0", 100, outside},
-      {"bytes=0-0", 0, outside},                       {"bytes=5-4", 100, whole},
-      {"bytes=a-b", 100, whole},                       {"bytes=0-1,5-6", 100, whole},
-      {"bytes=", 100, whole},                          {"bytes=-", 100, whole},
-      {"lines=0-1", 100, whole},                       {"bytes=0-18446744073709551615", 100, {RangeKind::part, 0, 100}},
+      {"bytes=0-9", 100, {RangeKind::part, 0, 10}},
+      {"bytes=90-", 100, {RangeKind::part, 90, 10}},
+      {"bytes=90-200", 100, {RangeKind::part, 90, 10}},
+      {"bytes=-10", 100, {RangeKind::part, 90, 10}},
+      {"bytes=-200", 100, {RangeKind::part, 0, 100}},
+      {"bytes=0-", 100, {RangeKind::part, 0, 100}},
+      {"bytes=100-", 100, outside},
+      {"bytes=-0", 100, outside},
+      {"bytes=0-0", 0, outside},
+      {"bytes=5-4", 100, whole},
+      {"bytes=a-b", 100, whole},
+      {"bytes=0-1,5-6", 100, whole},
+      {"bytes=", 100, whole},
+      {"bytes=-", 100, whole},
+      {"lines=0-1", 100, whole},
+      {"bytes=0-18446744073709551615", 100, {RangeKind::part, 0, 100}},
       {"bytes=18446744073709551616-", 100, whole},
   };
   for (const Row& row : rows) {
@@ -90,14 +98,16 @@ proto::NodeView healthy_node(const std::string& name) {
   node.pod_cidr_published = true;
   node.last_contact = to_rfc3339(k_now - Seconds(30));
   node.conditions = {{"NetworkReady", true, "", ""}};
-  node.components = {{"kubelet", "1.20.2", "running", 0, 7, ""}, {"cni-plugins", "1.1.1", "installed", 0, 0, ""}};
+  node.components = {{"kubelet", "1.20.2", "running", 0, 7, ""},
+                     {"cni-plugins", "1.1.1", "installed", 0, 0, ""}};
   return node;
 }
 
 HealthInput healthy() {
   HealthInput input;
   input.nodes = {healthy_node("a"), healthy_node("b")};
-  input.certificates = {{"a", "agent", "1", to_rfc3339(k_now - Seconds(3600)), to_rfc3339(k_now + Seconds(82800)), ""}};
+  input.certificates = {
+      {"a", "agent", "1", to_rfc3339(k_now - Seconds(3600)), to_rfc3339(k_now + Seconds(82800)), ""}};
   input.components = {{"kubelet", "1.20.2", "node", proto::ArtifactRef{}}};
   input.capacity = {256, 2, 0, 110, 65534};
   input.kube = {true, "answers", {}};
@@ -125,7 +135,9 @@ std::vector<std::string> failing(const HealthInput& input) {
 
 using Names = std::vector<std::string>;
 
-TEST_CASE("a healthy cluster is ok", "[api][health]") { CHECK(failing(healthy()).empty()); }
+TEST_CASE("a healthy cluster is ok", "[api][health]") {
+  CHECK(failing(healthy()).empty());
+}
 
 TEST_CASE("each trouble has its check with a cure", "[api][health]") {
   HealthInput input = healthy();
@@ -185,21 +197,25 @@ TEST_CASE("metrics have the documented names and escaped labels", "[api][metrics
   MetricsInput input;
   input.nodes = {healthy_node("a")};
   input.nodes[0].phase = "Run\"ning\\\n";
-  input.certificates = {{"a", "agent", "1", "", to_rfc3339(k_now + Seconds(100)), ""}, {"a", "agent", "2", "", to_rfc3339(k_now), ""}};
+  input.certificates = {{"a", "agent", "1", "", to_rfc3339(k_now + Seconds(100)), ""},
+                        {"a", "agent", "2", "", to_rfc3339(k_now), ""}};
   input.capacity = {4, 1, 1, 110, 10};
   input.pool = "10.10.0.0/16";
   input.join_requests = {{{"accepted", ""}, 3}, {{"refused", "denied"}, 2}};
   input.now = k_now;
   const std::string text = render_metrics(input);
-  for (const char* line :
-       {"slipway_build_info{version=", "slipway_nodes{phase=\"Run\\\"ning\\\\\\n\"} 1\n", "slipway_join_requests_total{result=\"accepted\",reason=\"\"} 3\n",
-        "slipway_join_requests_total{result=\"refused\",reason=\"denied\"} 2\n", "slipway_cidr_pool_max_cidrs{pool=\"10.10.0.0/16\"} 4\n",
-        "slipway_cidr_pool_usage_ratio{pool=\"10.10.0.0/16\"} 0.500000\n", "slipway_certificate_expiration_seconds{node=\"a\",usage=\"agent\"} 100\n",
-        "slipway_component_up{node=\"a\",component=\"kubelet\"} 1\n"}) {
+  for (const char* line : {"slipway_build_info{version=", "slipway_nodes{phase=\"Run\\\"ning\\\\\\n\"} 1\n",
+                           "slipway_join_requests_total{result=\"accepted\",reason=\"\"} 3\n",
+                           "slipway_join_requests_total{result=\"refused\",reason=\"denied\"} 2\n",
+                           "slipway_cidr_pool_max_cidrs{pool=\"10.10.0.0/16\"} 4\n",
+                           "slipway_cidr_pool_usage_ratio{pool=\"10.10.0.0/16\"} 0.500000\n",
+                           "slipway_certificate_expiration_seconds{node=\"a\",usage=\"agent\"} 100\n",
+                           "slipway_component_up{node=\"a\",component=\"kubelet\"} 1\n"}) {
     INFO(line);
     CHECK(text.find(line) != std::string::npos);
   }
-  CHECK(text.find("} 0\nslipway_certificate_expiration") == std::string::npos);  // one sample for each set of labels
+  CHECK(text.find("} 0\nslipway_certificate_expiration") ==
+        std::string::npos);  // one sample for each set of labels
   CHECK(text.back() == '\n');
 }
 

@@ -59,8 +59,10 @@ TEST_CASE("certificates say who asks", "[api][principal]") {
 TEST_CASE("certificates of other clusters and purposes are nobody's", "[api][principal]") {
   const std::string id = test::test_cluster().id;
   CHECK(principal_of(issue_der(CertUsage::agent), "another-cluster").error().code == Errc::denied);
-  for (const CertUsage usage : {CertUsage::coordinator_serving, CertUsage::kubelet_client, CertUsage::kubeconfig_admin, CertUsage::kube_proxy,
-                                CertUsage::kubelet_serving, CertUsage::scheduler, CertUsage::front_proxy_client}) {
+  for (const CertUsage usage :
+       {CertUsage::coordinator_serving, CertUsage::kubelet_client, CertUsage::kubeconfig_admin,
+        CertUsage::kube_proxy, CertUsage::kubelet_serving, CertUsage::scheduler,
+        CertUsage::front_proxy_client}) {
     INFO(to_string(usage));
     const auto principal = principal_of(issue_der(usage), id);
     REQUIRE_FALSE(principal);
@@ -74,9 +76,10 @@ TEST_CASE("every role reaches what it should and nothing more", "[api][principal
     Role needed;
     bool anonymous, agent, viewer, op, admin;
   };
-  const Row rows[] = {{Role::none, true, true, true, true, true},      {Role::agent, false, true, false, false, false},
-                      {Role::artifact, false, true, true, true, true}, {Role::viewer, false, false, true, true, true},
-                      {Role::op, false, false, false, true, true},     {Role::admin, false, false, false, false, true}};
+  const Row rows[] = {
+      {Role::none, true, true, true, true, true},      {Role::agent, false, true, false, false, false},
+      {Role::artifact, false, true, true, true, true}, {Role::viewer, false, false, true, true, true},
+      {Role::op, false, false, false, true, true},     {Role::admin, false, false, false, false, true}};
   for (const Row& row : rows) {
     INFO(proto::to_string(row.needed));
     CHECK(static_cast<bool>(authorize(row.needed, Principal{})) == row.anonymous);

@@ -29,7 +29,8 @@ int usage_code(std::vector<const char*> words) {
 }
 
 TEST_CASE("commands and their options", "[ctl][command_line]") {
-  const auto create = command_of<TokenCreate>({"token", "create", "--ttl", "15m", "--max-uses", "10", "--node", "n1", "--role", "master", "--quiet"});
+  const auto create = command_of<TokenCreate>(
+      {"token", "create", "--ttl", "15m", "--max-uses", "10", "--node", "n1", "--role", "master", "--quiet"});
   CHECK(create.ttl == "15m");
   CHECK(create.max_uses == 10);
   CHECK(create.node == "n1");
@@ -44,11 +45,13 @@ TEST_CASE("commands and their options", "[ctl][command_line]") {
   CHECK(command_of<NodeGet>({"node", "get", "n1"}).name == "n1");
   CHECK(command_of<NodeDelete>({"node", "delete", "n1"}).name == "n1");
   CHECK(command_of<ClusterApply>({"cluster", "apply", "-f", "c.yaml"}).file == "c.yaml");
-  const auto kube = command_of<ClusterKubeconfig>({"cluster", "kubeconfig", "-O", "k.conf", "--user", "alice"});
+  const auto kube =
+      command_of<ClusterKubeconfig>({"cluster", "kubeconfig", "-O", "k.conf", "--user", "alice"});
   CHECK(kube.file == "k.conf");
   CHECK(kube.user == "alice");
-  const auto import = command_of<ArtifactImport>(
-      {"artifact", "import", "--component", "docker", "--version", "20.10.24", "--member", "docker/dockerd", "--member", "docker/runc", "d.tgz"});
+  const auto import =
+      command_of<ArtifactImport>({"artifact", "import", "--component", "docker", "--version", "20.10.24",
+                                  "--member", "docker/dockerd", "--member", "docker/runc", "d.tgz"});
   CHECK(import.file == "d.tgz");
   CHECK(import.component == "docker");
   CHECK(import.version == "20.10.24");
@@ -58,7 +61,8 @@ TEST_CASE("commands and their options", "[ctl][command_line]") {
 }
 
 TEST_CASE("global options stand before or after the command", "[ctl][command_line]") {
-  for (const auto& words : {std::vector<const char*>{"-o", "json", "--config", "c", "node", "list"}, {"node", "list", "-o", "json", "--config", "c"}}) {
+  for (const auto& words : {std::vector<const char*>{"-o", "json", "--config", "c", "node", "list"},
+                            {"node", "list", "-o", "json", "--config", "c"}}) {
     const auto parsed = parse(words, "from-environment");
     REQUIRE(std::holds_alternative<CommandLine>(parsed));
     CHECK(std::get<CommandLine>(parsed).format == Format::json);

@@ -1,10 +1,10 @@
 // slipwayctl against a coordinator that is a table of answers.
 #include "coordinator/ctl/commands.hpp"
 
+#include <sys/stat.h>
 #include <catch2/catch.hpp>
 #include <map>
 #include <sstream>
-#include <sys/stat.h>
 
 #include "common/config/yaml_to_json.hpp"
 #include "common/crypto/csr.hpp"
@@ -22,12 +22,15 @@ constexpr WallTime k_now = WallTime(Seconds(1'790'000'000));
 class FakeConnection final : public Connection {
  public:
   Result<http::Response> send(http::Request request) override { return answer(std::move(request)); }
-  Result<http::Response> upload(http::Request request, const std::string& file, std::function<void(std::uint64_t)> progress) override {
+  Result<http::Response> upload(http::Request request, const std::string& file,
+                                std::function<void(std::uint64_t)> progress) override {
     uploaded[request.target] = test::get_file(file);
     progress(uploaded[request.target].size());
     return answer(std::move(request));
   }
-  void on(const std::string& what, int status, std::string body) { answers_[what] = {status, std::move(body)}; }
+  void on(const std::string& what, int status, std::string body) {
+    answers_[what] = {status, std::move(body)};
+  }
 
   std::vector<http::Request> requests;
   std::map<std::string, std::string> uploaded;
@@ -62,7 +65,9 @@ Run run(FakeConnection& connection, Command command, Format format = Format::tab
   return {code, out.str(), err.str()};
 }
 
-std::string problem(Errc code, const std::string& detail) { return proto::encode(proto::to_problem(make_error(code, detail))); }
+std::string problem(Errc code, const std::string& detail) {
+  return proto::encode(proto::to_problem(make_error(code, detail)));
+}
 
 proto::NodeView node(const std::string& name) {
   proto::NodeView view;
@@ -105,8 +110,9 @@ TEST_CASE("values of nodes cannot write to the terminal", "[ctl][output]") {
 }
 
 TEST_CASE("problems become a text and a code", "[ctl][errors]") {
-  const std::pair<Errc, int> rows[] = {{Errc::invalid, k_usage},  {Errc::denied, k_denied},      {Errc::unauthenticated, k_denied},
-                                       {Errc::timeout, k_timed_out}, {Errc::not_found, k_failed}, {Errc::conflict, k_failed}};
+  const std::pair<Errc, int> rows[] = {{Errc::invalid, k_usage},          {Errc::denied, k_denied},
+                                       {Errc::unauthenticated, k_denied}, {Errc::timeout, k_timed_out},
+                                       {Errc::not_found, k_failed},       {Errc::conflict, k_failed}};
   for (const auto& [code, exit_code] : rows) {
     FakeConnection connection;
     connection.on("DELETE /v1/nodes/a%2Fb", proto::http_status(code), problem(code, "there is no such node"));
@@ -119,7 +125,9 @@ TEST_CASE("problems become a text and a code", "[ctl][errors]") {
 
 TEST_CASE("a quiet token is the token alone", "[ctl][token]") {
   FakeConnection connection;
-  connection.on("POST /v1/tokens", 201, proto::encode(proto::TokenReply{"abc123", "slipway1ff::abc123.secret", "2026-01-01T00:00:00Z", "slipway-agent join"}));
+  connection.on("POST /v1/tokens", 201,
+                proto::encode(proto::TokenReply{"abc123", "slipway1ff::abc123.secret", "2026-01-01T00:00:00Z",
+                                                "slipway-agent join"}));
   CHECK(run(connection, TokenCreate{"24h", 1, "", "node", true}).out == "slipway1ff::abc123.secret\n");
   const Run loud = run(connection, TokenCreate{"1h", 5, "n1", "master", false});
   CHECK(loud.out.find("slipway-agent join") != std::string::npos);
@@ -146,9 +154,12 @@ TEST_CASE("cluster apply refuses a bad file before anything is sent", "[ctl][app
 
 TEST_CASE("health exits with 1 when something is not well", "[ctl][health]") {
   FakeConnection connection;
-  connection.on("GET /v1/health", 200, proto::encode(proto::HealthReport{true, {{"coordinator", true, "answers", ""}}}));
+  connection.on("GET /v1/health", 200,
+                proto::encode(proto::HealthReport{true, {{"coordinator", true, "answers", ""}}}));
   CHECK(run(connection, Health{}).code == k_ok);
-  connection.on("GET /v1/health", 200, proto::encode(proto::HealthReport{false, {{"node a: contact", false, "silent", "start it"}}}));
+  connection.on(
+      "GET /v1/health", 200,
+      proto::encode(proto::HealthReport{false, {{"node a: contact", false, "silent", "start it"}}}));
   const Run bad = run(connection, Health{});
   CHECK(bad.code == k_failed);
   CHECK(bad.out.find("NOT OK") != std::string::npos);
@@ -159,8 +170,9 @@ TEST_CASE("node list --all shows why joins were refused", "[ctl][node]") {
   FakeConnection connection;
   connection.on("GET /v1/nodes", 200, proto::encode(proto::NodeList{}));
   connection.on("GET /v1/joins", 200,
-                proto::encode(proto::JoinAttemptList{{{to_rfc3339(k_now - Seconds(5)), "n9", "10.77.0.19", "abc123", false, "token expired"},
-                                                      {to_rfc3339(k_now), "n1", "10.77.0.11", "abc123", true, ""}}}));
+                proto::encode(proto::JoinAttemptList{
+                    {{to_rfc3339(k_now - Seconds(5)), "n9", "10.77.0.19", "abc123", false, "token expired"},
+                     {to_rfc3339(k_now), "n1", "10.77.0.11", "abc123", true, ""}}}));
   const Run result = run(connection, NodeList{true});
   CHECK(result.out.find("refused: token expired") != std::string::npos);
   CHECK(result.out.find("10.77.0.11") == std::string::npos);
@@ -170,7 +182,8 @@ TEST_CASE("a kubeconfig's key is made here", "[ctl][kubeconfig]") {
   const test::TempDir dir;
   FakeConnection connection;
   connection.on("POST /v1/cluster/kubeconfig", 200,
-                proto::encode(proto::KubeconfigReply{"demo", "https://10.77.0.10:6443", "CA", "CERT", "2026-12-01T00:00:00Z"}));
+                proto::encode(proto::KubeconfigReply{"demo", "https://10.77.0.10:6443", "CA", "CERT",
+                                                     "2026-12-01T00:00:00Z"}));
   const std::string file = dir / "kube.conf";
   REQUIRE(run(connection, ClusterKubeconfig{file, "alice"}).code == k_ok);
   struct stat info {};
@@ -195,11 +208,13 @@ TEST_CASE("importing a file uploads and registers it once", "[ctl][artifact]") {
   FakeConnection connection;
   connection.on("GET /v1/artifacts", 200, R"({"items":[]})");
   connection.on("PUT /v1/blobs/" + sha, 201, "");
-  connection.on("POST /v1/artifacts", 201, proto::encode(proto::Artifact{"etcd", "3.4.23", "file", sha, 7, ""}));
+  connection.on("POST /v1/artifacts", 201,
+                proto::encode(proto::Artifact{"etcd", "3.4.23", "file", sha, 7, ""}));
   const Run first = run(connection, ArtifactImport{dir / "etcd", "etcd", "3.4.23", "", {}});
   CHECK(first.code == k_ok);
   CHECK(connection.uploaded.at("/v1/blobs/" + sha) == "program");
-  connection.on("GET /v1/artifacts", 200, proto::encode(proto::ArtifactList{{{"etcd", "3.4.23", "file", sha, 7, ""}}}));
+  connection.on("GET /v1/artifacts", 200,
+                proto::encode(proto::ArtifactList{{{"etcd", "3.4.23", "file", sha, 7, ""}}}));
   connection.uploaded.clear();
   CHECK(run(connection, ArtifactImport{dir / "etcd", "etcd", "3.4.23", "", {}}).code == k_ok);
   CHECK(connection.uploaded.empty());
@@ -208,7 +223,8 @@ TEST_CASE("importing a file uploads and registers it once", "[ctl][artifact]") {
 
 std::vector<ArchiveMember> release_members(bool with_version) {
   std::vector<ArchiveMember> members;
-  for (const char* name : {"kubelet", "kube-proxy", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"}) {
+  for (const char* name :
+       {"kubelet", "kube-proxy", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"}) {
     members.push_back({std::string("kubernetes/server/bin/") + name, 1, true});
   }
   if (with_version) members.push_back({"kubernetes/version", 8, true});
@@ -232,7 +248,8 @@ TEST_CASE("a Kubernetes release is recognised", "[ctl][release]") {
 }
 
 TEST_CASE("archives, members and files", "[ctl][release]") {
-  const std::vector<ArchiveMember> docker = {{"docker/dockerd", 1, true}, {"docker/runc", 1, true}, {"docker", 0, false}};
+  const std::vector<ArchiveMember> docker = {
+      {"docker/dockerd", 1, true}, {"docker/runc", 1, true}, {"docker", 0, false}};
   const auto whole = plan_import({"d.tgz", "docker", "20.10.24", "", {}}, docker);
   REQUIRE(whole);
   CHECK(whole->items.at(0).format == "tar");

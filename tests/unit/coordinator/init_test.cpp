@@ -1,7 +1,7 @@
 #include "coordinator/init.hpp"
 
-#include <catch2/catch.hpp>
 #include <sys/stat.h>
+#include <catch2/catch.hpp>
 
 #include "common/config/yaml_to_json.hpp"
 #include "coordinator/ca/authority.hpp"
@@ -124,7 +124,9 @@ TEST_CASE("bad settings are refused with all reasons and nothing is left", "[ini
   };
   const std::vector<Row> rows = {
       {"https://10.77.0.10:6443", "http://10.77.0.10:6443", {"apiServer.endpoint", "https"}},
-      {"network: {podCIDR: 10.10.0.0/16, serviceCIDR: 10.0.0.0/16}", "network: {podCIDR: 10.0.0.0/16, serviceCIDR: 10.0.0.0/16}", {"podCIDR", "serviceCIDR"}},
+      {"network: {podCIDR: 10.10.0.0/16, serviceCIDR: 10.0.0.0/16}",
+       "network: {podCIDR: 10.0.0.0/16, serviceCIDR: 10.0.0.0/16}",
+       {"podCIDR", "serviceCIDR"}},
       {"versions:", "runtime: rkt\nversions:", {"rkt", "containerd"}},
       {"name: demo", "name: Demo_1", {"metadata.name"}},
       {"name: demo", "nam: demo", {"/metadata/name is missing"}},

@@ -24,7 +24,9 @@ struct Fixture {
   Status pass(NodeSync& sync) { return io.run(sync.pass()); }
 };
 
-LiveNode live_node(const std::string& name, const std::string& cidr) { return {name, "uid-" + name, Cidr::parse(cidr).value()}; }
+LiveNode live_node(const std::string& name, const std::string& cidr) {
+  return {name, "uid-" + name, Cidr::parse(cidr).value()};
+}
 
 using Cidrs = std::vector<std::string>;
 
@@ -95,7 +97,8 @@ TEST_CASE("the slow look finds what others did", "[kube][sync]") {
   NodeSync sync = f.make();
   REQUIRE(f.pass(sync));
   f.removed = {"old"};
-  f.kube.objects = {{"a", {}}, {"old", {}}};  // somebody deleted and re-made a's object; old's kubelet came back
+  f.kube.objects = {{"a", {}},
+                    {"old", {}}};  // somebody deleted and re-made a's object; old's kubelet came back
   f.clock.advance(std::chrono::minutes(11));
   REQUIRE(f.pass(sync));
   CHECK(f.kube.objects["a"] == Cidrs{"10.10.0.0/24"});

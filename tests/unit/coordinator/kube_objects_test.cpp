@@ -36,17 +36,21 @@ TEST_CASE("nodes are read from what kube-apiserver sends", "[kube][objects]") {
   REQUIRE(fresh);
   CHECK(fresh->name == "a");
   CHECK(fresh->pod_cidrs.empty());
-  CHECK(parse_node(R"({"metadata":{"name":"a"},"spec":{"podCIDR":"10.1.0.0/24"}})")->pod_cidrs == std::vector<std::string>{"10.1.0.0/24"});
-  CHECK(parse_node(R"({"metadata":{"name":"a"},"spec":{"podCIDR":"x","podCIDRs":["x","y"]}})")->pod_cidrs == std::vector<std::string>{"x", "y"});
+  CHECK(parse_node(R"({"metadata":{"name":"a"},"spec":{"podCIDR":"10.1.0.0/24"}})")->pod_cidrs ==
+        std::vector<std::string>{"10.1.0.0/24"});
+  CHECK(parse_node(R"({"metadata":{"name":"a"},"spec":{"podCIDR":"x","podCIDRs":["x","y"]}})")->pod_cidrs ==
+        std::vector<std::string>{"x", "y"});
   CHECK_FALSE(parse_node("<html>"));
   CHECK_FALSE(parse_node("[]"));
   CHECK_FALSE(parse_node(R"({"metadata":{"name":7}})"));
-  const auto page = parse_node_list(R"({"metadata":{"continue":"tok"},"items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b"}}]})");
+  const auto page = parse_node_list(
+      R"({"metadata":{"continue":"tok"},"items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b"}}]})");
   REQUIRE(page);
   CHECK(page->nodes.size() == 2);
   CHECK(page->next == "tok");
   CHECK_FALSE(parse_node_list(R"({"items":{}})"));
-  CHECK(status_message(403, R"({"kind":"Status","message":"nodes is forbidden"})") == "kube-apiserver answered 403: nodes is forbidden");
+  CHECK(status_message(403, R"({"kind":"Status","message":"nodes is forbidden"})") ==
+        "kube-apiserver answered 403: nodes is forbidden");
   CHECK(status_message(502, "bad gateway") == "kube-apiserver answered 502: bad gateway");
 }
 

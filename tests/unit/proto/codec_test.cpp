@@ -26,7 +26,8 @@ TEST_CASE("decode names the field that is wrong", "[proto]") {
 }
 
 TEST_CASE("decode names the item in a list and the key in a map", "[proto]") {
-  const auto nodes = decode<NodeStatusReport>(R"({"phase": "Running", "appliedRevision": 1, "conditions": [{"type": "A", "ok": 1}]})");
+  const auto nodes = decode<NodeStatusReport>(
+      R"({"phase": "Running", "appliedRevision": 1, "conditions": [{"type": "A", "ok": 1}]})");
   REQUIRE_FALSE(nodes);
   CHECK(nodes.error().message == "/conditions/0/ok must be true or false");
   const auto renew = decode<RenewRequest>(R"({"csrs": {"agent": 7}})");
@@ -64,7 +65,8 @@ TEST_CASE("hostile documents are refused before they cost anything", "[proto]") 
   CHECK(refusal(R"({"ttl": "1h", "ttl": "2h"})") == "the key \"ttl\" stands twice in one map");
   CHECK(refusal("{\"ttl\": \"\xff\"}") == "not valid JSON");
   CHECK(refusal(R"({"maxUses": 1e400})") != "taken");
-  CHECK(refusal(R"({"maxUses": 99999999999999999999999})") == "/maxUses must be a whole number, not negative");
+  CHECK(refusal(R"({"maxUses": 99999999999999999999999})") ==
+        "/maxUses must be a whole number, not negative");
 }
 
 TEST_CASE("what cannot be said in UTF-8 is replaced, not thrown at", "[proto]") {

@@ -22,7 +22,8 @@ TEST_CASE("paths lead to their operations", "[proto][routes]") {
 }
 
 TEST_CASE("what is not listed is not there", "[proto][routes]") {
-  for (const char* path : {"/", "", "/v1", "/v1/", "/v2/cluster", "/v1/cluster/", "/v1/nodes/", "/v1/nodes/a/b", "//v1/cluster"}) {
+  for (const char* path : {"/", "", "/v1", "/v1/", "/v2/cluster", "/v1/cluster/", "/v1/nodes/",
+                           "/v1/nodes/a/b", "//v1/cluster"}) {
     INFO(path);
     const RouteMatch match = match_route("GET", path);
     CHECK_FALSE(match.route);
@@ -34,7 +35,8 @@ TEST_CASE("what is not listed is not there", "[proto][routes]") {
   CHECK_FALSE(match_route("HEAD", "/v1/join").route);
 }
 
-TEST_CASE("operations have names of their own and only what changes something has a body", "[proto][routes]") {
+TEST_CASE("operations have names of their own and only what changes something has a body",
+          "[proto][routes]") {
   std::set<std::string_view> names;
   for (const Route& route : routes()) {
     INFO(route.operation);
