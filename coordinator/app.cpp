@@ -4,6 +4,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <chrono>
 #include <future>
 #include <optional>
 #include <thread>
@@ -57,6 +58,17 @@ Status run_blocking(asio::any_io_executor executor, asio::awaitable<Status> work
 void end_process(const Error& failure) {
   log::error("the store failed, ending at once", {{"error", failure}});
   ::_exit(1);
+}
+
+// A clock before what was signed already is wrong, and what we signed by it would be, too (T12).
+Status check_clock(const State& state, WallTime now) {
+  for (const auto& [serial, record] : state.certificates()) {
+    if (record.not_before <= now) continue;
+    return make_error(Errc::unavailable, "the clock says " + to_rfc3339(now) +
+                                             ", but a certificate was issued to be valid from " +
+                                             to_rfc3339(record.not_before) + ": set the clock (timedatectl)");
+  }
+  return {};
 }
 
 std::vector<proto::CertificateView> ca_views(const Authority& authority) {
@@ -358,6 +370,8 @@ Result<std::unique_ptr<App>> App::start(AppOptions options) {
   if (!state->has_cluster())
     return make_error(Errc::not_found,
                       "there is no cluster in " + dir + ": slipway-coordinator init makes one");
+  const Status time = check_clock(*state, std::chrono::floor<Seconds>(std::chrono::system_clock::now()));
+  if (!time) return time.error();
   auto blobs = api::BlobStore::open(dir);
   if (!blobs) return error_of(blobs, "opening the artifacts");
   auto app = std::unique_ptr<App>(

@@ -29,6 +29,15 @@ class SpooledBody {
   std::string path_;
 };
 
+// Who changed what: the journal's line for every change by an operator, also for a refused one.
+void note_change(const std::string& who, const proto::Route& route, const std::string& path,
+                 const Reply& reply) {
+  log::info("operator request", {{"user", who},
+                                 {"operation", route.operation},
+                                 {"path", path},
+                                 {"result", reply ? std::to_string(reply->status) : reply.error().message}});
+}
+
 http::Response route_refusal(const proto::RouteMatch& match, const http::Request& head) {
   if (!match.path_known)
     return problem_response(
@@ -141,8 +150,8 @@ boost::asio::awaitable<http::Response> Handlers::handle(http::Request request) {
   const SpooledBody spooled(request.body_file);
   const std::string path = request.path;
   Handling handling = dispatch(std::move(request));
-  const Reply reply = co_await std::move(handling);
-  if (reply) co_return *reply;
+  Reply reply = co_await std::move(handling);
+  if (reply) co_return std::move(*reply);
   if (reply.error().code == Errc::internal)
     log::error("request failed", {{"path", path}, {"error", reply.error()}});
   co_return problem_response(reply.error());
@@ -168,9 +177,14 @@ Handling Handlers::dispatch(http::Request request) {
   }
   context.parameters = std::move(match.parameters);
   context.request = std::move(request);
+  const bool change = context.principal.kind == PrincipalKind::person && match.route->method != "GET";
+  const std::string who = context.principal.name;
+  const std::string path = context.request.path;
   const Function function = table().find(match.route->operation)->second;
   Handling handling = (this->*function)(std::move(context));
-  co_return co_await std::move(handling);
+  Reply reply = co_await std::move(handling);
+  if (change) note_change(who, *match.route, path, reply);
+  co_return reply;
 }
 
 boost::asio::awaitable<Status> Handlers::check_live(AgentIdentity agent) {

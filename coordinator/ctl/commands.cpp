@@ -78,7 +78,7 @@ struct Runner {
     console.out << (document() ? render_document(proto::encode(*nodes), line.format)
                                : render(node_table(*nodes, wide(), console.now)));
     if (!wish.all) return k_ok;
-    if (!document()) console.out << "\n";
+    console.out << (line.format == Format::yaml ? "---\n" : document() ? "" : "\n");
     const WallTime now = console.now;
     return show<proto::JoinAttemptList>(
         make_request(Method::get, "/v1/joins"),
