@@ -1,5 +1,6 @@
 #include "agent/client/health_probe.hpp"
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -80,7 +81,10 @@ asio::awaitable<Status> probe_http(std::string host, std::uint16_t port, std::st
 
 asio::awaitable<Status> probe_https(std::string host, std::uint16_t port, std::string path,
                                     std::shared_ptr<http::TlsClientContext> tls, Millis limit) {
-  http::Client client(co_await asio::this_coro::executor, http::Endpoint{std::move(host), port}, std::move(tls));
+  // Not in the argument list: GCC 12 destroys a temporary twice that stands beside a co_await.
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  http::Endpoint endpoint{std::move(host), port};
+  http::Client client(executor, std::move(endpoint), std::move(tls));
   http::Request request;
   request.target = path;
   asio::awaitable<Result<http::Response>> sending = client.send(std::move(request), limit);
