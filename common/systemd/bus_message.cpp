@@ -1,5 +1,7 @@
 #include "common/systemd/bus_message.hpp"
 
+#include <systemd/sd-bus.h>
+
 #include <cerrno>
 
 namespace slipway::systemd {
@@ -127,6 +129,10 @@ Errc errc_of(const sd_bus_error& error) {
 }
 
 }  // namespace
+
+void BusMessageUnref::operator()(sd_bus_message* message) const {
+  ::sd_bus_message_unref(message);
+}
 
 Error bus_error(std::string_view doing, int negative_errno) {
   return from_errno(doing, -negative_errno);

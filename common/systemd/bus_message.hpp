@@ -1,16 +1,18 @@
 #pragma once
 // Private to common/systemd: between sd-bus messages and values.
-#include <systemd/sd-bus.h>
-
 #include <memory>
 #include <string_view>
 
 #include "common/systemd/bus.hpp"
 
+// sd-bus's own types, declared here so that its header stays out of headers.
+struct sd_bus;
+struct sd_bus_message;
+
 namespace slipway::systemd {
 
 struct BusMessageUnref {
-  void operator()(sd_bus_message* message) const { ::sd_bus_message_unref(message); }
+  void operator()(sd_bus_message* message) const;
 };
 using BusMessagePtr = std::unique_ptr<sd_bus_message, BusMessageUnref>;
 

@@ -169,7 +169,10 @@ TEST_CASE("supervisor contract: a unit that is not there", "[supervisor][contrac
     CHECK_FALSE(status.running());
     CHECK(rig.io.run(rig.supervisor().start(k_missing)).error().code == Errc::not_found);
     CHECK(rig.io.run(rig.supervisor().restart(k_missing)).error().code == Errc::not_found);
-    CHECK(rig.io.run(rig.supervisor().enable({k_missing})).error().code == Errc::not_found);
+    const Status enabled = rig.io.run(rig.supervisor().enable({k_missing}));
+    REQUIRE_FALSE(enabled);
+    INFO(enabled.error().message);
+    CHECK(enabled.error().code == Errc::not_found);
     CHECK(rig.io.run(rig.supervisor().stop(k_missing)));
     CHECK(rig.io.run(rig.supervisor().disable({k_missing})));
   });

@@ -236,7 +236,8 @@ class FakeSystemd {
     r = ::sd_bus_message_new_method_return(m, &reply);
     if (r >= 0) r = ::sd_bus_message_open_container(reply, 'a', "{sv}");
     const bool unit_part = std::string(interface).ends_with(".Unit");
-    if (r >= 0) r = unit_part ? put_unit(reply, name) : put_service(reply, units_[name]);
+    if (r >= 0)
+      r = unit_part ? put_unit(reply, name) : put_service(reply, is_known(name) ? units_[name] : Unit());
     if (r >= 0) r = ::sd_bus_message_close_container(reply);
     if (r >= 0) r = ::sd_bus_send(bus_, reply, nullptr);
     ::sd_bus_message_unref(reply);
