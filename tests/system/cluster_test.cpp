@@ -23,6 +23,7 @@ std::string pod_field(const std::string& pod, const std::string& path) {
 bool answers(const std::string& url) {
   // timeout(1) of busybox: the option -T crashes the wget of Debian's static busybox.
   const auto answer = lab::kubectl({"exec", "check-client", "--", "/bin/busybox", "timeout", "5", "/bin/busybox", "wget", "-q", "-O", "-", url});
+  UNSCOPED_INFO(url << " gave status " << answer.status << ": " << answer.out << answer.err);
   return answer.out.find("hello from check-web") != std::string::npos;
 }
 
@@ -40,7 +41,7 @@ TEST_CASE("system 01: three hosts joined by themselves and are Ready", "[system]
     REQUIRE(must_kubectl({"get", "node", node, "-o", "jsonpath={.spec.podCIDR}"}) == lab::pod_cidr_of(node));
   }
   REQUIRE(lab::pod_cidr_of("node1") != lab::pod_cidr_of("node2"));
-  REQUIRE(pods_talk());
+  eventually("pods to reach each other", 60s, [] { return pods_talk(); }, {"node1", "node2"});
   REQUIRE(lab::slipwayctl({"health"}).status == 0);
 }
 
@@ -51,7 +52,7 @@ TEST_CASE("system 02: no secret is in an argument vector or a readable file", "[
   for (const std::string host : {"master", "node1"}) {
     INFO(host);
     // Every private key below our folders is for its owner alone.
-    const std::string open = must(host, {"find", "/var/lib/slipway", "/var/lib/kubelet/pki", "/var/lib/kube-proxy", "/etc/slipway", "/etc/kubernetes", "-name",
+    const std::string open = must(host, {"find", "-L", "/var/lib/slipway", "/var/lib/kubelet/pki", "/var/lib/kube-proxy", "/etc/slipway", "/etc/kubernetes", "-type", "f", "-name",
                                          "*.key", "-perm", "/077"});
     REQUIRE(open.empty());
   }

@@ -1,6 +1,5 @@
-// The cluster under test has client certificates of 15 minutes, the shortest life with which renewal at two thirds leaves the five
-// minutes that client-go takes to notice a changed file. tests/run renews them at 0.4 of it, to see three renewals in 18 minutes; that
-// the default is two thirds is for the unit tests.
+// The cluster under test has client certificates of 15 minutes, the shortest life with which renewal at two thirds (counted from
+// NotBefore, which is five minutes before the issue) leaves the five minutes that client-go takes to notice a changed file.
 #include <catch2/catch.hpp>
 
 #include "common/core/text.hpp"
