@@ -1,6 +1,5 @@
 #include "coordinator/domain/cidr_pool.hpp"
 
-#include <algorithm>
 #include <bit>
 
 namespace slipway {
@@ -242,7 +241,6 @@ Status CidrPool::restore_quarantined(const QuarantinedBlock& block) {
   }
   if (const auto taken = take_exactly(block.prefix); !taken) return taken;
   quarantine_.emplace(block.order, block);
-  next_order_ = std::max(next_order_, block.order + 1);
   return {};
 }
 
@@ -252,7 +250,8 @@ Result<QuarantinedBlock> CidrPool::release(const Cidr& prefix, const CidrOwner& 
     return make_error(Errc::conflict, prefix.to_string() + " is not held by node " + owner.uid + " in generation " +
                                           std::to_string(owner.generation));
   }
-  const QuarantinedBlock block{prefix, owner, now, revision, next_order_++};
+  const std::uint64_t order = quarantine_.empty() ? 1 : quarantine_.rbegin()->first + 1;
+  const QuarantinedBlock block{prefix, owner, now, revision, order};
   by_owner_.erase(owner.uid);
   leases_.erase(lease);
   quarantine_.emplace(block.order, block);

@@ -110,7 +110,6 @@ class CidrPool {
   std::map<Cidr, CidrOwner> leases_;
   std::map<std::string, Cidr> by_owner_;
   std::map<std::uint64_t, QuarantinedBlock> quarantine_;  // by order
-  std::uint64_t next_order_ = 1;
 };
 
 }  // namespace slipway

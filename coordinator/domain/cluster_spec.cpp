@@ -28,7 +28,12 @@ class Problems {
   std::vector<std::string> lines_;
 };
 
-std::string quoted(std::string_view text) { return "\"" + std::string(text.substr(0, 80)) + "\""; }
+// Control characters would tear the report apart.
+std::string quoted(std::string_view text) {
+  std::string shown(text.substr(0, 80));
+  std::replace_if(shown.begin(), shown.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
+  return "\"" + shown + "\"";
+}
 std::string slash(int prefix_length) { return "/" + std::to_string(prefix_length); }
 
 struct Reserved {

@@ -1,0 +1,167 @@
+#include "coordinator/domain/cluster_spec.hpp"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <functional>
+
+#include "tests/support/cluster_values.hpp"
+
+namespace slipway {
+namespace {
+
+using proto::ClusterSpec;
+using test::demo_spec;
+
+std::string problems_of(const std::function<void(ClusterSpec&)>& change) {
+  ClusterSpec spec = demo_spec();
+  change(spec);
+  const auto cluster = validate(spec);
+  return cluster ? "" : cluster.error().message;
+}
+
+TEST_CASE("the example cluster is valid and its defaults are filled in") {
+  const auto cluster = validate(demo_spec());
+  REQUIRE(cluster);
+  CHECK(cluster->spec.network.dns_ip == "10.0.0.10");
+  CHECK(cluster->dns_ip == *IpAddress::parse("10.0.0.10"));
+  CHECK(cluster->endpoint_host == "10.77.0.10");
+  CHECK(cluster->endpoint_port == 6443);
+  CHECK(cluster->endpoint_address);
+  CHECK(cluster->node_ttl == Seconds(86400));
+  const auto again = validate(cluster->spec);
+  REQUIRE(again);
+  CHECK(*again == *cluster);
+}
+
+struct Wrong {
+  const char* name;
+  std::function<void(ClusterSpec&)> change;
+  std::vector<std::string> said;
+};
+
+const std::vector<Wrong> k_wrong = {
+    {"upper case name", [](auto& s) { s.metadata.name = "Demo"; }, {"metadata.name: \"Demo\""}},
+    {"long name", [](auto& s) { s.metadata.name = std::string(41, 'a'); }, {"metadata.name", "1 to 40"}},
+    {"no name", [](auto& s) { s.metadata.name = ""; }, {"metadata.name"}},
+    {"plain http", [](auto& s) { s.api_server.endpoint = "http://10.77.0.10:6443"; }, {"HTTPS only", "write https://10.77.0.10:6443"}},
+    {"no port", [](auto& s) { s.api_server.endpoint = "https://10.77.0.10"; }, {"apiServer.endpoint", "https://ADDRESS:PORT"}},
+    {"a path", [](auto& s) { s.api_server.endpoint = "https://10.77.0.10:6443/api"; }, {"not a port"}},
+    {"a user", [](auto& s) { s.api_server.endpoint = "https://me@api.example:6443"; }, {"neither an IP address nor a DNS name"}},
+    {"mistyped address", [](auto& s) { s.api_server.endpoint = "https://10.77.0.256:6443"; }, {"neither an IP address nor a DNS name"}},
+    {"loopback endpoint", [](auto& s) { s.api_server.endpoint = "https://127.0.0.1:6443"; }, {"cannot be reached from other hosts"}},
+    {"endpoint among pods", [](auto& s) { s.api_server.endpoint = "https://10.10.3.1:6443"; }, {"10.10.3.1 lies in network.podCIDR 10.10.0.0/16"}},
+    {"endpoint among services", [](auto& s) { s.api_server.endpoint = "https://10.0.0.1:6443"; }, {"lies in network.serviceCIDR"}},
+    {"no coordinator", [](auto& s) { s.coordinator.addresses.clear(); }, {"coordinator.addresses"}},
+    {"coordinator port", [](auto& s) { s.coordinator.port = 65536; }, {"coordinator.port"}},
+    {"host bits", [](auto& s) { s.network.pod_cidr = "10.10.1.0/16"; }, {"did you mean 10.10.0.0/16"}},
+    {"not a block", [](auto& s) { s.network.pod_cidr = "10.10.0.0"; }, {"network.podCIDR"}},
+    {"overlap", [](auto& s) { s.network.service_cidr = "10.10.128.0/20"; },
+     {"network.serviceCIDR: 10.10.128.0/20 overlaps network.podCIDR 10.10.0.0/16 in 10.10.128.0/20 (4096 addresses)"}},
+    {"nodes overlap pods", [](auto& s) { s.network.node_cidrs = {"10.10.0.0/20"}; }, {"network.nodeCIDRs[0]: 10.10.0.0/20 overlaps network.podCIDR"}},
+    {"loopback pods", [](auto& s) { s.network.pod_cidr = "127.0.0.0/16"; }, {"127.0.0.0/8 (loopback)"}},
+    {"link-local pods", [](auto& s) { s.network.pod_cidr = "169.254.0.0/16"; }, {"link-local"}},
+    {"multicast services", [](auto& s) { s.network.service_cidr = "239.0.0.0/16"; }, {"multicast"}},
+    {"IPv6", [](auto& s) { s.network.pod_cidr = "fd00::/48"; }, {"IPv6, which is not in this version"}},
+    {"too short blocks", [](auto& s) { s.network.node_prefix_length = 15; }, {"network.nodePrefixLength: 15", "from 16"}},
+    {"too long blocks", [](auto& s) { s.network.node_prefix_length = 30; }, {"to 29 (5 pods a node)"}},
+    {"too many pods", [](auto& s) { s.network.node_prefix_length = 26; },
+     {"kubelet.maxPods: 110 pods do not fit: 10.10.0.0/16 cut in /26 holds 1024 nodes with 61 pods each", "to 25 or less"}},
+    {"no pods", [](auto& s) { s.kubelet.max_pods = 0; }, {"kubelet.maxPods"}},
+    {"dns outside", [](auto& s) { s.network.dns_ip = "10.1.0.10"; }, {"not in network.serviceCIDR 10.0.0.0/16: take 10.0.0.10"}},
+    {"dns is kubernetes", [](auto& s) { s.network.dns_ip = "10.0.0.1"; }, {"network.dnsIP: 10.0.0.1 is taken"}},
+    {"dns is the network", [](auto& s) { s.network.dns_ip = "10.0.0.0"; }, {"network.dnsIP"}},
+    {"dns is the last", [](auto& s) { s.network.dns_ip = "10.0.255.255"; }, {"network.dnsIP"}},
+    {"huge service range", [](auto& s) { s.network.service_cidr = "172.0.0.0/11"; }, {"kube-apiserver takes /12 to /28"}},
+    {"dns domain", [](auto& s) { s.network.dns_domain = "cluster_local"; }, {"network.dnsDomain"}},
+    {"vxlan", [](auto& s) { s.network.backend = "vxlan"; }, {"vxlan is not in this version: use host-gw"}},
+    {"unknown backend", [](auto& s) { s.network.backend = "ipip"; }, {"\"ipip\" is not known"}},
+    {"rkt", [](auto& s) { s.runtime = "rkt"; }, {"rkt was retired in 2019", "use docker or containerd"}},
+    {"containerd", [](auto& s) { s.runtime = "containerd"; }, {"not in this version"}},
+    {"unknown runtime", [](auto& s) { s.runtime = "lxc"; }, {"\"lxc\" is not known"}},
+    {"no dockershim", [](auto& s) { s.versions.kubernetes = "1.24.0"; }, {"dockershim ended at 1.24", "cri-dockerd"}},
+    {"no version", [](auto& s) { s.versions.etcd = ""; }, {"versions.etcd: is missing"}},
+    {"v prefix", [](auto& s) { s.versions.docker = "v20.10.24"; }, {"versions.docker: \"v20.10.24\" is not a version"}},
+    {"two numbers", [](auto& s) { s.versions.cni_plugins = "1.1"; }, {"versions.cniPlugins"}},
+    {"ttl text", [](auto& s) { s.certificates.node_ttl = "a day"; }, {"certificates.nodeTTL: \"a day\" is not a duration"}},
+    {"ttl too short", [](auto& s) { s.certificates.serving_ttl = "59s"; }, {"certificates.servingTTL: 59s is out of bounds"}},
+    {"ttl too long", [](auto& s) { s.certificates.admin_ttl = "367d"; }, {"certificates.adminTTL"}},
+    {"renewal too late", [](auto& s) { s.certificates.renew_at = 0.95; }, {"certificates.renewAt"}},
+    {"renewal at once", [](auto& s) { s.certificates.renew_at = 0.1; }, {"certificates.renewAt"}},
+    {"a loose argument", [](auto& s) { s.kubelet.extra_args = {"-v=2"}; }, {"kubelet.extraArgs[0]"}},
+    {"two lines", [](auto& s) { s.kubelet.extra_args = {"--v=2\nExecStart=/bin/sh"}; }, {"kubelet.extraArgs[0]"}},
+    {"image", [](auto& s) { s.kubelet.pod_infra_container_image = "pause 1"; }, {"kubelet.podInfraContainerImage"}},
+};
+
+TEST_CASE("each wrong field is refused with its reason") {
+  for (const Wrong& wrong : k_wrong) {
+    const std::string text = problems_of(wrong.change);
+    INFO(wrong.name << ": " << text);
+    CHECK(std::count(text.begin(), text.end(), '\n') == 1);  // the head and one problem
+    for (const std::string& part : wrong.said) CHECK(text.find(part) != std::string::npos);
+  }
+}
+
+TEST_CASE("all problems are told at once") {
+  const std::string text = problems_of([](ClusterSpec& s) {
+    s.metadata.name = "-";
+    s.api_server.endpoint = "http://10.77.0.10:6443";
+    s.network.service_cidr = "10.10.0.0/24";
+    s.runtime = "rkt";
+    s.versions.kubernetes = "";
+    s.certificates.renew_at = 2;
+  });
+  for (const char* part : {"metadata.name", "HTTPS only", "overlaps network.podCIDR", "rkt", "versions.kubernetes", "renewAt"}) {
+    CHECK(text.find(part) != std::string::npos);
+  }
+}
+
+TEST_CASE("names and bracketed addresses are endpoints too") {
+  CHECK(problems_of([](ClusterSpec& s) { s.api_server.endpoint = "https://api.example.org:443"; }).empty());
+  ClusterSpec spec = demo_spec();
+  spec.api_server.endpoint = "https://[2001:db8::1]:6443";
+  const auto cluster = validate(spec);
+  REQUIRE(cluster);
+  CHECK(cluster->endpoint_host == "2001:db8::1");
+}
+
+TEST_CASE("the capacity is reckoned and shown") {
+  const auto cluster = validate(demo_spec());
+  REQUIRE(cluster);
+  const auto capacity = capacity_of(*cluster);
+  CHECK(capacity.max_nodes == 256);
+  CHECK(capacity.pods_per_node == 110);
+  CHECK(capacity.services == 65534);
+  const std::string text = capacity_report(*cluster);
+  CHECK(text.find("10.10.0.0/16 cut in /24 holds 256 nodes with 253 pods each") != std::string::npos);
+  CHECK(text.find("28160 in all") != std::string::npos);
+  CHECK(usable_pods(29) == 5);
+  CHECK(usable_pods(31) == 0);
+}
+
+TEST_CASE("a living cluster keeps what cannot be moved") {
+  const auto changed = [](const std::function<void(ClusterSpec&)>& change) {
+    ClusterSpec spec = demo_spec();
+    spec.network.service_cidr = "10.96.0.0/16";
+    const auto living = validate(spec);
+    REQUIRE(living);
+    spec = living->spec;
+    change(spec);
+    const auto wanted = validate(spec);
+    REQUIRE(wanted);
+    const auto status = check_change(*living, *wanted);
+    if (!status) CHECK(status.error().code == Errc::conflict);
+    return status ? std::string("ok") : status.error().message;
+  };
+  CHECK(changed([](auto&) {}) == "ok");
+  CHECK(changed([](auto& s) { s.network.service_cidr = "10.96.0.0/12"; }) == "ok");
+  CHECK(changed([](auto& s) { s.versions.docker = "20.10.25"; s.kubelet.max_pods = 50; }) == "ok");
+  CHECK(changed([](auto& s) { s.network.service_cidr = "10.96.0.0/17"; }).find("may only grow") != std::string::npos);
+  CHECK(changed([](auto& s) { s.network.service_cidr = "10.97.0.0/16"; s.network.dns_ip = ""; }).find("first address") != std::string::npos);
+  CHECK(changed([](auto& s) { s.metadata.name = "other"; }).find("metadata.name: is demo") != std::string::npos);
+  CHECK(changed([](auto& s) { s.network.pod_cidr = "10.12.0.0/16"; }).find("network.podCIDR") != std::string::npos);
+  CHECK(changed([](auto& s) { s.network.node_prefix_length = 23; }).find("network.nodePrefixLength") != std::string::npos);
+  CHECK(changed([](auto& s) { s.api_server.endpoint = "https://10.77.0.11:6443"; }).find("apiServer.endpoint") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace slipway

@@ -1,0 +1,55 @@
+#include "coordinator/store/records.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/cluster_values.hpp"
+#include "tests/support/memory_store.hpp"
+
+namespace slipway {
+namespace {
+
+using namespace test;
+
+TEST_CASE("later changes of a record override earlier ones in a batch") {
+  JoinToken token = demo_token();
+  JoinToken used = token;
+  used.uses = 1;
+  const Batch batch = to_batch({PutRecord{token}, PutRecord{Counters{1, 1}}, PutRecord{used}, PutRecord{Counters{2, 1}},
+                                EraseRecord{RecordKind::node, "n1"}, PutRecord{demo_token("gone00")},
+                                EraseRecord{RecordKind::token, "gone00"}});
+  CHECK(batch.erases == std::vector<std::string>{"s/node/n1", "s/token/gone00"});
+  REQUIRE(batch.puts.size() == 2);
+  CHECK(batch.puts[0].key == "s/counters");
+  CHECK(std::get<Counters>(*decode_record(batch.puts[0])).revision == 2);
+  CHECK(std::get<JoinToken>(*decode_record(batch.puts[1])) == used);
+}
+
+TEST_CASE("damaged records are named") {
+  const KeyValue good = encode_record(demo_token());
+  for (const std::string& value : {std::string("{"), std::string("[]"), std::string("{\"id\":\"abc123\"}"), std::string(),
+                                   good.value.substr(0, good.value.size() / 2)}) {
+    const auto record = decode_record({good.key, value});
+    REQUIRE_FALSE(record);
+    CHECK(record.error().code == Errc::corrupt);
+    CHECK(record.error().message.find("s/token/abc123") != std::string::npos);
+  }
+  CHECK(decode_record({"s/token/other0", good.value}).error().message.find("another record's key") != std::string::npos);
+  CHECK(decode_record({"s/unheard-of", good.value}).error().code == Errc::corrupt);
+  std::string wrong_time = good.value;
+  wrong_time.replace(wrong_time.find("2026"), 4, "20x6");
+  CHECK(decode_record({good.key, wrong_time}).error().message.find("is not valid") != std::string::npos);
+}
+
+TEST_CASE("a store of a newer layout is refused in words, one without a version is damaged") {
+  MemoryStore store;
+  CHECK(RecordStore(store).load());
+  REQUIRE(store.commit({{{"s/version", "{\"layout\":2}"}}, {}}));
+  const auto newer = RecordStore(store).load();
+  REQUIRE_FALSE(newer);
+  CHECK(newer.error().message.find("made by a newer version") != std::string::npos);
+  REQUIRE(store.commit({{{"s/counters", "{\"revision\":1,\"desiredRevision\":1}"}}, {"s/version"}}));
+  CHECK(RecordStore(store).load().error().code == Errc::corrupt);
+}
+
+}  // namespace
+}  // namespace slipway
