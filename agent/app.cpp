@@ -19,6 +19,7 @@
 #include "agent/host_facts.hpp"
 #include "agent/install/installer.hpp"
 #include "agent/local_status.hpp"
+#include "agent/memory.hpp"
 #include "agent/net/kernel_network.hpp"
 #include "agent/process/systemd_supervisor.hpp"
 #include "agent/service/desired_sync.hpp"
@@ -45,6 +46,8 @@ namespace {
 
 constexpr Millis k_probe_limit{5'000};
 constexpr Millis k_stop_patience{3'000};
+constexpr Millis k_first_trim{30'000};
+constexpr Millis k_trim_period{600'000};
 constexpr int k_workers = 1;  // the agent's blocking jobs are few and short; a second thread would cost memory for nothing
 
 // Private keys are in memory: no core file, no ptrace by others.
@@ -110,6 +113,18 @@ asio::awaitable<Status> watch_network(Network* network, AgentState* state) {
     const Status changed = co_await std::move(changing);
     if (!changed) co_return changed.error();
     state->reconcile.set();
+  }
+}
+
+// The start and each installation leave much behind that the quiet time after them does not need.
+asio::awaitable<Status> stay_small(Clock* clock) {
+  Millis pause = k_first_trim;
+  for (;;) {
+    asio::awaitable<Status> sleeping = clock->sleep_for(pause);
+    const Status slept = co_await std::move(sleeping);
+    if (!slept) co_return slept.error();
+    release_idle_memory();
+    pause = k_trim_period;
   }
 }
 
@@ -191,6 +206,7 @@ class Agent {
     group_.spawn("membership", live());
     group_.spawn("network events", watch_network(network_.get(), &state_));
     group_.spawn("status", reporter_->run());
+    group_.spawn("memory", stay_small(&clock_));
     spawn_detached(thread_.executor(), "agent", wait_for_end());
     systemd::ready();
     log::info("agent runs", {{"version", k_version}, {"node", config_.node_name}, {"role", role_}, {"joined", state_.identity.has_value()}});

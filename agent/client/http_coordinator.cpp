@@ -145,7 +145,7 @@ asio::awaitable<Result<std::optional<std::string>>> HttpCoordinator::sync(SyncPo
   if (!tls_) co_return not_joined();
   std::string target = "/v1/agent/sync?revision=" + std::to_string(position.revision) + "&applied=" + std::to_string(position.applied);
   if (!position.epoch.empty()) target += "&epoch=" + percent_encode(position.epoch);
-  target += "&wait=" + std::to_string(k_poll_seconds);
+  target += "&wait=" + std::to_string(position.at_once ? 0 : k_poll_seconds);
   http::Request get = make_request(http::Method::get, std::move(target));
   const Millis deadline = std::chrono::seconds(k_poll_seconds) + k_poll_grace;
   asio::awaitable<Result<http::Response>> calling = call(polling_, tls_, std::move(get), deadline);

@@ -9,7 +9,7 @@ namespace {
 
 constexpr double k_default_renew_at = 0.667;
 constexpr double k_jitter = 0.1;     // of the life
-constexpr int k_company_divisor = 20;  // those due within 1/20 of their life go along
+constexpr int k_company_divisor = 10;  // as wide as the jitter: certificates that were made together are renewed together
 constexpr Seconds k_longest_sleep{3600};
 
 // FNV-1a: spreads, nothing more.

@@ -26,7 +26,7 @@ struct RenewalPlan {
   std::optional<WallTime> next;   // when the first of the others comes; empty: there is none
 };
 
-// Once one is due, those that would follow within a twentieth of their life go with it: one request instead of several.
+// Once one is due, those that would follow within a tenth of their life go with it: one request instead of several.
 RenewalPlan plan_renewals(const std::vector<CertificateLife>& certificates, double renew_at, WallTime now);
 
 // How long to sleep until `next`: at most an hour, so that a clock that was set does not matter for long; at least a second.

@@ -22,6 +22,7 @@ struct SyncPosition {
   std::string epoch;           // empty: nothing yet
   std::uint64_t revision = 0;
   std::uint64_t applied = 0;   // revision whose routes are programmed
+  bool at_once = false;        // do not wait for news: is it there again?
 };
 
 // Used on the agent's state thread. Several coordinators are tried in turn inside. Errors carry the coordinator's words and

@@ -49,6 +49,7 @@ asio::awaitable<Status> DesiredSync::poll_once() {
     position.epoch = deps_.state.desired->epoch;
     position.revision = deps_.state.desired->revision;
   }
+  position.at_once = !deps_.state.sync_message.empty();
   if (deps_.state.last_pass && deps_.state.last_pass->peers_applied) position.applied = deps_.state.last_pass->revision;
   asio::awaitable<Result<std::optional<std::string>>> polling = deps_.coordinator.sync(position);
   Result<std::optional<std::string>> answer = co_await std::move(polling);

@@ -69,7 +69,6 @@ struct Reconciler::Pass {
   std::vector<std::optional<std::string>> inputs;       // of each component; empty: its files are not as wanted
   bool units_changed = false;                           // a unit file was written
   bool units_acted = false;                             // a unit was started or restarted
-  std::set<std::string> acted;                          // units
   PassReport report;
 
   void problem(const std::string& component, const std::string& stage, const std::string& what) {
@@ -119,34 +118,20 @@ asio::awaitable<Status> Reconciler::work(Pass& pass) {
   asio::awaitable<Status> installing = install_artifacts(pass);
   if (const Status installed = co_await std::move(installing); !installed) co_return installed.error();
   pass.report.configured = true;
-  for (std::size_t i = 0; i < pass.components.size(); ++i) {
-    if (pass.components[i].after_network) continue;
-    asio::awaitable<Status> placing = place_component(pass, i);
-    if (const Status placed = co_await std::move(placing); !placed) pass.report.configured = false;
-  }
-  asio::awaitable<Status> reloading = reload_units(pass);
-  if (const Status reloaded = co_await std::move(reloading); !reloaded) {
-    pass.problem("units", "telling systemd of them", reloaded.error().message);
-    pass.report.configured = false;
-  }
-  for (std::size_t i = 0; i < pass.components.size(); ++i) {
-    if (!pass.components[i].unit) continue;
-    asio::awaitable<Status> running = run_unit(pass, i);
-    if (const Status ran = co_await std::move(running); !ran) {
-      pass.problem(pass.components[i].name, "running", ran.error().message);
-      pass.outcome(i).message = ran.error().message;
-    }
-  }
-  asio::awaitable<Status> last = network_last(pass);
+  asio::awaitable<Status> first = bring_up(pass, false);
+  if (const Status done = co_await std::move(first); !done) co_return done.error();
+  // A docker that has just started sets the FORWARD policy to DROP.
+  if (pass.units_acted) program_network(pass);
+  asio::awaitable<Status> last = bring_up(pass, true);
   co_return co_await std::move(last);
 }
 
-// A docker that has just started sets the FORWARD policy to DROP; and the CNI file tells the kubelet that pods may come.
-asio::awaitable<Status> Reconciler::network_last(Pass& pass) {
-  if (pass.units_acted) program_network(pass);
+// Files, then systemd's view of the units, then the units: of the components that come before the pod network or after it (the
+// CNI file tells the kubelet that pods may come).
+asio::awaitable<Status> Reconciler::bring_up(Pass& pass, bool after_network) {
   for (std::size_t i = 0; i < pass.components.size(); ++i) {
-    if (!pass.components[i].after_network) continue;
-    if (!pass.report.network_ready) {
+    if (pass.components[i].after_network != after_network) continue;
+    if (after_network && !pass.report.network_ready) {
       pass.outcome(i).state = "waiting";
       pass.outcome(i).message = "the pod network does not stand yet: " + pass.report.network_message;
       pass.report.configured = false;
@@ -154,6 +139,19 @@ asio::awaitable<Status> Reconciler::network_last(Pass& pass) {
     }
     asio::awaitable<Status> placing = place_component(pass, i);
     if (const Status placed = co_await std::move(placing); !placed) pass.report.configured = false;
+  }
+  asio::awaitable<Status> reloading = reload_units(pass, after_network);
+  if (const Status reloaded = co_await std::move(reloading); !reloaded) {
+    pass.problem("units", "telling systemd of them", reloaded.error().message);
+    pass.report.configured = false;
+  }
+  for (std::size_t i = 0; i < pass.components.size(); ++i) {
+    if (pass.components[i].after_network != after_network || !pass.components[i].unit) continue;
+    asio::awaitable<Status> running = run_unit(pass, i);
+    if (const Status ran = co_await std::move(running); !ran) {
+      pass.problem(pass.components[i].name, "running", ran.error().message);
+      pass.outcome(i).message = ran.error().message;
+    }
   }
   co_return Status{};
 }
@@ -258,11 +256,11 @@ asio::awaitable<Status> Reconciler::place_component(Pass& pass, std::size_t inde
   co_return Status{};
 }
 
-asio::awaitable<Status> Reconciler::reload_units(Pass& pass) {
+asio::awaitable<Status> Reconciler::reload_units(Pass& pass, bool after_network) {
   std::vector<std::string> not_enabled;
-  bool stale = pass.units_changed;
+  bool stale = std::exchange(pass.units_changed, false);
   for (std::size_t i = 0; i < pass.components.size(); ++i) {
-    if (!pass.inputs[i] || !pass.components[i].unit) continue;
+    if (!pass.inputs[i] || !pass.components[i].unit || pass.components[i].after_network != after_network) continue;
     const std::string name = pass.components[i].unit->name;
     asio::awaitable<Result<UnitStatus>> asking = deps_.supervisor.status(name);
     const Result<UnitStatus> status = co_await std::move(asking);

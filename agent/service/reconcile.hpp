@@ -65,11 +65,11 @@ class Reconciler {
   boost::asio::awaitable<Status> fetch_secrets(Pass& pass);
   boost::asio::awaitable<Status> install_artifacts(Pass& pass);
   boost::asio::awaitable<Status> place_component(Pass& pass, std::size_t index);
-  boost::asio::awaitable<Status> reload_units(Pass& pass);
+  boost::asio::awaitable<Status> bring_up(Pass& pass, bool after_network);
+  boost::asio::awaitable<Status> reload_units(Pass& pass, bool after_network);
   boost::asio::awaitable<Status> run_unit(Pass& pass, std::size_t index);
   boost::asio::awaitable<Status> act_on_unit(Pass& pass, std::size_t index, UnitDecision decision);
   boost::asio::awaitable<Status> wait_healthy(Pass& pass, std::size_t index);
-  boost::asio::awaitable<Status> network_last(Pass& pass);
   void program_network(Pass& pass);
   Millis next_wait(const PassReport& report);
   void log_pass(const PassReport& report);

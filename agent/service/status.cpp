@@ -145,6 +145,10 @@ asio::awaitable<Status> StatusReporter::watch_units() {
 }
 
 asio::awaitable<Status> StatusReporter::tick() {
+  // A node that goes on running shall not look as if it began anew only because its agent was restarted: the first pass says
+  // how it is, unless that takes long.
+  const bool first = std::exchange(first_tick_, false);
+  if (first && deps_.state.identity && !deps_.state.last_pass) co_return Status{};
   asio::awaitable<Status> watching = watch_units();
   const Status watched = co_await std::move(watching);
   if (!watched && watched.error().code == Errc::canceled) co_return watched.error();

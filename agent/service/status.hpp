@@ -42,6 +42,7 @@ class StatusReporter {
   Deps deps_;
   std::map<std::string, CrashWatch> watches_;
   std::string last_phase_;
+  bool first_tick_ = true;
   RepeatedError local_trouble_;
 };
 

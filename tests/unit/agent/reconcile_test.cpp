@@ -115,9 +115,9 @@ TEST_CASE("units are started, restarted or left alone for a reason", "[agent][re
   seen.status.load = UnitLoad::not_found;
   CHECK(plan_unit({"x", std::nullopt}, seen).action == UnitAction::none);
 
-  const std::string environment("PATH=/bin\0SLIPWAY_INPUTS=abc\0X=1\0", 35);
-  CHECK(inputs_of_environment(environment) == "abc");
-  CHECK_FALSE(inputs_of_environment(std::string("PATH=/bin\0", 10)));
+  const std::string end(1, '\0');
+  CHECK(inputs_of_environment("PATH=/bin" + end + "SLIPWAY_INPUTS=abc" + end + "X=1" + end) == "abc");
+  CHECK_FALSE(inputs_of_environment("PATH=/bin" + end));
 }
 
 TEST_CASE("a node is brought about in one pass, and a second finds nothing to do", "[agent][reconcile]") {

@@ -94,6 +94,7 @@ TEST_CASE("the report says what there is to know; a coordinator that is away dis
   pass.components = {{"kubelet", "1.20.2", "", "", "kubelet.service"}, {"cni-plugins", "1.1.1", "", "", ""}};
   life.state.last_pass = pass;
   (void)world.io.run(units.start("kubelet.service")).has_value();
+  (void)world.io.run(units.reload()).has_value();
   REQUIRE(world.io.run(reporter.tick()));
   REQUIRE(world.coordinator.reports.size() == 1);
   const proto::NodeStatusReport& report = world.coordinator.reports[0];
