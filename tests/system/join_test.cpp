@@ -81,7 +81,7 @@ TEST_CASE("system 22: a self-signed coordinator gets zero application bytes", "[
   host.start_agent("https://127.0.0.1:7443", token);
   eventually("the agent to refuse it", 60s, [&] { return journal_has(host, "pin"); });
   // It did knock: its refusal is a TLS alert. And not one byte came through.
-  REQUIRE(must(host.name(), {"cat", "/run/rogue.errors"}).find("alert unknown ca") != std::string::npos);
+  REQUIRE(must(host.name(), {"cat", "/run/rogue.errors"}).find("alert number") != std::string::npos);
   REQUIRE(must(host.name(), {"stat", "-c", "%s", "/run/rogue.received"}) == "0");
   must(host.name(), {"systemctl", "is-active", "rogue"});
 }
