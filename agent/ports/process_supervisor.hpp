@@ -20,7 +20,8 @@ class ProcessSupervisor {
 
   // Reads all unit files again; needed after writing one and before any other call about it.
   virtual boost::asio::awaitable<Status> reload() = 0;
-  // Starts them with the machine from now on, or no longer. Idempotent. Errc::not_found names a missing unit.
+  // Starts them with the machine from now on, or no longer. Idempotent. enable: Errc::not_found when one has
+  // no unit file; disable: such a one is disabled.
   virtual boost::asio::awaitable<Status> enable(std::vector<std::string> names) = 0;
   virtual boost::asio::awaitable<Status> disable(std::vector<std::string> names) = 0;
   // Resume when the job is done: for a notify unit that is its readiness. A former failure does not stand in

@@ -51,7 +51,10 @@ struct SystemdSupervisor::Impl {
 
   Status connect();
   asio::awaitable<Result<BusValues>> call(BusCall call, Millis limit);
-  asio::awaitable<Status> change_links(std::string doing, BusCall call);
+  asio::awaitable<Result<bool>> change_links(BusCall call);  // true: something was made or removed
+  asio::awaitable<Status> enable(std::vector<std::string> names);
+  asio::awaitable<Status> disable(std::vector<std::string> names);
+  asio::awaitable<Status> reload();
   asio::awaitable<Status> run_job(std::string method, std::string verb, std::string name);
   asio::awaitable<Result<UnitStatus>> status(std::string name);
   asio::awaitable<Result<BusValues>> properties(std::string path, std::string interface);
@@ -137,17 +140,46 @@ asio::awaitable<Status> SystemdSupervisor::Impl::run_job(std::string method, std
   co_return make_error(Errc::internal, doing + ": " + failure + "; see journalctl -u " + name);
 }
 
-asio::awaitable<Status> SystemdSupervisor::Impl::change_links(std::string doing, BusCall ask) {
+asio::awaitable<Result<bool>> SystemdSupervisor::Impl::change_links(BusCall ask) {
   asio::awaitable<Result<BusValues>> asking = call(std::move(ask), options.call_limit);
   const Result<BusValues> reply = co_await std::move(asking);
-  if (!reply) co_return error_of(reply, doing);
+  if (!reply) co_return reply.error();
   // The last value lists the links made or removed.
-  if (reply->empty() || reply->back().list().empty()) co_return Status{};
-  // systemd keeps what it knew of them until it reads the units again.
-  asio::awaitable<Result<BusValues>> reloading = call(manager_call("Reload"), options.reload_limit);
-  const Result<BusValues> reloaded = co_await std::move(reloading);
-  if (!reloaded) co_return error_of(reloaded, doing);
+  co_return !reply->empty() && !reply->back().list().empty();
+}
+
+asio::awaitable<Status> SystemdSupervisor::Impl::reload() {
+  asio::awaitable<Result<BusValues>> asking = call(manager_call("Reload"), options.reload_limit);
+  const Result<BusValues> reply = co_await std::move(asking);
+  if (!reply) co_return error_of(reply, "reload systemd's units");
   co_return Status{};
+}
+
+// After links have changed systemd is told to read the units again: it keeps what it knew of them until then.
+asio::awaitable<Status> SystemdSupervisor::Impl::enable(std::vector<std::string> names) {
+  // Not only until the next boot; replacing links that lead elsewhere.
+  const BusCall ask = manager_call("EnableUnitFiles", {names, false, true});
+  asio::awaitable<Result<bool>> job = change_links(ask);
+  const Result<bool> changed = co_await std::move(job);
+  if (!changed) co_return error_of(changed, "enable " + joined(names));
+  if (!*changed) co_return Status{};
+  asio::awaitable<Status> reloading = reload();
+  co_return co_await std::move(reloading);
+}
+
+asio::awaitable<Status> SystemdSupervisor::Impl::disable(std::vector<std::string> names) {
+  bool any = false;
+  // One by one: systemd stops at the first one without a unit file, which for us is disabled already.
+  for (const std::string& name : names) {
+    const BusCall ask = manager_call("DisableUnitFiles", {std::vector<std::string>{name}, false});
+    asio::awaitable<Result<bool>> job = change_links(ask);
+    const Result<bool> changed = co_await std::move(job);
+    if (!changed && changed.error().code != Errc::not_found) co_return error_of(changed, "disable " + name);
+    any = any || (changed && *changed);
+  }
+  if (!any) co_return Status{};
+  asio::awaitable<Status> reloading = reload();
+  co_return co_await std::move(reloading);
 }
 
 SystemdSupervisor::SystemdSupervisor(asio::any_io_executor executor, SystemdOptions options)
@@ -156,24 +188,15 @@ SystemdSupervisor::SystemdSupervisor(asio::any_io_executor executor, SystemdOpti
 SystemdSupervisor::~SystemdSupervisor() = default;
 
 asio::awaitable<Status> SystemdSupervisor::reload() {
-  asio::awaitable<Result<BusValues>> asking =
-      impl_->call(manager_call("Reload"), impl_->options.reload_limit);
-  const Result<BusValues> reply = co_await std::move(asking);
-  if (!reply) co_return error_of(reply, "reload systemd's units");
-  co_return Status{};
+  return impl_->reload();
 }
 
 asio::awaitable<Status> SystemdSupervisor::enable(std::vector<std::string> names) {
-  // Not only until the next boot; replacing links that lead elsewhere.
-  const BusCall ask = manager_call("EnableUnitFiles", {names, false, true});
-  asio::awaitable<Status> job = impl_->change_links("enable " + joined(names), ask);
-  co_return co_await std::move(job);
+  return impl_->enable(std::move(names));
 }
 
 asio::awaitable<Status> SystemdSupervisor::disable(std::vector<std::string> names) {
-  const BusCall ask = manager_call("DisableUnitFiles", {names, false});
-  asio::awaitable<Status> job = impl_->change_links("disable " + joined(names), ask);
-  co_return co_await std::move(job);
+  return impl_->disable(std::move(names));
 }
 
 asio::awaitable<Status> SystemdSupervisor::start(std::string name) {

@@ -153,7 +153,7 @@ class FakeSystemd {
     bool changed = false;
     for (char** name = names; name != nullptr && *name != nullptr; ++name) {
       const auto it = units_.find(*name);
-      missing = missing || (it == units_.end() && enable);
+      missing = missing || it == units_.end();
       if (it == units_.end()) continue;
       changed = changed || it->second.enabled != enable;
       it->second.enabled = enable;
