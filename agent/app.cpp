@@ -48,7 +48,8 @@ constexpr Millis k_probe_limit{5'000};
 constexpr Millis k_stop_patience{3'000};
 constexpr Millis k_first_trim{30'000};
 constexpr Millis k_trim_period{600'000};
-constexpr int k_workers = 1;  // the agent's blocking jobs are few and short; a second thread would cost memory for nothing
+constexpr int k_workers =
+    1;  // the agent's blocking jobs are few and short; a second thread would cost memory for nothing
 
 // Private keys are in memory: no core file, no ptrace by others.
 void harden() {
@@ -73,23 +74,28 @@ std::string credentials_dir() {
 }
 
 // A client context for an HTTPS probe, from the certificates in the store.
-Result<std::shared_ptr<http::TlsClientContext>> probe_tls(CredentialStore& credentials, const HealthProbe& probe) {
+Result<std::shared_ptr<http::TlsClientContext>> probe_tls(CredentialStore& credentials,
+                                                          const HealthProbe& probe) {
   auto bundle = credentials.ca_bundle(probe.ca);
   if (!bundle) return bundle.error();
   if (!*bundle) return make_error(Errc::unavailable, "the CA " + probe.ca + " is not there yet");
   if (probe.usage.empty()) return http::TlsClientContext::make(**bundle, nullptr);
   auto pair = credentials.pair(probe.usage);
   if (!pair) return pair.error();
-  if (!*pair) return make_error(Errc::unavailable, "the certificate for " + probe.usage + " is not there yet");
+  if (!*pair)
+    return make_error(Errc::unavailable, "the certificate for " + probe.usage + " is not there yet");
   const http::ClientIdentity identity{(*pair)->chain_pem, (*pair)->key_pem.copy()};
   return http::TlsClientContext::make(**bundle, &identity);
 }
 
 asio::awaitable<Status> ask_health(CredentialStore* credentials, HealthProbe probe) {
   switch (probe.kind) {
-    case HealthProbe::Kind::http: return probe_http(probe.host, probe.port, probe.path, k_probe_limit);
-    case HealthProbe::Kind::unix_socket: return probe_unix_socket(probe.host, k_probe_limit);
-    case HealthProbe::Kind::https: break;
+    case HealthProbe::Kind::http:
+      return probe_http(probe.host, probe.port, probe.path, k_probe_limit);
+    case HealthProbe::Kind::unix_socket:
+      return probe_unix_socket(probe.host, k_probe_limit);
+    case HealthProbe::Kind::https:
+      break;
   }
   // A certificate that the component signed itself proves nothing: that it listens must do.
   if (probe.ca.empty()) return probe_tcp(probe.host, probe.port, k_probe_limit);
@@ -131,9 +137,14 @@ asio::awaitable<Status> stay_small(Clock* clock) {
 // Everything of a running agent; member order is construction order.
 class Agent {
  public:
-  Agent(const proto::AgentConfig& config, std::vector<http::Endpoint> endpoints, std::unique_ptr<FileNodeStore> store)
-      : config_(config), store_(std::move(store)), workers_(k_workers), group_(thread_.executor()),
-        coordinator_(thread_.executor(), endpoints), supervisor_(thread_.executor()),
+  Agent(const proto::AgentConfig& config, std::vector<http::Endpoint> endpoints,
+        std::unique_ptr<FileNodeStore> store)
+      : config_(config),
+        store_(std::move(store)),
+        workers_(k_workers),
+        group_(thread_.executor()),
+        coordinator_(thread_.executor(), endpoints),
+        supervisor_(thread_.executor()),
         installer_(InstallPaths{"/opt/slipway", config.data_dir + "/cache"}, coordinator_, workers_),
         endpoints_(std::move(endpoints)) {}
 
@@ -146,7 +157,8 @@ class Agent {
     if (*identity) {
       state_.identity = **identity;
       if ((*identity)->role != config_.role) {
-        log::warning("the role in agent.yaml is not the one this node joined with, which holds", {{"joined", (*identity)->role}});
+        log::warning("the role in agent.yaml is not the one this node joined with, which holds",
+                     {{"joined", (*identity)->role}});
       }
       role_ = (*identity)->role;
     } else {
@@ -189,11 +201,19 @@ class Agent {
     renewer_ = std::make_unique<Renewer>(role_, deps(), *enroller_);
     FileNodeStore* store = store_.get();
     Installer* installer = &installer_;
-    ReconcileDeps reconcile{*store_, coordinator_, supervisor_, *network_, clock_, workers_, state_,
-                            [installer](ArtifactRef artifact) { return install(installer, std::move(artifact)); },
-                            [store](HealthProbe probe) { return ask_health(store, std::move(probe)); },
-                            process_environment, HostPaths{},
-                            config_.cgroup_driver.empty() ? host_cgroup_driver() : config_.cgroup_driver};
+    ReconcileDeps reconcile{
+        *store_,
+        coordinator_,
+        supervisor_,
+        *network_,
+        clock_,
+        workers_,
+        state_,
+        [installer](ArtifactRef artifact) { return install(installer, std::move(artifact)); },
+        [store](HealthProbe probe) { return ask_health(store, std::move(probe)); },
+        process_environment,
+        HostPaths{},
+        config_.cgroup_driver.empty() ? host_cgroup_driver() : config_.cgroup_driver};
     reconciler_ = std::make_unique<Reconciler>(std::move(reconcile), random_seed());
     reporter_ = std::make_unique<StatusReporter>(StatusReporter::Deps{
         coordinator_, supervisor_, clock_, state_,
@@ -209,7 +229,10 @@ class Agent {
     group_.spawn("memory", stay_small(&clock_));
     spawn_detached(thread_.executor(), "agent", wait_for_end());
     systemd::ready();
-    log::info("agent runs", {{"version", k_version}, {"node", config_.node_name}, {"role", role_}, {"joined", state_.identity.has_value()}});
+    log::info("agent runs", {{"version", k_version},
+                             {"node", config_.node_name},
+                             {"role", role_},
+                             {"joined", state_.identity.has_value()}});
   }
 
   // The node is kept as it was last told to be while the coordinator is asked for admission or news.
@@ -241,7 +264,8 @@ class Agent {
     systemd::stopping();
     log::info("agent stops; the node's components go on");
     group_.cancel();
-    // Everything that matters is durable already: a task that does not end must not hold up the shutdown of the host.
+    // Everything that matters is durable already: a task that does not end must not hold up the shutdown of
+    // the host.
     last_resort_.expires_after(k_stop_patience);
     last_resort_.async_wait([](const boost::system::error_code& ec) {
       if (!ec) std::_Exit(0);

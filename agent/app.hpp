@@ -7,7 +7,8 @@
 
 namespace slipway {
 
-// Runs until SIGTERM or SIGINT. Units that the agent started go on. Errors: what keeps the agent from starting at all.
+// Runs until SIGTERM or SIGINT. Units that the agent started go on. Errors: what keeps the agent from
+// starting at all.
 Status run_agent(const proto::AgentConfig& config);
 
 }  // namespace slipway

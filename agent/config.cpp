@@ -45,18 +45,22 @@ Result<std::vector<std::string>> config_files(const std::string& file) {
     }
   }
   if (files.empty()) {
-    return make_error(Errc::not_found, "there is no " + file + ": this host belongs to no cluster; run slipway-agent join");
+    return make_error(Errc::not_found,
+                      "there is no " + file + ": this host belongs to no cluster; run slipway-agent join");
   }
   return files;
 }
 
 Result<std::string> host_name() {
   std::array<char, 256> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0) return make_error(Errc::internal, "the host's name cannot be read; set nodeName in agent.yaml");
+  if (::gethostname(name.data(), name.size() - 1) != 0)
+    return make_error(Errc::internal, "the host's name cannot be read; set nodeName in agent.yaml");
   return lower(name.data());
 }
 
-Status invalid(const std::string& what) { return make_error(Errc::invalid, what); }
+Status invalid(const std::string& what) {
+  return make_error(Errc::invalid, what);
+}
 
 }  // namespace
 
@@ -83,25 +87,34 @@ Result<proto::AgentConfig> load_agent_config(const std::string& file) {
 }
 
 Status check_agent_config(const proto::AgentConfig& config) {
-  if (config.coordinators.empty()) return invalid("coordinators is missing: name at least one, such as https://10.0.0.1:7443");
+  if (config.coordinators.empty())
+    return invalid("coordinators is missing: name at least one, such as https://10.0.0.1:7443");
   for (const std::string& url : config.coordinators) {
-    if (auto endpoint = http::parse_https_url(url, 7443); !endpoint) return context(endpoint.error(), "coordinators: " + url);
+    if (auto endpoint = http::parse_https_url(url, 7443); !endpoint)
+      return context(endpoint.error(), "coordinators: " + url);
   }
-  if (config.role != "node" && config.role != "master") return invalid("role is \"" + config.role + "\"; it must be node or master");
+  if (config.role != "node" && config.role != "master")
+    return invalid("role is \"" + config.role + "\"; it must be node or master");
   if (!is_dns_subdomain(config.node_name)) {
-    return invalid("nodeName \"" + config.node_name + "\" is no name for a node: lower-case letters, digits, '-' and '.'; set nodeName in agent.yaml");
+    return invalid(
+        "nodeName \"" + config.node_name +
+        "\" is no name for a node: lower-case letters, digits, '-' and '.'; set nodeName in agent.yaml");
   }
   if (!config.node_address.empty()) {
     auto address = IpAddress::parse(config.node_address);
     if (!address) return context(address.error(), "nodeAddress");
-    if (address->is_loopback() || address->is_unspecified() || address->is_multicast() || address->is_link_local()) {
+    if (address->is_loopback() || address->is_unspecified() || address->is_multicast() ||
+        address->is_link_local()) {
       return invalid("nodeAddress " + config.node_address + " cannot be reached from other nodes");
     }
   }
   if (!config.data_dir.starts_with('/')) return invalid("dataDir must be an absolute path");
-  if (!config.token_file.empty() && !config.token_file.starts_with('/')) return invalid("tokenFile must be an absolute path");
-  if (!config.cgroup_driver.empty() && config.cgroup_driver != "systemd" && config.cgroup_driver != "cgroupfs") {
-    return invalid("cgroupDriver is \"" + config.cgroup_driver + "\"; it must be systemd or cgroupfs, or left out");
+  if (!config.token_file.empty() && !config.token_file.starts_with('/'))
+    return invalid("tokenFile must be an absolute path");
+  if (!config.cgroup_driver.empty() && config.cgroup_driver != "systemd" &&
+      config.cgroup_driver != "cgroupfs") {
+    return invalid("cgroupDriver is \"" + config.cgroup_driver +
+                   "\"; it must be systemd or cgroupfs, or left out");
   }
   return {};
 }
@@ -117,7 +130,10 @@ Result<Secret> read_token(const std::string& token_file, const std::string& cred
     if (text) return Secret(std::move(*text));
     if (text.error().code != Errc::not_found) return text.error();
   }
-  return make_error(Errc::not_found, "no token in " + token_file + "; make one on the coordinator with slipwayctl token create and put it there (mode 600)");
+  return make_error(
+      Errc::not_found,
+      "no token in " + token_file +
+          "; make one on the coordinator with slipwayctl token create and put it there (mode 600)");
 }
 
 }  // namespace slipway

@@ -1,5 +1,6 @@
 #pragma once
-// agent.yaml and its drop-ins: reading with names of file and key in every error, defaults, checks, and the token.
+// agent.yaml and its drop-ins: reading with names of file and key in every error, defaults, checks, and the
+// token.
 #include <string>
 #include <vector>
 
@@ -18,8 +19,8 @@ Result<proto::AgentConfig> load_agent_config(const std::string& file);
 // Names, addresses, role and paths make sense. Pure. Errc::invalid names the key.
 Status check_agent_config(const proto::AgentConfig& config);
 
-// The token from `token_file` or, when there is none, from the credentials folder (empty: no such folder). Blocks.
-// Errc::not_found when neither is there.
+// The token from `token_file` or, when there is none, from the credentials folder (empty: no such folder).
+// Blocks. Errc::not_found when neither is there.
 Result<Secret> read_token(const std::string& token_file, const std::string& credentials_dir);
 
 }  // namespace slipway

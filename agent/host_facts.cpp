@@ -48,13 +48,15 @@ std::string os_name() {
   for (const std::string_view line : split(*text, '\n')) {
     if (!line.starts_with("PRETTY_NAME=")) continue;
     std::string_view value = trim(line.substr(std::strlen("PRETTY_NAME=")));
-    if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+    if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
+      value = value.substr(1, value.size() - 2);
     return std::string(value);
   }
   return {};
 }
 
-// The path after "<id>:<controllers>:" of the line that has `controller`; "name=systemd" is systemd's own hierarchy.
+// The path after "<id>:<controllers>:" of the line that has `controller`; "name=systemd" is systemd's own
+// hierarchy.
 std::string_view cgroup_path(std::string_view text, std::string_view controller) {
   for (const std::string_view line : split(text, '\n')) {
     const auto parts = split(line, ':');
@@ -69,11 +71,15 @@ std::string_view cgroup_path(std::string_view text, std::string_view controller)
 Result<IpAddress> address_of_socket(int fd) {
   sockaddr_storage local{};
   socklen_t size = sizeof(local);
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &size) != 0) return from_errno("reading the local address", errno);
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &size) != 0)
+    return from_errno("reading the local address", errno);
   std::array<char, INET6_ADDRSTRLEN> text{};
-  const void* bytes = local.ss_family == AF_INET ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in*>(&local)->sin_addr)
-                                                 : static_cast<const void*>(&reinterpret_cast<const sockaddr_in6*>(&local)->sin6_addr);
-  if (::inet_ntop(local.ss_family, bytes, text.data(), text.size()) == nullptr) return from_errno("reading the local address", errno);
+  const void* bytes =
+      local.ss_family == AF_INET
+          ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in*>(&local)->sin_addr)
+          : static_cast<const void*>(&reinterpret_cast<const sockaddr_in6*>(&local)->sin6_addr);
+  if (::inet_ntop(local.ss_family, bytes, text.data(), text.size()) == nullptr)
+    return from_errno("reading the local address", errno);
   return IpAddress::parse(text.data());
 }
 
@@ -82,11 +88,13 @@ Result<IpAddress> local_address(const http::Endpoint& remote) {
   hints.ai_socktype = SOCK_DGRAM;
   addrinfo* found = nullptr;
   const int failed = ::getaddrinfo(remote.host.c_str(), std::to_string(remote.port).c_str(), &hints, &found);
-  if (failed != 0) return make_error(Errc::unavailable, "resolving " + remote.host + ": " + ::gai_strerror(failed));
+  if (failed != 0)
+    return make_error(Errc::unavailable, "resolving " + remote.host + ": " + ::gai_strerror(failed));
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, ::freeaddrinfo);
   const UniqueFd fd(::socket(found->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!fd) return from_errno("socket", errno);
-  if (::connect(fd.get(), found->ai_addr, found->ai_addrlen) != 0) return from_errno("no way to " + remote.host, errno);
+  if (::connect(fd.get(), found->ai_addr, found->ai_addrlen) != 0)
+    return from_errno("no way to " + remote.host, errno);
   return address_of_socket(fd.get());
 }
 
@@ -103,13 +111,15 @@ proto::NodeFacts host_facts() {
   const long cpus = ::sysconf(_SC_NPROCESSORS_ONLN);
   facts.cpus = cpus > 0 ? static_cast<std::uint64_t>(cpus) : 0;
   struct sysinfo memory {};
-  if (::sysinfo(&memory) == 0) facts.memory_bytes = static_cast<std::uint64_t>(memory.totalram) * memory.mem_unit;
+  if (::sysinfo(&memory) == 0)
+    facts.memory_bytes = static_cast<std::uint64_t>(memory.totalram) * memory.mem_unit;
   if (const auto id = read_file("/etc/machine-id", 4096)) facts.machine_id = std::string(trim(*id));
   facts.agent_version = k_version;
   return facts;
 }
 
-// systemd counts tasks of every service, so where it owns the controllers the pids controller has the service's own group.
+// systemd counts tasks of every service, so where it owns the controllers the pids controller has the
+// service's own group.
 std::string cgroup_driver_of(std::string_view proc_self_cgroup, bool unified) {
   if (unified) return "systemd";
   const std::string_view own = cgroup_path(proc_self_cgroup, "name=systemd");
@@ -131,6 +141,8 @@ Result<IpAddress> local_address_towards(const std::vector<http::Endpoint>& remot
   return last;
 }
 
-Result<std::string> process_environment(std::int32_t pid) { return read_proc("/proc/" + std::to_string(pid) + "/environ"); }
+Result<std::string> process_environment(std::int32_t pid) {
+  return read_proc("/proc/" + std::to_string(pid) + "/environ");
+}
 
 }  // namespace slipway

@@ -34,7 +34,8 @@ Result<Secret> read_standard_input() {
     if (got < 0) return from_errno("reading the token from standard input", errno);
     if (got == 0) break;
     text.append(block.data(), static_cast<std::size_t>(got));
-    if (text.size() > k_max_token) return make_error(Errc::invalid, "standard input is too long for a join token");
+    if (text.size() > k_max_token)
+      return make_error(Errc::invalid, "standard input is too long for a join token");
   }
   secure_wipe(block.data(), block.size());
   return Secret(std::move(text));
@@ -50,8 +51,10 @@ Result<Secret> checked_token(const std::string& file) {
 Status refuse_second_join(const proto::AgentConfig& config) {
   if (!path_exists(config.data_dir + "/node.json")) return {};
   return make_error(Errc::conflict, "this host has joined a cluster already (" + config.data_dir +
-                                        "/node.json); slipway-agent status shows which. To join anew: slipwayctl node delete there, then stop "
-                                        "slipway-agent and remove " + config.data_dir);
+                                        "/node.json); slipway-agent status shows which. To join anew: "
+                                        "slipwayctl node delete there, then stop "
+                                        "slipway-agent and remove " +
+                                        config.data_dir);
 }
 
 asio::awaitable<Status> restart_unit(SystemdSupervisor* supervisor) {
@@ -66,7 +69,8 @@ asio::awaitable<Status> restart_unit(SystemdSupervisor* supervisor) {
   co_return co_await std::move(starting);
 }
 
-asio::awaitable<Status> restart_and_stop(SystemdSupervisor* supervisor, EventThread* thread, Status* outcome) {
+asio::awaitable<Status> restart_and_stop(SystemdSupervisor* supervisor, EventThread* thread,
+                                         Status* outcome) {
   asio::awaitable<Status> restarting = restart_unit(supervisor);
   *outcome = co_await std::move(restarting);
   thread->stop();
@@ -85,7 +89,8 @@ Status write_join_config(const JoinOptions& options) {
   config.node_name = options.node_name;
   config.node_address = options.node_ip;
   proto::AgentConfig to_check = config;
-  if (to_check.node_name.empty()) to_check.node_name = "host";  // the host's own name is looked at when the agent starts
+  if (to_check.node_name.empty())
+    to_check.node_name = "host";  // the host's own name is looked at when the agent starts
   if (auto checked = check_agent_config(to_check); !checked) return checked;
   if (auto first = refuse_second_join(config); !first) return first;
   auto yaml = json_to_yaml(proto::encode(config));
@@ -93,7 +98,8 @@ Status write_join_config(const JoinOptions& options) {
   if (auto made = make_dirs(parent_path(options.config_file), 0755); !made) return made;
   if (auto made = make_dirs(parent_path(options.token_copy), 0755); !made) return made;
   if (auto kept = write_file_atomically(options.token_copy, token->reveal(), 0600); !kept) return kept;
-  const std::string head = "# Written by slipway-agent join. Settings of your own go into " + options.config_file + ".d/*.yaml\n";
+  const std::string head =
+      "# Written by slipway-agent join. Settings of your own go into " + options.config_file + ".d/*.yaml\n";
   return write_file_atomically(options.config_file, head + *yaml, 0600);
 }
 
@@ -103,7 +109,10 @@ Status start_agent_unit() {
   Status outcome;
   spawn_detached(thread.executor(), "start", restart_and_stop(&supervisor, &thread, &outcome));
   thread.run_here();
-  if (!outcome) return context(outcome.error(), "starting slipway-agent.service (the configuration is written; systemctl restart slipway-agent does the same)");
+  if (!outcome)
+    return context(outcome.error(),
+                   "starting slipway-agent.service (the configuration is written; systemctl restart "
+                   "slipway-agent does the same)");
   return {};
 }
 

@@ -14,7 +14,7 @@ struct JoinOptions {
   std::string role = "node";
   std::string node_name;
   std::string node_ip;
-  std::string config_file;           // agent.yaml
+  std::string config_file;  // agent.yaml
   std::string token_copy = "/etc/slipway/join.token";
   bool start = true;
 };

@@ -25,7 +25,8 @@ void print_rows(std::ostringstream& out, const std::vector<Row>& rows) {
   }
   for (const Row& row : rows) {
     std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) line += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
+    for (std::size_t i = 0; i < row.size(); ++i)
+      line += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
     line.erase(line.find_last_not_of(' ') + 1);
     out << line << '\n';
   }
@@ -66,19 +67,23 @@ std::string status_table(const proto::AgentLocalStatus& status, WallTime now) {
     head.push_back({"Address:", status.address + ", pods " + status.pod_cidr});
   }
   head.push_back({"Coordinator:", "last contact " + ago(status.last_contact, now)});
-  head.push_back({"Revision:", std::to_string(status.report.applied_revision) + " applied, " + std::to_string(status.desired_revision) + " desired"});
+  head.push_back({"Revision:", std::to_string(status.report.applied_revision) + " applied, " +
+                                   std::to_string(status.desired_revision) + " desired"});
   if (!status.message.empty()) head.push_back({"Message:", status.message});
   const auto updated = parse_rfc3339(status.updated_at);
   if (updated && now - *updated > k_stale) {
-    head.push_back({"Warning:", "this is from " + ago(status.updated_at, now) + ": see systemctl status slipway-agent"});
+    head.push_back(
+        {"Warning:", "this is from " + ago(status.updated_at, now) + ": see systemctl status slipway-agent"});
   }
   print_rows(out, head);
   std::vector<Row> components = {{"COMPONENT", "VERSION", "STATE", "PID", "RESTARTS", "MESSAGE"}};
   for (const proto::ComponentStatus& c : status.report.components) {
-    components.push_back({c.name, c.version, c.state, c.pid ? std::to_string(c.pid) : "-", std::to_string(c.restarts), c.message});
+    components.push_back({c.name, c.version, c.state, c.pid ? std::to_string(c.pid) : "-",
+                          std::to_string(c.restarts), c.message});
   }
   std::vector<Row> certificates = {{"CERTIFICATE", "ENDS"}};
-  for (const proto::CertificateStatus& c : status.report.certificates) certificates.push_back({c.usage, left_until(c.not_after, now)});
+  for (const proto::CertificateStatus& c : status.report.certificates)
+    certificates.push_back({c.usage, left_until(c.not_after, now)});
   for (const auto* table : {&components, &certificates}) {
     if (table->size() < 2) continue;
     out << '\n';

@@ -52,7 +52,8 @@ int status(const std::string& output, const std::string& config_file) {
   if (!local) {
     if (local.error().code != Errc::not_found) return fail(local.error());
     if (!path_exists(config_file)) {
-      std::cerr << "slipway-agent: this host has not joined a cluster; run: slipway-agent join --server https://IP:7443 --token-file FILE\n";
+      std::cerr << "slipway-agent: this host has not joined a cluster; run: slipway-agent join --server "
+                   "https://IP:7443 --token-file FILE\n";
       return k_not_joined;
     }
     std::cerr << "slipway-agent: the agent has not run since the boot; see: systemctl status slipway-agent\n";
@@ -67,11 +68,17 @@ int status(const std::string& output, const std::string& config_file) {
 }
 
 void add_join(CLI::App& app, JoinOptions& options) {
-  app.add_option("--server", options.servers, "coordinator, https://IP:7443; may be given several times")->required();
-  app.add_option("--token-file", options.token_file, "file with the join token (mode 600), or - for standard input")->required();
-  app.add_option("--role", options.role, "node or master")->check(CLI::IsMember({"node", "master"}))->capture_default_str();
+  app.add_option("--server", options.servers, "coordinator, https://IP:7443; may be given several times")
+      ->required();
+  app.add_option("--token-file", options.token_file,
+                 "file with the join token (mode 600), or - for standard input")
+      ->required();
+  app.add_option("--role", options.role, "node or master")
+      ->check(CLI::IsMember({"node", "master"}))
+      ->capture_default_str();
   app.add_option("--node-name", options.node_name, "name of the node; default: the host's name");
-  app.add_option("--node-ip", options.node_ip, "the node's own address; default: the one on the way to the coordinator");
+  app.add_option("--node-ip", options.node_ip,
+                 "the node's own address; default: the one on the way to the coordinator");
   app.add_option("--config", options.config_file, "configuration to write")->capture_default_str();
   app.add_flag("!--no-start", options.start, "only write the configuration");
 }
@@ -88,8 +95,11 @@ int run_command(int argc, char** argv) {
   run_app->add_option("--config", config_file, "configuration file")->capture_default_str();
   CLI::App* join_app = app.add_subcommand("join", "configure this host for a cluster and start the agent");
   add_join(*join_app, options);
-  CLI::App* status_app = app.add_subcommand("status", "show what the agent does; exit code 4 when the host has not joined");
-  status_app->add_option("-o,--output", output, "table or json")->check(CLI::IsMember({"table", "json"}))->capture_default_str();
+  CLI::App* status_app =
+      app.add_subcommand("status", "show what the agent does; exit code 4 when the host has not joined");
+  status_app->add_option("-o,--output", output, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -30,7 +30,8 @@ bool read_header(const std::string& line, Mapping& mapping) {
   const std::string permissions(end_read.ptr + 1, 4);
   mapping.begin = first;
   mapping.end = last;
-  mapping.constant_file = (permissions == "r-xp" || permissions == "r--p") && line.find(" /", line.size() > 40 ? 40 : 0) != std::string::npos;
+  mapping.constant_file = (permissions == "r-xp" || permissions == "r--p") &&
+                          line.find(" /", line.size() > 40 ? 40 : 0) != std::string::npos;
   return true;
 }
 
@@ -43,9 +44,12 @@ void release_idle_memory() {
   std::string line;
   while (std::getline(smaps, line)) {
     if (read_header(line, mapping)) continue;
-    // Pages that relocation has written count as anonymous: such a mapping is left alone, its content is nowhere else.
-    if (line.rfind("Anonymous:", 0) != 0 || !mapping.constant_file || line.find(" 0 kB") == std::string::npos) continue;
-    void* const start = reinterpret_cast<void*>(mapping.begin);  // NOLINT(performance-no-int-to-ptr): an address from /proc
+    // Pages that relocation has written count as anonymous: such a mapping is left alone, its content is
+    // nowhere else.
+    if (line.rfind("Anonymous:", 0) != 0 || !mapping.constant_file || line.find(" 0 kB") == std::string::npos)
+      continue;
+    void* const start =
+        reinterpret_cast<void*>(mapping.begin);  // NOLINT(performance-no-int-to-ptr): an address from /proc
     ::madvise(start, mapping.end - mapping.begin, MADV_DONTNEED);
     mapping.constant_file = false;
   }

@@ -24,7 +24,8 @@ namespace {
 constexpr std::size_t k_status_line = 12;  // "HTTP/1.1 200"
 
 Error failed(std::string_view doing, const boost::system::error_code& ec) {
-  return make_error(ec == asio::error::operation_aborted ? Errc::canceled : Errc::unavailable, std::string(doing) + ": " + ec.message());
+  return make_error(ec == asio::error::operation_aborted ? Errc::canceled : Errc::unavailable,
+                    std::string(doing) + ": " + ec.message());
 }
 
 asio::awaitable<Status> connect_to(tcp::socket& socket, std::string host, std::uint16_t port) {
@@ -90,7 +91,8 @@ asio::awaitable<Status> probe_https(std::string host, std::uint16_t port, std::s
   asio::awaitable<Result<http::Response>> sending = client.send(std::move(request), limit);
   const Result<http::Response> response = co_await std::move(sending);
   if (!response) co_return response.error();
-  if (response->status != 200) co_return make_error(Errc::unavailable, path + " answers " + std::to_string(response->status));
+  if (response->status != 200)
+    co_return make_error(Errc::unavailable, path + " answers " + std::to_string(response->status));
   co_return Status{};
 }
 

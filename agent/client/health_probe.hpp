@@ -14,7 +14,8 @@ namespace slipway {
 // All: within `limit`, on the calling coroutine's executor. Success: well. Errors say what came instead.
 
 // Plain HTTP on a literal address: 200 is well.
-boost::asio::awaitable<Status> probe_http(std::string host, std::uint16_t port, std::string path, Millis limit);
+boost::asio::awaitable<Status> probe_http(std::string host, std::uint16_t port, std::string path,
+                                          Millis limit);
 // With the certificates in `tls`.
 boost::asio::awaitable<Status> probe_https(std::string host, std::uint16_t port, std::string path,
                                            std::shared_ptr<http::TlsClientContext> tls, Millis limit);

@@ -34,18 +34,27 @@ http::Request make_request(http::Method method, std::string target, std::string 
   return request;
 }
 
-bool is_success(const http::Response& response) { return response.status >= 200 && response.status < 300; }
-std::string body_of(const http::Response& response) { return response.shared_body ? *response.shared_body : response.body; }
+bool is_success(const http::Response& response) {
+  return response.status >= 200 && response.status < 300;
+}
+std::string body_of(const http::Response& response) {
+  return response.shared_body ? *response.shared_body : response.body;
+}
 
 // Another coordinator may do better.
-bool is_their_trouble(const http::Response& response) { return response.status == 502 || response.status == 503 || response.status == 504; }
+bool is_their_trouble(const http::Response& response) {
+  return response.status == 502 || response.status == 503 || response.status == 504;
+}
 
 template <class T>
 Result<T> decode_answer(const Result<http::Response>& response, std::string_view doing) {
   if (!response) return context(response.error(), doing);
-  if (!is_success(*response)) return context(proto::from_problem(response->status, body_of(*response)), doing);
+  if (!is_success(*response))
+    return context(proto::from_problem(response->status, body_of(*response)), doing);
   auto value = proto::decode<T>(body_of(*response));
-  if (!value) return context(make_error(Errc::corrupt, value.error().message), std::string(doing) + ": reading the answer");
+  if (!value)
+    return context(make_error(Errc::corrupt, value.error().message),
+                   std::string(doing) + ": reading the answer");
   return value;
 }
 
@@ -53,7 +62,8 @@ std::string percent_encode(std::string_view text) {
   static constexpr char k_digits[] = "0123456789ABCDEF";
   std::string out;
   for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || c == '.';
     if (plain) {
       out += c;
       continue;
@@ -66,7 +76,9 @@ std::string percent_encode(std::string_view text) {
   return out;
 }
 
-Error not_joined() { return make_error(Errc::unauthenticated, "this host has no certificate yet"); }
+Error not_joined() {
+  return make_error(Errc::unauthenticated, "this host has no certificate yet");
+}
 
 Status write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -87,7 +99,8 @@ Result<std::vector<http::Endpoint>> parse_coordinators(const std::vector<std::st
     if (!endpoint) return context(endpoint.error(), "coordinators: " + url);
     endpoints.push_back(std::move(*endpoint));
   }
-  if (endpoints.empty()) return make_error(Errc::invalid, "coordinators: name at least one, such as https://10.0.0.1:7443");
+  if (endpoints.empty())
+    return make_error(Errc::invalid, "coordinators: name at least one, such as https://10.0.0.1:7443");
   return endpoints;
 }
 
@@ -105,7 +118,8 @@ Status HttpCoordinator::use_identity(const std::string& ca_pem, const KeyPair& p
 }
 
 // Requests are safe to repeat: reads, reports, and requests for certificates of given keys.
-asio::awaitable<Result<http::Response>> HttpCoordinator::call(Channel& channel, Tls tls, http::Request request, Millis deadline) {
+asio::awaitable<Result<http::Response>> HttpCoordinator::call(Channel& channel, Tls tls,
+                                                              http::Request request, Millis deadline) {
   Result<http::Response> response = make_error(Errc::unavailable, "no coordinator");
   for (std::size_t i = 0; i < coordinators_.size(); ++i) {
     if (!channel.client || channel.tls != tls) {
@@ -132,7 +146,8 @@ asio::awaitable<Result<http::Response>> HttpCoordinator::call_once(http::Request
 }
 
 asio::awaitable<Result<proto::JoinReply>> HttpCoordinator::join(proto::JoinRequest request, JoinTrust trust) {
-  auto tls = trust.ca_pem.empty() ? http::TlsClientContext::make_pinned(trust.ca_sha256) : http::TlsClientContext::make(trust.ca_pem, nullptr);
+  auto tls = trust.ca_pem.empty() ? http::TlsClientContext::make_pinned(trust.ca_sha256)
+                                  : http::TlsClientContext::make(trust.ca_pem, nullptr);
   if (!tls) co_return context(tls.error(), "preparing TLS");
   Channel channel;
   http::Request post = make_request(http::Method::post, "/v1/join", proto::encode(request));
@@ -143,7 +158,8 @@ asio::awaitable<Result<proto::JoinReply>> HttpCoordinator::join(proto::JoinReque
 
 asio::awaitable<Result<std::optional<std::string>>> HttpCoordinator::sync(SyncPosition position) {
   if (!tls_) co_return not_joined();
-  std::string target = "/v1/agent/sync?revision=" + std::to_string(position.revision) + "&applied=" + std::to_string(position.applied);
+  std::string target = "/v1/agent/sync?revision=" + std::to_string(position.revision) +
+                       "&applied=" + std::to_string(position.applied);
   if (!position.epoch.empty()) target += "&epoch=" + percent_encode(position.epoch);
   target += "&wait=" + std::to_string(position.at_once ? 0 : k_poll_seconds);
   http::Request get = make_request(http::Method::get, std::move(target));
@@ -152,7 +168,9 @@ asio::awaitable<Result<std::optional<std::string>>> HttpCoordinator::sync(SyncPo
   const Result<http::Response> response = co_await std::move(calling);
   if (!response) co_return context(response.error(), "asking for the desired state");
   if (response->status == 204 || response->status == 304) co_return std::optional<std::string>();
-  if (!is_success(*response)) co_return context(proto::from_problem(response->status, body_of(*response)), "asking for the desired state");
+  if (!is_success(*response))
+    co_return context(proto::from_problem(response->status, body_of(*response)),
+                      "asking for the desired state");
   co_return std::optional<std::string>(body_of(*response));
 }
 
@@ -162,7 +180,8 @@ asio::awaitable<Status> HttpCoordinator::report(proto::NodeStatusReport report) 
   asio::awaitable<Result<http::Response>> calling = call(reporting_, tls_, std::move(post), k_deadline);
   const Result<http::Response> response = co_await std::move(calling);
   if (!response) co_return context(response.error(), "reporting");
-  if (!is_success(*response)) co_return context(proto::from_problem(response->status, body_of(*response)), "reporting");
+  if (!is_success(*response))
+    co_return context(proto::from_problem(response->status, body_of(*response)), "reporting");
   co_return Status{};
 }
 
@@ -210,15 +229,18 @@ asio::awaitable<Status> HttpCoordinator::fetch_into(ArtifactRef artifact, int fd
     *at += chunk.size();
     return write_all(fd, chunk);
   };
-  asio::awaitable<Result<http::Response>> fetching = client.fetch(std::move(get), std::move(sink), k_download_idle);
+  asio::awaitable<Result<http::Response>> fetching =
+      client.fetch(std::move(get), std::move(sink), k_download_idle);
   const Result<http::Response> response = co_await std::move(fetching);
   if (!response) co_return context(response.error(), "download");
   const int wanted = offset > 0 ? 206 : 200;
   if (response->status != wanted) {
     // What came is no part of the artifact: an error's text, or the whole where a part was asked for.
     const bool whole = response->status == 200;
-    if (::ftruncate(fd, whole ? 0 : static_cast<off_t>(offset)) != 0) co_return from_errno("truncate the download", errno);
-    if (whole) co_return make_error(Errc::unavailable, "download: the coordinator began anew; so does the next try");
+    if (::ftruncate(fd, whole ? 0 : static_cast<off_t>(offset)) != 0)
+      co_return from_errno("truncate the download", errno);
+    if (whole)
+      co_return make_error(Errc::unavailable, "download: the coordinator began anew; so does the next try");
     co_return context(proto::from_problem(response->status, body_of(*response)), "download");
   }
   if (*at != size) co_return make_error(Errc::unavailable, "download: the connection ended early");

@@ -13,7 +13,8 @@
 
 namespace slipway {
 
-// Used on `executor`'s thread. Keeps two connections: one waits for news, the other reports. The rest open their own.
+// Used on `executor`'s thread. Keeps two connections: one waits for news, the other reports. The rest open
+// their own.
 class HttpCoordinator final : public CoordinatorApi, public ArtifactSource {
  public:
   // `coordinators`: at least one; tried in turn, the one that answered last first.
@@ -35,7 +36,8 @@ class HttpCoordinator final : public CoordinatorApi, public ArtifactSource {
     std::shared_ptr<http::Client> client;  // shared with the call under way: a renewal must not cut it
     Tls tls;                               // it was made with
   };
-  boost::asio::awaitable<Result<http::Response>> call(Channel& channel, Tls tls, http::Request request, Millis deadline);
+  boost::asio::awaitable<Result<http::Response>> call(Channel& channel, Tls tls, http::Request request,
+                                                      Millis deadline);
   boost::asio::awaitable<Result<http::Response>> call_once(http::Request request);
   boost::asio::awaitable<Status> fetch_into(ArtifactRef artifact, int fd, std::uint64_t offset);
   void next_coordinator() { current_ = (current_ + 1) % coordinators_.size(); }

@@ -19,9 +19,15 @@ Error bad_token(std::string what) {
                                        "; copy it again, or make one with: slipwayctl token create");
 }
 
-bool all_of(std::string_view text, bool (*allowed)(char)) { return std::all_of(text.begin(), text.end(), allowed); }
-bool lower_alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-bool alphanumeric(char c) { return lower_alphanumeric(c) || (c >= 'A' && c <= 'Z'); }
+bool all_of(std::string_view text, bool (*allowed)(char)) {
+  return std::all_of(text.begin(), text.end(), allowed);
+}
+bool lower_alphanumeric(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+bool alphanumeric(char c) {
+  return lower_alphanumeric(c) || (c >= 'A' && c <= 'Z');
+}
 
 std::vector<UsageProfile> node_usages() {
   return {{"agent", "fabric", false},
@@ -53,7 +59,8 @@ Result<PinnedToken> parse_pinned_token(std::string_view text) {
   if (colons == std::string_view::npos) return bad_token("there is no \"::\" in it");
   const std::string pin = lower(text.substr(0, colons));
   const auto pin_bytes = from_hex(pin);
-  if (pin.size() != k_pin_digits || !pin_bytes) return bad_token("the part before \"::\" is not a SHA-256 of 64 hex digits");
+  if (pin.size() != k_pin_digits || !pin_bytes)
+    return bad_token("the part before \"::\" is not a SHA-256 of 64 hex digits");
   const std::string_view credential = text.substr(colons + 2);
   const std::size_t dot = credential.find('.');
   if (dot != k_id_length || !all_of(credential.substr(0, dot), lower_alphanumeric)) {
@@ -77,7 +84,8 @@ const std::vector<UsageProfile>& usages_of_role(std::string_view role) {
 }
 
 EnrollmentStep first_step(const EnrollmentFacts& facts, WallTime now) {
-  if (facts.identity && facts.agent_not_after && now < *facts.agent_not_after) return EnrollmentStep::use_identity;
+  if (facts.identity && facts.agent_not_after && now < *facts.agent_not_after)
+    return EnrollmentStep::use_identity;
   if (facts.identity && facts.agent_key && facts.fabric_ca) return EnrollmentStep::prove_key;
   return EnrollmentStep::use_token;
 }
@@ -93,27 +101,37 @@ bool is_refusal(const Error& error) {
     case Errc::denied:
     case Errc::not_found:
     case Errc::conflict:
-    case Errc::gone: return true;
-    default: return false;
+    case Errc::gone:
+      return true;
+    default:
+      return false;
   }
 }
 
-std::string join_cure(const Error& error, EnrollmentStep step, std::string_view node_name, std::string_view token_file) {
+std::string join_cure(const Error& error, EnrollmentStep step, std::string_view node_name,
+                      std::string_view token_file) {
   const std::string name(node_name);
-  const std::string anew = "to join anew stop slipway-agent, remove its data directory and run slipway-agent join";
+  const std::string anew =
+      "to join anew stop slipway-agent, remove its data directory and run slipway-agent join";
   switch (error.code) {
     case Errc::unauthenticated:
     case Errc::denied:
-      if (step == EnrollmentStep::prove_key) return "the coordinator does not know this node's key any more: " + anew;
-      return "slipwayctl node list on the coordinator shows why; then slipwayctl token create, and put the token into " +
+      if (step == EnrollmentStep::prove_key)
+        return "the coordinator does not know this node's key any more: " + anew;
+      return "slipwayctl node list on the coordinator shows why; then slipwayctl token create, and put the "
+             "token into " +
              std::string(token_file) + " (mode 600)";
     case Errc::conflict:
       return "another host has joined as " + name +
              ": set another nodeName in agent.yaml, or on the coordinator run slipwayctl node delete " + name;
-    case Errc::gone: return "this node was deleted from the cluster: " + anew;
-    case Errc::exhausted: return "the pod network has no free range: delete nodes that are gone, or widen podCIDR";
-    case Errc::invalid: return "correct agent.yaml";
-    default: return {};
+    case Errc::gone:
+      return "this node was deleted from the cluster: " + anew;
+    case Errc::exhausted:
+      return "the pod network has no free range: delete nodes that are gone, or widen podCIDR";
+    case Errc::invalid:
+      return "correct agent.yaml";
+    default:
+      return {};
   }
 }
 

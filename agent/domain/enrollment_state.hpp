@@ -1,6 +1,6 @@
 #pragma once
-// How a host becomes a node: what a join token says, which way to enter the cluster is open, which refusals are for ever.
-// Pure; the present time is an argument.
+// How a host becomes a node: what a join token says, which way to enter the cluster is open, which refusals
+// are for ever. Pure; the present time is an argument.
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,7 +14,8 @@ namespace slipway {
 
 // "slipway1<64 hex digits>::<id>.<secret>"
 struct PinnedToken {
-  std::string ca_sha256;  // pin: SHA-256 of the DER of the CA that the coordinator's certificate must chain to; lower case
+  std::string ca_sha256;  // pin: SHA-256 of the DER of the CA that the coordinator's certificate must chain
+                          // to; lower case
   std::string id;         // may be logged
   Secret credential;      // "<id>.<secret>", what is sent
 };
@@ -47,12 +48,15 @@ enum class EnrollmentStep {
 
 // Which way to go before any token is looked at; never `wait`.
 EnrollmentStep first_step(const EnrollmentFacts& facts, WallTime now);
-// Which way when the token that first_step() asked for cannot be used: an interrupted join is finished by its key.
+// Which way when the token that first_step() asked for cannot be used: an interrupted join is finished by its
+// key.
 EnrollmentStep step_without_token(const EnrollmentFacts& facts);
 
 // A refusal that repeating the request will not change: only an operator can.
 bool is_refusal(const Error& error);
-// What the operator should do about a refused join, as a half sentence; empty when waiting is all there is to do.
-std::string join_cure(const Error& error, EnrollmentStep step, std::string_view node_name, std::string_view token_file);
+// What the operator should do about a refused join, as a half sentence; empty when waiting is all there is to
+// do.
+std::string join_cure(const Error& error, EnrollmentStep step, std::string_view node_name,
+                      std::string_view token_file);
 
 }  // namespace slipway

@@ -6,7 +6,8 @@ namespace {
 
 UnitDecision plan_running(const WantedUnit& wanted, const SeenUnit& seen) {
   if (!wanted.inputs || seen.inputs == wanted.inputs) return {};
-  if (seen.status.main_pid == 0) return {};  // between two processes: its next one starts with what is on disk
+  if (seen.status.main_pid == 0)
+    return {};  // between two processes: its next one starts with what is on disk
   if (!seen.inputs) return {UnitAction::restart, "it runs from somebody else's unit file"};
   return {UnitAction::restart, "its version, files or certificates changed"};
 }
@@ -17,11 +18,16 @@ UnitDecision plan_unit(const WantedUnit& wanted, const SeenUnit& seen) {
   if (!wanted.inputs && seen.status.load != UnitLoad::loaded) return {};
   switch (seen.status.active) {
     case UnitActivity::active:
-    case UnitActivity::reloading: return plan_running(wanted, seen);
+    case UnitActivity::reloading:
+      return plan_running(wanted, seen);
     case UnitActivity::activating:
-    case UnitActivity::deactivating: return {};
-    case UnitActivity::failed: return {UnitAction::start, "it failed: " + (seen.status.result.empty() ? std::string("no reason given") : seen.status.result)};
-    case UnitActivity::inactive: return {UnitAction::start, "it does not run"};
+    case UnitActivity::deactivating:
+      return {};
+    case UnitActivity::failed:
+      return {UnitAction::start, "it failed: " + (seen.status.result.empty() ? std::string("no reason given")
+                                                                             : seen.status.result)};
+    case UnitActivity::inactive:
+      return {UnitAction::start, "it does not run"};
   }
   return {};
 }

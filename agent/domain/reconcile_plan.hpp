@@ -9,13 +9,15 @@
 
 namespace slipway {
 
-// The environment variable in a unit file that carries the digest of all the unit was started with. It is read back from the
-// running process: so the agent knows, without a record that could be wrong, whether a process runs with what is on disk.
+// The environment variable in a unit file that carries the digest of all the unit was started with. It is
+// read back from the running process: so the agent knows, without a record that could be wrong, whether a
+// process runs with what is on disk.
 inline constexpr char k_inputs_variable[] = "SLIPWAY_INPUTS";
 
 struct WantedUnit {
   std::string name;  // "kubelet.service"
-  // Digest of what it must run with. Empty: its files are not as wanted (an artifact is missing): leave it as it is, but running.
+  // Digest of what it must run with. Empty: its files are not as wanted (an artifact is missing): leave it as
+  // it is, but running.
   std::optional<std::string> inputs;
 
   bool operator==(const WantedUnit&) const = default;
@@ -42,13 +44,14 @@ std::optional<std::string> inputs_of_environment(std::string_view environment);
 
 // What the phase depends on.
 struct NodeProgress {
-  bool removed = false;     // deleted at the coordinator
+  bool removed = false;  // deleted at the coordinator
   bool joined = false;
-  bool installed = false;   // all artifacts there
-  bool configured = false;  // files written, network programmed
-  bool running = false;     // every unit runs
-  bool was_running = false; // has been Running since the agent's start or before
+  bool installed = false;    // all artifacts there
+  bool configured = false;   // files written, network programmed
+  bool running = false;      // every unit runs
+  bool was_running = false;  // has been Running since the agent's start or before
 };
-std::string node_phase(const NodeProgress& progress);  // Removed, Joining, Installing, Configuring, Starting, Running, Degraded
+std::string node_phase(
+    const NodeProgress& progress);  // Removed, Joining, Installing, Configuring, Starting, Running, Degraded
 
 }  // namespace slipway

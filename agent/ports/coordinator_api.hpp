@@ -19,22 +19,24 @@ struct JoinTrust {
 };
 
 struct SyncPosition {
-  std::string epoch;           // empty: nothing yet
+  std::string epoch;  // empty: nothing yet
   std::uint64_t revision = 0;
-  std::uint64_t applied = 0;   // revision whose routes are programmed
-  bool at_once = false;        // do not wait for news: is it there again?
+  std::uint64_t applied = 0;  // revision whose routes are programmed
+  bool at_once = false;       // do not wait for news: is it there again?
 };
 
-// Used on the agent's state thread. Several coordinators are tried in turn inside. Errors carry the coordinator's words and
-// code; Errc::unavailable and Errc::timeout when none was reached. Nothing but join() works before use_identity().
+// Used on the agent's state thread. Several coordinators are tried in turn inside. Errors carry the
+// coordinator's words and code; Errc::unavailable and Errc::timeout when none was reached. Nothing but join()
+// works before use_identity().
 class CoordinatorApi {
  public:
   virtual ~CoordinatorApi() = default;
 
   // Not one byte of the request leaves before the coordinator's certificate was verified by `trust`.
-  virtual boost::asio::awaitable<Result<proto::JoinReply>> join(proto::JoinRequest request, JoinTrust trust) = 0;
-  // Waits until there is a state newer than `position`, or some time has gone by: then empty. The JSON of a DesiredState.
-  // Errc::gone: this node was deleted. One call at a time.
+  virtual boost::asio::awaitable<Result<proto::JoinReply>> join(proto::JoinRequest request,
+                                                                JoinTrust trust) = 0;
+  // Waits until there is a state newer than `position`, or some time has gone by: then empty. The JSON of a
+  // DesiredState. Errc::gone: this node was deleted. One call at a time.
   virtual boost::asio::awaitable<Result<std::optional<std::string>>> sync(SyncPosition position) = 0;
   // One call at a time.
   virtual boost::asio::awaitable<Status> report(proto::NodeStatusReport report) = 0;

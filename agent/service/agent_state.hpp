@@ -24,15 +24,15 @@ struct ComponentOutcome {
 };
 
 struct PassReport {
-  std::uint64_t revision = 0;          // of the desired state it worked on
-  std::vector<std::string> changes;    // what was done, for the log; empty when all was as wanted
+  std::uint64_t revision = 0;        // of the desired state it worked on
+  std::vector<std::string> changes;  // what was done, for the log; empty when all was as wanted
   std::vector<ComponentOutcome> components;
-  std::vector<std::string> problems;   // with component and stage
-  bool installed = false;              // every artifact is there
-  bool configured = false;             // every file is as wanted
+  std::vector<std::string> problems;  // with component and stage
+  bool installed = false;             // every artifact is there
+  bool configured = false;            // every file is as wanted
   bool network_ready = false;
   std::string network_message;
-  bool peers_applied = false;          // routes are those of `revision`: the coordinator may reuse what was released
+  bool peers_applied = false;  // routes are those of `revision`: the coordinator may reuse what was released
 
   bool clean() const { return problems.empty(); }
 };
@@ -41,22 +41,22 @@ struct AgentState {
   std::optional<NodeIdentity> identity;
   std::optional<proto::DesiredState> desired;
   double renew_at = 0.667;
-  bool removed = false;              // the coordinator said that this node was deleted
-  std::string join_message;          // what joining waits for; empty when joined
-  std::string sync_message;          // why the coordinator could not be asked last; empty: it could
-  std::string renew_message;         // why a renewal that is due did not work
+  bool removed = false;       // the coordinator said that this node was deleted
+  std::string join_message;   // what joining waits for; empty when joined
+  std::string sync_message;   // why the coordinator could not be asked last; empty: it could
+  std::string renew_message;  // why a renewal that is due did not work
   std::optional<WallTime> last_contact;
   std::optional<PassReport> last_pass;
-  std::string busy;                  // what the pass under way does now: "installing docker 20.10.24"
-  std::map<std::string, UnitStatus> units;         // as seen last
+  std::string busy;                         // what the pass under way does now: "installing docker 20.10.24"
+  std::map<std::string, UnitStatus> units;  // as seen last
   std::map<std::string, std::string> crash_loops;  // unit -> reason
   std::vector<proto::CertificateStatus> certificates;
   bool certificates_valid = true;
   bool was_running = false;
   proto::NodeFacts facts;
 
-  Trigger reconcile;  // something to bring about
-  Trigger report;     // something to tell
+  Trigger reconcile;         // something to bring about
+  Trigger report;            // something to tell
   Trigger identity_changed;  // certificates were renewed or the node joined
 };
 

@@ -41,14 +41,16 @@ Result<Secret> choose_key(CredentialStore& credentials, const std::string& usage
 }
 
 Error mistrusted(const std::string& usage, const std::string& what) {
-  return make_error(Errc::corrupt, "the coordinator's certificate for " + usage + " is not to be used: " + what);
+  return make_error(Errc::corrupt,
+                    "the coordinator's certificate for " + usage + " is not to be used: " + what);
 }
 
 bool issued_by_any(const Certificate& leaf, const std::string& bundle_pem) {
   const auto bundle = Certificate::chain_from_pem(bundle_pem);
   if (!bundle) return false;
-  return std::any_of(bundle->begin(), bundle->end(),
-                     [&](const Certificate& ca) { return ca.is_ca() && leaf.verify_issued_by(ca).has_value(); });
+  return std::any_of(bundle->begin(), bundle->end(), [&](const Certificate& ca) {
+    return ca.is_ca() && leaf.verify_issued_by(ca).has_value();
+  });
 }
 
 bool names_the_node(const Certificate& leaf, const UsageProfile& profile, const CertificateSubject& subject) {
@@ -61,19 +63,24 @@ bool names_the_node(const Certificate& leaf, const UsageProfile& profile, const 
   return true;
 }
 
-Status check_one(const UsageProfile& profile, const std::string& pem, const std::string& spki, const std::string& bundle,
-                 const CertificateSubject& subject, WallTime now) {
+Status check_one(const UsageProfile& profile, const std::string& pem, const std::string& spki,
+                 const std::string& bundle, const CertificateSubject& subject, WallTime now) {
   const auto leaf = leaf_of(pem);
   if (!leaf) return mistrusted(profile.usage, "it cannot be read");
   if (leaf->spki_der() != spki) return mistrusted(profile.usage, "it is for another key");
-  if (!issued_by_any(*leaf, bundle)) return mistrusted(profile.usage, "no CA called " + profile.ca + " has signed it");
+  if (!issued_by_any(*leaf, bundle))
+    return mistrusted(profile.usage, "no CA called " + profile.ca + " has signed it");
   if (leaf->not_after() <= now) {
-    return mistrusted(profile.usage, "it ended at " + to_rfc3339(leaf->not_after()) + " and here it is " + to_rfc3339(now) +
+    return mistrusted(profile.usage, "it ended at " + to_rfc3339(leaf->not_after()) + " and here it is " +
+                                         to_rfc3339(now) +
                                          ": compare the clocks of this host and the coordinator");
   }
-  if (profile.serving && !leaf->has_eku(Eku::server_auth)) return mistrusted(profile.usage, "it is not for a server");
-  if (!profile.serving && !leaf->has_eku(Eku::client_auth)) return mistrusted(profile.usage, "it is not for a client");
-  if (!names_the_node(*leaf, profile, subject)) return mistrusted(profile.usage, "it names another node (" + leaf->subject() + ")");
+  if (profile.serving && !leaf->has_eku(Eku::server_auth))
+    return mistrusted(profile.usage, "it is not for a server");
+  if (!profile.serving && !leaf->has_eku(Eku::client_auth))
+    return mistrusted(profile.usage, "it is not for a client");
+  if (!names_the_node(*leaf, profile, subject))
+    return mistrusted(profile.usage, "it names another node (" + leaf->subject() + ")");
   return {};
 }
 
@@ -98,7 +105,8 @@ Result<EnrollmentFacts> read_enrollment_facts(NodeStore& nodes, CredentialStore&
   return facts;
 }
 
-Result<PreparedKeys> prepare_keys(CredentialStore& credentials, const std::vector<std::string>& usages, KeyChoice choice) {
+Result<PreparedKeys> prepare_keys(CredentialStore& credentials, const std::vector<std::string>& usages,
+                                  KeyChoice choice) {
   PreparedKeys keys;
   for (const std::string& usage : usages) {
     auto pem = choose_key(credentials, usage, choice);
@@ -123,15 +131,16 @@ Status offer_identity_key(CredentialStore& credentials, bool drop_candidate) {
   return credentials.save_pending_key(k_agent, (*pair)->key_pem);
 }
 
-Status check_issued(const IssuedCertificates& issued, const std::vector<UsageProfile>& profiles, const PreparedKeys& keys,
-                    const CertificateSubject& subject, WallTime now) {
+Status check_issued(const IssuedCertificates& issued, const std::vector<UsageProfile>& profiles,
+                    const PreparedKeys& keys, const CertificateSubject& subject, WallTime now) {
   for (const UsageProfile& profile : profiles) {
     const auto spki = keys.spki.find(profile.usage);
     if (spki == keys.spki.end()) continue;  // not asked for this time
     const auto certificate = issued.certificates.find(profile.usage);
     if (certificate == issued.certificates.end()) return mistrusted(profile.usage, "the answer lacks it");
     const auto bundle = issued.ca_bundles.find(profile.ca);
-    if (bundle == issued.ca_bundles.end()) return mistrusted(profile.usage, "the answer lacks the CA called " + profile.ca);
+    if (bundle == issued.ca_bundles.end())
+      return mistrusted(profile.usage, "the answer lacks the CA called " + profile.ca);
     auto checked = check_one(profile, certificate->second, spki->second, bundle->second, subject, now);
     if (!checked) return checked;
   }
@@ -140,19 +149,23 @@ Status check_issued(const IssuedCertificates& issued, const std::vector<UsagePro
 
 Status take_over(CredentialStore& credentials, const IssuedCertificates& issued) {
   for (const auto& [name, pem] : issued.ca_bundles) {
-    if (auto saved = credentials.save_ca_bundle(name, pem); !saved) return context(saved.error(), "keeping the CA " + name);
+    if (auto saved = credentials.save_ca_bundle(name, pem); !saved)
+      return context(saved.error(), "keeping the CA " + name);
   }
   for (const auto& [usage, pem] : issued.certificates) {
     if (usage == k_agent) continue;
-    if (auto done = credentials.activate(usage, pem); !done) return context(done.error(), "keeping the certificate for " + usage);
+    if (auto done = credentials.activate(usage, pem); !done)
+      return context(done.error(), "keeping the certificate for " + usage);
   }
   const auto agent = issued.certificates.find(k_agent);
   if (agent == issued.certificates.end()) return {};
-  if (auto done = credentials.activate(k_agent, agent->second); !done) return context(done.error(), "keeping the certificate for agent");
+  if (auto done = credentials.activate(k_agent, agent->second); !done)
+    return context(done.error(), "keeping the certificate for agent");
   return {};
 }
 
-Result<std::vector<CertificateLife>> certificate_lives(CredentialStore& credentials, const std::vector<UsageProfile>& profiles) {
+Result<std::vector<CertificateLife>> certificate_lives(CredentialStore& credentials,
+                                                       const std::vector<UsageProfile>& profiles) {
   std::vector<CertificateLife> lives;
   for (const UsageProfile& profile : profiles) {
     auto pair = credentials.pair(profile.usage);

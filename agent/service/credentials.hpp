@@ -1,5 +1,6 @@
 #pragma once
-// Keys and certificates between the stores and the coordinator's answers. Everything here blocks: call it through offload().
+// Keys and certificates between the stores and the coordinator's answers. Everything here blocks: call it
+// through offload().
 #include <map>
 #include <string>
 #include <vector>
@@ -25,11 +26,13 @@ struct PreparedKeys {
   std::map<std::string, std::string> spki;  // usage -> DER of the public key
 };
 
-// Every key is durable before this returns, and so before a request leaves: a retry after a crash asks for the same keys.
-Result<PreparedKeys> prepare_keys(CredentialStore& credentials, const std::vector<std::string>& usages, KeyChoice choice);
+// Every key is durable before this returns, and so before a request leaves: a retry after a crash asks for
+// the same keys.
+Result<PreparedKeys> prepare_keys(CredentialStore& credentials, const std::vector<std::string>& usages,
+                                  KeyChoice choice);
 
-// Makes the identity key in use the one that the next request proves. A pending key whose renewal was never answered comes
-// first, for the coordinator may know that one; `drop_candidate` is for when it was refused.
+// Makes the identity key in use the one that the next request proves. A pending key whose renewal was never
+// answered comes first, for the coordinator may know that one; `drop_candidate` is for when it was refused.
 Status offer_identity_key(CredentialStore& credentials, bool drop_candidate);
 
 // Whom certificates must be for.
@@ -38,19 +41,20 @@ struct CertificateSubject {
   std::string node_uid;
 };
 
-// An answer is believed only when each certificate is for our key, from the CA that belongs to its usage, for this node, and
-// not over. Errc::corrupt otherwise: nothing of such an answer is kept.
+// An answer is believed only when each certificate is for our key, from the CA that belongs to its usage, for
+// this node, and not over. Errc::corrupt otherwise: nothing of such an answer is kept.
 struct IssuedCertificates {
   std::map<std::string, std::string> certificates;  // usage -> PEM
   std::map<std::string, std::string> ca_bundles;    // CA -> PEM
 };
-Status check_issued(const IssuedCertificates& issued, const std::vector<UsageProfile>& profiles, const PreparedKeys& keys,
-                    const CertificateSubject& subject, WallTime now);
+Status check_issued(const IssuedCertificates& issued, const std::vector<UsageProfile>& profiles,
+                    const PreparedKeys& keys, const CertificateSubject& subject, WallTime now);
 
 // Bundles first, the agent's own pair last. A kill between any two is mended by asking again.
 Status take_over(CredentialStore& credentials, const IssuedCertificates& issued);
 
 // Usage, serial and life of the pairs in use; those that are missing or unreadable are left out.
-Result<std::vector<CertificateLife>> certificate_lives(CredentialStore& credentials, const std::vector<UsageProfile>& profiles);
+Result<std::vector<CertificateLife>> certificate_lives(CredentialStore& credentials,
+                                                       const std::vector<UsageProfile>& profiles);
 
 }  // namespace slipway

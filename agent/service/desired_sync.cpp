@@ -25,7 +25,8 @@ bool names_node(const proto::DesiredState& desired, const NodeIdentity& identity
 
 }  // namespace
 
-DesiredSync::DesiredSync(Enroller::Deps deps, std::uint64_t seed) : deps_(deps), backoff_(k_first_retry, k_longest_retry, seed) {}
+DesiredSync::DesiredSync(Enroller::Deps deps, std::uint64_t seed)
+    : deps_(deps), backoff_(k_first_retry, k_longest_retry, seed) {}
 
 asio::awaitable<Status> DesiredSync::load() {
   using Stored = std::optional<StoredDesired>;
@@ -50,7 +51,8 @@ asio::awaitable<Status> DesiredSync::poll_once() {
     position.revision = deps_.state.desired->revision;
   }
   position.at_once = !deps_.state.sync_message.empty();
-  if (deps_.state.last_pass && deps_.state.last_pass->peers_applied) position.applied = deps_.state.last_pass->revision;
+  if (deps_.state.last_pass && deps_.state.last_pass->peers_applied)
+    position.applied = deps_.state.last_pass->revision;
   asio::awaitable<Result<std::optional<std::string>>> polling = deps_.coordinator.sync(position);
   Result<std::optional<std::string>> answer = co_await std::move(polling);
   if (!answer) co_return answer.error();
@@ -64,7 +66,8 @@ asio::awaitable<Status> DesiredSync::take(std::string json) {
   auto desired = proto::decode<proto::DesiredState>(json);
   if (!desired) co_return context(desired.error(), "reading the coordinator's desired state");
   if (deps_.state.identity && !names_node(*desired, *deps_.state.identity)) {
-    co_return make_error(Errc::unavailable, "the coordinator's desired state does not name this node: what is known is kept");
+    co_return make_error(Errc::unavailable,
+                         "the coordinator's desired state does not name this node: what is known is kept");
   }
   StoredDesired stored;
   stored.epoch = desired->epoch;
@@ -104,9 +107,10 @@ asio::awaitable<Status> DesiredSync::run() {
       deps_.state.sync_message = done.error().message;
       deps_.state.report.set();
       if (trouble_.worth_logging(done.error().message, deps_.clock.steady())) {
-        const char* what = gone ? "this node was deleted from the cluster: pods are left alone; to join anew remove the data directory and run slipway-agent join"
+        const char* what = gone ? "this node was deleted from the cluster: pods are left alone; to join anew "
+                                  "remove the data directory and run slipway-agent join"
                                 : "the coordinator cannot be asked; the node goes on as it is";
-        log::warning(what, {{"error", done.error()}, {"nextTrySeconds", wait.count() / 1000}});
+        log::warning(what, {{"error", done.error()}, {"nextTrySeconds", (wait.count() + 999) / 1000}});
       }
     }
     if (wait == Millis(0)) continue;

@@ -13,12 +13,12 @@ class DesiredSync {
  public:
   DesiredSync(Enroller::Deps deps, std::uint64_t seed);
 
-  // The state kept at the last run, if any: a node works without its coordinator. A file that cannot be read is an error to
-  // report and no reason to stop.
+  // The state kept at the last run, if any: a node works without its coordinator. A file that cannot be read
+  // is an error to report and no reason to stop.
   boost::asio::awaitable<Status> load();
 
-  // One long poll. A new state is durable before it is acted on. A state in which this node does not appear is refused: an
-  // empty answer never means "remove everything".
+  // One long poll. A new state is durable before it is acted on. A state in which this node does not appear
+  // is refused: an empty answer never means "remove everything".
   boost::asio::awaitable<Status> poll_once();
 
   boost::asio::awaitable<Status> run();

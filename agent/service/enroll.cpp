@@ -13,7 +13,8 @@ namespace {
 
 constexpr Millis k_first_retry{1'000};
 constexpr Millis k_longest_retry{60'000};
-// A refusal stands until an operator acts; the first tries come quicker so that a mended token shows its effect.
+// A refusal stands until an operator acts; the first tries come quicker so that a mended token shows its
+// effect.
 constexpr Millis k_first_refused{5'000};
 constexpr Millis k_longest_refused{300'000};
 constexpr Millis k_look_for_token{10'000};
@@ -59,7 +60,8 @@ struct PreparedJoin {
 };
 
 // Blocks.
-Result<PreparedJoin> prepare_join(CredentialStore& credentials, NodeStore& nodes, const EnrollSettings& settings, const PrepareJoin& how) {
+Result<PreparedJoin> prepare_join(CredentialStore& credentials, NodeStore& nodes,
+                                  const EnrollSettings& settings, const PrepareJoin& how) {
   PreparedJoin done;
   auto identity = nodes.identity();
   if (!identity) return identity.error();
@@ -74,7 +76,8 @@ Result<PreparedJoin> prepare_join(CredentialStore& credentials, NodeStore& nodes
   if (!keys) return keys.error();
   done.keys = std::move(*keys);
   auto address = settings.node_address();
-  if (!address) return context(address.error(), "finding this node's own address (nodeAddress in agent.yaml sets it)");
+  if (!address)
+    return context(address.error(), "finding this node's own address (nodeAddress in agent.yaml sets it)");
   done.address = address->to_string();
   return done;
 }
@@ -117,8 +120,11 @@ asio::awaitable<Result<EnrollmentStep>> Enroller::choose(Request& request) {
   waits_for_token_ = false;
   NodeStore* nodes = &deps_.nodes;
   CredentialStore* credentials = &deps_.credentials;
-  std::function<Result<EnrollmentFacts>()> read_facts = [nodes, credentials] { return read_enrollment_facts(*nodes, *credentials); };
-  asio::awaitable<Result<EnrollmentFacts>> reading = offload<EnrollmentFacts>(deps_.workers, std::move(read_facts));
+  std::function<Result<EnrollmentFacts>()> read_facts = [nodes, credentials] {
+    return read_enrollment_facts(*nodes, *credentials);
+  };
+  asio::awaitable<Result<EnrollmentFacts>> reading =
+      offload<EnrollmentFacts>(deps_.workers, std::move(read_facts));
   const Result<EnrollmentFacts> facts = co_await std::move(reading);
   if (!facts) co_return context(facts.error(), "reading what this host knows of its cluster");
   request.joined_before = facts->identity;
@@ -149,7 +155,8 @@ asio::awaitable<Result<EnrollmentStep>> Enroller::choose(Request& request) {
 
 asio::awaitable<Status> Enroller::ask(Request& request) {
   const bool by_key = request.step == EnrollmentStep::prove_key;
-  const PrepareJoin how{by_key, candidate_refused_, request.joined_before ? KeyChoice::new_key : KeyChoice::in_use_or_new};
+  const PrepareJoin how{by_key, candidate_refused_,
+                        request.joined_before ? KeyChoice::new_key : KeyChoice::in_use_or_new};
   CredentialStore* credentials = &deps_.credentials;
   NodeStore* nodes = &deps_.nodes;
   const EnrollSettings settings = settings_;
@@ -168,7 +175,8 @@ asio::awaitable<Status> Enroller::ask(Request& request) {
   request.body.csrs = prepared->keys.csrs;
   proto::JoinRequest body = request.body;
   JoinTrust trust = request.trust;
-  asio::awaitable<Result<proto::JoinReply>> joining = deps_.coordinator.join(std::move(body), std::move(trust));
+  asio::awaitable<Result<proto::JoinReply>> joining =
+      deps_.coordinator.join(std::move(body), std::move(trust));
   Result<proto::JoinReply> reply = co_await std::move(joining);
   if (!reply) {
     if (by_key && is_refusal(reply.error())) candidate_refused_ = !candidate_refused_;
@@ -191,20 +199,25 @@ asio::awaitable<Status> Enroller::keep(Request& request) {
   const PreparedKeys keys = request.keys;
   const NodeIdentity identity = identity_of(reply);
   if (identity.node_name != request.body.node_name || identity.role != settings_.role) {
-    co_return make_error(Errc::corrupt, "the coordinator answered for another node (" + identity.node_name + ", " + identity.role + ")");
+    co_return make_error(Errc::corrupt, "the coordinator answered for another node (" + identity.node_name +
+                                            ", " + identity.role + ")");
   }
   CredentialStore* credentials = &deps_.credentials;
   NodeStore* nodes = &deps_.nodes;
-  std::function<Status()> store = [credentials, nodes, issued, profiles, keys, subject, now, identity]() -> Status {
+  std::function<Status()> store = [credentials, nodes, issued, profiles, keys, subject, now,
+                                   identity]() -> Status {
     if (auto checked = check_issued(issued, profiles, keys, subject, now); !checked) return checked;
     if (auto taken = take_over(*credentials, issued); !taken) return taken;
-    return nodes->save_identity(identity);  // last: until it is there the join is not done, and is asked for again
+    return nodes->save_identity(
+        identity);  // last: until it is there the join is not done, and is asked for again
   };
   asio::awaitable<Status> storing = offload<void>(deps_.workers, std::move(store));
   const Status stored = co_await std::move(storing);
   if (!stored) co_return context(stored.error(), "keeping the membership");
   deps_.state.renew_at = reply.renew_at;
-  log::info("joined", {{"cluster", identity.cluster}, {"node", identity.node_name}, {"podCIDR", identity.pod_cidr},
+  log::info("joined", {{"cluster", identity.cluster},
+                       {"node", identity.node_name},
+                       {"podCIDR", identity.pod_cidr},
                        {"by", request.step == EnrollmentStep::prove_key ? "identity key" : "token"}});
   co_return Status{};
 }
@@ -224,7 +237,8 @@ asio::awaitable<Status> Enroller::adopt() {
     if (!pair) return pair.error();
     auto bundle = credentials->ca_bundle("fabric");
     if (!bundle) return bundle.error();
-    if (!*identity || !*pair || !*bundle) return make_error(Errc::corrupt, "what an earlier join wrote is incomplete");
+    if (!*identity || !*pair || !*bundle)
+      return make_error(Errc::corrupt, "what an earlier join wrote is incomplete");
     return Adopted{std::move(**identity), std::move(**pair), std::move(**bundle)};
   };
   asio::awaitable<Result<Adopted>> reading = offload<Adopted>(deps_.workers, std::move(read));
@@ -261,7 +275,8 @@ asio::awaitable<Status> Enroller::run() {
     deps_.state.report.set();
     const Millis wait = wait_after(done.error());
     if (trouble_.worth_logging(deps_.state.join_message, deps_.clock.steady())) {
-      log::warning(is_refusal(done.error()) && !waits_for_token_ ? "the join was refused" : "not joined yet", {{"error", deps_.state.join_message}, {"nextTrySeconds", wait.count() / 1000}});
+      log::warning(is_refusal(done.error()) && !waits_for_token_ ? "the join was refused" : "not joined yet",
+                   {{"error", deps_.state.join_message}, {"nextTrySeconds", (wait.count() + 999) / 1000}});
     }
     asio::awaitable<Status> sleeping = deps_.clock.sleep_for(wait);
     const Status slept = co_await std::move(sleeping);

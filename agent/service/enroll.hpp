@@ -18,11 +18,11 @@
 namespace slipway {
 
 struct EnrollSettings {
-  std::string role;        // node | master
+  std::string role;  // node | master
   std::string node_name;
-  std::string token_file;  // for messages
-  std::function<Result<Secret>()> read_token;        // blocks; called only while no join has ever succeeded
-  std::function<Result<IpAddress>()> node_address;   // blocks
+  std::string token_file;                           // for messages
+  std::function<Result<Secret>()> read_token;       // blocks; called only while no join has ever succeeded
+  std::function<Result<IpAddress>()> node_address;  // blocks
 };
 
 // State thread. One call at a time.
@@ -38,8 +38,9 @@ class Enroller {
   };
   Enroller(EnrollSettings settings, Deps deps, std::uint64_t seed);
 
-  // One try. Success: the identity is written down, state.identity is set and the coordinator port uses it. Every step may be
-  // the last one before a kill: the next attempt() over the same stores ends where this one would have.
+  // One try. Success: the identity is written down, state.identity is set and the coordinator port uses it.
+  // Every step may be the last one before a kill: the next attempt() over the same stores ends where this one
+  // would have.
   boost::asio::awaitable<Status> attempt();
 
   // Tries until it works; what it waits for stands in state.join_message.

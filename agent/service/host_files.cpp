@@ -36,13 +36,15 @@ bool is_service_account(const FileInput& input) {
 }
 
 Error not_there(const FileInput& input, const std::string& what) {
-  return make_error(Errc::not_found, input.path + " needs " + what + " " + input.name + ", which the coordinator has not given yet");
+  return make_error(Errc::not_found, input.path + " needs " + what + " " + input.name +
+                                         ", which the coordinator has not given yet");
 }
 
 Result<bool> place_link(const FileInput& input, CredentialStore& credentials, InputDigest& digest) {
   const bool key = input.kind == InputKind::private_key;
   auto chain = read_file(credentials.chain_path(input.name), k_max_pem);
-  if (!chain) return chain.error().code == Errc::not_found ? not_there(input, "the certificate") : chain.error();
+  if (!chain)
+    return chain.error().code == Errc::not_found ? not_there(input, "the certificate") : chain.error();
   // Key and certificate change together: the certificate speaks for both.
   if (input.restart) digest.add(input.path, *chain);
   return switch_link(input.path, key ? credentials.key_path(input.name) : credentials.chain_path(input.name));
@@ -60,10 +62,13 @@ Result<bool> place_input(const FileInput& input, CredentialStore& credentials, I
   if (auto made = make_dirs(parent_path(input.path), 0755); !made) return made.error();
   switch (input.kind) {
     case InputKind::certificate:
-    case InputKind::private_key: return place_link(input, credentials, digest);
-    case InputKind::ca_bundle: return place_bundle(input, credentials, digest);
+    case InputKind::private_key:
+      return place_link(input, credentials, digest);
+    case InputKind::ca_bundle:
+      return place_bundle(input, credentials, digest);
     case InputKind::service_account_key:
-    case InputKind::service_account_public: break;
+    case InputKind::service_account_public:
+      break;
   }
   if (!path_exists(input.path)) return not_there(input, "the service account key");
   return false;
@@ -71,7 +76,8 @@ Result<bool> place_input(const FileInput& input, CredentialStore& credentials, I
 
 }  // namespace
 
-Result<PlacedFiles> place_files(const ComponentFiles& component, CredentialStore& credentials, const std::string& stamp) {
+Result<PlacedFiles> place_files(const ComponentFiles& component, CredentialStore& credentials,
+                                const std::string& stamp) {
   PlacedFiles placed;
   InputDigest digest;
   digest.add("stamp", stamp);
@@ -112,7 +118,8 @@ Result<bool> place_unit(const UnitSpec& unit, const std::string& unit_dir, const
   return write_file_if_changed(unit_dir + "/" + unit.name, *text, 0644);
 }
 
-Result<bool> place_service_account(const std::vector<ComponentFiles>& components, const Secret& private_key_pem) {
+Result<bool> place_service_account(const std::vector<ComponentFiles>& components,
+                                   const Secret& private_key_pem) {
   auto key = PrivateKey::from_pem(private_key_pem);
   if (!key) return context(key.error(), "reading the service account key");
   bool changed = false;

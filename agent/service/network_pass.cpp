@@ -45,7 +45,8 @@ void judge(const NetworkDesired& wanted, const NetworkObserved& seen, NetworkOut
 
 }  // namespace
 
-Result<NetworkDesired> network_desired(const proto::DesiredState& desired, const NodeIdentity& self, std::vector<std::string>& problems) {
+Result<NetworkDesired> network_desired(const proto::DesiredState& desired, const NodeIdentity& self,
+                                       std::vector<std::string>& problems) {
   NetworkDesired network;
   if (desired.cluster.network.backend == "external") network.backend = NetworkBackend::external;
   auto address = IpAddress::parse(self.address);
@@ -63,7 +64,8 @@ Result<NetworkDesired> network_desired(const proto::DesiredState& desired, const
   return network;
 }
 
-NetworkOutcome bring_network_about(Network& network, const proto::DesiredState& desired, const NodeIdentity& self) {
+NetworkOutcome bring_network_about(Network& network, const proto::DesiredState& desired,
+                                   const NodeIdentity& self) {
   NetworkOutcome outcome;
   const auto wanted = network_desired(desired, self, outcome.problems);
   if (!wanted) {

@@ -20,9 +20,11 @@ struct NetworkOutcome {
 };
 
 // What this node's network should be. Peers that cannot be read are left out and named in `problems`.
-Result<NetworkDesired> network_desired(const proto::DesiredState& desired, const NodeIdentity& self, std::vector<std::string>& problems);
+Result<NetworkDesired> network_desired(const proto::DesiredState& desired, const NodeIdentity& self,
+                                       std::vector<std::string>& problems);
 
 // Observe, plan, apply.
-NetworkOutcome bring_network_about(Network& network, const proto::DesiredState& desired, const NodeIdentity& self);
+NetworkOutcome bring_network_about(Network& network, const proto::DesiredState& desired,
+                                   const NodeIdentity& self);
 
 }  // namespace slipway

@@ -38,11 +38,12 @@ ArtifactRef artifact_ref(const proto::ComponentRef& component) {
 }
 
 std::string import_cure(const proto::ComponentRef& component) {
-  return "not imported yet; on the coordinator run: slipwayctl artifact import --component " + component.name + " --version " +
-         component.version + " FILE";
+  return "not imported yet; on the coordinator run: slipwayctl artifact import --component " +
+         component.name + " --version " + component.version + " FILE";
 }
 
-Result<NodeContext> context_of(const proto::DesiredState& desired, const NodeIdentity& self, const ReconcileDeps& deps, std::uint32_t mtu) {
+Result<NodeContext> context_of(const proto::DesiredState& desired, const NodeIdentity& self,
+                               const ReconcileDeps& deps, std::uint32_t mtu) {
   NodeContext context;
   context.node_name = self.node_name;
   context.role = self.role;
@@ -65,10 +66,10 @@ struct Reconciler::Pass {
   NodeIdentity identity;
   proto::DesiredState desired;
   std::vector<ComponentFiles> components;
-  std::map<std::string, std::string> stamps;            // artifact -> version and digest; missing: not installed
-  std::vector<std::optional<std::string>> inputs;       // of each component; empty: its files are not as wanted
-  bool units_changed = false;                           // a unit file was written
-  bool units_acted = false;                             // a unit was started or restarted
+  std::map<std::string, std::string> stamps;       // artifact -> version and digest; missing: not installed
+  std::vector<std::optional<std::string>> inputs;  // of each component; empty: its files are not as wanted
+  bool units_changed = false;                      // a unit file was written
+  bool units_acted = false;                        // a unit was started or restarted
   PassReport report;
 
   void problem(const std::string& component, const std::string& stage, const std::string& what) {
@@ -77,7 +78,8 @@ struct Reconciler::Pass {
   ComponentOutcome& outcome(std::size_t index) { return report.components[index]; }
 };
 
-Reconciler::Reconciler(ReconcileDeps deps, std::uint64_t seed) : deps_(std::move(deps)), backoff_(k_first_retry, k_full_pass, seed) {}
+Reconciler::Reconciler(ReconcileDeps deps, std::uint64_t seed)
+    : deps_(std::move(deps)), backoff_(k_first_retry, k_full_pass, seed) {}
 
 asio::awaitable<PassReport> Reconciler::pass() {
   Pass pass;
@@ -109,7 +111,8 @@ asio::awaitable<Status> Reconciler::work(Pass& pass) {
   pass.components = std::move(*components);
   pass.inputs.resize(pass.components.size());
   for (const ComponentFiles& component : pass.components) {
-    pass.report.components.push_back({component.name, component.version, "", "", component.unit ? component.unit->name : ""});
+    pass.report.components.push_back(
+        {component.name, component.version, "", "", component.unit ? component.unit->name : ""});
   }
   asio::awaitable<Status> fetching = fetch_secrets(pass);
   if (const Status fetched = co_await std::move(fetching); !fetched) {
@@ -126,8 +129,8 @@ asio::awaitable<Status> Reconciler::work(Pass& pass) {
   co_return co_await std::move(last);
 }
 
-// Files, then systemd's view of the units, then the units: of the components that come before the pod network or after it (the
-// CNI file tells the kubelet that pods may come).
+// Files, then systemd's view of the units, then the units: of the components that come before the pod network
+// or after it (the CNI file tells the kubelet that pods may come).
 asio::awaitable<Status> Reconciler::bring_up(Pass& pass, bool after_network) {
   for (std::size_t i = 0; i < pass.components.size(); ++i) {
     if (pass.components[i].after_network != after_network) continue;
@@ -162,7 +165,8 @@ void Reconciler::program_network(Pass& pass) {
   pass.report.network_message = network.message;
   pass.report.changes.insert(pass.report.changes.end(), network.changes.begin(), network.changes.end());
   for (std::string& problem : network.problems) {
-    if (std::find(pass.report.problems.begin(), pass.report.problems.end(), problem) == pass.report.problems.end()) {
+    if (std::find(pass.report.problems.begin(), pass.report.problems.end(), problem) ==
+        pass.report.problems.end()) {
       pass.report.problems.push_back(std::move(problem));
     }
   }
@@ -170,7 +174,9 @@ void Reconciler::program_network(Pass& pass) {
 
 asio::awaitable<Status> Reconciler::fetch_secrets(Pass& pass) {
   const std::vector<ComponentFiles> components = pass.components;
-  std::function<Result<bool>()> look = [components]() -> Result<bool> { return lacks_service_account(components); };
+  std::function<Result<bool>()> look = [components]() -> Result<bool> {
+    return lacks_service_account(components);
+  };
   asio::awaitable<Result<bool>> looking = offload<bool>(deps_.workers, std::move(look));
   const Result<bool> lacks = co_await std::move(looking);
   if (!lacks) co_return lacks.error();
@@ -227,11 +233,13 @@ asio::awaitable<Status> Reconciler::install_artifacts(Pass& pass) {
 asio::awaitable<Status> Reconciler::place_component(Pass& pass, std::size_t index) {
   const ComponentFiles component = pass.components[index];
   const auto stamp = pass.stamps.find(component.artifact);
-  if (stamp == pass.stamps.end() && !component.artifact.empty()) co_return make_error(Errc::not_found, "not installed");
+  if (stamp == pass.stamps.end() && !component.artifact.empty())
+    co_return make_error(Errc::not_found, "not installed");
   const std::string stamp_text = stamp == pass.stamps.end() ? std::string() : stamp->second;
   CredentialStore* credentials = &deps_.credentials;
   const std::string unit_dir = deps_.paths.unit_dir;
-  std::function<Result<PlacedFiles>()> place = [component, credentials, stamp_text, unit_dir]() -> Result<PlacedFiles> {
+  std::function<Result<PlacedFiles>()> place = [component, credentials, stamp_text,
+                                                unit_dir]() -> Result<PlacedFiles> {
     auto placed = place_files(component, *credentials, stamp_text);
     if (!placed || !component.unit) return placed;
     // The unit last: its digest must not speak of files that are not there yet.
@@ -260,7 +268,8 @@ asio::awaitable<Status> Reconciler::reload_units(Pass& pass, bool after_network)
   std::vector<std::string> not_enabled;
   bool stale = std::exchange(pass.units_changed, false);
   for (std::size_t i = 0; i < pass.components.size(); ++i) {
-    if (!pass.inputs[i] || !pass.components[i].unit || pass.components[i].after_network != after_network) continue;
+    if (!pass.inputs[i] || !pass.components[i].unit || pass.components[i].after_network != after_network)
+      continue;
     const std::string name = pass.components[i].unit->name;
     asio::awaitable<Result<UnitStatus>> asking = deps_.supervisor.status(name);
     const Result<UnitStatus> status = co_await std::move(asking);
@@ -288,7 +297,8 @@ asio::awaitable<Status> Reconciler::run_unit(Pass& pass, std::size_t index) {
   SeenUnit seen{*status, std::nullopt};
   if (status->main_pid > 0) {
     const auto environment = deps_.environment_of(status->main_pid);
-    // A process that ended this moment is looked at again in the next pass; unreadable is not the same as somebody else's.
+    // A process that ended this moment is looked at again in the next pass; unreadable is not the same as
+    // somebody else's.
     if (!environment) co_return Status{};
     seen.inputs = inputs_of_environment(*environment);
   }
@@ -310,7 +320,8 @@ asio::awaitable<Status> Reconciler::act_on_unit(Pass& pass, std::size_t index, U
   pass.units_acted = true;
   const bool restart = decision.action == UnitAction::restart;
   pass.report.changes.push_back((restart ? "restarted " : "started ") + name + ": " + decision.reason);
-  log::info(restart ? "restarting a unit" : "starting a unit", {{"unit", name}, {"because", decision.reason}});
+  log::info(restart ? "restarting a unit" : "starting a unit",
+            {{"unit", name}, {"because", decision.reason}});
   asio::awaitable<Status> acting = restart ? deps_.supervisor.restart(name) : deps_.supervisor.start(name);
   const Status done = co_await std::move(acting);
   asio::awaitable<Result<UnitStatus>> asking = deps_.supervisor.status(name);
@@ -342,7 +353,8 @@ asio::awaitable<Status> Reconciler::wait_healthy(Pass& pass, std::size_t index) 
     asio::awaitable<Status> probing = deps_.probe(*component.probe);
     const Status well = co_await std::move(probing);
     if (well) co_return Status{};
-    if (deps_.clock.steady() >= deadline) co_return context(well.error(), "it was started but does not become healthy");
+    if (deps_.clock.steady() >= deadline)
+      co_return context(well.error(), "it was started but does not become healthy");
     asio::awaitable<Status> sleeping = deps_.clock.sleep_for(k_probe_every);
     if (const Status slept = co_await std::move(sleeping); !slept) co_return slept.error();
   }
@@ -358,7 +370,9 @@ Millis Reconciler::next_wait(const PassReport& report) {
 
 void Reconciler::log_pass(const PassReport& report) {
   if (!report.changes.empty()) {
-    std::vector<std::string> first(report.changes.begin(), report.changes.begin() + std::min<std::ptrdiff_t>(12, std::ssize(report.changes)));
+    std::vector<std::string> first(
+        report.changes.begin(),
+        report.changes.begin() + std::min<std::ptrdiff_t>(12, std::ssize(report.changes)));
     log::info("changed the host", {{"changes", report.changes.size()}, {"first", join(first, "; ")}});
   }
   if (report.clean()) {
@@ -366,7 +380,8 @@ void Reconciler::log_pass(const PassReport& report) {
     return;
   }
   const std::string all = join(report.problems, "; ");
-  if (trouble_.worth_logging(all, deps_.clock.steady())) log::warning("the host is not yet as desired", {{"problems", all}});
+  if (trouble_.worth_logging(all, deps_.clock.steady()))
+    log::warning("the host is not yet as desired", {{"problems", all}});
 }
 
 asio::awaitable<Status> Reconciler::run() {
@@ -379,7 +394,8 @@ asio::awaitable<Status> Reconciler::run() {
     asio::awaitable<bool> waiting = deps_.state.reconcile.wait(wait);
     co_await std::move(waiting);
     const asio::cancellation_state cancelled = co_await asio::this_coro::cancellation_state;
-    if (cancelled.cancelled() != asio::cancellation_type::none) co_return make_error(Errc::canceled, "stopping");
+    if (cancelled.cancelled() != asio::cancellation_type::none)
+      co_return make_error(Errc::canceled, "stopping");
   }
 }
 

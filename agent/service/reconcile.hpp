@@ -1,6 +1,6 @@
 #pragma once
-// Brings the host to the desired state: observe, plan, apply, repeat. A second pass finds nothing to do; a kill between any
-// two steps is mended by the next pass.
+// Brings the host to the desired state: observe, plan, apply, repeat. A second pass finds nothing to do; a
+// kill between any two steps is mended by the next pass.
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
 #include <functional>
@@ -47,8 +47,8 @@ class Reconciler {
  public:
   Reconciler(ReconcileDeps deps, std::uint64_t seed);
 
-  // One pass over everything; an error in one component stops no other. Needs state.identity and state.desired; without
-  // them it does nothing. The report is also left in state.last_pass.
+  // One pass over everything; an error in one component stops no other. Needs state.identity and
+  // state.desired; without them it does nothing. The report is also left in state.last_pass.
   boost::asio::awaitable<PassReport> pass();
 
   // Passes at each state.reconcile, after failures with back-off, and once a minute.

@@ -35,7 +35,9 @@ asio::awaitable<Result<std::vector<CertificateLife>>> Renewer::read_lives() {
   using Lives = std::vector<CertificateLife>;
   CredentialStore* credentials = &deps_.credentials;
   const std::vector<UsageProfile> profiles = usages_of_role(role_);
-  std::function<Result<Lives>()> read = [credentials, profiles] { return certificate_lives(*credentials, profiles); };
+  std::function<Result<Lives>()> read = [credentials, profiles] {
+    return certificate_lives(*credentials, profiles);
+  };
   asio::awaitable<Result<Lives>> reading = offload<Lives>(deps_.workers, std::move(read));
   Result<Lives> lives = co_await std::move(reading);
   if (lives) show(deps_.state, *lives, deps_.clock.wall());
@@ -50,13 +52,15 @@ asio::awaitable<Result<Seconds>> Renewer::tick() {
   const WallTime now = deps_.clock.wall();
   RenewalPlan plan = plan_renewals(*lives, deps_.state.renew_at, now);
   for (const UsageProfile& profile : usages_of_role(role_)) {
-    const bool there = std::any_of(lives->begin(), lives->end(), [&](const CertificateLife& l) { return l.usage == profile.usage; });
+    const bool there = std::any_of(lives->begin(), lives->end(),
+                                   [&](const CertificateLife& l) { return l.usage == profile.usage; });
     if (!there) plan.due.push_back(profile.usage);  // lost or unreadable
   }
   if (plan.due.empty()) co_return renewal_sleep(plan.next, now);
 
-  const bool agent_ended = std::any_of(lives->begin(), lives->end(),
-                                       [&](const CertificateLife& l) { return l.usage == "agent" && l.not_after <= now; });
+  const bool agent_ended = std::any_of(lives->begin(), lives->end(), [&](const CertificateLife& l) {
+    return l.usage == "agent" && l.not_after <= now;
+  });
   // Over mutual TLS only a living certificate is heard.
   asio::awaitable<Status> working = agent_ended ? enroller_.attempt() : renew(plan.due);
   const Status done = co_await std::move(working);
@@ -64,16 +68,20 @@ asio::awaitable<Result<Seconds>> Renewer::tick() {
   asio::awaitable<Result<Lives>> again = read_lives();
   lives = co_await std::move(again);
   if (!lives) co_return lives.error();
-  log::info("certificates renewed", {{"usages", agent_ended ? std::string("all, by the identity key") : join(plan.due, ",")}});
+  log::info("certificates renewed",
+            {{"usages", agent_ended ? std::string("all, by the identity key") : join(plan.due, ",")}});
   deps_.state.reconcile.set();
   deps_.state.report.set();
   const RenewalPlan next = plan_renewals(*lives, deps_.state.renew_at, deps_.clock.wall());
-  co_return renewal_sleep(next.due.empty() ? next.next : std::optional<WallTime>(deps_.clock.wall()), deps_.clock.wall());
+  co_return renewal_sleep(next.due.empty() ? next.next : std::optional<WallTime>(deps_.clock.wall()),
+                          deps_.clock.wall());
 }
 
 asio::awaitable<Status> Renewer::renew(std::vector<std::string> usages) {
   CredentialStore* credentials = &deps_.credentials;
-  std::function<Result<PreparedKeys>()> prepare = [credentials, usages] { return prepare_keys(*credentials, usages, KeyChoice::new_key); };
+  std::function<Result<PreparedKeys>()> prepare = [credentials, usages] {
+    return prepare_keys(*credentials, usages, KeyChoice::new_key);
+  };
   asio::awaitable<Result<PreparedKeys>> preparing = offload<PreparedKeys>(deps_.workers, std::move(prepare));
   const Result<PreparedKeys> keys = co_await std::move(preparing);
   if (!keys) co_return keys.error();
@@ -127,7 +135,8 @@ asio::awaitable<Status> Renewer::adopt_agent_certificate() {
 
 // Certificates may live for minutes only: the wait must not eat what is left.
 Millis Renewer::wait_after_failure() const {
-  Backoff backoff(k_first_retry, k_longest_retry, static_cast<std::uint64_t>(deps_.clock.steady().time_since_epoch().count()));
+  Backoff backoff(k_first_retry, k_longest_retry,
+                  static_cast<std::uint64_t>(deps_.clock.steady().time_since_epoch().count()));
   Millis wait = backoff.next();
   for (int i = 1; i < failures_ && i < 10; ++i) wait = backoff.next();
   return wait;
@@ -150,7 +159,8 @@ asio::awaitable<Status> Renewer::run() {
       deps_.state.renew_message = next.error().message;
       if (next.error().code == Errc::gone) deps_.state.removed = true;
       if (trouble_.worth_logging(next.error().message, deps_.clock.steady())) {
-        log::warning("certificates could not be renewed", {{"error", next.error()}, {"nextTrySeconds", wait.count() / 1000}});
+        log::warning("certificates could not be renewed",
+                     {{"error", next.error()}, {"nextTrySeconds", (wait.count() + 999) / 1000}});
       }
     }
     asio::awaitable<Status> sleeping = deps_.clock.sleep_for(wait);

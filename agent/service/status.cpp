@@ -1,8 +1,8 @@
 #include "agent/service/status.hpp"
 
+#include <algorithm>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <algorithm>
 #include <utility>
 
 #include "agent/domain/reconcile_plan.hpp"
@@ -21,7 +21,8 @@ constexpr Millis k_gather{1'000};  // changes within this time go out together
 std::string unit_state(const UnitStatus& unit) {
   if (unit.running()) return "running";
   if (unit.active == UnitActivity::failed) return "failed";
-  if (unit.active == UnitActivity::activating) return unit.sub_state == "auto-restart" ? "failed" : "starting";
+  if (unit.active == UnitActivity::activating)
+    return unit.sub_state == "auto-restart" ? "failed" : "starting";
   return "stopped";
 }
 
@@ -50,8 +51,9 @@ proto::ComponentStatus component_status(const AgentState& state, const Component
 }
 
 bool all_running(const std::vector<proto::ComponentStatus>& components) {
-  return !components.empty() && std::all_of(components.begin(), components.end(),
-                                            [](const proto::ComponentStatus& c) { return c.state == "running"; });
+  return !components.empty() &&
+         std::all_of(components.begin(), components.end(),
+                     [](const proto::ComponentStatus& c) { return c.state == "running"; });
 }
 
 std::string not_running(const std::vector<proto::ComponentStatus>& components) {
@@ -65,10 +67,14 @@ std::string not_running(const std::vector<proto::ComponentStatus>& components) {
 void add_conditions(const AgentState& state, proto::NodeStatusReport& report, bool running) {
   const PassReport empty;
   const PassReport& pass = state.last_pass ? *state.last_pass : empty;
-  report.conditions.push_back({"Installed", pass.installed, pass.installed ? "Complete" : "Incomplete", state.busy});
-  report.conditions.push_back({"NetworkReady", pass.network_ready, pass.network_ready ? "Converged" : "NotReady", pass.network_message});
-  report.conditions.push_back({"ComponentsRunning", running, running ? "Running" : "NotRunning", not_running(report.components)});
-  report.conditions.push_back({"CertificatesValid", state.certificates_valid, state.certificates_valid ? "Valid" : "Ended", state.renew_message});
+  report.conditions.push_back(
+      {"Installed", pass.installed, pass.installed ? "Complete" : "Incomplete", state.busy});
+  report.conditions.push_back({"NetworkReady", pass.network_ready,
+                               pass.network_ready ? "Converged" : "NotReady", pass.network_message});
+  report.conditions.push_back(
+      {"ComponentsRunning", running, running ? "Running" : "NotRunning", not_running(report.components)});
+  report.conditions.push_back({"CertificatesValid", state.certificates_valid,
+                               state.certificates_valid ? "Valid" : "Ended", state.renew_message});
 }
 
 std::string last_error(const AgentState& state) {
@@ -89,7 +95,8 @@ proto::NodeStatusReport build_report(const AgentState& state) {
   progress.joined = state.identity.has_value();
   progress.was_running = state.was_running;
   if (state.last_pass) {
-    for (const ComponentOutcome& outcome : state.last_pass->components) report.components.push_back(component_status(state, outcome));
+    for (const ComponentOutcome& outcome : state.last_pass->components)
+      report.components.push_back(component_status(state, outcome));
     progress.installed = state.last_pass->installed;
     progress.configured = state.last_pass->configured && state.last_pass->network_ready;
     report.applied_revision = state.last_pass->peers_applied ? state.last_pass->revision : 0;
@@ -145,8 +152,8 @@ asio::awaitable<Status> StatusReporter::watch_units() {
 }
 
 asio::awaitable<Status> StatusReporter::tick() {
-  // A node that goes on running shall not look as if it began anew only because its agent was restarted: the first pass says
-  // how it is, unless that takes long.
+  // A node that goes on running shall not look as if it began anew only because its agent was restarted: the
+  // first pass says how it is, unless that takes long.
   const bool first = std::exchange(first_tick_, false);
   if (first && deps_.state.identity && !deps_.state.last_pass) co_return Status{};
   asio::awaitable<Status> watching = watch_units();
@@ -185,7 +192,8 @@ asio::awaitable<Status> StatusReporter::run() {
       if (!gathered) co_return gathered.error();
     }
     const asio::cancellation_state cancelled = co_await asio::this_coro::cancellation_state;
-    if (cancelled.cancelled() != asio::cancellation_type::none) co_return make_error(Errc::canceled, "stopping");
+    if (cancelled.cancelled() != asio::cancellation_type::none)
+      co_return make_error(Errc::canceled, "stopping");
   }
 }
 

@@ -26,12 +26,14 @@ class StatusReporter {
     ProcessSupervisor& supervisor;
     Clock& clock;
     AgentState& state;
-    std::function<Status(const proto::AgentLocalStatus& status)> write_local;  // a small file in memory (/run)
-    std::function<void(const std::string& line)> tell_systemd;                 // for `systemctl status`
+    std::function<Status(const proto::AgentLocalStatus& status)>
+        write_local;                                            // a small file in memory (/run)
+    std::function<void(const std::string& line)> tell_systemd;  // for `systemctl status`
   };
   explicit StatusReporter(Deps deps);
 
-  // Looks at the units, writes the local file, reports. An error is the coordinator's: the rest is done regardless.
+  // Looks at the units, writes the local file, reports. An error is the coordinator's: the rest is done
+  // regardless.
   boost::asio::awaitable<Status> tick();
   // Every ten seconds and soon after state.report.
   boost::asio::awaitable<Status> run();

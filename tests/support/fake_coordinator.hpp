@@ -1,7 +1,7 @@
 #pragma once
-// The CoordinatorApi port in memory, with real certificates from real authorities: what it gives must pass the agent's
-// checks. Behaves as the coordinator does towards one node: a token has uses, a known key needs none, the same key gets the
-// same membership.
+// The CoordinatorApi port in memory, with real certificates from real authorities: what it gives must pass
+// the agent's checks. Behaves as the coordinator does towards one node: a token has uses, a known key needs
+// none, the same key gets the same membership.
 #include <boost/asio/awaitable.hpp>
 #include <deque>
 #include <map>
@@ -22,13 +22,16 @@ namespace slipway::test {
 class FakeCoordinator final : public CoordinatorApi {
  public:
   FakeCoordinator(const Authority& authority, ProfileCluster cluster, Clock& clock)
-      : signer_(authority), cluster_(std::move(cluster)), clock_(clock),
+      : signer_(authority),
+        cluster_(std::move(cluster)),
+        clock_(clock),
         pin(authority.ca(CaKind::fabric).certificate.sha256_hex()) {}
 
   // What an operator would hand over.
   std::string token() const { return "slipway1" + pin + "::" + credential; }
 
-  boost::asio::awaitable<Result<proto::JoinReply>> join(proto::JoinRequest request, JoinTrust trust) override {
+  boost::asio::awaitable<Result<proto::JoinReply>> join(proto::JoinRequest request,
+                                                        JoinTrust trust) override {
     ++joins;
     last_join = request;
     last_trust = trust;
@@ -106,7 +109,8 @@ class FakeCoordinator final : public CoordinatorApi {
   int token_uses = 1;
   std::optional<Error> refusal;  // of everything
   int lose_answers = 0;          // so many requests are carried out and their answers lost
-  std::string node_name = "node1", node_uid = "9b2f1c1e-0000-4000-8000-00000000000a", role = "node", address = "10.77.0.13";
+  std::string node_name = "node1", node_uid = "9b2f1c1e-0000-4000-8000-00000000000a", role = "node",
+              address = "10.77.0.13";
   Seconds life{3600};
   std::string service_account_key;
   std::deque<Result<std::optional<std::string>>> states;  // answers to sync(), in order
@@ -131,7 +135,8 @@ class FakeCoordinator final : public CoordinatorApi {
     if (!key) return key.error();
     const bool known = agent_keys.contains(key->spki_sha256_hex);
     if (!known) {
-      if (request.token != credential || token_uses == 0) return make_error(Errc::denied, "the join was refused");
+      if (request.token != credential || token_uses == 0)
+        return make_error(Errc::denied, "the join was refused");
       if (!agent_keys.empty()) return make_error(Errc::conflict, "the name is taken");
       --token_uses;
       agent_keys.insert(key->spki_sha256_hex);
@@ -145,11 +150,13 @@ class FakeCoordinator final : public CoordinatorApi {
     reply.role = request.role;
     reply.address = request.address;
     reply.pod_cidr = "10.10.3.0/24";
-    if (auto issued = issue(request.csrs, reply.certificates, reply.ca_bundles); !issued) return issued.error();
+    if (auto issued = issue(request.csrs, reply.certificates, reply.ca_bundles); !issued)
+      return issued.error();
     return reply;
   }
 
-  Status issue(const std::map<std::string, std::string>& csrs, std::map<std::string, std::string>& certificates,
+  Status issue(const std::map<std::string, std::string>& csrs,
+               std::map<std::string, std::string>& certificates,
                std::map<std::string, std::string>& bundles) {
     ProfileInput input;
     input.cluster = cluster_;

@@ -22,7 +22,8 @@ std::string refusal(const std::string& yaml) {
 
 void put_secret(const std::string& path, const std::string& text) {
   put_file(path, text);
-  std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  std::filesystem::permissions(path,
+                               std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
 }
 
 const std::string k_token = "slipway1" + std::string(64, 'a') + "::abc123.abcdefghijklmnopqrstuvwxyz234567";
@@ -51,7 +52,8 @@ TEST_CASE("mistakes in agent.yaml are named with file and key", "[agent][config]
   CHECK(refusal(ok + "nodeName: Node_1\n").find("nodeName \"Node_1\"") != std::string::npos);
   CHECK(refusal(ok + "nodeAddress: 127.0.0.1\n").find("nodeAddress 127.0.0.1") != std::string::npos);
   CHECK(refusal("nodeName: a\n").find("coordinators is missing") != std::string::npos);
-  CHECK(refusal("coordinators: [\"http://10.77.0.10:7443\"]\nnodeName: a\n").find("http://10.77.0.10:7443") != std::string::npos);
+  CHECK(refusal("coordinators: [\"http://10.77.0.10:7443\"]\nnodeName: a\n").find("http://10.77.0.10:7443") !=
+        std::string::npos);
   CHECK(refusal(ok + "role: [\n").find("agent.yaml:") != std::string::npos);
   CHECK(load_agent_config("/nonexistent/agent.yaml").error().code == Errc::not_found);
 }
@@ -61,7 +63,8 @@ TEST_CASE("a drop-in's mistake names the drop-in", "[agent][config]") {
   put_file(dir / "agent.yaml", "coordinators: [\"https://10.77.0.10:7443\"]\nnodeName: node1\n");
   std::filesystem::create_directory(dir / "agent.yaml.d");
   put_file(dir / "agent.yaml.d/10-role.yaml", "rolle: master\n");
-  CHECK(load_agent_config(dir / "agent.yaml").error().message.find("10-role.yaml: /rolle") != std::string::npos);
+  CHECK(load_agent_config(dir / "agent.yaml").error().message.find("10-role.yaml: /rolle") !=
+        std::string::npos);
 }
 
 TEST_CASE("the token comes from its file or from systemd's credentials", "[agent][config]") {
@@ -85,7 +88,8 @@ TEST_CASE("join writes a configuration that can be loaded, and refuses a second 
   options.config_file = dir / "etc/agent.yaml";
   options.token_copy = dir / "etc/join.token";
   REQUIRE(write_join_config(options));
-  CHECK((std::filesystem::status(options.token_copy).permissions() & std::filesystem::perms::all) == std::filesystem::perms(0600));
+  CHECK((std::filesystem::status(options.token_copy).permissions() & std::filesystem::perms::all) ==
+        std::filesystem::perms(0600));
   CHECK(get_file(options.config_file).find("abc123") == std::string::npos);
   const auto config = load_agent_config(options.config_file);
   REQUIRE(config);
@@ -102,7 +106,8 @@ TEST_CASE("join writes a configuration that can be loaded, and refuses a second 
 TEST_CASE("the cgroup driver is systemd only where systemd has the controllers", "[agent][config]") {
   CHECK(cgroup_driver_of("0::/system.slice/slipway-agent.service\n", true) == "systemd");
   const std::string service = "/system.slice/slipway-agent.service";
-  CHECK(cgroup_driver_of("9:pids:" + service + "\n4:cpu,cpuacct:/\n1:name=systemd:" + service + "\n", false) == "systemd");
+  CHECK(cgroup_driver_of("9:pids:" + service + "\n4:cpu,cpuacct:/\n1:name=systemd:" + service + "\n",
+                         false) == "systemd");
   CHECK(cgroup_driver_of("9:pids:/\n1:name=systemd:" + service + "\n", false) == "cgroupfs");
   CHECK(cgroup_driver_of("", false) == "cgroupfs");
 }

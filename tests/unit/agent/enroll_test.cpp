@@ -6,7 +6,9 @@ using namespace slipway;
 using namespace slipway::test;
 
 namespace {
-WallTime wall(std::int64_t seconds) { return WallTime(Seconds(seconds)); }
+WallTime wall(std::int64_t seconds) {
+  return WallTime(Seconds(seconds));
+}
 const std::string k_pin(64, 'a');
 }  // namespace
 
@@ -17,9 +19,13 @@ TEST_CASE("a join token is taken apart, and a damaged one named", "[agent][enrol
   CHECK(token->id == "abc123");
   CHECK(token->credential.reveal() == "abc123.abcdefghijklmnopqrstuvwxyz234567");
 
-  const std::vector<std::string> bad = {"", "slipway2" + k_pin + "::abc123.abcdefghijklmnopqrst", "slipway1" + k_pin + ":abc123.abcdefghijklmnopqrst",
-                                        "slipway1" + k_pin.substr(1) + "::abc123.abcdefghijklmnopqrst", "slipway1" + k_pin + "::abc12.abcdefghijklmnopqrst",
-                                        "slipway1" + k_pin + "::abc123.short", "slipway1" + k_pin + "::abc123.abcdefghij klmnopqrst"};
+  const std::vector<std::string> bad = {"",
+                                        "slipway2" + k_pin + "::abc123.abcdefghijklmnopqrst",
+                                        "slipway1" + k_pin + ":abc123.abcdefghijklmnopqrst",
+                                        "slipway1" + k_pin.substr(1) + "::abc123.abcdefghijklmnopqrst",
+                                        "slipway1" + k_pin + "::abc12.abcdefghijklmnopqrst",
+                                        "slipway1" + k_pin + "::abc123.short",
+                                        "slipway1" + k_pin + "::abc123.abcdefghij klmnopqrst"};
   for (const std::string& text : bad) {
     const auto refused = parse_pinned_token(text);
     REQUIRE_FALSE(refused);
@@ -59,7 +65,8 @@ TEST_CASE("joining by token, and never reading it again", "[agent][enroll]") {
   CHECK(second.state.identity == first.state.identity);
 }
 
-TEST_CASE("an expired certificate is replaced by proof of the stored key, without the token", "[agent][enroll]") {
+TEST_CASE("an expired certificate is replaced by proof of the stored key, without the token",
+          "[agent][enroll]") {
   ServiceFixture world;
   AgentLife first(world);
   REQUIRE(first.attempt());
@@ -121,7 +128,8 @@ TEST_CASE("a lost answer is asked for again with the same keys", "[agent][enroll
   CHECK(world.coordinator.token_uses == 0);
 }
 
-TEST_CASE("refusals are tried again slowly, failures quickly, and a missing token is looked for", "[agent][enroll]") {
+TEST_CASE("refusals are tried again slowly, failures quickly, and a missing token is looked for",
+          "[agent][enroll]") {
   ServiceFixture world;
   AgentLife life(world);
   world.token_text = make_error(Errc::not_found, "no token in /etc/slipway/join.token");
@@ -142,7 +150,8 @@ TEST_CASE("refusals are tried again slowly, failures quickly, and a missing toke
     longest = std::max(longest, wait);
   }
   CHECK(longest >= Millis(150'000));
-  CHECK(join_cure(tried.error(), EnrollmentStep::use_token, "node1", "/etc/slipway/join.token").find("slipwayctl token create") != std::string::npos);
+  CHECK(join_cure(tried.error(), EnrollmentStep::use_token, "node1", "/etc/slipway/join.token")
+            .find("slipwayctl token create") != std::string::npos);
 
   world.coordinator.refusal = make_error(Errc::unavailable, "connection refused");
   for (int i = 0; i < 12; ++i) {
@@ -186,7 +195,8 @@ TEST_CASE("an answer for another node, another key or from another CA is not kep
     request.csrs["agent"] = make_csr(other).value();
     issued.certificates = world.io.run(world.coordinator.join(request, {})).value().certificates;
     issued.ca_bundles["fabric"] = service_authority().ca(CaKind::fabric).pem;
-    const Status checked = check_issued(issued, usages_of_role("node"), mine, {"node1", world.coordinator.node_uid}, world.clock.wall());
+    const Status checked = check_issued(issued, usages_of_role("node"), mine,
+                                        {"node1", world.coordinator.node_uid}, world.clock.wall());
     REQUIRE_FALSE(checked);
     CHECK(checked.error().message.find("another key") != std::string::npos);
   }

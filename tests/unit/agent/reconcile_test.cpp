@@ -27,7 +27,9 @@ HostPaths paths_in(const TempDir& dir) {
   return paths;
 }
 
-boost::asio::awaitable<Result<bool>> install_into(std::set<std::string>* installed, std::map<std::string, Error>* broken, ArtifactRef artifact) {
+boost::asio::awaitable<Result<bool>> install_into(std::set<std::string>* installed,
+                                                  std::map<std::string, Error>* broken,
+                                                  ArtifactRef artifact) {
   const auto error = broken->find(artifact.component);
   if (error != broken->end()) co_return error->second;
   co_return installed->insert(artifact.component + " " + artifact.version).second;
@@ -48,11 +50,21 @@ struct ReconcileWorld {
     units = std::make_unique<UnitWorld>(paths.unit_dir);
     restart_agent();
     desired = world.coordinator.desired(5);
-    const std::vector<std::string> names = {"docker", "cni-plugins", "kubelet", "kube-proxy", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"};
+    const std::vector<std::string> names = {"docker",
+                                            "cni-plugins",
+                                            "kubelet",
+                                            "kube-proxy",
+                                            "etcd",
+                                            "kube-apiserver",
+                                            "kube-controller-manager",
+                                            "kube-scheduler"};
     for (const std::string& name : names) {
       proto::ComponentRef component;
       component.name = name;
-      component.version = name == "docker" ? "20.10.24" : name == "etcd" ? "3.4.23" : name == "cni-plugins" ? "1.1.1" : "1.20.2";
+      component.version = name == "docker"        ? "20.10.24"
+                          : name == "etcd"        ? "3.4.23"
+                          : name == "cni-plugins" ? "1.1.1"
+                                                  : "1.20.2";
       component.artifact = proto::ArtifactRef{std::string(64, 'a'), 10, "file"};
       desired.components.push_back(component);
     }
@@ -63,10 +75,20 @@ struct ReconcileWorld {
   void restart_agent() {
     life = std::make_unique<AgentLife>(world);
     REQUIRE(life->attempt());
-    ReconcileDeps deps{life->store, world.coordinator, *units, *network, world.clock, world.workers, life->state,
-                       [this](ArtifactRef artifact) { return install_into(&installed, &install_errors, std::move(artifact)); },
+    ReconcileDeps deps{life->store,
+                       world.coordinator,
+                       *units,
+                       *network,
+                       world.clock,
+                       world.workers,
+                       life->state,
+                       [this](ArtifactRef artifact) {
+                         return install_into(&installed, &install_errors, std::move(artifact));
+                       },
                        [this](HealthProbe probe) { return probe_into(&probes, std::move(probe)); },
-                       [this](std::int32_t pid) { return units->environment_of(pid); }, paths, "systemd"};
+                       [this](std::int32_t pid) { return units->environment_of(pid); },
+                       paths,
+                       "systemd"};
     reconciler = std::make_unique<Reconciler>(std::move(deps), 1);
   }
   PassReport pass() {
@@ -92,7 +114,9 @@ struct ReconcileWorld {
   std::vector<std::string> probes;
 };
 
-std::string text_of(const std::vector<std::string>& lines) { return join(lines, "\n"); }
+std::string text_of(const std::vector<std::string>& lines) {
+  return join(lines, "\n");
+}
 
 }  // namespace
 
@@ -129,7 +153,8 @@ TEST_CASE("a node is brought about in one pass, and a second finds nothing to do
   CHECK(first.configured);
   CHECK(first.network_ready);
   CHECK(first.peers_applied);
-  CHECK(w.units->log == std::vector<std::string>{"start containerd.service", "start docker.service", "start kubelet.service", "start kube-proxy.service"});
+  CHECK(w.units->log == std::vector<std::string>{"start containerd.service", "start docker.service",
+                                                 "start kubelet.service", "start kube-proxy.service"});
   CHECK(std::filesystem::exists(w.paths.cni_conf_dir + "/10-slipway.conflist"));
   CHECK(w.world.coordinator.secret_requests == 0);
 
@@ -139,9 +164,11 @@ TEST_CASE("a node is brought about in one pass, and a second finds nothing to do
   CHECK(w.units->log.size() == 4);
 }
 
-TEST_CASE("a master's control plane starts in order, with the shared key there before", "[agent][reconcile]") {
+TEST_CASE("a master's control plane starts in order, with the shared key there before",
+          "[agent][reconcile]") {
   ReconcileWorld w("master");
-  w.world.coordinator.service_account_key = std::string(PrivateKey::generate_rsa2048().value().to_pem().value().reveal());
+  w.world.coordinator.service_account_key =
+      std::string(PrivateKey::generate_rsa2048().value().to_pem().value().reveal());
   const PassReport first = w.pass();
   INFO(text_of(first.problems));
   REQUIRE(first.clean());
@@ -154,7 +181,8 @@ TEST_CASE("a master's control plane starts in order, with the shared key there b
   CHECK(at("kube-scheduler.service") < std::ssize(w.units->log));
   CHECK_FALSE(w.probes.empty());
   const std::string key = w.paths.kubernetes_dir + "/pki/sa.key";
-  CHECK((std::filesystem::status(key).permissions() & std::filesystem::perms::all) == std::filesystem::perms(0600));
+  CHECK((std::filesystem::status(key).permissions() & std::filesystem::perms::all) ==
+        std::filesystem::perms(0600));
   // Without coordinator it is not asked for again.
   w.world.coordinator.refusal = make_error(Errc::unavailable, "away");
   CHECK(w.pass().changes.empty());
@@ -186,7 +214,8 @@ TEST_CASE("only units whose inputs changed are restarted", "[agent][reconcile]")
   CHECK(w.units->log == std::vector<std::string>{"restart kube-proxy.service"});
 }
 
-TEST_CASE("renewed client certificates restart nothing, a serving one the kubelet alone", "[agent][reconcile]") {
+TEST_CASE("renewed client certificates restart nothing, a serving one the kubelet alone",
+          "[agent][reconcile]") {
   ReconcileWorld w;
   REQUIRE(w.pass().clean());
   w.units->log.clear();
@@ -201,7 +230,8 @@ TEST_CASE("renewed client certificates restart nothing, a serving one the kubele
 
 TEST_CASE("a step that fails is named, and stops no other", "[agent][reconcile]") {
   ReconcileWorld w;
-  w.install_errors["kube-proxy"] = make_error(Errc::corrupt, "install kube-proxy 1.20.2: verify: digest differs");
+  w.install_errors["kube-proxy"] =
+      make_error(Errc::corrupt, "install kube-proxy 1.20.2: verify: digest differs");
   const PassReport first = w.pass();
   CHECK_FALSE(first.installed);
   REQUIRE(first.problems.size() == 1);
@@ -226,7 +256,8 @@ TEST_CASE("an artifact that is not imported yet waits, with the command that hel
     if (outcome.name != "kubelet") continue;
     found = true;
     CHECK(outcome.state == "waiting");
-    CHECK(outcome.message.find("slipwayctl artifact import --component kubelet --version 1.20.2") != std::string::npos);
+    CHECK(outcome.message.find("slipwayctl artifact import --component kubelet --version 1.20.2") !=
+          std::string::npos);
   }
   CHECK(found);
   CHECK(w.units->pid("docker.service") > 0);
@@ -236,7 +267,9 @@ TEST_CASE("a unit that does not start is tried again with back-off", "[agent][re
   ReconcileWorld w;
   w.units->broken.insert("kubelet.service");
   CHECK_FALSE(w.pass().clean());
-  const auto starts = [&] { return std::count(w.units->log.begin(), w.units->log.end(), "start kubelet.service"); };
+  const auto starts = [&] {
+    return std::count(w.units->log.begin(), w.units->log.end(), "start kubelet.service");
+  };
   CHECK(starts() == 1);
   CHECK_FALSE(w.pass().clean());
   CHECK(starts() == 1);

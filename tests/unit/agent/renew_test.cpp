@@ -8,7 +8,8 @@ using namespace slipway::test;
 
 namespace {
 
-CertificateLife life_of(const std::string& usage, std::int64_t from, std::int64_t to, const std::string& serial = "1f") {
+CertificateLife life_of(const std::string& usage, std::int64_t from, std::int64_t to,
+                        const std::string& serial = "1f") {
   return {usage, serial, WallTime(Seconds(from)), WallTime(Seconds(to))};
 }
 
@@ -19,7 +20,8 @@ std::string leaf_serial(AgentLife& life, const std::string& usage) {
 
 }  // namespace
 
-TEST_CASE("a certificate is renewed between 0.567 and 0.667 of its life, the same for the same serial", "[agent][renew]") {
+TEST_CASE("a certificate is renewed between 0.567 and 0.667 of its life, the same for the same serial",
+          "[agent][renew]") {
   std::set<WallTime> times;
   for (int i = 0; i < 200; ++i) {
     const auto certificate = life_of("agent", 1'000'000, 1'000'000 + 100'000, std::to_string(i * 7919));
@@ -33,7 +35,8 @@ TEST_CASE("a certificate is renewed between 0.567 and 0.667 of its life, the sam
 }
 
 TEST_CASE("what is nearly due goes with what is due", "[agent][renew]") {
-  const std::vector<CertificateLife> certificates = {life_of("agent", 0, 1200, "a"), life_of("kubeletClient", 0, 1200, "b"),
+  const std::vector<CertificateLife> certificates = {life_of("agent", 0, 1200, "a"),
+                                                     life_of("kubeletClient", 0, 1200, "b"),
                                                      life_of("kubeletServing", 0, 604800, "c")};
   CHECK(plan_renewals(certificates, 0.667, WallTime(Seconds(600))).due.empty());
   const RenewalPlan plan = plan_renewals(certificates, 0.667, WallTime(Seconds(801)));
@@ -88,7 +91,8 @@ TEST_CASE("a renewal whose answer was lost is asked for again with the same key"
   CHECK_FALSE(world.io.run(renewer.tick()));
   REQUIRE(world.io.run(renewer.tick()));
   REQUIRE(world.coordinator.renewals.size() == 2);
-  CHECK(parse_csr(world.coordinator.renewals[0].csrs.at("agent"))->spki_der == parse_csr(world.coordinator.renewals[1].csrs.at("agent"))->spki_der);
+  CHECK(parse_csr(world.coordinator.renewals[0].csrs.at("agent"))->spki_der ==
+        parse_csr(world.coordinator.renewals[1].csrs.at("agent"))->spki_der);
 }
 
 TEST_CASE("killed in a renewal, the next life renews with the pending keys", "[agent][renew]") {

@@ -1,5 +1,6 @@
 #pragma once
-// An agent's services over a real store in a folder of their own, with a coordinator, a supervisor and a network in memory.
+// An agent's services over a real store in a folder of their own, with a coordinator, a supervisor and a
+// network in memory.
 #include <map>
 #include <memory>
 #include <set>
@@ -32,22 +33,34 @@ inline ProfileCluster service_cluster() {
 
 // Making authorities costs an RSA key: once for all cases.
 inline const Authority& service_authority() {
-  static const Authority authority = Authority::create(service_cluster(), WallTime(Seconds(1'790'000'000))).value();
+  static const Authority authority =
+      Authority::create(service_cluster(), WallTime(Seconds(1'790'000'000))).value();
   return authority;
 }
 
-// The stores of a process that is killed when it has written `writes_left` times: from then on nothing works any more.
+// The stores of a process that is killed when it has written `writes_left` times: from then on nothing works
+// any more.
 class MortalStore final : public NodeStore, public CredentialStore {
  public:
   explicit MortalStore(const std::string& dir) : real_(FileNodeStore::open(dir).value()) {}
   int writes_left = 1 << 30;
   bool dead() const { return dead_; }
 
-  Result<std::optional<NodeIdentity>> identity() override { return read<std::optional<NodeIdentity>>([&] { return real_->identity(); }); }
-  Status save_identity(const NodeIdentity& value) override { return write([&] { return real_->save_identity(value); }); }
-  Result<std::optional<StoredDesired>> desired() override { return read<std::optional<StoredDesired>>([&] { return real_->desired(); }); }
-  Status save_desired(const StoredDesired& value) override { return write([&] { return real_->save_desired(value); }); }
-  Status forget() override { return write([&] { return real_->forget(); }); }
+  Result<std::optional<NodeIdentity>> identity() override {
+    return read<std::optional<NodeIdentity>>([&] { return real_->identity(); });
+  }
+  Status save_identity(const NodeIdentity& value) override {
+    return write([&] { return real_->save_identity(value); });
+  }
+  Result<std::optional<StoredDesired>> desired() override {
+    return read<std::optional<StoredDesired>>([&] { return real_->desired(); });
+  }
+  Status save_desired(const StoredDesired& value) override {
+    return write([&] { return real_->save_desired(value); });
+  }
+  Status forget() override {
+    return write([&] { return real_->forget(); });
+  }
   Result<std::optional<Secret>> pending_key(const std::string& usage) override {
     return read<std::optional<Secret>>([&] { return real_->pending_key(usage); });
   }
@@ -160,7 +173,9 @@ class UnitWorld final : public ProcessSupervisor {
     unit(name).status.main_pid = 0;
     co_return Status{};
   }
-  boost::asio::awaitable<Result<UnitStatus>> status(std::string name) override { co_return unit(name).status; }
+  boost::asio::awaitable<Result<UnitStatus>> status(std::string name) override {
+    co_return unit(name).status;
+  }
 
   Result<std::string> environment_of(std::int32_t pid) const {
     for (const auto& [name, unit] : units) {
@@ -204,7 +219,8 @@ class UnitWorld final : public ProcessSupervisor {
     const std::string text = get_file(unit_dir_ + "/" + name);
     const std::string key = "SLIPWAY_INPUTS=";
     const std::size_t at = text.find(key);
-    if (at != std::string::npos) started.environment = text.substr(at, key.size() + 64) + std::string(1, '\0');
+    if (at != std::string::npos)
+      started.environment = text.substr(at, key.size() + 64) + std::string(1, '\0');
     return {};
   }
   std::string unit_dir_;

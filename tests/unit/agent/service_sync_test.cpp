@@ -10,13 +10,15 @@
 using namespace slipway;
 using namespace slipway::test;
 
-TEST_CASE("a desired state is kept, acted on, and there again after a restart without coordinator", "[agent][sync]") {
+TEST_CASE("a desired state is kept, acted on, and there again after a restart without coordinator",
+          "[agent][sync]") {
   ServiceFixture world;
   AgentLife life(world);
   REQUIRE(life.attempt());
   DesiredSync sync(life.deps(), 1);
   life.state.reconcile.take();
-  world.coordinator.states.push_back(std::optional<std::string>(proto::encode(world.coordinator.desired(42))));
+  world.coordinator.states.push_back(
+      std::optional<std::string>(proto::encode(world.coordinator.desired(42))));
   REQUIRE(world.io.run(sync.poll_once()));
   CHECK(life.state.desired->revision == 42);
   CHECK(life.state.reconcile.is_set());
@@ -70,14 +72,18 @@ TEST_CASE("deleted at the coordinator: reported, and nothing is forgotten", "[ag
   CHECK(world.io.run(group.wait()));
 }
 
-TEST_CASE("the report says what there is to know; a coordinator that is away disturbs nothing", "[agent][status]") {
+TEST_CASE("the report says what there is to know; a coordinator that is away disturbs nothing",
+          "[agent][status]") {
   ServiceFixture world;
   AgentLife life(world);
   UnitWorld units(world.dir.path());
   std::vector<proto::AgentLocalStatus> written;
   std::vector<std::string> lines;
   StatusReporter reporter({world.coordinator, units, world.clock, life.state,
-                           [&](const proto::AgentLocalStatus& status) { written.push_back(status); return Status{}; },
+                           [&](const proto::AgentLocalStatus& status) {
+                             written.push_back(status);
+                             return Status{};
+                           },
                            [&](const std::string& line) { lines.push_back(line); }});
   life.state.join_message = "no token";
   REQUIRE(world.io.run(reporter.tick()));
