@@ -141,7 +141,7 @@ TEST_CASE("every fault of a token is answered with the same bytes; operators see
   cluster.change(CreateToken{expired});
   cluster.start();
   const std::string used_up = cluster.new_token(1);
-  SimulatedAgent first("first", 10);
+  SimulatedAgent first("first", 9);
   Caller caller = cluster.anonymous();
   first.accept(caller.send(first.join_message(used_up)));
   const std::string good = cluster.new_token(1);
@@ -570,6 +570,43 @@ TEST_CASE("the stop answers who waits and ends in time", "[cluster]") {
   cluster.stop();
   CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(6));
   cluster.clients.run_until([&ended] { return ended.has_value(); });
+}
+
+TEST_CASE("one data directory has one daemon, and a port that is taken is an error", "[cluster]") {
+  ClusterFixture cluster;
+  cluster.start();
+  AppOptions options;
+  options.config.listen = "127.0.0.1:0";
+  options.config.data_dir = cluster.dir / "data";
+  options.kube = false;
+  const auto second = App::start(options);
+  REQUIRE_FALSE(second);
+  CHECK(second.error().code == Errc::conflict);
+  const auto credential =
+      renew_admin_conf({cluster.dir / "data", cluster.dir / "admin.conf", "admin"}, cluster.now());
+  REQUIRE_FALSE(credential);
+  CHECK(credential.error().code == Errc::conflict);
+
+  ClusterFixture other;
+  options.config.data_dir = other.dir / "data";
+  options.config.listen = "127.0.0.1:" + std::to_string(cluster.app->port());
+  const auto taken = App::start(options);
+  REQUIRE_FALSE(taken);
+  CHECK(taken.error().message.find(std::to_string(cluster.app->port())) != std::string::npos);
+}
+
+TEST_CASE("a certificate of another cluster is none", "[cluster][authz]") {
+  ClusterFixture cluster;
+  cluster.start();
+  ClusterFixture other;
+  other.start();
+  SimulatedAgent stranger = joined(other, "node-1", 11);
+  const auto key = stranger.keys.find("agent")->second.to_pem();
+  Caller agent(cluster.clients, cluster.app->port(), cluster.tls(stranger.certificates.at("agent"), *key));
+  CHECK_FALSE(agent.try_send(request_of(Method::get, "/v1/agent/sync")));
+  Caller admin(cluster.clients, cluster.app->port(),
+               cluster.tls(other.admin_cluster.client_certificate, Secret(other.admin_cluster.client_key)));
+  CHECK_FALSE(admin.try_send(request_of(Method::get, "/v1/nodes")));
 }
 
 }  // namespace
