@@ -129,7 +129,8 @@ boost::asio::awaitable<Status> KubeClient::ensure_access() {
       make_identity(CertUsage::kubeconfig_admin, "slipway-bootstrap", k_bootstrap_life);
   const auto admin = co_await std::move(making);
   if (!admin) co_return error_of(admin, "making a bootstrap certificate for kube-apiserver");
-  for (const auto& [path, body] : access_objects()) {
+  const auto objects = access_objects();
+  for (const auto& [path, body] : objects) {
     boost::asio::awaitable<Result<http::Response>> sending =
         (*admin)->client.send(make_request(http::Method::post, path, body), k_deadline, true);
     const auto response = co_await std::move(sending);

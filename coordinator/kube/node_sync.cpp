@@ -7,7 +7,7 @@ namespace slipway::kube {
 namespace {
 
 constexpr Millis k_interval{3'000};         // while nodes wait for their CIDR or removed ones for their end
-constexpr Millis k_idle_interval{15'000};   // otherwise: only looks at our own lists
+constexpr Millis k_idle_interval{5'000};    // otherwise: only looks at our own lists
 constexpr Millis k_full_interval{600'000};  // all Node objects: what others did meanwhile
 
 }  // namespace
@@ -70,9 +70,10 @@ boost::asio::awaitable<Status> NodeSync::pass() {
     if (!looked) co_return looked.error();
     next_full_ = deps_.clock.steady() + k_full_interval;
   }
-  for (LiveNode& node : deps_.live_nodes()) {
+  const std::vector<LiveNode> live = deps_.live_nodes();
+  for (const LiveNode& node : live) {
     if (published_.count(node.uid) != 0) continue;
-    boost::asio::awaitable<Status> publishing = publish(std::move(node));
+    boost::asio::awaitable<Status> publishing = publish(node);
     const Status done = co_await std::move(publishing);
     if (!done) co_return done.error();
   }
