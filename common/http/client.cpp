@@ -148,7 +148,7 @@ asio::awaitable<Status> Client::Impl::connect(SteadyTime deadline) {
   const SteadyTime until = std::min(deadline, after(limits.connect));
   buffer.clear();
   asio::awaitable<Result<asio::ip::tcp::socket>> connecting =
-      connect_tcp(endpoint.host, endpoint.port, until);
+      connect_tcp(endpoint.host, endpoint.port, endpoint.from, until);
   Result<asio::ip::tcp::socket> socket = co_await std::move(connecting);
   if (!socket) co_return error_of(socket, at("connecting to"));
   Result<TlsStream> made = TlsStream::client(std::move(*socket), tls, endpoint.host);

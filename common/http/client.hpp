@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/core/result.hpp"
@@ -16,6 +17,7 @@ namespace slipway::http {
 struct Endpoint {
   std::string host;  // name or address without brackets; must stand in the server's certificate
   std::uint16_t port = 443;
+  std::optional<IpAddress> from = {};  // own address to connect from; absent: the system chooses
 };
 // "https://host:port" with an optional trailing slash; http is refused with the reason.
 Result<Endpoint> parse_https_url(std::string_view url, std::uint16_t default_port);

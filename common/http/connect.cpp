@@ -56,6 +56,16 @@ asio::awaitable<Result<std::vector<tcp::endpoint>>> resolve(std::string host, st
   co_return std::move(lookup->endpoints);
 }
 
+Status bind_to(tcp::socket& socket, const IpAddress& from) {
+  boost::system::error_code ec;
+  const asio::ip::address address = asio::ip::make_address(from.to_string(), ec);
+  const tcp::endpoint own(address, 0);
+  if (!ec) socket.open(own.protocol(), ec);
+  if (!ec) socket.bind(own, ec);
+  if (ec) return from_errno("connecting from this host's address " + from.to_string(), ec.value());
+  return {};
+}
+
 asio::awaitable<Status> connect_one(tcp::socket& socket, tcp::endpoint endpoint) {
   boost::system::error_code ec;
   co_await socket.async_connect(endpoint, asio::redirect_error(asio::use_awaitable, ec));
@@ -66,7 +76,8 @@ asio::awaitable<Status> connect_one(tcp::socket& socket, tcp::endpoint endpoint)
 
 }  // namespace
 
-asio::awaitable<Result<tcp::socket>> connect_tcp(std::string host, std::uint16_t port, SteadyTime deadline) {
+asio::awaitable<Result<tcp::socket>> connect_tcp(std::string host, std::uint16_t port, std::optional<IpAddress> from,
+                                                 SteadyTime deadline) {
   asio::awaitable<Result<std::vector<tcp::endpoint>>> resolving = resolve(std::move(host), port, deadline);
   const Result<std::vector<tcp::endpoint>> endpoints = co_await std::move(resolving);
   if (!endpoints) co_return endpoints.error();
@@ -75,6 +86,9 @@ asio::awaitable<Result<tcp::socket>> connect_tcp(std::string host, std::uint16_t
     const auto left = std::chrono::ceil<Millis>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) co_return make_error(Errc::timeout, "no answer in time");
     tcp::socket socket(co_await asio::this_coro::executor);
+    if (from && from->is_v4() == endpoint.address().is_v4()) {
+      if (const Status bound = bind_to(socket, *from); !bound) co_return bound.error();
+    }
     asio::awaitable<Status> one = connect_one(socket, endpoint);
     asio::awaitable<Status> limited = with_timeout<void>(left, std::move(one));
     const Status connected = co_await std::move(limited);

@@ -1,6 +1,7 @@
 // B1: joins a second. A join is connect, TLS 1.3 with the CA pinned, one request with a token and four CSRs, and the answer
 // after the durable commit. The coordinator is the real program on one core, the load this program on another.
-//   join_bench --bin build/release/bin [--joins 2000] [--concurrency 32] [--rounds 5] [--server-cpu 0] [--load-cpu 1]
+// Needs root: it makes a network name space of its own, because a coordinator on a loopback address is refused (rightly).
+//   sudo join_bench --bin build/release/bin [--joins 2000] [--concurrency 32] [--rounds 5] [--server-cpu 0] [--load-cpu 1]
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -27,6 +28,8 @@ using SteadyClock = std::chrono::steady_clock;
 
 namespace {
 
+constexpr char k_address[] = "10.99.0.1";
+
 struct Options {
   std::string bin = "build/release/bin";
   std::size_t joins = 2000;
@@ -40,6 +43,7 @@ struct Load {
   std::vector<std::string> bodies;  // one a join, encoded before the clock starts
   std::shared_ptr<http::TlsClientContext> tls;
   std::uint16_t port = 0;
+  IpAddress first_address;
   std::size_t next = 0;
   std::size_t running = 0;
   std::vector<double> latencies_ms;
@@ -76,13 +80,13 @@ Options parse(int argc, char** argv) {
 }
 
 // Keys and CSRs are the nodes' work, not the coordinator's: made before the measurement.
-std::vector<std::string> make_bodies(const std::string& credential, int round, std::size_t count) {
+std::vector<std::string> make_bodies(const std::string& credential, int round, const IpAddress& first, std::size_t count) {
   std::vector<std::string> bodies;
   for (std::size_t i = 0; i < count; ++i) {
     proto::JoinRequest request;
     request.token = credential;
     request.node_name = "bench-" + std::to_string(round) + "-" + std::to_string(i);
-    request.address = IpAddress::v4(0x64400000U).plus(static_cast<std::uint64_t>(round) * 65536 + i + 1).to_string();
+    request.address = first.plus(i).to_string();
     for (const char* usage : {"agent", "kubeletClient", "kubeletServing", "kubeProxy"}) {
       request.csrs[usage] = must(make_csr(must(PrivateKey::generate_p256(), "key")), "csr");
     }
@@ -97,9 +101,12 @@ asio::awaitable<void> client_loop(Load* load) {
     request.method = http::Method::post;
     request.target = "/v1/join";
     request.headers.set("Content-Type", "application/json");
-    request.body = load->bodies[load->next++];
+    const std::size_t mine = load->next++;
+    request.body = load->bodies[mine];
     const auto started = SteadyClock::now();
-    http::Client client(load->thread->executor(), {"127.0.0.1", load->port}, load->tls);
+    // Each node has its own address: the coordinator believes the connection, not the request.
+    const http::Endpoint endpoint{k_address, load->port, load->first_address.plus(mine)};
+    http::Client client(load->thread->executor(), endpoint, load->tls);
     asio::awaitable<Result<http::Response>> sending = client.send(std::move(request), std::chrono::seconds(30));
     const Result<http::Response> response = co_await std::move(sending);
     const std::chrono::duration<double, std::milli> took = SteadyClock::now() - started;
@@ -132,11 +139,11 @@ double drive(Load& load, std::size_t concurrency) {
 
 std::string write_files(const std::string& dir, int port) {
   std::ofstream(dir + "/cluster.yaml")
-      << "metadata: {name: bench}\napiServer: {endpoint: \"https://127.10.0.1:6443\"}\n"
-         "coordinator: {addresses: [127.0.0.1], port: " << port << "}\n"
-         "network: {podCIDR: 10.0.0.0/8, nodePrefixLength: 24, serviceCIDR: 172.20.0.0/16}\n"
+      << "metadata: {name: bench}\napiServer: {endpoint: \"https://10.99.0.10:6443\"}\n"
+         "coordinator: {addresses: [10.99.0.1], port: " << port << "}\n"
+         "network: {podCIDR: 11.0.0.0/8, nodePrefixLength: 24, serviceCIDR: 172.20.0.0/16}\n"
          "versions: {kubernetes: 1.20.2, etcd: 3.4.23, docker: 20.10.24, cniPlugins: 1.1.1}\n";
-  std::ofstream(dir + "/coordinator.yaml") << "listen: 127.0.0.1:" << port << "\ndataDir: " << dir << "/data\nioThreads: 1\n";
+  std::ofstream(dir + "/coordinator.yaml") << "listen: 10.99.0.1:" << port << "\ndataDir: " << dir << "/data\nioThreads: 1\n";
   return dir;
 }
 
@@ -152,6 +159,7 @@ void wait_until_answering(const std::vector<std::string>& ask) {
 
 int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
+  bench::enter_own_network(k_address);
   char pattern[] = "/var/tmp/slipway-bench-XXXXXX";
   if (::mkdtemp(pattern) == nullptr) die("no temporary folder");
   const int port = bench::free_port();
@@ -171,7 +179,8 @@ int main(int argc, char** argv) {
       Load load;
       load.port = static_cast<std::uint16_t>(port);
       load.tls = must(http::TlsClientContext::make_pinned(token.substr(8, 64)), "tls");
-      load.bodies = make_bodies(token.substr(token.find("::") + 2), round, options.joins);
+      load.first_address = IpAddress::v4(0x64400001U).plus(static_cast<std::uint64_t>(round) * 65536);  // 100.64.0.0/10
+      load.bodies = make_bodies(token.substr(token.find("::") + 2), round, load.first_address, options.joins);
       const bench::Usage before = server.usage();
       const double seconds = drive(load, options.concurrency);
       const bench::Usage after = server.usage();

@@ -120,6 +120,14 @@ bool succeeds(const std::vector<std::string>& argv) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+void enter_own_network(const std::string& address) {
+  if (::unshare(CLONE_NEWNET) != 0) die("a network name space of its own needs root");
+  run_or_die({"ip", "link", "set", "lo", "up"});
+  run_or_die({"ip", "address", "add", address + "/32", "dev", "lo"});
+  // RFC 6598 space: every address of it is ours here, so that each simulated node can have one.
+  run_or_die({"ip", "route", "add", "local", "100.64.0.0/10", "dev", "lo"});
+}
+
 int free_port() {
   const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};

@@ -31,6 +31,8 @@ void pin_this_thread(int cpu);
 // Runs to its end; its output, trimmed. Ends the program with a message when it fails.
 std::string run_or_die(const std::vector<std::string>& argv);
 bool succeeds(const std::vector<std::string>& argv);  // output thrown away
+// A new network name space for this process and its children, with `address` on its loopback device.
+void enter_own_network(const std::string& address);
 int free_port();
 double load_average();
 
