@@ -47,7 +47,7 @@ namespace {
 constexpr Millis k_probe_limit{5'000};
 constexpr Millis k_stop_patience{3'000};
 constexpr Millis k_first_trim{30'000};
-constexpr Millis k_trim_period{600'000};
+constexpr Millis k_trim_period{60'000};  // once for each full pass
 constexpr int k_workers =
     1;  // the agent's blocking jobs are few and short; a second thread would cost memory for nothing
 
