@@ -27,7 +27,7 @@ set(allow_coordinator "common/*;proto;coordinator/*")
 foreach(folder client net process install)
   set(allow_agent/${folder} "common/*;proto;agent/domain;agent/ports")
 endforeach()
-set(allow_agent/render "common/core;proto;agent/domain;agent/ports")
+set(allow_agent/render "common/core;common/config;proto;agent/domain;agent/ports")  # config: merging overrides is the same there
 set(allow_agent "common/*;proto;agent/*")
 
 # third-party header (regular expression) -> files (regular expression) that may include it
