@@ -31,9 +31,10 @@ struct InstallStep {
   bool operator==(const InstallStep&) const = default;
 };
 
-// From component to version wanted. Components that are not wanted are left alone: removing them is a decision of its own.
-// Order: for each component fetch, activate, then removals; a second pass on the result plans nothing. A broken version that
-// is wanted is fetched again; other broken ones go. Kept: the wanted version and the one that was current before it.
+// From component to version wanted. Components that are not wanted are left alone: removing them is a
+// decision of its own. Order: for each component fetch, activate, then removals; a second pass on the result
+// plans nothing. A broken version that is wanted is fetched again; other broken ones go. Kept: the wanted
+// version and the one that was current before it.
 std::vector<InstallStep> plan_install(const std::map<std::string, std::string>& desired,
                                       const std::map<std::string, InstalledComponent>& installed);
 
