@@ -218,7 +218,7 @@ class Agent {
     reporter_ = std::make_unique<StatusReporter>(StatusReporter::Deps{
         coordinator_, supervisor_, clock_, state_,
         [](const proto::AgentLocalStatus& status) { return write_local_status(k_local_status_file, status); },
-        [](const std::string& line) { systemd::status(line); }});
+        [](const std::string& line) { systemd::status(line); }, process_environment});
   }
 
   void start() {
@@ -297,10 +297,24 @@ class Agent {
 
 }  // namespace
 
+namespace {
+
+// The coordinator believes the connection, not the request: on a host with several addresses they must agree.
+Status connect_from(const std::string& node_address, std::vector<http::Endpoint>& endpoints) {
+  if (node_address.empty()) return {};
+  const auto own = IpAddress::parse(node_address);
+  if (!own) return context(own.error(), "nodeAddress");
+  for (http::Endpoint& endpoint : endpoints) endpoint.from = *own;
+  return {};
+}
+
+}  // namespace
+
 Status run_agent(const proto::AgentConfig& config) {
   harden();
   auto endpoints = parse_coordinators(config.coordinators);
   if (!endpoints) return endpoints.error();
+  if (auto set = connect_from(config.node_address, *endpoints); !set) return set;
   if (auto made = make_dirs(config.data_dir, 0700); !made) return made;
   auto lock = DirLock::acquire(config.data_dir);
   if (!lock) return lock.error();

@@ -32,8 +32,10 @@ UnitDecision plan_unit(const WantedUnit& wanted, const SeenUnit& seen) {
   return {};
 }
 
-std::optional<std::string> inputs_of_environment(std::string_view environment) {
-  const std::string wanted = std::string(k_inputs_variable) + "=";
+namespace {
+
+std::optional<std::string> variable_of(std::string_view environment, std::string_view name) {
+  const std::string wanted = std::string(name) + "=";
   while (!environment.empty()) {
     const std::size_t end = environment.find('\0');
     const std::string_view entry = environment.substr(0, end);
@@ -42,6 +44,17 @@ std::optional<std::string> inputs_of_environment(std::string_view environment) {
     environment.remove_prefix(end + 1);
   }
   return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::string> inputs_of_environment(std::string_view environment) {
+  return variable_of(environment, k_inputs_variable);
+}
+
+bool is_same_start(const UnitStatus& known, std::string_view environment) {
+  return known.running() && known.main_pid > 0 && !known.invocation.empty() &&
+         variable_of(environment, "INVOCATION_ID") == known.invocation;
 }
 
 std::string node_phase(const NodeProgress& progress) {

@@ -42,6 +42,10 @@ UnitDecision plan_unit(const WantedUnit& wanted, const SeenUnit& seen);
 // The value of k_inputs_variable in a process environment ("A=b\0C=d\0").
 std::optional<std::string> inputs_of_environment(std::string_view environment);
 
+// Whether the process whose environment this is, is still the one that `known` tells of: systemd gives each start of a unit an
+// INVOCATION_ID of its own (systemd.exec(5)). Then there is no need to ask systemd.
+bool is_same_start(const UnitStatus& known, std::string_view environment);
+
 // What the phase depends on.
 struct NodeProgress {
   bool removed = false;  // deleted at the coordinator

@@ -135,8 +135,8 @@ asio::awaitable<Status> StatusReporter::watch_units() {
     }
   }
   for (const std::string& name : units) {
-    asio::awaitable<Result<UnitStatus>> asking = deps_.supervisor.status(name);
-    const Result<UnitStatus> status = co_await std::move(asking);
+    asio::awaitable<Result<UnitStatus>> looking = look_at(name);
+    const Result<UnitStatus> status = co_await std::move(looking);
     if (!status) co_return status.error();
     deps_.state.units[name] = *status;
     const auto loop = watches_[name].observe(*status, deps_.clock.steady());
@@ -149,6 +149,17 @@ asio::awaitable<Status> StatusReporter::watch_units() {
     if (down && status->load == UnitLoad::loaded) deps_.state.reconcile.set();
   }
   co_return Status{};
+}
+
+// An idle node's units are the same processes every ten seconds. Other changes of a unit show in the reconciler's next pass.
+asio::awaitable<Result<UnitStatus>> StatusReporter::look_at(std::string name) {
+  const auto known = deps_.state.units.find(name);
+  if (known != deps_.state.units.end() && known->second.main_pid > 0 && deps_.environment_of) {
+    const Result<std::string> environment = deps_.environment_of(known->second.main_pid);
+    if (environment && is_same_start(known->second, *environment)) co_return known->second;
+  }
+  asio::awaitable<Result<UnitStatus>> asking = deps_.supervisor.status(name);
+  co_return co_await std::move(asking);
 }
 
 asio::awaitable<Status> StatusReporter::tick() {

@@ -133,7 +133,7 @@ TEST_CASE("a retry with the same keys gets the same answer, another key a confli
   CHECK(as<proto::NodeList>(cluster.admin().get("/v1/nodes")).items.size() == 1);
 }
 
-TEST_CASE("every fault of a token is answered with the same bytes; operators see the true reason",
+TEST_CASE("every fault of a token is answered with the same bytes, operators see the true reason",
           "[cluster]") {
   ClusterFixture cluster;
   const JoinToken expired = {

@@ -195,7 +195,7 @@ TEST_CASE("answers beyond the limit are refused") {
   CHECK(send(fixture.io, client, http::Method::get).error().code == Errc::exhausted);
 }
 
-TEST_CASE("a sink that fails ends the transfer; a problem does not go into it") {
+TEST_CASE("a sink that fails ends the transfer, a problem does not go into it") {
   http::Response answer;
   answer.body = std::string(500'000, 'x');
   HttpsFixture fixture({admit_small, [&answer](const http::Request&) { return fixed(answer); }});

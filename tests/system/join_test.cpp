@@ -95,7 +95,7 @@ TEST_CASE("system 23: wrong name: the right CA does not help", "[system]") {
   REQUIRE(lab::slipwayctl({"node", "list", "--all"}).out.find("extra4") == std::string::npos);
 }
 
-TEST_CASE("system 24: agent killed in the middle of an install; used-up token; a dead host removed", "[system]") {
+TEST_CASE("system 24: agent killed in the middle of an install, used-up token, a dead host removed", "[system]") {
   const std::string token = lab::create_token({"--max-uses", "1"});
   std::string cidr;
   {

@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include "agent/domain/reconcile_plan.hpp"
 #include "agent/service/desired_sync.hpp"
 #include "agent/service/status.hpp"
 #include "common/async/spawn.hpp"
@@ -58,7 +59,9 @@ TEST_CASE("deleted at the coordinator: reported, and nothing is forgotten", "[ag
   world.coordinator.states.push_back(make_error(Errc::gone, "this node was deleted"));
   TaskGroup group(world.io.executor());
   group.spawn("sync", sync.run());
-  for (int i = 0; i < 200 && !life.state.removed; ++i) {
+  // The state is written on a worker: as many rounds as that takes, and a limit far beyond it.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!life.state.removed && std::chrono::steady_clock::now() < deadline) {
     world.io.poll();
     if (const auto wake = world.clock.next_wake(); wake && !life.state.removed) world.clock.advance(*wake);
     std::this_thread::yield();
@@ -72,7 +75,7 @@ TEST_CASE("deleted at the coordinator: reported, and nothing is forgotten", "[ag
   CHECK(world.io.run(group.wait()));
 }
 
-TEST_CASE("the report says what there is to know; a coordinator that is away disturbs nothing",
+TEST_CASE("the report says what there is to know, a coordinator that is away disturbs nothing",
           "[agent][status]") {
   ServiceFixture world;
   AgentLife life(world);
@@ -118,4 +121,38 @@ TEST_CASE("the report says what there is to know; a coordinator that is away dis
   CHECK(written.back().report.components[0].state == "failed");
   CHECK(life.state.reconcile.is_set());
   CHECK(lines.size() == 3);
+}
+
+TEST_CASE("systemd is asked about a unit only when another process runs in it", "[agent][status]") {
+  UnitStatus known;
+  known.active = UnitActivity::active;
+  known.main_pid = 7;
+  known.invocation = "aa11";
+  using namespace std::string_view_literals;
+  CHECK(is_same_start(known, "PATH=/bin\0INVOCATION_ID=aa11\0X=y\0"sv));
+  CHECK_FALSE(is_same_start(known, "PATH=/bin\0INVOCATION_ID=bb22\0"sv));
+  CHECK_FALSE(is_same_start(known, "PATH=/bin\0"sv));
+  known.active = UnitActivity::failed;
+  CHECK_FALSE(is_same_start(known, "INVOCATION_ID=aa11\0"sv));
+
+  ServiceFixture world;
+  AgentLife life(world);
+  UnitWorld units(world.dir.path());
+  REQUIRE(life.attempt());
+  std::string environment = "INVOCATION_ID=aa11";
+  StatusReporter reporter({world.coordinator, units, world.clock, life.state, [](const proto::AgentLocalStatus&) { return Status{}; },
+                           [](const std::string&) {}, [&](std::int32_t) { return Result<std::string>(environment); }});
+  PassReport pass;
+  pass.components = {{"kubelet", "1.20.2", "", "", "kubelet.service"}};
+  life.state.last_pass = pass;
+  (void)world.io.run(units.start("kubelet.service")).has_value();
+  units.units["kubelet.service"].status.invocation = "aa11";
+  REQUIRE(world.io.run(reporter.tick()));
+  const std::uint32_t before = life.state.units["kubelet.service"].restarts;
+  units.units["kubelet.service"].status.restarts = before + 5;  // unseen as long as the process is the same
+  REQUIRE(world.io.run(reporter.tick()));
+  CHECK(life.state.units["kubelet.service"].restarts == before);
+  environment = "INVOCATION_ID=bb22";
+  REQUIRE(world.io.run(reporter.tick()));
+  CHECK(life.state.units["kubelet.service"].restarts == before + 5);
 }

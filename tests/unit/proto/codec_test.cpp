@@ -35,7 +35,7 @@ TEST_CASE("decode names the item in a list and the key in a map", "[proto]") {
   CHECK(renew.error().message == "/csrs/agent must be text");
 }
 
-TEST_CASE("decode ignores what newer peers send; decode_strict does not", "[proto]") {
+TEST_CASE("decode ignores what newer peers send, decode_strict does not", "[proto]") {
   const std::string newer = R"({"ttl": "1h", "pool": "gpu"})";
   REQUIRE(decode<TokenRequest>(newer));
   const auto strict = decode_strict<TokenRequest>(newer);
