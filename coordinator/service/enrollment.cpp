@@ -232,7 +232,10 @@ void Enrollment::take_cluster(Work& work, const Node* node) {
 
 Enrollment::Task Enrollment::peek_there(WorkPtr work) {
   const State& state = deps_.registrar.state();
-  work->request.maturity = {deps_.clock.wall(), deps_.quarantine_min_age, deps_.status.acknowledged(state)};
+  // Asking all nodes what they have applied is for when there is a block that waits for it.
+  const bool waiting_blocks = state.has_cluster() && state.pool().quarantined() > 0;
+  const std::uint64_t acknowledged = waiting_blocks ? deps_.status.acknowledged(state) : state.desired_revision();
+  work->request.maturity = {deps_.clock.wall(), deps_.quarantine_min_age, acknowledged};
   const AdmissionVerdict verdict = admit(state, work->request);
   if (!verdict.result) {
     work->reason = verdict.reason;
