@@ -1,5 +1,6 @@
 #include "coordinator/kube/kube_client.hpp"
 
+#include "common/core/text.hpp"
 #include "common/crypto/private_key.hpp"
 #include "coordinator/kube/objects.hpp"
 
@@ -9,15 +10,24 @@ namespace {
 
 constexpr std::uint16_t k_default_port = 6443;
 constexpr Millis k_deadline{10'000};
+// A Node comes to 10 to 40 kB, most of it names of images; an answer may have 8 MB.
+constexpr int k_page = 100;
+constexpr int k_pages = 1'000;  // a list that does not end is not kube-apiserver's
+constexpr Millis k_list_deadline{60'000};
+// kube-apiserver's authorizer reads a copy of the roles that follows in milliseconds.
+constexpr Millis k_access_wait{3'000};
+constexpr Millis k_access_poll{50};
+constexpr const char* k_json = "application/json";
+constexpr const char* k_merge_patch = "application/merge-patch+json";
 constexpr Seconds k_own_life{24 * 3600};
 constexpr Seconds k_bootstrap_life{10 * 60};
 
 http::Request make_request(http::Method method, std::string target, std::string body = {},
-                           const char* type = "application/json") {
+                           const char* type = k_json) {
   http::Request request;
   request.method = method;
   request.target = std::move(target);
-  request.headers.set("Accept", "application/json");
+  request.headers.set("Accept", k_json);
   if (!body.empty()) request.headers.set("Content-Type", type);
   request.body = std::move(body);
   return request;
@@ -34,6 +44,10 @@ Error refusal(const http::Response& response) {
     case 409:
     case 422:
       return make_error(Errc::conflict, message);
+    case 408:
+    case 410:  // the list's continue token is too old
+    case 429:
+      return make_error(Errc::unavailable, message);
     default:
       return make_error(response.status >= 500 ? Errc::unavailable : Errc::internal, message);
   }
@@ -41,6 +55,16 @@ Error refusal(const http::Response& response) {
 
 bool good(const http::Response& response) {
   return response.status >= 200 && response.status < 300;
+}
+
+// The name goes into the path: an empty one would mean all nodes.
+Status check_name(const std::string& name) {
+  if (is_dns_subdomain(name)) return {};
+  return make_error(Errc::invalid, "this cannot be the name of a Node object");
+}
+
+std::string path_of(const std::string& name) {
+  return "/api/v1/nodes/" + name;
 }
 
 }  // namespace
@@ -112,39 +136,90 @@ boost::asio::awaitable<Result<http::Response>> KubeClient::call(http::Request re
   boost::asio::awaitable<Result<std::shared_ptr<Identity>>> asking = own_identity();
   const auto identity = co_await std::move(asking);
   if (!identity) co_return error_of(identity, "making the coordinator's certificate for kube-apiserver");
-  boost::asio::awaitable<Result<http::Response>> sending =
-      (*identity)->client.send(std::move(request), k_deadline);
+  boost::asio::awaitable<Result<http::Response>> sending = send(*identity, std::move(request));
   co_return co_await std::move(sending);
 }
 
+// All that we send may be sent twice, patches too.
+boost::asio::awaitable<Result<http::Response>> KubeClient::send(std::shared_ptr<Identity> identity,
+                                                                http::Request request) {
+  boost::asio::awaitable<Result<http::Response>> sending =
+      identity->client.send(std::move(request), k_deadline, true);
+  auto response = co_await std::move(sending);
+  // "Invalid" would be the caller's fault; here it is an answer that is no HTTP.
+  if (!response && response.error().code == Errc::invalid)
+    co_return make_error(Errc::corrupt, response.error().message);
+  co_return response;
+}
+
+// Asked with our own identity. 403 is an answer too: whoever is known may be refused this page.
+boost::asio::awaitable<Status> KubeClient::check_ready() {
+  boost::asio::awaitable<Result<http::Response>> probing = call(make_request(http::Method::get, "/readyz"));
+  const auto response = co_await std::move(probing);
+  if (!response) co_return response.error();
+  if (!good(*response) && response->status != 403) co_return refusal(*response);
+  co_return Status{};
+}
+
+boost::asio::awaitable<Status> KubeClient::put_in_place(std::shared_ptr<Identity> admin,
+                                                        AccessObject object) {
+  boost::asio::awaitable<Result<http::Response>> creating =
+      send(admin, make_request(http::Method::post, object.collection, object.body));
+  const auto created = co_await std::move(creating);
+  if (!created) co_return created.error();
+  if (good(*created)) co_return Status{};
+  if (created->status != 409) co_return refusal(*created);
+  // It stands already, perhaps not as we need it: an older Slipway's, or changed by hand.
+  http::Request patch =
+      make_request(http::Method::patch, object.collection + "/" + object.name, object.body, k_merge_patch);
+  boost::asio::awaitable<Result<http::Response>> mending = send(admin, std::move(patch));
+  const auto mended = co_await std::move(mending);
+  if (!mended) co_return mended.error();
+  if (!good(*mended)) co_return refusal(*mended);
+  co_return Status{};
+}
+
+boost::asio::awaitable<Status> KubeClient::wait_for_access() {
+  const SteadyTime until = deps_.clock.steady() + k_access_wait;
+  for (;;) {
+    boost::asio::awaitable<Result<http::Response>> asking =
+        call(make_request(http::Method::get, "/api/v1/nodes?limit=1"));
+    const auto response = co_await std::move(asking);
+    if (!response) co_return response.error();
+    if (good(*response)) co_return Status{};
+    if (response->status != 403 || deps_.clock.steady() >= until) co_return refusal(*response);
+    boost::asio::awaitable<Status> sleeping = deps_.clock.sleep_for(k_access_poll);
+    const Status slept = co_await std::move(sleeping);
+    if (!slept) co_return slept.error();
+  }
+}
+
 // The right to give ourselves these rights is system:masters'. That certificate lives for minutes and only in
-// this frame.
+// this frame; none is made while nobody is there who could use it.
 boost::asio::awaitable<Status> KubeClient::ensure_access() {
-  // Asked first with our own identity, whose answer does not matter: no bootstrap certificate while nobody is
-  // there.
-  boost::asio::awaitable<Result<http::Response>> probing = call(make_request(http::Method::get, "/version"));
-  const auto reached = co_await std::move(probing);
-  if (!reached) co_return reached.error();
+  boost::asio::awaitable<Status> checking = check_ready();
+  const Status ready = co_await std::move(checking);
+  if (!ready) co_return ready.error();
   boost::asio::awaitable<Result<std::shared_ptr<Identity>>> making =
       make_identity(CertUsage::kubeconfig_admin, "slipway-bootstrap", k_bootstrap_life);
   const auto admin = co_await std::move(making);
   if (!admin) co_return error_of(admin, "making a bootstrap certificate for kube-apiserver");
-  const auto objects = access_objects();
-  for (const auto& [path, body] : objects) {
-    boost::asio::awaitable<Result<http::Response>> sending =
-        (*admin)->client.send(make_request(http::Method::post, path, body), k_deadline, true);
-    const auto response = co_await std::move(sending);
-    if (!response) co_return response.error();
-    if (!good(*response) && response->status != 409) co_return refusal(*response);  // 409: stands already
+  const std::vector<AccessObject> objects = access_objects();
+  for (const AccessObject& object : objects) {
+    boost::asio::awaitable<Status> putting = put_in_place(*admin, object);
+    const Status put = co_await std::move(putting);
+    if (!put) co_return error_of(put, "giving the coordinator access to nodes");
   }
-  co_return Status{};
+  boost::asio::awaitable<Status> waiting = wait_for_access();
+  co_return co_await std::move(waiting);
 }
 
 boost::asio::awaitable<Result<std::vector<KubeNode>>> KubeClient::list_nodes() {
+  const SteadyTime until = deps_.clock.steady() + k_list_deadline;
   std::vector<KubeNode> nodes;
   std::string next;
-  do {
-    std::string target = "/api/v1/nodes?limit=500";
+  for (int pages = 0; pages < k_pages; ++pages) {
+    std::string target = "/api/v1/nodes?limit=" + std::to_string(k_page);
     if (!next.empty()) target += "&continue=" + next;
     boost::asio::awaitable<Result<http::Response>> calling = call(make_request(http::Method::get, target));
     const auto response = co_await std::move(calling);
@@ -153,23 +228,33 @@ boost::asio::awaitable<Result<std::vector<KubeNode>>> KubeClient::list_nodes() {
     auto page = parse_node_list(response->body);
     if (!page) co_return page.error();
     for (KubeNode& node : page->nodes) nodes.push_back(std::move(node));
-    next = page->next;
-  } while (!next.empty());
-  co_return nodes;
+    next = std::move(page->next);
+    if (next.empty()) co_return nodes;
+    if (deps_.clock.steady() >= until)
+      co_return make_error(Errc::timeout, "kube-apiserver takes too long over the list of nodes");
+  }
+  co_return make_error(Errc::exhausted, "kube-apiserver's list of nodes does not end");
 }
 
 boost::asio::awaitable<Result<KubeNode>> KubeClient::get_node(std::string name) {
+  const Status proper = check_name(name);
+  if (!proper) co_return proper.error();
   boost::asio::awaitable<Result<http::Response>> calling =
-      call(make_request(http::Method::get, "/api/v1/nodes/" + name));
+      call(make_request(http::Method::get, path_of(name)));
   const auto response = co_await std::move(calling);
   if (!response) co_return response.error();
   if (!good(*response)) co_return refusal(*response);
-  co_return parse_node(response->body);
+  auto node = parse_node(response->body);
+  if (node && node->name != name)
+    co_return make_error(Errc::corrupt, "kube-apiserver sent another Node than the one asked for");
+  co_return node;
 }
 
 boost::asio::awaitable<Status> KubeClient::set_pod_cidr(std::string name, Cidr pod_cidr) {
-  http::Request request = make_request(http::Method::patch, "/api/v1/nodes/" + name, pod_cidr_patch(pod_cidr),
-                                       "application/merge-patch+json");
+  const Status proper = check_name(name);
+  if (!proper) co_return proper.error();
+  http::Request request =
+      make_request(http::Method::patch, path_of(name), pod_cidr_patch(pod_cidr), k_merge_patch);
   boost::asio::awaitable<Result<http::Response>> calling = call(std::move(request));
   const auto response = co_await std::move(calling);
   if (!response) co_return response.error();
@@ -178,8 +263,10 @@ boost::asio::awaitable<Status> KubeClient::set_pod_cidr(std::string name, Cidr p
 }
 
 boost::asio::awaitable<Status> KubeClient::delete_node(std::string name) {
+  const Status proper = check_name(name);
+  if (!proper) co_return proper.error();
   boost::asio::awaitable<Result<http::Response>> calling =
-      call(make_request(http::Method::del, "/api/v1/nodes/" + name));
+      call(make_request(http::Method::del, path_of(name)));
   const auto response = co_await std::move(calling);
   if (!response) co_return response.error();
   if (!good(*response) && response->status != 404) co_return refusal(*response);

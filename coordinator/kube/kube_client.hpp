@@ -10,6 +10,7 @@
 #include "common/async/clock.hpp"
 #include "common/async/runtime.hpp"
 #include "common/http/client.hpp"
+#include "coordinator/kube/objects.hpp"
 #include "coordinator/ports/kube_api.hpp"
 #include "coordinator/ports/signer.hpp"
 
@@ -48,6 +49,11 @@ class KubeClient final : public KubeApi {
                                                                           Seconds life);
   boost::asio::awaitable<Result<std::shared_ptr<Identity>>> own_identity();
   boost::asio::awaitable<Result<http::Response>> call(http::Request request);
+  boost::asio::awaitable<Result<http::Response>> send(std::shared_ptr<Identity> identity,
+                                                      http::Request request);
+  boost::asio::awaitable<Status> check_ready();
+  boost::asio::awaitable<Status> put_in_place(std::shared_ptr<Identity> admin, AccessObject object);
+  boost::asio::awaitable<Status> wait_for_access();
 
   KubeClientDeps deps_;
   http::Endpoint endpoint_;

@@ -1,6 +1,9 @@
 #include "coordinator/kube/objects.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+
+#include "common/core/text.hpp"
 
 namespace slipway::kube {
 
@@ -10,8 +13,14 @@ using Json = nlohmann::json;
 constexpr const char* k_rbac = "rbac.authorization.k8s.io/v1";
 constexpr const char* k_roles = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
 constexpr const char* k_bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+constexpr const char* k_own = "slipway:coordinator";
+constexpr int k_depth = 32;                 // a Node's managedFields come to half of it
+constexpr std::size_t k_cidrs = 8;          // Kubernetes: two
+constexpr std::size_t k_cidr_text = 64;     // an IPv6 network in full is 43
+constexpr std::size_t k_token_text = 4096;  // goes into the request line
+constexpr std::size_t k_message_text = 300;
 
-std::string binding(const std::string& name, const std::string& role, const std::string& user) {
+AccessObject binding(const std::string& name, const std::string& role, const std::string& user) {
   const Json reference = {{"apiGroup", "rbac.authorization.k8s.io"}, {"kind", "ClusterRole"}, {"name", role}};
   const Json subject = {{"apiGroup", "rbac.authorization.k8s.io"}, {"kind", "User"}, {"name", user}};
   const Json object = {{"apiVersion", k_rbac},
@@ -19,18 +28,25 @@ std::string binding(const std::string& name, const std::string& role, const std:
                        {"metadata", {{"name", name}}},
                        {"roleRef", reference},
                        {"subjects", Json::array({subject})}};
-  return object.dump();
+  return {k_bindings, name, object.dump()};
 }
 
-std::string coordinator_role() {
+AccessObject coordinator_role() {
   const Json rule = {{"apiGroups", Json::array({""})},
                      {"resources", Json::array({"nodes"})},
                      {"verbs", Json::array({"get", "list", "patch", "update", "delete"})}};
   const Json object = {{"apiVersion", k_rbac},
                        {"kind", "ClusterRole"},
-                       {"metadata", {{"name", "slipway:coordinator"}}},
+                       {"metadata", {{"name", k_own}}},
                        {"rules", Json::array({rule})}};
-  return object.dump();
+  return {k_roles, k_own, object.dump()};
+}
+
+// Discarded when it is no JSON. What is nested deeper than anything we read is left out: it would cost many
+// times its size.
+Json parse(std::string_view text) {
+  const auto keep = [](int depth, Json::parse_event_t, Json&) { return depth <= k_depth; };
+  return Json::parse(text.begin(), text.end(), keep, false);
 }
 
 const Json* member(const Json& object, const char* name) {
@@ -43,30 +59,53 @@ std::string text_of(const Json* value) {
   return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
 }
 
+Error corrupt(const char* what) {
+  return make_error(Errc::corrupt, std::string("kube-apiserver sent ") + what);
+}
+
+Status read_pod_cidrs(const Json& spec, std::vector<std::string>& out) {
+  const Json* list = member(spec, "podCIDRs");
+  if (list != nullptr && !list->is_null()) {
+    if (!list->is_array() || list->size() > k_cidrs)
+      return corrupt("a Node whose podCIDRs are no short list");
+    for (const Json& cidr : *list) out.push_back(text_of(&cidr));
+  }
+  const Json* single = member(spec, "podCIDR");
+  if (single != nullptr && !single->is_null() && !single->is_string())
+    return corrupt("a Node whose podCIDR is no text");
+  if (out.empty() && single != nullptr && !text_of(single).empty()) out.push_back(text_of(single));
+  for (const std::string& cidr : out) {
+    if (cidr.empty() || cidr.size() > k_cidr_text) return corrupt("a Node whose podCIDRs are no networks");
+  }
+  return {};
+}
+
 Result<KubeNode> node_from(const Json& object) {
   KubeNode node;
   const Json* metadata = member(object, "metadata");
   if (metadata != nullptr) node.name = text_of(member(*metadata, "name"));
-  if (node.name.empty()) return make_error(Errc::corrupt, "kube-apiserver sent a Node without a name");
+  if (!is_dns_subdomain(node.name)) return corrupt("a Node without a proper name");
   const Json* spec = member(object, "spec");
   if (spec == nullptr) return node;
-  const Json* list = member(*spec, "podCIDRs");
-  if (list != nullptr && list->is_array()) {
-    for (const Json& cidr : *list) node.pod_cidrs.push_back(text_of(&cidr));
-  }
-  const std::string single = text_of(member(*spec, "podCIDR"));
-  if (node.pod_cidrs.empty() && !single.empty()) node.pod_cidrs.push_back(single);
+  const Status read = read_pod_cidrs(*spec, node.pod_cidrs);
+  if (!read) return read.error();
   return node;
+}
+
+// kube-apiserver's tokens are base64 for URLs.
+bool is_token(std::string_view text) {
+  return text.size() <= k_token_text && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                  c == '_' || c == '=';
+         });
 }
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::string>> access_objects() {
-  return {
-      {k_roles, coordinator_role()},
-      {k_bindings, binding("slipway:coordinator", "slipway:coordinator", "slipway:coordinator")},
-      // kube-apiserver asks kubelets for logs, exec and metrics with its kubelet client certificate.
-      {k_bindings, binding("slipway:kube-apiserver", "system:kubelet-api-admin", "slipway:kube-apiserver")}};
+std::vector<AccessObject> access_objects() {
+  return {coordinator_role(), binding(k_own, k_own, k_own),
+          // kube-apiserver asks kubelets for logs, exec and metrics with its kubelet client certificate.
+          binding("slipway:kube-apiserver", "system:kubelet-api-admin", "slipway:kube-apiserver")};
 }
 
 std::string pod_cidr_patch(const Cidr& pod_cidr) {
@@ -76,16 +115,15 @@ std::string pod_cidr_patch(const Cidr& pod_cidr) {
 }
 
 Result<KubeNode> parse_node(std::string_view text) {
-  const Json object = Json::parse(text.begin(), text.end(), nullptr, false);
-  if (object.is_discarded()) return make_error(Errc::corrupt, "kube-apiserver's answer is not JSON");
+  const Json object = parse(text);
+  if (object.is_discarded()) return corrupt("no JSON");
   return node_from(object);
 }
 
 Result<NodePage> parse_node_list(std::string_view text) {
-  const Json object = Json::parse(text.begin(), text.end(), nullptr, false);
+  const Json object = parse(text);
   const Json* items = object.is_discarded() ? nullptr : member(object, "items");
-  if (items == nullptr || !items->is_array())
-    return make_error(Errc::corrupt, "kube-apiserver's answer is not a list of nodes");
+  if (items == nullptr || !items->is_array()) return corrupt("no list of nodes");
   NodePage page;
   for (const Json& item : *items) {
     auto node = node_from(item);
@@ -94,13 +132,18 @@ Result<NodePage> parse_node_list(std::string_view text) {
   }
   const Json* metadata = member(object, "metadata");
   if (metadata != nullptr) page.next = text_of(member(*metadata, "continue"));
+  if (!is_token(page.next)) return corrupt("a list of nodes with a strange continue token");
   return page;
 }
 
 std::string status_message(int status, std::string_view body) {
-  const Json object = Json::parse(body.begin(), body.end(), nullptr, false);
+  const Json object = parse(body);
   std::string message = object.is_discarded() ? std::string() : text_of(member(object, "message"));
-  if (message.empty()) message = std::string(body.substr(0, 200));
+  if (message.empty()) message = std::string(body.substr(0, k_message_text));
+  if (message.size() > k_message_text) message.replace(k_message_text, std::string::npos, "...");
+  for (char& c : message) {
+    if (c < ' ' || c > '~') c = ' ';
+  }
   return "kube-apiserver answered " + std::to_string(status) + ": " + message;
 }
 

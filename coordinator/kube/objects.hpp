@@ -2,7 +2,6 @@
 // Kubernetes objects that we write and read, as JSON text. Pure.
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "common/core/ip.hpp"
@@ -11,18 +10,25 @@
 
 namespace slipway::kube {
 
-// (collection path, body) of each object: create them in this order.
-std::vector<std::pair<std::string, std::string>> access_objects();
+struct AccessObject {
+  std::string collection;  // path to create it at; it then stands at collection + "/" + name
+  std::string name;
+  std::string body;
+};
+// Create them in this order.
+std::vector<AccessObject> access_objects();
 // A merge patch of spec.podCIDR and spec.podCIDRs.
 std::string pod_cidr_patch(const Cidr& pod_cidr);
 
+// Both refuse with Errc::corrupt what no kube-apiserver sends; answers are bounded by the HTTP client.
 Result<KubeNode> parse_node(std::string_view json);
 struct NodePage {
   std::vector<KubeNode> nodes;
-  std::string next;  // continue token, empty: the last page
+  std::string next;  // continue token as it may stand in a query, empty: the last page
 };
 Result<NodePage> parse_node_list(std::string_view json);
-// "nodes \"a\" is forbidden: ..." of a Status object, or the start of the text when it is none.
+// "nodes \"a\" is forbidden: ..." of a Status object, or the start of the text when it is none; short,
+// printable ASCII.
 std::string status_message(int status, std::string_view body);
 
 }  // namespace slipway::kube

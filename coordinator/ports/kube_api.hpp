@@ -1,5 +1,8 @@
 #pragma once
-// Port: what the coordinator needs of kube-apiserver. Used on one executor's thread.
+// Port: what the coordinator needs of kube-apiserver. Used on one executor's thread, one call at a time.
+// Errors of every call: Errc::unavailable while kube-apiserver is away or cannot answer now, Errc::timeout when it does not
+// answer in time, Errc::denied when it does not know our credentials or access is not set up, Errc::corrupt or
+// Errc::exhausted for answers that make no sense, Errc::invalid for a name that no node can have (RFC 1123 subdomain).
 #include <boost/asio/awaitable.hpp>
 #include <string>
 #include <vector>
@@ -17,12 +20,15 @@ struct KubeNode {
 class KubeApi {
  public:
   virtual ~KubeApi() = default;
-  // Roles and bindings that our own access and kube-apiserver's way to the kubelets need. Idempotent.
+  // Roles and bindings that our own access and kube-apiserver's way to the kubelets need: made, or mended where somebody
+  // changed them. Idempotent. Once a fresh access is given the other calls are let through.
   virtual boost::asio::awaitable<Status> ensure_access() = 0;
+  // Each node once, in no order.
   virtual boost::asio::awaitable<Result<std::vector<KubeNode>>> list_nodes() = 0;
   // Errc::not_found while its kubelet has not registered it.
   virtual boost::asio::awaitable<Result<KubeNode>> get_node(std::string name) = 0;
-  // Writes spec.podCIDR and spec.podCIDRs; only for nodes that have none (the fields cannot be changed).
+  // Writes spec.podCIDR and spec.podCIDRs. Errc::conflict when another block stands there: the fields cannot be changed. The
+  // same block again is no error. Errc::not_found as above.
   virtual boost::asio::awaitable<Status> set_pod_cidr(std::string name, Cidr pod_cidr) = 0;
   // Absent is no error.
   virtual boost::asio::awaitable<Status> delete_node(std::string name) = 0;

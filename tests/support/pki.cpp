@@ -59,6 +59,12 @@ void extend(X509* certificate, X509* issuer, int nid, const std::string& value) 
   need(extension && X509_add_ext(certificate, extension.get(), -1) == 1, value.c_str());
 }
 
+void add_name(X509* certificate, const char* field, const std::string& value) {
+  if (value.empty()) return;
+  X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), field, MBSTRING_UTF8,
+                             reinterpret_cast<const unsigned char*>(value.c_str()), -1, -1, 0);
+}
+
 std::string alternative_names(const CertOptions& options) {
   std::vector<std::string> names;
   for (const std::string& name : options.dns) names.push_back("DNS:" + name);
@@ -77,8 +83,8 @@ TestCert build(const CertOptions& options, const TestCert* issuer) {
   ASN1_INTEGER_set_uint64(X509_get_serialNumber(c), serial >> 1 | 1);
   X509_gmtime_adj(X509_getm_notBefore(c), options.not_before);
   X509_gmtime_adj(X509_getm_notAfter(c), options.not_after);
-  X509_NAME_add_entry_by_txt(X509_get_subject_name(c), "CN", MBSTRING_UTF8,
-                             reinterpret_cast<const unsigned char*>(options.common_name.c_str()), -1, -1, 0);
+  add_name(c, "O", options.organization);
+  add_name(c, "CN", options.common_name);
   X509_set_pubkey(c, key.get());
   const Handle<X509> parent = issuer != nullptr ? read_certificate(issuer->certificate_pem) : Handle<X509>();
   const Handle<EVP_PKEY> signer = issuer != nullptr ? read_key(issuer->key_pem) : Handle<EVP_PKEY>();

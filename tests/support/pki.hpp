@@ -12,6 +12,7 @@ struct TestCert {
 
 struct CertOptions {
   std::string common_name;
+  std::string organization;  // empty: none
   std::vector<std::string> dns;
   std::vector<std::string> ips;
   std::string

@@ -11,19 +11,20 @@ using nlohmann::json;
 TEST_CASE("access objects give the coordinator nodes and nothing else", "[kube][objects]") {
   const auto objects = access_objects();
   REQUIRE(objects.size() == 3);
-  const json role = json::parse(objects[0].second);
+  const json role = json::parse(objects[0].body);
   CHECK(role.at("kind") == "ClusterRole");
   CHECK(role.at("rules").size() == 1);
   CHECK(role.at("rules")[0].at("resources") == json::array({"nodes"}));
   CHECK(role.at("rules")[0].at("verbs") == json::array({"get", "list", "patch", "update", "delete"}));
-  const json own = json::parse(objects[1].second);
+  const json own = json::parse(objects[1].body);
   CHECK(own.at("subjects")[0].at("name") == "slipway:coordinator");
   CHECK(own.at("roleRef").at("name") == "slipway:coordinator");
-  const json kubelet = json::parse(objects[2].second);
+  const json kubelet = json::parse(objects[2].body);
   CHECK(kubelet.at("subjects")[0].at("name") == "slipway:kube-apiserver");
   CHECK(kubelet.at("roleRef").at("name") == "system:kubelet-api-admin");
-  CHECK(objects[0].first == "/apis/rbac.authorization.k8s.io/v1/clusterroles");
-  CHECK(objects[2].first == "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings");
+  CHECK(objects[0].collection == "/apis/rbac.authorization.k8s.io/v1/clusterroles");
+  for (const AccessObject& object : objects) CHECK(json::parse(object.body).at("metadata").at("name") == object.name);
+  CHECK(objects[2].collection == "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings");
 }
 
 TEST_CASE("the patch sets both fields", "[kube][objects]") {
@@ -49,9 +50,16 @@ TEST_CASE("nodes are read from what kube-apiserver sends", "[kube][objects]") {
   CHECK(page->nodes.size() == 2);
   CHECK(page->next == "tok");
   CHECK_FALSE(parse_node_list(R"({"items":{}})"));
+  CHECK_FALSE(parse_node_list(R"({"items":[],"metadata":{"continue":"a&limit=1"}})"));
+  CHECK_FALSE(parse_node(R"({"metadata":{"name":"a"},"spec":{"podCIDRs":[7]}})"));
+  CHECK_FALSE(parse_node(R"({"metadata":{"name":"a"},"spec":{"podCIDRs":"10.1.0.0/24"}})"));
+  CHECK_FALSE(parse_node(R"({"metadata":{"name":"a"},"spec":{"podCIDR":["10.1.0.0/24"]}})"));
+  CHECK(parse_node(R"({"metadata":{"name":"a"},"spec":{"podCIDR":"","podCIDRs":null}})")->pod_cidrs.empty());
   CHECK(status_message(403, R"({"kind":"Status","message":"nodes is forbidden"})") ==
         "kube-apiserver answered 403: nodes is forbidden");
   CHECK(status_message(502, "bad gateway") == "kube-apiserver answered 502: bad gateway");
+  CHECK(status_message(502, "bad\r\n\x1b[2Jgate\xff") == "kube-apiserver answered 502: bad   [2Jgate ");
+  CHECK(status_message(500, json({{"message", std::string(5000, 'x')}}).dump()).size() < 400);
 }
 
 }  // namespace

@@ -1,0 +1,367 @@
+// The KubeApi port: the same cases against the fake and, where SLIPWAY_TEST_KUBE_APISERVER and
+// SLIPWAY_TEST_ETCD name the programs, with the real adapter against a real kube-apiserver and etcd. The
+// system tests set them.
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <thread>
+
+#include "tests/support/fake_kube_api.hpp"
+#include "tests/support/https_fixture.hpp"
+#include "tests/support/kube_client_fixture.hpp"
+#include "tests/support/real_kube_api.hpp"
+
+using namespace slipway;
+using namespace slipway::test;
+using nlohmann::json;
+
+namespace {
+
+using Cidrs = std::vector<std::string>;
+
+// What stands in the object, read without the adapter.
+struct Spec {
+  bool there = false;
+  std::string pod_cidr;
+  Cidrs pod_cidrs;
+};
+
+void eventually(const std::function<bool()>& done) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!done()) {
+    REQUIRE(std::chrono::steady_clock::now() < deadline);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
+struct Rig {
+  virtual ~Rig() = default;
+  virtual KubeApi& api() = 0;
+  virtual KubeApi& second() = 0;    // another client of the same server
+  virtual KubeApi& stranger() = 0;  // with credentials that the server does not know
+  // As a kubelet registers itself, with about `padding` bytes of what else stands in a Node.
+  virtual void add_node(const std::string& name, const Cidrs& cidrs = {}, std::size_t padding = 0) = 0;
+  virtual Spec spec(const std::string& name) = 0;
+  virtual void set_away(bool away) = 0;
+  virtual void revoke_access() = 0;
+  IoTest io;
+
+  auto list() { return io.run(api().list_nodes()); }
+  auto get(const std::string& name) { return io.run(api().get_node(name)); }
+  auto set(const std::string& name, const std::string& cidr) {
+    return io.run(api().set_pod_cidr(name, Cidr::parse(cidr).value()));
+  }
+  auto remove(const std::string& name) { return io.run(api().delete_node(name)); }
+};
+
+struct FakeRig final : Rig {
+  FakeKubeApi fake;
+  FakeKubeApi unknown;
+  FakeRig() {
+    REQUIRE(io.run(fake.ensure_access()));
+    unknown.credentials_known = false;
+  }
+  KubeApi& api() override { return fake; }
+  KubeApi& second() override { return fake; }
+  KubeApi& stranger() override { return unknown; }
+  void add_node(const std::string& name, const Cidrs& cidrs, std::size_t) override {
+    fake.objects[name] = cidrs;
+  }
+  Spec spec(const std::string& name) override {
+    const auto found = fake.objects.find(name);
+    if (found == fake.objects.end()) return {};
+    return {true, found->second.empty() ? std::string() : found->second.front(), found->second};
+  }
+  void set_away(bool away) override { fake.away = away; }
+  void revoke_access() override { fake.access = false; }
+};
+
+// One server for all cases of a run: starting it costs seconds. Gone when the program ends.
+struct RealServer {
+  explicit RealServer(RealKubeApi::Programs programs) : server(std::move(programs), identities()) {}
+
+  RealKubeApi::Identities identities() {
+    const TestCert client_ca = ca_for_tests(parts.authority, CaKind::kube_client);
+    CertOptions options;
+    options.common_name = "test";
+    options.organization = "system:masters";
+    options.extended_key_usage = "clientAuth";
+    admin = issue(client_ca, options);
+    return {ca_for_tests(parts.authority, CaKind::apiserver), client_ca.certificate_pem, admin};
+  }
+
+  KubeClientParts parts;
+  KubeClientParts foreign;
+  StrangersSigner stranger{foreign.signer, parts.signer};
+  TestCert admin;
+  RealKubeApi server;
+};
+
+constexpr char k_role[] = "/apis/rbac.authorization.k8s.io/v1/clusterroles/slipway:coordinator";
+constexpr char k_binding[] = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/slipway:coordinator";
+
+struct RealRig final : Rig {
+  explicit RealRig(RealServer& shared) : real(shared) {
+    if (!running) set_away(false);
+    REQUIRE(ask(http::Method::del, "/api/v1/nodes").status == 200);
+    REQUIRE(io.run(own->ensure_access()));
+  }
+
+  http::Response ask(http::Method method, const std::string& target, const std::string& body = {},
+                     const char* type = "application/json") {
+    http::Request message = request(method, target, body);
+    if (!body.empty()) message.headers.set("Content-Type", type);
+    return must(io.run(admin.send(message, std::chrono::seconds(30), true)));
+  }
+
+  KubeApi& api() override { return *own; }
+  KubeApi& second() override { return *other; }
+  KubeApi& stranger() override { return *unknown; }
+  void add_node(const std::string& name, const Cidrs& cidrs, std::size_t padding) override {
+    json node = {
+        {"apiVersion", "v1"}, {"kind", "Node"}, {"metadata", {{"name", name}}}, {"spec", json::object()}};
+    if (!cidrs.empty()) node["spec"] = {{"podCIDR", cidrs.front()}, {"podCIDRs", cidrs}};
+    if (padding > 0) node["metadata"]["annotations"] = {{"padding", std::string(padding, 'x')}};
+    REQUIRE(ask(http::Method::post, "/api/v1/nodes", node.dump()).status == 201);
+  }
+  Spec spec(const std::string& name) override {
+    const http::Response response = ask(http::Method::get, "/api/v1/nodes/" + name);
+    if (response.status == 404) return {};
+    const json object = json::parse(response.body).at("spec");
+    return {true, object.value("podCIDR", ""), object.value("podCIDRs", Cidrs())};
+  }
+  void set_away(bool away) override {
+    if (away) {
+      real.server.stop();
+    } else {
+      real.server.start();
+    }
+    running = !away;
+  }
+  void revoke_access() override {
+    for (const char* path : {k_binding, k_role}) REQUIRE(ask(http::Method::del, path).status == 200);
+    // The authorizer reads a copy that follows.
+    eventually([this] { return !list(); });
+  }
+
+  RealServer& real;
+  static inline bool running = true;
+  std::unique_ptr<kube::KubeClient> own = real.parts.client(io, real.server.port());
+  std::unique_ptr<kube::KubeClient> other = real.parts.client(io, real.server.port());
+  std::unique_ptr<kube::KubeClient> unknown = real.parts.client(io, real.server.port(), real.stranger);
+  http::ClientIdentity admin_identity{real.admin.certificate_pem, Secret(real.admin.key_pem)};
+  // Deleting all nodes answers with all of them.
+  http::ClientLimits admin_limits{std::chrono::seconds(10), 16'384, 64'000'000};
+  http::Client admin{
+      io.executor(), http::Endpoint{"127.0.0.1", real.server.port()},
+      must(http::TlsClientContext::make(real.parts.signer.ca_pem(CaKind::apiserver), &admin_identity)),
+      admin_limits};
+};
+
+// Nothing where the programs are not named.
+RealServer* real_server() {
+  static const auto programs = RealKubeApi::programs();
+  if (!programs) {
+    WARN(
+        "SKIPPED: the real kube-apiserver is asked only where SLIPWAY_TEST_KUBE_APISERVER and "
+        "SLIPWAY_TEST_ETCD name it");
+    return nullptr;
+  }
+  static RealServer server(*programs);
+  return &server;
+}
+
+void for_each_rig(const std::function<void(Rig&)>& run) {
+  SECTION("fake") {
+    FakeRig rig;
+    run(rig);
+  }
+  SECTION("kube-apiserver") {
+    RealServer* const server = real_server();
+    if (server == nullptr) return;
+    RealRig rig(*server);
+    run(rig);
+  }
+}
+
+template <class T>
+Errc code_of(const Result<T>& result) {
+  INFO(result);
+  REQUIRE_FALSE(result);
+  return result.error().code;
+}
+
+// All that needs a server, by what it answers.
+std::vector<Errc> codes_of_all(Rig& rig, KubeApi& api) {
+  return {code_of(rig.io.run(api.ensure_access())), code_of(rig.io.run(api.list_nodes())),
+          code_of(rig.io.run(api.get_node("a"))),
+          code_of(rig.io.run(api.set_pod_cidr("a", Cidr::parse("10.10.1.0/24").value()))),
+          code_of(rig.io.run(api.delete_node("a")))};
+}
+
+}  // namespace
+
+TEST_CASE("kube api contract: access is in force when ensure_access returns, and again is no error",
+          "[kube]") {
+  for_each_rig([](Rig& rig) {
+    rig.add_node("a");
+    rig.revoke_access();
+    CHECK(code_of(rig.list()) == Errc::denied);
+    CHECK(code_of(rig.get("a")) == Errc::denied);
+    CHECK(code_of(rig.set("a", "10.10.1.0/24")) == Errc::denied);
+    CHECK(code_of(rig.remove("a")) == Errc::denied);
+    CHECK(rig.spec("a").there);
+    REQUIRE(rig.io.run(rig.api().ensure_access()));
+    CHECK(rig.list());
+    CHECK(rig.get("a"));
+    CHECK(rig.set("a", "10.10.1.0/24"));
+    CHECK(rig.io.run(rig.api().ensure_access()));
+    CHECK(rig.io.run(rig.second().ensure_access()));
+    CHECK(rig.remove("a"));
+  });
+}
+
+TEST_CASE("kube api contract: the list holds every node once, however many and large", "[kube]") {
+  constexpr int k_nodes = 700;
+  // What kubelets write of images and conditions comes to this on busy nodes: 14 MB together.
+  constexpr std::size_t k_padding = 20'000;
+  for_each_rig([&](Rig& rig) {
+    REQUIRE(rig.list());
+    CHECK(rig.list()->empty());
+    for (int i = 0; i < k_nodes; ++i)
+      rig.add_node("node-" + std::to_string(i), i == 7 ? Cidrs{"10.10.7.0/24"} : Cidrs{}, k_padding);
+    const auto nodes = rig.list();
+    INFO(nodes);
+    REQUIRE(nodes);
+    std::set<std::string> names;
+    for (const KubeNode& node : *nodes) {
+      names.insert(node.name);
+      CHECK(node.pod_cidrs == (node.name == "node-7" ? Cidrs{"10.10.7.0/24"} : Cidrs{}));
+    }
+    CHECK(nodes->size() == k_nodes);
+    CHECK(names.size() == k_nodes);
+  });
+}
+
+TEST_CASE("kube api contract: a node is found by its name", "[kube]") {
+  for_each_rig([](Rig& rig) {
+    CHECK(code_of(rig.get("a")) == Errc::not_found);
+    rig.add_node("a");
+    rig.add_node("b.example.org", {"10.10.3.0/24"});
+    REQUIRE(rig.get("a"));
+    CHECK(rig.get("a")->name == "a");
+    CHECK(rig.get("a")->pod_cidrs.empty());
+    REQUIRE(rig.get("b.example.org"));
+    CHECK(rig.get("b.example.org")->pod_cidrs == Cidrs{"10.10.3.0/24"});
+  });
+}
+
+TEST_CASE("kube api contract: what cannot be a node's name is refused", "[kube]") {
+  for_each_rig([](Rig& rig) {
+    rig.add_node("a");
+    for (const char* name : {"", "a/status", "../nodes/a", "a?dryRun=All", "a%2fstatus", "A", "a b"}) {
+      INFO(name);
+      CHECK(code_of(rig.get(name)) == Errc::invalid);
+      CHECK(code_of(rig.set(name, "10.10.1.0/24")) == Errc::invalid);
+      CHECK(code_of(rig.remove(name)) == Errc::invalid);
+    }
+    CHECK(rig.spec("a").there);
+    CHECK(rig.spec("a").pod_cidrs.empty());
+  });
+}
+
+TEST_CASE("kube api contract: a block is written once and never replaced", "[kube]") {
+  for_each_rig([](Rig& rig) {
+    CHECK(code_of(rig.set("a", "10.10.1.0/24")) == Errc::not_found);
+    CHECK_FALSE(rig.spec("a").there);
+    rig.add_node("a");
+    REQUIRE(rig.set("a", "10.10.1.0/24"));
+    CHECK(rig.spec("a").pod_cidr == "10.10.1.0/24");
+    CHECK(rig.spec("a").pod_cidrs == Cidrs{"10.10.1.0/24"});
+    CHECK(rig.get("a")->pod_cidrs == Cidrs{"10.10.1.0/24"});
+    CHECK(code_of(rig.set("a", "10.10.2.0/24")) == Errc::conflict);
+    CHECK(rig.spec("a").pod_cidr == "10.10.1.0/24");
+    CHECK(rig.spec("a").pod_cidrs == Cidrs{"10.10.1.0/24"});
+    CHECK(rig.set("a", "10.10.1.0/24"));  // the same again
+  });
+}
+
+TEST_CASE("kube api contract: of two that write at once one wins", "[kube]") {
+  for_each_rig([](Rig& rig) {
+    for (int round = 0; round < 20; ++round) {
+      const std::string name = "node-" + std::to_string(round);
+      rig.add_node(name);
+      const auto first = rig.io.start(rig.api().set_pod_cidr(name, Cidr::parse("10.10.1.0/24").value()));
+      const Status other = rig.io.run(rig.second().set_pod_cidr(name, Cidr::parse("10.10.2.0/24").value()));
+      eventually([&] {
+        rig.io.poll();
+        return first->done;
+      });
+      const Status& one = *first->value;
+      INFO(one << ", " << other);
+      REQUIRE(one.has_value() != other.has_value());
+      CHECK(code_of(one ? other : one) == Errc::conflict);
+      CHECK(rig.spec(name).pod_cidrs == Cidrs{one ? "10.10.1.0/24" : "10.10.2.0/24"});
+    }
+  });
+}
+
+TEST_CASE("kube api contract: deleting an absent node is no error", "[kube]") {
+  for_each_rig([](Rig& rig) {
+    rig.add_node("a");
+    rig.add_node("b");
+    CHECK(rig.remove("a"));
+    CHECK_FALSE(rig.spec("a").there);
+    CHECK(rig.remove("a"));
+    CHECK(rig.spec("b").there);
+  });
+}
+
+TEST_CASE("kube api contract: away is unavailable, and back is back", "[kube]") {
+  for_each_rig([](Rig& rig) {
+    rig.add_node("a");
+    REQUIRE(rig.list());
+    rig.set_away(true);
+    CHECK(codes_of_all(rig, rig.api()) == std::vector<Errc>(5, Errc::unavailable));
+    rig.set_away(false);
+    CHECK(rig.set("a", "10.10.1.0/24"));
+    CHECK(rig.list());
+    CHECK(rig.io.run(rig.api().ensure_access()));
+    CHECK(rig.spec("a").pod_cidr == "10.10.1.0/24");
+  });
+}
+
+TEST_CASE("kube api contract: a restart between two requests is not noticed", "[kube]") {
+  for_each_rig([](Rig& rig) {
+    rig.add_node("a");
+    REQUIRE(rig.list());
+    rig.set_away(true);
+    rig.set_away(false);
+    CHECK(rig.set("a", "10.10.1.0/24"));
+  });
+}
+
+TEST_CASE("kube api contract: unknown credentials are denied", "[kube]") {
+  for_each_rig([](Rig& rig) {
+    rig.add_node("a");
+    CHECK(codes_of_all(rig, rig.stranger()) == std::vector<Errc>(5, Errc::denied));
+    CHECK(rig.spec("a").there);
+    CHECK(rig.spec("a").pod_cidrs.empty());
+  });
+}
+
+// The fake has no roles that somebody could change. Hidden: without the server there is nothing to pass.
+TEST_CASE("kube api contract: a role that somebody cut down is made whole", "[.][kube]") {
+  RealServer* const server = real_server();
+  if (server == nullptr) return;
+  RealRig rig(*server);
+  rig.add_node("a", {}, 0);
+  const json less = {{"rules", {{{"apiGroups", {""}}, {"resources", {"nodes"}}, {"verbs", {"list"}}}}}};
+  REQUIRE(rig.ask(http::Method::patch, k_role, less.dump(), "application/merge-patch+json").status == 200);
+  eventually([&] { return !rig.get("a"); });
+  REQUIRE(rig.io.run(rig.own->ensure_access()));
+  eventually([&] { return rig.get("a").has_value(); });
+  CHECK(rig.set("a", "10.10.1.0/24"));
+}
