@@ -93,8 +93,8 @@ Status CertificateReader::read_body(std::string_view tbs, std::string_view outer
   cert_.issuer_der_ = issuer->whole;
   cert_.subject_der_ = subject->whole;
   cert_.spki_der_ = spki->whole;
-  if (const auto dates = read_validity(*validity); !dates) return dates;
-  if (const auto names = read_names(); !names) return names;
+  if (auto dates = read_validity(*validity); !dates) return dates;
+  if (auto names = read_names(); !names) return names;
   if (fields.at_end()) return {};
   const auto wrapped = fields.next(der::context_tag(3, true));
   if (!wrapped || !fields.at_end()) return broken("there is something unknown behind its key");
@@ -142,7 +142,7 @@ Status CertificateReader::read_extensions(std::string_view list) {
   while (!extensions.at_end()) {
     const auto extension = extensions.next(der::k_sequence);
     if (!extension) return broken("an extension is not valid DER");
-    if (const auto read = read_extension(extension->content); !read) return read;
+    if (auto read = read_extension(extension->content); !read) return read;
   }
   return {};
 }
