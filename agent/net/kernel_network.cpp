@@ -80,7 +80,7 @@ std::vector<Status> KernelNetwork::apply(const std::vector<NetworkStep>& steps) 
     for (; i < steps.size(); ++i) {
       auto change = route_change(steps[i]);
       if (!change) break;
-      routes.push_back(std::move(*change));
+      routes.push_back(*change);
     }
     for (Status& status : netlink_.change_routes(routes)) out.push_back(std::move(status));
     if (i < steps.size()) out.push_back(apply_one(steps[i++]));

@@ -59,6 +59,7 @@ struct SpawnSettings {
 // argv as exec wants it; the strings must outlive the result.
 std::vector<char*> pointers(const std::vector<std::string>& words) {
   std::vector<char*> out;
+  out.reserve(words.size() + 1);
   for (const std::string& word : words)
     out.push_back(const_cast<char*>(word.c_str()));  // exec does not write there
   out.push_back(nullptr);

@@ -21,6 +21,7 @@ constexpr Millis k_look_for_token{10'000};
 
 std::vector<std::string> names_of(const std::vector<UsageProfile>& profiles) {
   std::vector<std::string> names;
+  names.reserve(profiles.size());
   for (const UsageProfile& profile : profiles) names.push_back(profile.usage);
   return names;
 }

@@ -99,7 +99,7 @@ asio::awaitable<Status> Renewer::renew(std::vector<std::string> usages) {
   const std::vector<UsageProfile> profiles = usages_of_role(role_);
   const CertificateSubject subject{deps_.state.identity ? deps_.state.identity->node_name : std::string(),
                                    deps_.state.identity ? deps_.state.identity->node_uid : std::string()};
-  const PreparedKeys prepared = *keys;
+  const PreparedKeys& prepared = *keys;
   const WallTime now = deps_.clock.wall();
   std::function<Status()> store = [credentials, issued, profiles, prepared, subject, now]() -> Status {
     if (auto checked = check_issued(issued, profiles, prepared, subject, now); !checked) return checked;
