@@ -17,6 +17,7 @@ constexpr Millis k_list_deadline{60'000};
 // kube-apiserver's authorizer reads a copy of the roles that follows in milliseconds.
 constexpr Millis k_access_wait{3'000};
 constexpr Millis k_access_poll{50};
+constexpr const char* k_probe = "/api/v1/nodes?limit=1";
 constexpr const char* k_json = "application/json";
 constexpr const char* k_merge_patch = "application/merge-patch+json";
 constexpr Seconds k_own_life{24 * 3600};
@@ -152,9 +153,9 @@ boost::asio::awaitable<Result<http::Response>> KubeClient::send(std::shared_ptr<
   co_return response;
 }
 
-// Asked with our own identity. 403 is an answer too: whoever is known may be refused this page.
-boost::asio::awaitable<Status> KubeClient::check_ready() {
-  boost::asio::awaitable<Result<http::Response>> probing = call(make_request(http::Method::get, "/readyz"));
+// Asked with our own identity. 403 is an answer too: the access is what we are about to give.
+boost::asio::awaitable<Status> KubeClient::check_serving() {
+  boost::asio::awaitable<Result<http::Response>> probing = call(make_request(http::Method::get, k_probe));
   const auto response = co_await std::move(probing);
   if (!response) co_return response.error();
   if (!good(*response) && response->status != 403) co_return refusal(*response);
@@ -182,8 +183,7 @@ boost::asio::awaitable<Status> KubeClient::put_in_place(std::shared_ptr<Identity
 boost::asio::awaitable<Status> KubeClient::wait_for_access() {
   const SteadyTime until = deps_.clock.steady() + k_access_wait;
   for (;;) {
-    boost::asio::awaitable<Result<http::Response>> asking =
-        call(make_request(http::Method::get, "/api/v1/nodes?limit=1"));
+    boost::asio::awaitable<Result<http::Response>> asking = call(make_request(http::Method::get, k_probe));
     const auto response = co_await std::move(asking);
     if (!response) co_return response.error();
     if (good(*response)) co_return Status{};
@@ -197,9 +197,9 @@ boost::asio::awaitable<Status> KubeClient::wait_for_access() {
 // The right to give ourselves these rights is system:masters'. That certificate lives for minutes and only in
 // this frame; none is made while nobody is there who could use it.
 boost::asio::awaitable<Status> KubeClient::ensure_access() {
-  boost::asio::awaitable<Status> checking = check_ready();
-  const Status ready = co_await std::move(checking);
-  if (!ready) co_return ready.error();
+  boost::asio::awaitable<Status> checking = check_serving();
+  const Status serving = co_await std::move(checking);
+  if (!serving) co_return serving.error();
   boost::asio::awaitable<Result<std::shared_ptr<Identity>>> making =
       make_identity(CertUsage::kubeconfig_admin, "slipway-bootstrap", k_bootstrap_life);
   const auto admin = co_await std::move(making);

@@ -51,7 +51,7 @@ class KubeClient final : public KubeApi {
   boost::asio::awaitable<Result<http::Response>> call(http::Request request);
   boost::asio::awaitable<Result<http::Response>> send(std::shared_ptr<Identity> identity,
                                                       http::Request request);
-  boost::asio::awaitable<Status> check_ready();
+  boost::asio::awaitable<Status> check_serving();
   boost::asio::awaitable<Status> put_in_place(std::shared_ptr<Identity> admin, AccessObject object);
   boost::asio::awaitable<Status> wait_for_access();
 
