@@ -4,7 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <functional>
+#include <memory>
 #include <utility>
 
 #include "common/core/unique_fd.hpp"
@@ -90,6 +93,41 @@ Status write_all(int fd, std::string_view bytes) {
   return {};
 }
 
+// A file that grows to `size` bytes by appending.
+struct Download {
+  int fd;
+  std::uint64_t at;  // the file's length
+  std::uint64_t size;
+  std::uint64_t skip = 0;  // so many bytes of the answer are there already
+
+  static Result<Download> into(int fd, std::uint64_t size) {
+    struct stat file {};
+    if (::fstat(fd, &file) != 0) return from_errno("stat of the download", errno);
+    const auto length = static_cast<std::uint64_t>(file.st_size);
+    if (length <= size) return Download{fd, length, size};
+    // Of an artifact that was replaced.
+    if (::ftruncate(fd, 0) != 0) return from_errno("truncate the download", errno);
+    return Download{fd, 0, size};
+  }
+  // A mirror may know no ranges and send the whole: what is there is left out.
+  Status begin(const http::Response& head) {
+    skip = head.status == 200 ? at : 0;
+    if (head.status == 200) return {};
+    const std::string* range = head.headers.find("Content-Range");
+    if (range != nullptr && range->starts_with("bytes " + std::to_string(at) + "-")) return {};
+    return make_error(Errc::corrupt, "another part came than was asked for");
+  }
+  Status take(std::string_view chunk) {
+    const std::uint64_t known = std::min<std::uint64_t>(skip, chunk.size());
+    skip -= known;
+    chunk.remove_prefix(static_cast<std::size_t>(known));
+    if (chunk.size() > size - at) return make_error(Errc::corrupt, "more bytes came than the artifact has");
+    const Status written = write_all(fd, chunk);
+    if (written) at += chunk.size();
+    return written;
+  }
+};
+
 }  // namespace
 
 Result<std::vector<http::Endpoint>> parse_coordinators(const std::vector<std::string>& urls) {
@@ -121,19 +159,25 @@ Status HttpCoordinator::use_identity(const std::string& ca_pem, const KeyPair& p
 asio::awaitable<Result<http::Response>> HttpCoordinator::call(Channel& channel, Tls tls,
                                                               http::Request request, Millis deadline) {
   Result<http::Response> response = make_error(Errc::unavailable, "no coordinator");
+  // Counted from here on by ourselves: another call under way may find the same one dead meanwhile.
+  const std::size_t first = channel.client && channel.tls == tls ? channel.at : current_;
   for (std::size_t i = 0; i < coordinators_.size(); ++i) {
+    const std::size_t at = (first + i) % coordinators_.size();
     if (!channel.client || channel.tls != tls) {
-      channel.client = std::make_shared<http::Client>(executor_, coordinators_[current_], tls);
+      channel.client = std::make_shared<http::Client>(executor_, coordinators_[at], tls);
       channel.tls = tls;
+      channel.at = at;
     }
     const std::shared_ptr<http::Client> client = channel.client;
     http::Request copy = request;
     asio::awaitable<Result<http::Response>> sending = client->send(std::move(copy), deadline, true);
     response = co_await std::move(sending);
-    if (response && !is_their_trouble(*response)) co_return response;
+    if (response && !is_their_trouble(*response)) {
+      current_ = at;
+      co_return response;
+    }
     if (!response && response.error().code == Errc::canceled) co_return response;
     channel.client.reset();
-    next_coordinator();
   }
   co_return response;
 }
@@ -203,47 +247,44 @@ asio::awaitable<Status> HttpCoordinator::fetch(ArtifactRef artifact, std::string
   if (!tls_) co_return not_joined();
   const UniqueFd fd(::open(to_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) co_return from_errno("open " + to_path, errno);
-  struct stat file {};
-  if (::fstat(fd.get(), &file) != 0) co_return from_errno("stat " + to_path, errno);
-  auto offset = static_cast<std::uint64_t>(file.st_size);
-  if (offset > artifact.size) {  // of an artifact that was replaced
-    if (::ftruncate(fd.get(), 0) != 0) co_return from_errno("truncate " + to_path, errno);
-    offset = 0;
+  // What one of them left goes on at the next.
+  Status fetched = make_error(Errc::unavailable, "no coordinator");
+  const std::size_t first = current_;
+  for (std::size_t i = 0; i < coordinators_.size(); ++i) {
+    const std::size_t at = (first + i) % coordinators_.size();
+    asio::awaitable<Status> fetching = fetch_from(at, artifact, fd.get());
+    fetched = co_await std::move(fetching);
+    if (fetched) current_ = at;
+    if (fetched || fetched.error().code == Errc::canceled) co_return fetched;
   }
-  if (offset == artifact.size) co_return Status{};
-  asio::awaitable<Status> fetching = fetch_into(artifact, fd.get(), offset);
-  const Status fetched = co_await std::move(fetching);
-  if (!fetched && fetched.error().code != Errc::canceled) next_coordinator();
   co_return fetched;
 }
 
-asio::awaitable<Status> HttpCoordinator::fetch_into(ArtifactRef artifact, int fd, std::uint64_t offset) {
-  http::Client client(executor_, coordinators_[current_], tls_);
+asio::awaitable<Status> HttpCoordinator::fetch_from(std::size_t at, ArtifactRef artifact, int fd) {
+  auto download = Download::into(fd, artifact.size);
+  if (!download) co_return download.error();
+  if (download->at == artifact.size) co_return Status{};
+  http::Client client(executor_, coordinators_[at], tls_);
   http::Request get = make_request(http::Method::get, "/v1/artifacts/" + artifact.sha256 + "/content");
   get.headers.set("Accept", "application/octet-stream");
-  if (offset > 0) get.headers.set("Range", "bytes=" + std::to_string(offset) + "-");
-  auto at = std::make_shared<std::uint64_t>(offset);
-  const std::uint64_t size = artifact.size;
-  std::function<Status(std::string_view)> sink = [fd, at, size](std::string_view chunk) -> Status {
-    if (*at + chunk.size() > size) return make_error(Errc::corrupt, "more bytes came than the artifact has");
-    *at += chunk.size();
-    return write_all(fd, chunk);
+  if (download->at > 0) get.headers.set("Range", "bytes=" + std::to_string(download->at) + "-");
+  const auto shared = std::make_shared<Download>(*download);
+  std::function<Status(std::string_view)> sink = [shared](std::string_view chunk) {
+    return shared->take(chunk);
+  };
+  std::function<Status(const http::Response&)> begin = [shared](const http::Response& head) {
+    return shared->begin(head);
   };
   asio::awaitable<Result<http::Response>> fetching =
-      client.fetch(std::move(get), std::move(sink), k_download_idle);
+      client.fetch(std::move(get), std::move(sink), k_download_idle, std::move(begin));
   const Result<http::Response> response = co_await std::move(fetching);
   if (!response) co_return context(response.error(), "download");
-  const int wanted = offset > 0 ? 206 : 200;
-  if (response->status != wanted) {
-    // What came is no part of the artifact: an error's text, or the whole where a part was asked for.
-    const bool whole = response->status == 200;
-    if (::ftruncate(fd, whole ? 0 : static_cast<off_t>(offset)) != 0)
-      co_return from_errno("truncate the download", errno);
-    if (whole)
-      co_return make_error(Errc::unavailable, "download: the coordinator began anew; so does the next try");
+  if (response->status != 200 && response->status != 206)
     co_return context(proto::from_problem(response->status, body_of(*response)), "download");
-  }
-  if (*at != size) co_return make_error(Errc::unavailable, "download: the connection ended early");
+  if (shared->at != artifact.size)
+    co_return make_error(Errc::unavailable, "download: " + coordinators_[at].host + " ended after " +
+                                                std::to_string(shared->at) + " of " +
+                                                std::to_string(artifact.size) + " bytes");
   co_return Status{};
 }
 

@@ -17,7 +17,8 @@ namespace slipway {
 // their own.
 class HttpCoordinator final : public CoordinatorApi, public ArtifactSource {
  public:
-  // `coordinators`: at least one; tried in turn, the one that answered last first.
+  // `coordinators`: at least one; tried in turn, the one that answered last first. Calls under way at the
+  // same time try all of them each. An artifact that broke off at one goes on at the next.
   HttpCoordinator(boost::asio::any_io_executor executor, std::vector<http::Endpoint> coordinators);
   ~HttpCoordinator() override;
 
@@ -35,17 +36,18 @@ class HttpCoordinator final : public CoordinatorApi, public ArtifactSource {
   struct Channel {
     std::shared_ptr<http::Client> client;  // shared with the call under way: a renewal must not cut it
     Tls tls;                               // it was made with
+    std::size_t at = 0;                    // of which coordinator
   };
   boost::asio::awaitable<Result<http::Response>> call(Channel& channel, Tls tls, http::Request request,
                                                       Millis deadline);
   boost::asio::awaitable<Result<http::Response>> call_once(http::Request request);
-  boost::asio::awaitable<Status> fetch_into(ArtifactRef artifact, int fd, std::uint64_t offset);
-  void next_coordinator() { current_ = (current_ + 1) % coordinators_.size(); }
+  // What `fd` lacks, from one coordinator.
+  boost::asio::awaitable<Status> fetch_from(std::size_t at, ArtifactRef artifact, int fd);
 
   boost::asio::any_io_executor executor_;
   std::vector<http::Endpoint> coordinators_;
-  std::size_t current_ = 0;
-  Tls tls_;  // null until use_identity()
+  std::size_t current_ = 0;  // the one that answered last
+  Tls tls_;                  // null until use_identity()
   Channel polling_;
   Channel reporting_;
 };

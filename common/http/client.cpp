@@ -20,6 +20,7 @@ constexpr std::size_t k_read_block = 16 * 1024;
 constexpr Millis k_wait_for_continue{3'000};
 
 using Sink = std::function<Status(std::string_view)>;
+using Begin = std::function<Status(const Response&)>;
 using Progress = std::function<void(std::uint64_t)>;
 
 SteadyTime after(Millis duration) {
@@ -42,6 +43,7 @@ struct Pace {
 struct Transfer {
   Pace pace;
   Sink sink;                   // set: bodies of 200 and 206 go there
+  Begin begin;                 // set: asked before such a body
   FileReader* file = nullptr;  // set: the request's body
   Progress progress;
 };
@@ -222,6 +224,10 @@ asio::awaitable<Result<Response>> Client::Impl::receive(Method method, Transfer&
     response.status = reader.status();
     response.headers = std::move(reader.headers());
     const bool to_sink = transfer.sink && (response.status == 200 || response.status == 206);
+    if (to_sink && transfer.begin) {
+      const Status wanted = transfer.begin(response);
+      if (!wanted) co_return wanted.error();
+    }
     if (!reader.done()) {
       asio::awaitable<Status> reading_body = read_body(reader, transfer, to_sink, response.body);
       const Status body = co_await std::move(reading_body);
@@ -334,10 +340,11 @@ asio::awaitable<Result<Response>> Client::send(Request request, Millis deadline,
   return impl_->run(std::move(request), std::move(transfer), may_repeat);
 }
 
-asio::awaitable<Result<Response>> Client::fetch(Request request, Sink sink, Millis idle) {
+asio::awaitable<Result<Response>> Client::fetch(Request request, Sink sink, Millis idle, Begin begin) {
   Transfer transfer;
   transfer.pace.idle = idle;
   transfer.sink = std::move(sink);
+  transfer.begin = std::move(begin);
   const bool may_repeat = is_idempotent(request.method);
   return impl_->run(std::move(request), std::move(transfer), may_repeat);
 }

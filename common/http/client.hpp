@@ -41,8 +41,10 @@ class Client {
   boost::asio::awaitable<Result<Response>> send(Request request, std::chrono::milliseconds deadline, bool retry_safe = false);
 
   // Streams the response body into `sink` (called with consecutive chunks; an error ends the transfer). The returned
-  // response has no body. `idle` limits the wait for each chunk, not the whole.
-  boost::asio::awaitable<Result<Response>> fetch(Request request, std::function<Status(std::string_view chunk)> sink, std::chrono::milliseconds idle);
+  // response has no body. `idle` limits the wait for each chunk, not the whole. Only bodies of 200 and 206 go to the sink;
+  // `begin` (may be empty) sees status and headers of these before the first chunk, and its error too ends the transfer.
+  boost::asio::awaitable<Result<Response>> fetch(Request request, std::function<Status(std::string_view chunk)> sink, std::chrono::milliseconds idle,
+                                                 std::function<Status(const Response& head)> begin = {});
 
   // Streams a file as the request body. `progress` gets bytes sent so far (may be empty).
   boost::asio::awaitable<Result<Response>> upload(Request request, std::string file_path, std::chrono::milliseconds idle,

@@ -263,4 +263,13 @@ struct SimulatedAgent {
   proto::JoinReply reply;
 };
 
+// Joined with a token of its own.
+inline SimulatedAgent joined(ClusterFixture& cluster, const std::string& name, int host,
+                      NodeRole role = NodeRole::node) {
+  SimulatedAgent agent(name, host, role);
+  Caller caller = cluster.anonymous();
+  agent.accept(caller.send(agent.join_message(cluster.new_token(1, std::string(to_string(role))))));
+  return agent;
+}
+
 }  // namespace slipway::test

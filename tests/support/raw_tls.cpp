@@ -116,14 +116,13 @@ void RawTlsServer::serve(int fd) {
   SSL_set_fd(ssl.get(), fd);
   if (SSL_accept(ssl.get()) != 1) return;
   std::array<char, 4096> data{};
-  for (;;) {
-    const int n = SSL_read(ssl.get(), data.data(), static_cast<int>(data.size()));
-    if (n <= 0) return;
-    bytes_ += static_cast<std::size_t>(n);
-    if (!answer_.empty()) SSL_write(ssl.get(), answer_.data(), static_cast<int>(answer_.size()));
-    SSL_shutdown(ssl.get());
-    return;
-  }
+  const int n = SSL_read(ssl.get(), data.data(), static_cast<int>(data.size()));
+  if (n <= 0) return;
+  bytes_ += static_cast<std::size_t>(n);
+  const Answer answer = answer_ ? answer_(std::string(data.data(), static_cast<std::size_t>(n))) : Answer{};
+  if (!answer.text.empty()) SSL_write(ssl.get(), answer.text.data(), static_cast<int>(answer.text.size()));
+  if (answer.stay) SSL_read(ssl.get(), data.data(), static_cast<int>(data.size()));
+  SSL_shutdown(ssl.get());
 }
 
 struct RawTlsClient::Context {

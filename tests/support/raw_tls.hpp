@@ -2,6 +2,7 @@
 // TLS ends made with plain blocking OpenSSL, independent of the code under test: they may break every rule.
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,7 +26,15 @@ class RawTlsServer {
   std::uint16_t port() const { return port_; }
   // What is sent after the first bytes of each connection; the connection then ends. Empty: nothing, it ends
   // at once.
-  void answer_with(std::string text) { answer_ = std::move(text); }
+  void answer_with(std::string text) {
+    answer_ = [text](const std::string&) { return Answer{text}; };
+  }
+  struct Answer {
+    std::string text;
+    bool stay = false;  // the connection then lasts until the other end closes it (ten seconds at most)
+  };
+  // The same by the first bytes of the request; called on the server's thread.
+  void answer_by(std::function<Answer(const std::string& request)> answer) { answer_ = std::move(answer); }
   std::size_t application_bytes() const { return bytes_; }
   int connections() const { return connections_; }
   void stop();  // ends the thread: the counts are final then
@@ -37,7 +46,7 @@ class RawTlsServer {
   std::unique_ptr<Context> context_;
   int listener_ = -1;
   std::uint16_t port_ = 0;
-  std::string answer_;
+  std::function<Answer(const std::string&)> answer_;
   std::atomic<std::size_t> bytes_{0};
   std::atomic<int> connections_{0};
   std::thread thread_;

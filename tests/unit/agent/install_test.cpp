@@ -9,6 +9,7 @@
 #include "common/crypto/digest.hpp"
 #include "common/files/atomic_file.hpp"
 #include "common/files/tree.hpp"
+#include "tests/support/fake_artifact_source.hpp"
 #include "tests/support/io_test.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/unit/archive/tar_text.hpp"
@@ -18,29 +19,9 @@ using test::TempDir;
 
 namespace {
 
-// Serves bytes by digest, resuming as a source must; may stop short.
-class MemorySource : public ArtifactSource {
- public:
-  std::map<std::string, std::string> bytes;
-  std::size_t stop_after = SIZE_MAX;
-  std::size_t sent = 0;
-
-  boost::asio::awaitable<Status> fetch(ArtifactRef artifact, std::string to_path) override {
-    const auto found = bytes.find(artifact.sha256);
-    if (found == bytes.end()) co_return make_error(Errc::not_found, "no such artifact");
-    std::string have = path_exists(to_path) ? test::get_file(to_path) : "";
-    const std::string rest = found->second.substr(std::min(have.size(), found->second.size()));
-    const std::string chunk = rest.substr(0, stop_after);
-    sent += chunk.size();
-    test::put_file(to_path, have + chunk);
-    if (chunk.size() < rest.size()) co_return make_error(Errc::unavailable, "connection lost");
-    co_return Status();
-  }
-};
-
 struct Fixture {
   TempDir dir;
-  MemorySource source;
+  test::FakeArtifactSource source;
   Workers workers{1};
   test::IoTest io;
   Installer installer{InstallPaths{dir / "opt", dir / "cache"}, source, workers};

@@ -19,25 +19,6 @@
 
 namespace slipway::test {
 
-inline ProfileCluster service_cluster() {
-  ProfileCluster cluster;
-  cluster.name = "demo";
-  cluster.id = "11111111-2222-4333-8444-555555555555";
-  cluster.dns_domain = "cluster.local";
-  cluster.api_endpoint_host = "10.77.0.10";
-  cluster.pod_cidrs = {Cidr::parse("10.10.0.0/16").value()};
-  cluster.service_cidrs = {Cidr::parse("10.0.0.0/16").value()};
-  cluster.coordinator_names = {"10.77.0.10"};
-  return cluster;
-}
-
-// Making authorities costs an RSA key: once for all cases.
-inline const Authority& service_authority() {
-  static const Authority authority =
-      Authority::create(service_cluster(), WallTime(Seconds(1'790'000'000))).value();
-  return authority;
-}
-
 // The stores of a process that is killed when it has written `writes_left` times: from then on nothing works
 // any more.
 class MortalStore final : public NodeStore, public CredentialStore {
