@@ -1,6 +1,8 @@
 #include "agent/install/installer.hpp"
 
 #include "agent/install/layout.hpp"
+#include "common/files/atomic_file.hpp"
+#include "common/files/tree.hpp"
 
 namespace slipway {
 
@@ -16,7 +18,12 @@ std::string doing(const ArtifactRef& artifact, std::string_view stage) {
 Result<bool> look(InstallPaths paths, ArtifactRef artifact) {
   if (Status valid = install_layout::check_reference(artifact); !valid) return error_of(valid, doing(artifact, "reference"));
   if (Status tidied = install_layout::tidy(paths, artifact.component); !tidied) return error_of(tidied, doing(artifact, "prepare"));
-  if (install_layout::is_whole(paths, artifact, CheckDepth::sizes)) return true;
+  if (install_layout::is_whole(paths, artifact, CheckDepth::sizes)) {
+    // Left by a kill after the version was in place.
+    const std::string part = paths.part_file(artifact.sha256);
+    if (Status removed = path_exists(part) ? remove_file(part) : Status(); !removed) return error_of(removed, doing(artifact, "prepare"));
+    return true;
+  }
   if (Status ready = install_layout::prepare_part(paths, artifact); !ready) return error_of(ready, doing(artifact, "prepare"));
   return false;
 }

@@ -9,6 +9,7 @@
 #include <cstdio>
 
 #include "common/core/unique_fd.hpp"
+#include "common/files/tree.hpp"
 
 namespace slipway {
 
@@ -16,13 +17,18 @@ namespace {
 
 constexpr mode_t k_mode_bits = 07777;
 
+// What stands before the process id in the names of temporary files for `path`.
+std::string temporary_prefix(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return "." + (slash == std::string::npos ? path : path.substr(slash + 1)) + ".tmp-";
+}
+
 std::string temporary_name(const std::string& path) {
   // Unique within the host without a random source: process, and a counter within it.
   static std::atomic<unsigned> counter{0};
   const std::size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "" : path.substr(0, slash + 1);
-  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-  return folder + "." + name + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter.fetch_add(1));
+  return folder + temporary_prefix(path) + std::to_string(::getpid()) + "-" + std::to_string(counter.fetch_add(1));
 }
 
 Result<UniqueFd> create_exclusively(const std::string& path, mode_t mode) {
@@ -113,6 +119,14 @@ bool same_file(const std::string& path, std::string_view content, mode_t mode, s
   return same;
 }
 
+// Between its making and its mode a folder has none, whatever the umask: after a kill the next call finishes it.
+constexpr mode_t k_unfinished = 0;
+
+Status finish_dir(const std::string& path, mode_t mode) {
+  if (::chmod(path.c_str(), mode & k_mode_bits) != 0) return from_errno("set the mode of " + path, errno);
+  return sync_dir(parent_path(path));
+}
+
 }  // namespace
 
 std::string parent_path(const std::string& path) {
@@ -124,6 +138,8 @@ std::string parent_path(const std::string& path) {
 Status write_file_atomically(const std::string& path, std::string_view content, mode_t mode,
                              std::optional<FileOwner> owner) {
   const std::string temporary = temporary_name(path);
+  // A process that was killed here before may have left a part of a secret, and nobody else knows that name.
+  remove_stale(parent_path(path), temporary_prefix(path));
   if (Status filled = fill(temporary, content, mode, owner); !filled) {
     ::unlink(temporary.c_str());
     return filled;
@@ -168,22 +184,21 @@ Result<Secret> read_secret_file(const std::string& path, std::size_t max_bytes) 
 Status make_dirs(const std::string& path, mode_t mode) {
   struct stat info {};
   if (::stat(path.c_str(), &info) == 0) {
-    if (S_ISDIR(info.st_mode)) return {};
-    return make_error(Errc::conflict, "make folder " + path + ": something else is there that is no folder");
+    if (!S_ISDIR(info.st_mode)) return make_error(Errc::conflict, "make folder " + path + ": something else is there that is no folder");
+    return (info.st_mode & k_mode_bits) == k_unfinished ? finish_dir(path, mode) : Status();
   }
   if (errno != ENOENT) return from_errno("stat " + path, errno);
   const std::string parent = parent_path(path);
   if (parent != path) {
     if (Status made = make_dirs(parent, mode); !made) return made;
   }
-  if (::mkdir(path.c_str(), mode & 0777) != 0) {
+  if (::mkdir(path.c_str(), k_unfinished) != 0) {
     const int number = errno;
     // Another process may have been quicker; a link that leads nowhere is an error.
     if (number == EEXIST && ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return {};
     return from_errno("make folder " + path, number);
   }
-  if (::chmod(path.c_str(), mode & k_mode_bits) != 0) return from_errno("set the mode of " + path, errno);
-  return sync_dir(parent);
+  return finish_dir(path, mode);
 }
 
 Status remove_file(const std::string& path) {

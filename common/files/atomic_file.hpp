@@ -20,7 +20,8 @@ struct FileOwner {
 
 // Writes a temporary file in the same folder (exclusive, never through a link, mode right from its creation whatever the
 // umask), fsyncs it, renames it over `path` and fsyncs the folder. On an error the temporary file is removed and `path` is
-// what it was; only a failed fsync of the folder may leave the new content. Without `owner` the file is the caller's.
+// what it was; only a failed fsync of the folder may leave the new content. Without `owner` the file is the caller's. Temporary files
+// for `path` of processes that were killed are removed.
 Status write_file_atomically(const std::string& path, std::string_view content, mode_t mode,
                              std::optional<FileOwner> owner = {});
 
@@ -34,7 +35,8 @@ Result<std::string> read_file(const std::string& path, std::size_t max_bytes);
 // As read_file, for tokens and private keys: a file that group or others can read is refused, with the cure (chmod 600).
 Result<Secret> read_secret_file(const std::string& path, std::size_t max_bytes);
 
-// Makes `path` and its missing parents, each with exactly `mode`; folders that exist keep theirs. Durable when it returns.
+// Makes `path` and its missing parents, each with exactly `mode`; folders that exist keep theirs (one without
+// any permission was left by a kill and gets `mode`). Durable when it returns.
 Status make_dirs(const std::string& path, mode_t mode);
 
 // A file that is not there is no error. The folder is fsynced.

@@ -8,8 +8,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <csignal>
 #include <memory>
+#include <string_view>
 
+#include "common/core/text.hpp"
 #include "common/core/unique_fd.hpp"
 #include "common/files/atomic_file.hpp"
 
@@ -134,6 +137,19 @@ Status remove_tree(const std::string& path) {
   return sync_dir(parent_path(path));
 }
 
+void remove_stale(const std::string& folder, const std::string& prefix) {
+  const Result<std::vector<std::string>> names = list_dir(folder);
+  if (!names) return;
+  for (const std::string& name : *names) {
+    if (!name.starts_with(prefix)) continue;
+    const std::string_view rest = std::string_view(name).substr(prefix.size());
+    const auto process = parse_u64(rest.substr(0, rest.find('-')));
+    if (!process || *process == 0 || *process > INT_MAX) continue;
+    const bool gone = ::kill(static_cast<pid_t>(*process), 0) != 0 && errno == ESRCH;
+    if (gone) (void)::unlink((folder + "/" + name).c_str());
+  }
+}
+
 Status sync_tree(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), k_open_dir));
   if (!fd) return from_errno("open folder " + path, errno);
@@ -150,6 +166,7 @@ Result<bool> switch_link(const std::string& link_path, const std::string& target
     if (present && *present == target) return false;
   }
   const std::string temporary = link_path + ".tmp-" + std::to_string(::getpid());
+  remove_stale(parent_path(link_path), link_path.substr(link_path.rfind('/') + 1) + ".tmp-");
   ::unlink(temporary.c_str());
   if (::symlink(target.c_str(), temporary.c_str()) != 0) return from_errno("make link " + temporary, errno);
   if (::rename(temporary.c_str(), link_path.c_str()) != 0) {

@@ -17,6 +17,10 @@ bool path_exists(const std::string& path);
 // before anything is touched there. Absent is no error.
 Status remove_tree(const std::string& path);
 
+// Removes from `folder` the files and links called <prefix><process id>, or that with "-<number>" behind it, whose process is gone:
+// the temporary names of a writer that was killed. Those of living processes are theirs. What cannot be removed stays.
+void remove_stale(const std::string& folder, const std::string& prefix);
+
 // fsyncs every file and folder below `path` and `path` itself.
 Status sync_tree(const std::string& path);
 

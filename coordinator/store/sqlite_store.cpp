@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <mutex>
+#include <system_error>
 
 #include "common/core/unique_fd.hpp"
 #include "common/files/atomic_file.hpp"
@@ -84,13 +85,25 @@ struct SqliteStore::Impl {
   Database db;
   Statement begin, commit, rollback, put, erase, read, scan, scan_all, owner;
   std::int64_t our_owner = 0;
+  int checkpoint_pages = 0;
+  int log_pages = 0;  // in the log after the last commit
   bool failed = false;
 
   Error error(int code, const std::string& doing) const {
     const bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
     return make_error(damaged ? Errc::corrupt : Errc::internal,
-                      doing + " the store " + path + ": " + (db ? sqlite3_errmsg(db.get()) : sqlite3_errstr(code)) +
-                          (damaged ? ": the file is damaged or not a store; restore a backup" : ""));
+                      doing + " the store " + path + ": " + (db ? sqlite3_errmsg(db.get()) : sqlite3_errstr(code)) + cure(code));
+  }
+  std::string cure(int code) const {
+    switch (code) {
+      case SQLITE_CORRUPT:
+      case SQLITE_NOTADB: return ": the file is damaged or not a store; restore a backup";
+      case SQLITE_FULL: return ": make space there, the coordinator starts again by itself";
+      case SQLITE_IOERR: break;
+      default: return "";
+    }
+    const int number = db ? sqlite3_system_errno(db.get()) : 0;
+    return number == 0 ? "" : ": " + std::system_category().message(number);
   }
   Status run_sql(const char* sql, const char* doing) {
     const int code = sqlite3_exec(db.get(), sql, nullptr, nullptr, nullptr);
@@ -123,6 +136,8 @@ struct SqliteStore::Impl {
   Status take_fence();
   Status write(const Batch& batch);
   Status check_fence();
+  void watch_log();
+  Status checkpoint();
 };
 
 Status SqliteStore::Impl::connect() {
@@ -201,6 +216,23 @@ Status SqliteStore::Impl::check_fence() {
                                         std::to_string(run.number(0)) + ", this one is " + std::to_string(our_owner) + ")");
 }
 
+void SqliteStore::Impl::watch_log() {
+  const auto note = [](void* self, sqlite3*, const char*, int pages) {
+    static_cast<Impl*>(self)->log_pages = pages;
+    return SQLITE_OK;
+  };
+  sqlite3_wal_hook(db.get(), note, this);
+}
+
+// Ours in place of SQLite's own, which tells nobody when it fails and lets commits go on.
+Status SqliteStore::Impl::checkpoint() {
+  if (log_pages <= checkpoint_pages) return {};
+  log_pages = 0;
+  const int code = sqlite3_wal_checkpoint_v2(db.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  if (code == SQLITE_OK || code == SQLITE_BUSY) return {};  // busy: another program reads the log, the next commit tries again
+  return error(code, "copying the log into");
+}
+
 Status SqliteStore::Impl::write(const Batch& batch) {
   if (const auto fence = check_fence(); !fence) return fence;
   for (const std::string& key : batch.erases) {
@@ -216,7 +248,7 @@ Status SqliteStore::Impl::write(const Batch& batch) {
   return step_once(commit, "committing to");
 }
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, bool create) {
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, bool create, int checkpoint_pages) {
   auto impl = std::make_unique<Impl>();
   impl->path = path;
   if (const auto made = make_file(path, create); !made) return made.error();
@@ -224,6 +256,8 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, 
   if (const auto version = impl->check_version(); !version) return version.error();
   // Logging needs the tables: an interrupted first start leaves an empty file, which is made anew.
   if (const auto wal = impl->run_sql("PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=67108864;", "setting up"); !wal) return wal.error();
+  impl->checkpoint_pages = checkpoint_pages;
+  impl->watch_log();
   const auto synchronous = impl->number("PRAGMA synchronous");
   if (!synchronous) return synchronous.error();
   if (*synchronous != 2) return make_error(Errc::internal, "the store " + path + " does not sync as it must");
@@ -266,6 +300,7 @@ Status SqliteStore::commit(const Batch& batch) {
   if (impl_->failed) return make_error(Errc::internal, "the store " + impl_->path + " has failed before and must be opened anew");
   const auto begun = impl_->step_once(impl_->begin, "starting a transaction in");
   Status written = begun ? impl_->write(batch) : begun;
+  if (written) written = impl_->checkpoint();
   if (written) return written;
   // After a failed sync nobody knows what is on disk: nothing more is written through this connection.
   impl_->failed = true;

@@ -12,7 +12,8 @@ class SqliteStore final : public Store {
   // Opens `path`, makes it (0600) when it is not there and `create` says so; the folder must be there. Takes over the fence: every
   // store opened on the file before can no longer commit. Errc::not_found, Errc::corrupt (not ours, damaged),
   // Errc::invalid (made by a newer version), Errc::internal (I/O).
-  static Result<std::unique_ptr<SqliteStore>> open(const std::string& path, bool create);
+  // The log is copied into the database when it has more than `checkpoint_pages` pages of 4 KiB.
+  static Result<std::unique_ptr<SqliteStore>> open(const std::string& path, bool create, int checkpoint_pages = 1000);
   ~SqliteStore() override;
   SqliteStore(const SqliteStore&) = delete;
   SqliteStore& operator=(const SqliteStore&) = delete;

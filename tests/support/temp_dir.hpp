@@ -1,6 +1,7 @@
 #pragma once
 // A folder of one test's own, gone with it.
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -10,10 +11,16 @@
 
 namespace slipway::test {
 
+// For tests that make and remove thousands of files; where there is no memory file system, the usual place.
+inline std::filesystem::path memory_folder() {
+  const char* const shared = "/dev/shm";
+  return ::access(shared, W_OK | X_OK) == 0 ? std::filesystem::path(shared) : std::filesystem::temp_directory_path();
+}
+
 class TempDir {
  public:
-  TempDir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "slipway-test-XXXXXX").string();
+  explicit TempDir(const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
+    std::string pattern = (parent / "slipway-test-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
     path_ = pattern;
   }

@@ -166,6 +166,10 @@ TEST_CASE("install: states that a kill leaves behind converge") {
     CHECK(f.survey("kubelet").current.empty());
   }
   SECTION("a switch in the middle") { REQUIRE(::symlink("2", (root + "/current.tmp-99").c_str()) == 0); }
+  SECTION("in place, its part not yet removed") {
+    REQUIRE(f.ensure(two));
+    test::put_file(f.dir / "cache/" + two.sha256 + ".part", "two");
+  }
   SECTION("a part longer than the artifact") { test::put_file(f.dir / "cache/" + two.sha256 + ".part", "twotwotwo"); }
   const Result<InstallOutcome> outcome = f.ensure(two);
   INFO((outcome ? "" : outcome.error().message));

@@ -123,14 +123,17 @@ struct AgentLife {
   Enroller enroller;
 };
 
-// systemd in memory: a started unit runs with what its file says at that time.
+// systemd in memory: a started unit runs with what its file said when the files were read last.
 class UnitWorld final : public ProcessSupervisor {
  public:
   explicit UnitWorld(std::string unit_dir) : unit_dir_(std::move(unit_dir)) {}
 
   boost::asio::awaitable<Status> reload() override {
     ++reloads;
-    for (auto& [name, unit] : units) unit.status.load = UnitLoad::loaded;
+    for (auto& [name, unit] : units) {
+      unit.loaded_text = get_file(unit_dir_ + "/" + name);
+      unit.status.load = unit.loaded_text.empty() ? UnitLoad::not_found : UnitLoad::loaded;
+    }
     co_return Status{};
   }
   boost::asio::awaitable<Status> enable(std::vector<std::string> names) override {
@@ -155,7 +158,10 @@ class UnitWorld final : public ProcessSupervisor {
     co_return Status{};
   }
   boost::asio::awaitable<Result<UnitStatus>> status(std::string name) override {
-    co_return unit(name).status;
+    Unit& known = unit(name);
+    known.status.needs_reload =
+        known.status.load == UnitLoad::loaded && get_file(unit_dir_ + "/" + name) != known.loaded_text;
+    co_return known.status;
   }
 
   Result<std::string> environment_of(std::int32_t pid) const {
@@ -164,7 +170,7 @@ class UnitWorld final : public ProcessSupervisor {
     }
     return make_error(Errc::not_found, "no such process");
   }
-  // The process ends and systemd starts it again with what its file says now.
+  // The process ends and systemd starts it again.
   void kill(const std::string& name) {
     ++unit(name).status.restarts;
     (void)run(name).has_value();
@@ -174,11 +180,13 @@ class UnitWorld final : public ProcessSupervisor {
   struct Unit {
     UnitStatus status;
     std::string environment;
+    std::string loaded_text;  // the unit file as it was read last
   };
   std::map<std::string, Unit> units;
   std::set<std::string> broken;  // do not start
   std::vector<std::string> log;
   int reloads = 0;
+  std::int32_t last_pid = 100;
 
  private:
   Unit& unit(const std::string& name) {
@@ -195,9 +203,9 @@ class UnitWorld final : public ProcessSupervisor {
       return make_error(Errc::internal, name + " failed: exit-code");
     }
     started.status.active = UnitActivity::active;
-    started.status.main_pid = ++last_pid_;
+    started.status.main_pid = ++last_pid;
     started.environment.clear();
-    const std::string text = get_file(unit_dir_ + "/" + name);
+    const std::string& text = started.loaded_text;
     const std::string key = "SLIPWAY_INPUTS=";
     const std::size_t at = text.find(key);
     if (at != std::string::npos)
@@ -205,7 +213,6 @@ class UnitWorld final : public ProcessSupervisor {
     return {};
   }
   std::string unit_dir_;
-  std::int32_t last_pid_ = 100;
 };
 
 }  // namespace slipway::test

@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -90,6 +91,39 @@ TEST_CASE("files: a write that fails leaves the old file and no temporary one") 
   CHECK_THAT(status.error().message, Catch::Contains("write "));
   CHECK(test::get_file(path) == "old");
   CHECK(list_dir(dir.path()).value() == std::vector<std::string>{"f"});
+}
+
+// The id of a process that is no more.
+pid_t dead_process() {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  REQUIRE(::waitpid(child, nullptr, 0) == child);
+  return child;
+}
+
+TEST_CASE("files: what a killed writer left is removed by the next one, what a living one has is not") {
+  const TempDir dir;
+  const std::string dead = std::to_string(dead_process());
+  const std::string living = std::to_string(::getppid());
+  for (const std::string& name : {".a.tmp-" + dead + "-7", ".a.tmp-" + living + "-7", ".ab.tmp-" + dead + "-7", ".a.tmp-" + std::string("x")})
+    test::put_file(dir / name, "left");
+  REQUIRE(write_file_atomically(dir / "a", "new", 0600));
+  CHECK(list_dir(dir.path()).value() ==
+        std::vector<std::string>{".a.tmp-" + living + "-7", ".a.tmp-x", ".ab.tmp-" + dead + "-7", "a"});
+  REQUIRE(::symlink("1", (dir / "link.tmp-" + dead).c_str()) == 0);
+  REQUIRE(switch_link(dir / "link", "2"));
+  CHECK_FALSE(path_exists(dir / "link.tmp-" + dead));
+}
+
+TEST_CASE("files: a folder whose making was killed before it had its mode gets it") {
+  const TempDir dir;
+  const Umask narrow(0077);
+  REQUIRE(::mkdir((dir / "half").c_str(), 0) == 0);
+  REQUIRE(make_dirs(dir / "half/whole", 0755));
+  CHECK(mode_of(dir / "half") == 0755);
+  CHECK(mode_of(dir / "half/whole") == 0755);
+  REQUIRE(make_dirs(dir / "half", 0700));
+  CHECK(mode_of(dir / "half") == 0755);
 }
 
 TEST_CASE("files: a folder in the way is an error, the folder stays") {
