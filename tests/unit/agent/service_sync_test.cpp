@@ -102,6 +102,7 @@ TEST_CASE("the report says what there is to know, a coordinator that is away dis
   pass.revision = 9;
   pass.components = {{"kubelet", "1.20.2", "", "", "kubelet.service"}, {"cni-plugins", "1.1.1", "", "", ""}};
   life.state.last_pass = pass;
+  put_file(world.dir / "kubelet.service", "[Service]\n");
   (void)world.io.run(units.start("kubelet.service")).has_value();
   (void)world.io.run(units.reload()).has_value();
   REQUIRE(world.io.run(reporter.tick()));
