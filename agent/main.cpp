@@ -10,6 +10,7 @@
 #include "agent/join_command.hpp"
 #include "agent/local_status.hpp"
 #include "common/async/system_clock.hpp"
+#include "common/cli/manual.hpp"
 #include "common/files/tree.hpp"
 #include "common/log/log.hpp"
 #include "proto/codec.hpp"
@@ -83,6 +84,24 @@ void add_join(CLI::App& app, JoinOptions& options) {
   app.add_flag("!--no-start", options.start, "only write the configuration");
 }
 
+cli::ManualFrame manual_frame() {
+  cli::ManualFrame frame;
+  frame.version = k_version;
+  frame.purpose = "make a host a node of a Slipway cluster and keep it one";
+  frame.description = {
+      "The agent joins its cluster by itself at boot with a token, gets its pod subnet and its credentials, installs "
+      "the components of a node (and of the control plane on masters) from the coordinator's verified artifacts, sets "
+      "up the pod network, supervises and repairs all of it. The token is used once and never read again.",
+      "The node runs on without its agent and without the coordinator."};
+  frame.exit_codes = {{"0", "all went well"}, {"1", "an error"}, {"3", "wrong usage"}, {"4", "the host has not joined"}};
+  frame.files = {{"/etc/slipway/agent.yaml", "settings; agent.yaml.d/*.yaml are merged over them"},
+                 {"/etc/slipway/join.token", "the join token, mode 0600"},
+                 {"/var/lib/slipway/agent", "identity, keys and the last desired state"},
+                 {"/opt/slipway", "installed components"}};
+  frame.see_also = {"slipwayctl(1)", "slipway-coordinator(8)"};
+  return frame;
+}
+
 int run_command(int argc, char** argv) {
   CLI::App app("Makes this host a node of a Slipway cluster and keeps it one.", "slipway-agent");
   app.require_subcommand(1);
@@ -100,10 +119,15 @@ int run_command(int argc, char** argv) {
   status_app->add_option("-o,--output", output, "table or json")
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();
+  CLI::App* manual_app = app.add_subcommand("manual-page", "print the manual page")->group("");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? k_ok : k_usage;
+  }
+  if (manual_app->parsed()) {
+    std::cout << cli::manual_page(app, manual_frame());
+    return k_ok;
   }
   if (run_app->parsed()) return run(config_file);
   if (join_app->parsed()) return join(options);

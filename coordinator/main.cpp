@@ -10,6 +10,7 @@
 #include <exception>
 #include <iostream>
 
+#include "common/cli/manual.hpp"
 #include "common/log/log.hpp"
 #include "common/systemd/notify.hpp"
 #include "coordinator/app.hpp"
@@ -103,6 +104,24 @@ int run(const Arguments& arguments) {
   return 0;
 }
 
+cli::ManualFrame manual_frame() {
+  cli::ManualFrame frame;
+  frame.version = k_version;
+  frame.purpose = "own a Slipway cluster and serve its API";
+  frame.description = {
+      "The coordinator owns one cluster: its settings, certificate authorities, nodes and their pod subnets, join tokens "
+      "and artifacts. Agents and operators reach it over mutual TLS; slipwayctl(1) is the operators' end.",
+      "init makes the cluster, as root, once; the daemon runs as user slipway. Answers go out when they are durable; when "
+      "its store fails, the daemon ends and is started again."};
+  frame.exit_codes = {{"0", "all went well"}, {"1", "an error"}, {"3", "wrong usage, or settings that are refused"}};
+  frame.files = {{"/etc/slipway/coordinator.yaml", "settings of the daemon"},
+                 {"/etc/slipway/admin.conf", "the first operator's credential, made by init"},
+                 {"/etc/slipway/master.token", "a join token for the first master, made by init"},
+                 {"/var/lib/slipway/coordinator", "state, certificate authorities and artifacts"}};
+  frame.see_also = {"slipwayctl(1)", "slipway-agent(8)"};
+  return frame;
+}
+
 int command(int argc, char** argv) {
   Arguments arguments;
   CLI::App app("slipway-coordinator: owns a cluster and serves its API", "slipway-coordinator");
@@ -128,10 +147,15 @@ int command(int argc, char** argv) {
   admin_command->add_option("--admin-conf", arguments.admin.admin_conf, "gets the credential")
       ->capture_default_str();
   admin_command->add_option("--user", arguments.admin.user, "name in the certificate")->capture_default_str();
+  CLI::App* manual_command = app.add_subcommand("manual-page", "print the manual page")->group("");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : k_usage;
+  }
+  if (manual_command->parsed()) {
+    std::cout << cli::manual_page(app, manual_frame());
+    return 0;
   }
   if (init_command->parsed()) return init(arguments.init);
   if (admin_command->parsed()) return admin_conf(arguments.admin);

@@ -50,10 +50,4 @@ Result<OwnCertificate> make_own_certificate(CertUsage usage, const ValidatedClus
   return own;
 }
 
-std::string coordinator_url(const proto::CoordinatorSettings& settings) {
-  std::string host = settings.addresses.empty() ? "localhost" : settings.addresses.front();
-  if (host.find(':') != std::string::npos) host = "[" + host + "]";
-  return "https://" + host + ":" + std::to_string(settings.port);
-}
-
 }  // namespace slipway

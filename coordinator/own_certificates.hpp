@@ -20,7 +20,4 @@ Result<OwnCertificate> make_own_certificate(CertUsage usage, const ValidatedClus
                                             const std::string& cluster_id, const std::string& user,
                                             Signer& signer, WallTime now);
 
-// "https://10.77.0.10:7443": where agents and operators are told to go.
-std::string coordinator_url(const proto::CoordinatorSettings& settings);
-
 }  // namespace slipway

@@ -95,7 +95,7 @@ template <class V> void fields(V& v, NodeView& x) {
   v("podCIDR", x.pod_cidr); v("phase", x.phase); v("joinedAt", x.joined_at); v("tokenId", x.token_id);
   v("lastContact", x.last_contact); v("podCIDRPublished", x.pod_cidr_published); v("appliedRevision", x.applied_revision);
   v("conditions", x.conditions); v("components", x.components); v("certificates", x.certificates); v("facts", x.facts);
-  v("lastError", x.last_error);
+  v("lastError", x.last_error); v.optional("labels", x.labels);
 }
 template <class V> void fields(V& v, NodeList& x) { v("items", x.items); v.optional("next", x.next); }
 template <class V> void fields(V& v, TokenRequest& x) {
@@ -124,6 +124,15 @@ template <class V> void fields(V& v, KubeconfigReply& x) {
   v("clusterName", x.cluster_name); v("server", x.server); v("caCertificate", x.ca_certificate);
   v("certificate", x.certificate); v("notAfter", x.not_after);
 }
+template <class V> void fields(V& v, OperatorRequest& x) { v("csr", x.csr); v("user", x.user); v.optional("role", x.role); }
+template <class V> void fields(V& v, OperatorReply& x) {
+  v("clusterName", x.cluster_name); v("server", x.server); v("caCertificate", x.ca_certificate);
+  v("certificate", x.certificate); v("role", x.role); v("notAfter", x.not_after);
+}
+template <class V> void fields(V& v, OperatorView& x) {
+  v("user", x.user); v("role", x.role); v("serial", x.serial); v("notBefore", x.not_before); v("notAfter", x.not_after);
+}
+template <class V> void fields(V& v, OperatorList& x) { v("items", x.items); }
 template <class V> void fields(V& v, HealthCheck& x) {
   v("name", x.name); v("ok", x.ok); v("message", x.message); v("cure", x.cure);
 }
@@ -177,7 +186,8 @@ template <class V> void fields(V& v, AgentLocalStatus& x) {
   X(JoinReply) X(RenewRequest) X(RenewReply) X(MasterSecrets) X(JoinAttempt) X(JoinAttemptList) X(ArtifactRef) \
   X(ComponentRef) X(PeerNode) X(DesiredState) X(Condition) X(ComponentStatus) X(CertificateStatus) X(NodeStatusReport) \
   X(NodeView) X(NodeList) X(TokenRequest) X(TokenReply) X(TokenView) X(TokenList) X(Artifact) X(ArtifactList) \
-  X(CertificateView) X(CertificateList) X(KubeconfigRequest) X(KubeconfigReply) X(HealthCheck) X(HealthReport) \
+  X(CertificateView) X(CertificateList) X(KubeconfigRequest) X(KubeconfigReply) X(OperatorRequest) X(OperatorReply) \
+  X(OperatorView) X(OperatorList) X(HealthCheck) X(HealthReport) \
   X(VersionInfo) X(Problem)
 
 // Types of files: coded by the same lists, but no part of the API's contract.

@@ -229,6 +229,7 @@ struct NodeView {
   std::vector<CertificateStatus> certificates;
   NodeFacts facts;
   std::string last_error;
+  std::map<std::string, std::string> labels;  // what ?labelSelector= looks at
 };
 struct NodeList {
   std::vector<NodeView> items;
@@ -292,6 +293,30 @@ struct KubeconfigReply {
   std::string ca_certificate;
   std::string certificate;
   std::string not_after;
+};
+// People who ask this API, by certificate.
+struct OperatorRequest {
+  std::string csr;
+  std::string user;
+  std::string role = "viewer";  // viewer, operator, admin
+};
+struct OperatorReply {
+  std::string cluster_name;
+  std::string server;
+  std::string ca_certificate;
+  std::string certificate;
+  std::string role;
+  std::string not_after;
+};
+struct OperatorView {
+  std::string user;
+  std::string role;
+  std::string serial;
+  std::string not_before;
+  std::string not_after;
+};
+struct OperatorList {
+  std::vector<OperatorView> items;
 };
 struct HealthCheck {
   std::string name;

@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "common/core/text.hpp"
+#include "common/http/body_stream.hpp"
 #include "common/http/file_reader.hpp"
 #include "common/http/server_shared.hpp"
 #include "common/http/spool.hpp"
@@ -92,6 +93,8 @@ class Connection {
   asio::awaitable<Response> handle(Request request);
   asio::awaitable<bool> respond(Response response, bool head_only, bool keep_alive);
   asio::awaitable<Status> send_file(FileReader& file);
+  asio::awaitable<bool> respond_in_chunks(Response response, bool head_only, bool keep_alive);
+  asio::awaitable<Status> send_chunks(BodyStream& stream);
   asio::awaitable<void> refuse(Response response);
 
   std::shared_ptr<ServerShared> server_;
@@ -334,7 +337,37 @@ asio::awaitable<Status> Connection::send_file(FileReader& file) {
   co_return Status{};
 }
 
+asio::awaitable<Status> Connection::send_chunks(BodyStream& stream) {
+  for (;;) {
+    asio::awaitable<Result<std::string>> asking = stream.next();
+    const Result<std::string> part = co_await std::move(asking);
+    if (!part) co_return part.error();
+    // The chunk of length zero is the end.
+    const std::string chunk = chunk_of(*part);
+    asio::awaitable<Status> writing = stream_.write(chunk, server_->limits.write_idle);
+    const Status written = co_await std::move(writing);
+    if (!written || part->empty()) co_return written;
+  }
+}
+
+asio::awaitable<bool> Connection::respond_in_chunks(Response response, bool head_only, bool keep_alive) {
+  response.headers.set("Transfer-Encoding", "chunked");
+  const std::string head = response_head(response, std::nullopt, keep_alive);
+  asio::awaitable<Status> writing_head = stream_.write(head, server_->limits.write_idle);
+  Status written = co_await std::move(writing_head);
+  if (written && !head_only) {
+    asio::awaitable<Status> sending = send_chunks(*response.stream);
+    written = co_await std::move(sending);
+  }
+  if (!written) stream_.cut();
+  co_return written.has_value() && keep_alive;
+}
+
 asio::awaitable<bool> Connection::respond(Response response, bool head_only, bool keep_alive) {
+  if (response.stream) {
+    asio::awaitable<bool> chunking = respond_in_chunks(std::move(response), head_only, keep_alive);
+    co_return co_await std::move(chunking);
+  }
   FileReader file;
   if (response.file) {
     const Status opened = file.open(response.file->path, response.file->offset, response.file->length);

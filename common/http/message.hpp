@@ -54,12 +54,15 @@ struct FileBody {
   std::uint64_t length = 0;
 };
 
+class BodyStream;  // body_stream.hpp
+
 struct Response {
   int status = 200;
   Headers headers;
   std::string body;
   std::shared_ptr<const std::string> shared_body;  // encoded once for many waiters; wins over body
   std::optional<FileBody> file;                    // wins over both
+  std::shared_ptr<BodyStream> stream;              // wins over all; of unknown length, sent in chunks (RFC 9112 7.1)
   bool close = false;                              // end the connection after this response
 };
 

@@ -4,6 +4,7 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/status.hpp>
 #include <chrono>
+#include <cstdio>
 #include <ctime>
 
 namespace slipway::http {
@@ -256,6 +257,12 @@ std::string response_head(const Response& response, std::optional<std::uint64_t>
   if (length) out.append("Content-Length: ").append(std::to_string(*length)).append("\r\n");
   if (!keep_alive) out.append("Connection: close\r\n");
   return out + "\r\n";
+}
+
+std::string chunk_of(std::string_view part) {
+  std::array<char, 20> size{};
+  std::snprintf(size.data(), size.size(), "%zx\r\n", part.size());
+  return std::string(size.data()).append(part).append("\r\n");
 }
 
 std::string request_head(const Request& request, std::string_view host, std::uint64_t length,

@@ -52,6 +52,8 @@ class MessageReader {
 // Status line and headers. A header name or value that would break the line structure is left out.
 // `length`: of the body, absent for statuses without one.
 std::string response_head(const Response& response, std::optional<std::uint64_t> length, bool keep_alive);
+// RFC 9112 section 7.1; of an empty part: the last chunk, without trailers.
+std::string chunk_of(std::string_view part);
 std::string request_head(const Request& request, std::string_view host, std::uint64_t length,
                          bool expect_continue);
 

@@ -94,7 +94,9 @@ Handling Handlers::report_status(RequestContext context) {
   if (!report) co_return report.error();
   const std::string uid = context.principal.agent.uid;
   std::function<Status()> job = [this, uid, given = std::move(*report)] {
+    const std::uint64_t before = deps_.board.change_count();
     deps_.board.report(uid, given);
+    if (deps_.board.change_count() != before) nodes_changed_.notify();
     return Status{};
   };
   boost::asio::awaitable<Status> reporting = read_state<void>(std::move(job));

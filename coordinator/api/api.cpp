@@ -119,6 +119,9 @@ const std::map<std::string_view, Handlers::Function>& Handlers::table() {
       {"registerArtifact", &Handlers::register_artifact},
       {"listArtifacts", &Handlers::list_artifacts},
       {"listCertificates", &Handlers::list_certificates},
+      {"createOperator", &Handlers::create_operator},
+      {"listOperators", &Handlers::list_operators},
+      {"revokeOperator", &Handlers::revoke_operator},
       {"getHealth", &Handlers::get_health},
       {"getOpenApi", &Handlers::get_open_api},
       {"getLivez", &Handlers::get_livez},
@@ -170,8 +173,8 @@ Handling Handlers::dispatch(http::Request request) {
     if (!allowed) co_return allowed.error();
     context.principal = std::move(*principal);
   }
-  if (context.principal.kind == PrincipalKind::agent) {
-    boost::asio::awaitable<Status> checking = check_live(context.principal.agent);
+  if (context.principal.kind != PrincipalKind::anonymous) {
+    boost::asio::awaitable<Status> checking = check_live(context.principal);
     const Status live = co_await std::move(checking);
     if (!live) co_return live.error();
   }
@@ -187,16 +190,20 @@ Handling Handlers::dispatch(http::Request request) {
   co_return reply;
 }
 
-boost::asio::awaitable<Status> Handlers::check_live(AgentIdentity agent) {
-  std::function<boost::asio::awaitable<Status>()> there = [this, agent] {
-    return check_live_on_state(agent);
+boost::asio::awaitable<Status> Handlers::check_live(Principal principal) {
+  std::function<boost::asio::awaitable<Status>()> there = [this, principal] {
+    return check_live_on_state(principal);
   };
   boost::asio::awaitable<Status> hop = run_on<void>(deps_.state, std::move(there));
   co_return co_await std::move(hop);
 }
 
-boost::asio::awaitable<Status> Handlers::check_live_on_state(AgentIdentity agent) {
-  const auto node = deps_.registrar.state().authenticate_agent(agent.uid, agent.generation, agent.serial);
+boost::asio::awaitable<Status> Handlers::check_live_on_state(Principal principal) {
+  const State& state = deps_.registrar.state();
+  if (principal.kind == PrincipalKind::person)
+    co_return state.authenticate_operator(principal.name, principal.serial, deps_.clock.wall());
+  const AgentIdentity& agent = principal.agent;
+  const auto node = state.authenticate_agent(agent.uid, agent.generation, agent.serial);
   if (!node) co_return node.error();
   co_return Status{};
 }
@@ -212,6 +219,7 @@ boost::asio::awaitable<Result<Outcome>> Handlers::submit(Operation operation) {
 void Handlers::stop_waiting() {
   stopping_ = true;
   deps_.registrar.published_changed().notify();
+  nodes_changed_.notify();
 }
 
 Api::Api(std::unique_ptr<Handlers> handlers) : handlers_(std::move(handlers)) {}

@@ -36,12 +36,6 @@ std::string position_of(const proto::CertificateView& view) {
   return view.node + "/" + view.usage + "/" + view.serial;
 }
 
-std::string server_url(const proto::CoordinatorSettings& coordinator) {
-  std::string host = coordinator.addresses.empty() ? "COORDINATOR" : coordinator.addresses.front();
-  if (host.find(':') != std::string::npos) host = "[" + host + "]";
-  return "https://" + host + ":" + std::to_string(coordinator.port);
-}
-
 }  // namespace
 
 proto::ClusterView Handlers::cluster_view() const {
@@ -90,12 +84,12 @@ Handling Handlers::apply_on_state(proto::ClusterSpec spec, std::string if_match)
   co_return cluster_response(cluster_view());
 }
 
-Result<IssuedCertificate> Handlers::issue_for_person(const ValidatedCluster& cluster, const std::string& user,
-                                                     const std::string& spki_der) {
+Result<IssuedCertificate> Handlers::issue_for_person(CertUsage usage, const ValidatedCluster& cluster,
+                                                     const std::string& user, const std::string& spki_der) {
   ProfileInput input;
   input.cluster = profile_cluster(cluster, deps_.cluster_id);
   input.user_name = user;
-  const auto spec = profile(CertUsage::kubeconfig_admin, input);
+  const auto spec = profile(usage, input);
   if (!spec) return spec.error();
   const auto serial = Serial::from_random(deps_.random_bytes(16));
   if (!serial) return serial.error();
@@ -105,7 +99,7 @@ Result<IssuedCertificate> Handlers::issue_for_person(const ValidatedCluster& clu
   IssuedCertificate certificate;
   certificate.pem = issued->pem;
   certificate.record.serial = issued->serial_hex;
-  certificate.record.usage = CertUsage::kubeconfig_admin;
+  certificate.record.usage = usage;
   certificate.record.subject = user;
   certificate.record.not_before = issued->not_before;
   certificate.record.not_after = issued->not_after;
@@ -125,7 +119,7 @@ Handling Handlers::create_kubeconfig(RequestContext context) {
   boost::asio::awaitable<Result<ValidatedCluster>> reading = read_state<ValidatedCluster>(std::move(job));
   const auto cluster = co_await std::move(reading);
   if (!cluster) co_return cluster.error();
-  const auto certificate = issue_for_person(*cluster, request->user, key->spki_der);
+  const auto certificate = issue_for_person(CertUsage::kubeconfig_admin, *cluster, request->user, key->spki_der);
   if (!certificate) co_return certificate.error();
   // Recorded durably before it leaves.
   boost::asio::awaitable<Result<Outcome>> recording = submit(RecordCertificate{*certificate});
@@ -138,17 +132,29 @@ Handling Handlers::create_kubeconfig(RequestContext context) {
 }
 
 Handling Handlers::list_nodes(RequestContext context) {
-  const auto wish = page_wish(context.request);
-  if (!wish) co_return wish.error();
-  const PageWish page = *wish;
-  std::function<Result<proto::NodeList>()> job = [this, page] {
+  const auto page = page_wish(context.request);
+  if (!page) co_return page.error();
+  const auto filter = NodeFilter::of(context.request);
+  if (!filter) co_return filter.error();
+  const auto watch = wants_watch(context.request);
+  if (!watch) co_return watch.error();
+  Handling handling = *watch ? watch_nodes(*filter) : list_matching_nodes(*page, *filter);
+  co_return co_await std::move(handling);
+}
+
+Handling Handlers::list_matching_nodes(PageWish page, NodeFilter filter) {
+  std::function<Result<proto::NodeList>()> job = [this, page, filter] {
     proto::NodeList list;
     const auto& nodes = deps_.registrar.state().nodes();
-    for (auto it = nodes.upper_bound(page.after); it != nodes.end() && list.items.size() < page.limit; ++it) {
-      list.items.push_back(node_view(deps_.registrar.state(), it->second, deps_.board.find(it->second.uid)));
+    for (auto it = nodes.upper_bound(page.after); it != nodes.end(); ++it) {
+      auto view = node_view(deps_.registrar.state(), it->second, deps_.board.find(it->second.uid));
+      if (!filter.matches(view)) continue;
+      if (list.items.size() == page.limit) {
+        list.next = list.items.back().name;
+        break;
+      }
+      list.items.push_back(std::move(view));
     }
-    const bool more = !list.items.empty() && nodes.upper_bound(list.items.back().name) != nodes.end();
-    if (more) list.next = list.items.back().name;
     return Result<proto::NodeList>(std::move(list));
   };
   boost::asio::awaitable<Result<proto::NodeList>> reading = read_state<proto::NodeList>(std::move(job));
@@ -188,6 +194,7 @@ boost::asio::awaitable<Result<Outcome>> Handlers::delete_on_state(std::string na
   auto outcome = co_await std::move(deleting);
   if (outcome && outcome->node) {
     deps_.board.forget(outcome->node->uid);
+    nodes_changed_.notify();
     deps_.node_deleted(*outcome->node);
   }
   co_return outcome;
@@ -223,7 +230,7 @@ Handling Handlers::create_token(RequestContext context) {
   if (!settings) co_return settings.error();
   proto::TokenReply reply{token->record.id, "slipway1" + deps_.ca_pin + "::" + token->text,
                           to_rfc3339(token->record.expires_at), ""};
-  reply.join_command = "slipway-agent join --server " + server_url(*settings) + " --token-file FILE" +
+  reply.join_command = "slipway-agent join --server " + coordinator_url(*settings) + " --token-file FILE" +
                        (request->role == "master" ? " --role master" : "");
   co_return json_response(201, reply);
 }

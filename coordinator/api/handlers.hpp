@@ -7,7 +7,9 @@
 #include <string_view>
 #include <utility>
 
+#include "common/async/notifier.hpp"
 #include "coordinator/api/api.hpp"
+#include "coordinator/api/node_filter.hpp"
 #include "coordinator/api/principal.hpp"
 #include "coordinator/api/range.hpp"
 #include "proto/codec.hpp"
@@ -21,6 +23,13 @@ struct RequestContext {
   std::map<std::string, std::string> parameters;
   Principal principal;
 };
+
+// ?limit= and ?continue=.
+struct PageWish {
+  std::size_t limit = 500;
+  std::string after;
+};
+Result<PageWish> page_wish(const http::Request& request);
 
 using Reply = Result<http::Response>;
 using Handling = boost::asio::awaitable<Reply>;
@@ -53,6 +62,9 @@ class Handlers {
   Handling apply_cluster(RequestContext context);
   Handling create_kubeconfig(RequestContext context);
   Handling list_nodes(RequestContext context);
+  Handling list_matching_nodes(PageWish page, NodeFilter filter);
+  Handling watch_nodes(NodeFilter filter);  // node_watch.cpp
+  friend class NodeWatch;
   Handling get_node(RequestContext context);
   Handling delete_node(RequestContext context);
   Handling list_joins(RequestContext context);
@@ -60,6 +72,10 @@ class Handlers {
   Handling list_tokens(RequestContext context);
   Handling delete_token(RequestContext context);
   Handling list_certificates(RequestContext context);
+  // operators.cpp
+  Handling create_operator(RequestContext context);
+  Handling list_operators(RequestContext context);
+  Handling revoke_operator(RequestContext context);
   // service.cpp
   Handling get_health(RequestContext context);
   Handling get_open_api(RequestContext context);
@@ -74,13 +90,13 @@ class Handlers {
     SteadyTime deadline{};
   };
   Handling dispatch(http::Request request);
-  boost::asio::awaitable<Status> check_live(AgentIdentity agent);
-  boost::asio::awaitable<Status> check_live_on_state(AgentIdentity agent);
+  boost::asio::awaitable<Status> check_live(Principal principal);
+  boost::asio::awaitable<Status> check_live_on_state(Principal principal);
   Handling sync_on_state(AgentIdentity agent, SyncPosition have);
   Handling apply_on_state(proto::ClusterSpec spec, std::string if_match);
   boost::asio::awaitable<Result<Outcome>> delete_on_state(std::string name);
-  Result<IssuedCertificate> issue_for_person(const ValidatedCluster& cluster, const std::string& user,
-                                             const std::string& spki_der);
+  Result<IssuedCertificate> issue_for_person(CertUsage usage, const ValidatedCluster& cluster,
+                                             const std::string& user, const std::string& spki_der);
   proto::ClusterView cluster_view() const;                            // state thread
   std::vector<proto::NodeView> node_views() const;                    // state thread
   std::vector<proto::CertificateView> certificates_with_cas() const;  // state thread
@@ -97,6 +113,9 @@ class Handlers {
   ApiDeps deps_;
   WallTime started_;
   bool stopping_ = false;  // state thread
+  // Notified when a node reported something new or was removed; state thread. Joins are noticed within a second.
+  Notifier nodes_changed_;
+  std::atomic<std::size_t> watches_{0};
   // By Errc; the last is for success. Counted on all I/O threads.
   static constexpr std::size_t k_codes = static_cast<std::size_t>(Errc::internal) + 2;
   std::array<std::atomic<std::uint64_t>, k_codes> joins_{};
@@ -135,12 +154,5 @@ Result<T> body_as(const http::Request& request) {
   if (!value) return error_of(value, "reading the request");
   return value;
 }
-
-// ?limit= and ?continue=.
-struct PageWish {
-  std::size_t limit = 500;
-  std::string after;
-};
-Result<PageWish> page_wish(const http::Request& request);
 
 }  // namespace slipway::api

@@ -79,6 +79,8 @@ void check_conditions(const HealthInput& input, Tally& tally) {
 void check_certificates(const HealthInput& input, Tally& tally) {
   // People's certificates are theirs to renew when they need one.
   static const std::set<std::string> of_people = {std::string(to_string(CertUsage::operator_admin)),
+                                                  std::string(to_string(CertUsage::operator_op)),
+                                                  std::string(to_string(CertUsage::operator_viewer)),
                                                   std::string(to_string(CertUsage::kubeconfig_admin))};
   std::size_t failed = 0;
   for (const proto::CertificateView& certificate : input.certificates) {

@@ -26,7 +26,8 @@ Result<Principal> agent_of(const Certificate& certificate, std::string_view clus
   Principal principal;
   principal.kind = PrincipalKind::agent;
   principal.name = certificate.common_name();
-  principal.agent = {uri->node_uid, uri->generation, certificate.serial_hex()};
+  principal.serial = certificate.serial_hex();
+  principal.agent = {uri->node_uid, uri->generation, principal.serial};
   return principal;
 }
 
@@ -58,6 +59,7 @@ Result<Principal> principal_of(const std::string& certificate_der, std::string_v
   principal.kind = PrincipalKind::person;
   principal.name = certificate->common_name();
   principal.role = *role;
+  principal.serial = certificate->serial_hex();
   return principal;
 }
 

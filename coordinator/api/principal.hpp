@@ -16,6 +16,7 @@ struct Principal {
   PrincipalKind kind = PrincipalKind::anonymous;
   std::string name;                        // common name: node or user
   proto::Role role = proto::Role::viewer;  // of a person: viewer, op or admin
+  std::string serial;                      // of the certificate, lower-case hex
   AgentIdentity agent;  // of an agent; whether it is a live node is asked of the state at every request
 };
 

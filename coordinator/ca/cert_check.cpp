@@ -57,6 +57,10 @@ std::string_view organization_of(CertUsage usage) {
       return "system:node-proxier";
     case CertUsage::operator_admin:
       return "slipway:admin";
+    case CertUsage::operator_op:
+      return "slipway:operator";
+    case CertUsage::operator_viewer:
+      return "slipway:viewer";
     case CertUsage::kubeconfig_admin:
       return "system:masters";
     default:
@@ -69,6 +73,8 @@ CaKind issuer_of(CertUsage usage) {
     case CertUsage::agent:
     case CertUsage::coordinator_serving:
     case CertUsage::operator_admin:
+    case CertUsage::operator_op:
+    case CertUsage::operator_viewer:
       return CaKind::fabric;
     case CertUsage::kubelet_serving:
       return CaKind::kubelet_serving;

@@ -19,8 +19,7 @@ Result<proto::AdminCluster> choose_cluster(const proto::AdminConfig& config, con
     known += (known.empty() ? "" : ", ") + candidate.name;
   }
   if (config.clusters.empty()) return make_error(Errc::invalid, "/clusters is empty");
-  std::string wanted = cluster.empty() ? config.current : cluster;
-  if (wanted.empty() && config.clusters.size() == 1) wanted = config.clusters.front().name;
+  const std::string wanted = cluster.empty() ? current_cluster(config) : cluster;
   if (wanted.empty())
     return make_error(Errc::invalid,
                       "several clusters and no current one: choose with --cluster (" + known + ")");
@@ -30,15 +29,26 @@ Result<proto::AdminCluster> choose_cluster(const proto::AdminConfig& config, con
   return make_error(Errc::invalid, "no cluster named \"" + wanted + "\"; there are: " + known);
 }
 
-Result<proto::AdminCluster> load_admin_cluster(const std::string& path, const std::string& cluster) {
+std::string current_cluster(const proto::AdminConfig& config) {
+  if (config.current.empty() && config.clusters.size() == 1) return config.clusters.front().name;
+  return config.current;
+}
+
+Result<proto::AdminConfig> load_admin_config(const std::string& path) {
   constexpr std::size_t max_bytes = 1024 * 1024;
   const auto text = read_secret_file(path, max_bytes);
   if (!text)
     return error_of(text, "reading the credentials " + path + " (choose another file with --config)");
   const auto json = yaml_to_json(text->reveal(), path);
   if (!json) return json.error();
-  const auto config = proto::decode_strict<proto::AdminConfig>(*json);
+  auto config = proto::decode_strict<proto::AdminConfig>(*json);
   if (!config) return error_of(config, path);
+  return config;
+}
+
+Result<proto::AdminCluster> load_admin_cluster(const std::string& path, const std::string& cluster) {
+  const auto config = load_admin_config(path);
+  if (!config) return config.error();
   auto chosen = choose_cluster(*config, cluster);
   if (!chosen) return error_of(chosen, path);
   return chosen;

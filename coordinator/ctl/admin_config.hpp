@@ -13,4 +13,9 @@ Result<proto::AdminCluster> load_admin_cluster(const std::string& path, const st
 // The choice alone; pure.
 Result<proto::AdminCluster> choose_cluster(const proto::AdminConfig& config, const std::string& cluster);
 
+// The whole file; it must be readable by its owner alone.
+Result<proto::AdminConfig> load_admin_config(const std::string& path);
+// The name of the cluster that is meant without --cluster; empty when that is open.
+std::string current_cluster(const proto::AdminConfig& config);
+
 }  // namespace slipway::ctl

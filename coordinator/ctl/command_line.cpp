@@ -5,6 +5,7 @@
 #include <memory>
 #include <sstream>
 
+#include "common/cli/manual.hpp"
 #include "slipway_version.hpp"
 
 namespace slipway::ctl {
@@ -29,6 +30,10 @@ CLI::App* add_group(CLI::App& app, const char* name, const char* help) {
   return group;
 }
 
+void add_yes(CLI::App& command, bool& yes) {
+  command.add_flag("--yes,-y", yes, "do not ask; needed where nobody can be asked");
+}
+
 void add_token(CLI::App& app, CommandLine& line) {
   CLI::App& group = *add_group(app, "token", "join tokens");
   auto [create, options] =
@@ -51,11 +56,16 @@ void add_node(CLI::App& app, CommandLine& line) {
   CLI::App& group = *add_group(app, "node", "nodes");
   auto [list, listed] = add_command<NodeList>(group, line, "list", "list the nodes");
   list->add_flag("--all,-a", listed->all, "also show refused attempts to join, with the true reason");
+  list->add_flag("--watch,-w", listed->watch, "go on showing changes as they come");
+  list->add_option("--role", listed->role, "only nodes of this role")->check(CLI::IsMember({"node", "master"}));
+  list->add_option("--phase", listed->phase, "only nodes in this phase, such as Running");
+  list->add_option("--selector,-l", listed->selector, "only nodes whose labels match, as kubectl has it");
   auto [get, got] = add_command<NodeGet>(group, line, "get", "show one node with conditions and components");
   get->add_option("NAME", got->name, "name of the node")->required();
   auto [remove, removed] =
       add_command<NodeDelete>(group, line, "delete", "remove a node for good, dead or alive");
   remove->add_option("NAME", removed->name, "name of the node")->required();
+  add_yes(*remove, removed->yes);
 }
 
 void add_cluster(CLI::App& app, CommandLine& line) {
@@ -85,6 +95,67 @@ void add_artifact(CLI::App& app, CommandLine& line) {
   add_command<ArtifactList>(group, line, "list", "list the artifacts");
 }
 
+void add_operator(CLI::App& app, CommandLine& line) {
+  CLI::App& group = *add_group(app, "operator", "people who may ask the coordinator");
+  auto [create, created] = add_command<OperatorCreate>(
+      group, line, "create", "make credentials for an operator; the key never leaves this machine");
+  create->add_option("NAME", created->user, "name of the operator")->required();
+  create->add_option("--role", created->role, "viewer may read, operator may change nodes and tokens, admin all")
+      ->check(CLI::IsMember({"viewer", "operator", "admin"}))
+      ->capture_default_str();
+  create->add_option("-O,--output-file", created->file, "where to write it, mode 0600; standard output when absent");
+  add_command<OperatorList>(group, line, "list", "list the operators' certificates");
+  auto [revoke, revoked] =
+      add_command<OperatorRevoke>(group, line, "revoke", "end all certificates of an operator at once");
+  revoke->add_option("NAME", revoked->user, "name of the operator")->required();
+  add_yes(*revoke, revoked->yes);
+}
+
+void add_config(CLI::App& app, CommandLine& line) {
+  CLI::App& group = *add_group(app, "config", "the clusters of the configuration file");
+  add_command<ConfigGetContexts>(group, line, "get-contexts", "list the clusters of the configuration");
+  add_command<ConfigCurrentContext>(group, line, "current-context", "show which cluster is meant without --cluster");
+  auto [use, used] =
+      add_command<ConfigUseContext>(group, line, "use-context", "mean this cluster from now on");
+  use->add_option("NAME", used->name, "name of the cluster")->required();
+}
+
+// What slipwayctl tells of itself, from this description of its commands.
+struct SelfDescription {
+  CLI::App* completion = nullptr;
+  CLI::App* manual = nullptr;
+  std::string shell;
+};
+
+void add_self_description(CLI::App& app, SelfDescription& self) {
+  self.completion = app.add_subcommand("completion", "print a script that completes commands in your shell");
+  self.completion->add_option("SHELL", self.shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  self.manual = app.add_subcommand("manual-page", "print the manual page")->group("");
+}
+
+cli::ManualFrame manual_frame() {
+  cli::ManualFrame frame;
+  frame.section = 1;
+  frame.version = k_version;
+  frame.purpose = "look after Slipway's Kubernetes clusters";
+  frame.description = {
+      "slipwayctl asks the coordinator of a cluster over mutual TLS: tokens for hosts that are to join, nodes, "
+      "settings, artifacts, certificates, operators and health.",
+      "Results go to standard output as a table, or as JSON or YAML with -o; errors go to standard error and say "
+      "what failed, at which stage, and the cure."};
+  frame.exit_codes = {{"0", "all went well"},
+                      {"1", "an error; of health: something is not well"},
+                      {"3", "wrong usage, or a value that the coordinator refused"},
+                      {"5", "denied: the certificate is unknown, revoked or has too small a role"},
+                      {"6", "no answer in time"}};
+  frame.environment = {{"SLIPWAYCTL_CONFIG", "the configuration to use without --config"}};
+  frame.files = {{"/etc/slipway/admin.conf", "clusters and credentials, mode 0600; may hold several clusters"}};
+  frame.see_also = {"slipway-coordinator(8)", "slipway-agent(8)"};
+  return frame;
+}
+
 void add_all(CLI::App& app, CommandLine& line) {
   add_token(app, line);
   add_node(app, line);
@@ -93,8 +164,26 @@ void add_all(CLI::App& app, CommandLine& line) {
   CLI::App& certs = *add_group(app, "certs", "certificates");
   add_command<CertsCheckExpiration>(certs, line, "check-expiration",
                                     "list all certificates with their residual time");
+  add_operator(app, line);
+  add_config(app, line);
   add_command<Health>(app, line, "health",
                       "check the whole cluster; exits with 1 when something is not well");
+}
+
+// A word where a command should stand: CLI11 would only say that a command is missing.
+std::string unknown_command(const CLI::App& app) {
+  const CLI::App* at = &app;
+  std::string path = app.get_name();
+  while (!at->get_subcommands().empty()) {
+    at = at->get_subcommands().front();
+    path += " " + at->get_name();
+  }
+  const auto known = at->get_subcommands([](const CLI::App* sub) { return !sub->get_group().empty(); });
+  const std::vector<std::string> left = app.remaining(true);
+  if (known.empty() || left.empty() || left.front().starts_with('-')) return {};
+  std::string names;
+  for (const CLI::App* sub : known) names += (names.empty() ? "" : ", ") + sub->get_name();
+  return "slipwayctl: \"" + left.front() + "\" is no command of " + path + "; there are: " + names + "\n";
 }
 
 }  // namespace
@@ -109,18 +198,23 @@ std::variant<CommandLine, Usage> parse_command_line(int argc, const char* const*
   app.set_version_flag("--version", std::string("slipwayctl ") + k_version);
   app.add_option("--config", line.config, "configuration with clusters and credentials ($SLIPWAYCTL_CONFIG)")
       ->capture_default_str();
-  app.add_option("--cluster", line.cluster, "which cluster of the configuration");
+  app.add_option("--cluster,--context", line.cluster, "which cluster of the configuration");
   app.add_option("-o,--output", format, "table, wide, json or yaml")
       ->check(CLI::IsMember({"table", "wide", "json", "yaml"}));
   add_all(app, line);
+  SelfDescription self;
+  add_self_description(app, self);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     std::ostringstream out;
     std::ostringstream err;
+    if (std::string unknown = unknown_command(app); !unknown.empty()) return Usage{k_usage, std::move(unknown)};
     const int code = app.exit(error, out, err);
     return Usage{code == 0 ? k_ok : k_usage, out.str() + err.str()};
   }
+  if (self.completion->parsed()) return Usage{k_ok, cli::completion(app, self.shell)};
+  if (self.manual->parsed()) return Usage{k_ok, cli::manual_page(app, manual_frame())};
   static const std::map<std::string, Format> formats = {
       {"table", Format::table}, {"wide", Format::wide}, {"json", Format::json}, {"yaml", Format::yaml}};
   line.format = formats.find(format)->second;

@@ -31,12 +31,17 @@ struct TokenDelete {
 };
 struct NodeList {
   bool all = false;  // refused attempts to join as well
+  bool watch = false;
+  std::string role;
+  std::string phase;
+  std::string selector;
 };
 struct NodeGet {
   std::string name;
 };
 struct NodeDelete {
   std::string name;
+  bool yes = false;
 };
 struct ClusterGet {};
 struct ClusterApply {
@@ -56,10 +61,27 @@ struct ArtifactImport {
 struct ArtifactList {};
 struct CertsCheckExpiration {};
 struct Health {};
+struct OperatorCreate {
+  std::string user;
+  std::string role = "viewer";
+  std::string file;  // empty: standard output
+};
+struct OperatorList {};
+struct OperatorRevoke {
+  std::string user;
+  bool yes = false;
+};
+// These look at the configuration alone, no coordinator is asked.
+struct ConfigGetContexts {};
+struct ConfigCurrentContext {};
+struct ConfigUseContext {
+  std::string name;
+};
 
 using Command =
     std::variant<TokenCreate, TokenList, TokenDelete, NodeList, NodeGet, NodeDelete, ClusterGet, ClusterApply,
-                 ClusterKubeconfig, ArtifactImport, ArtifactList, CertsCheckExpiration, Health>;
+                 ClusterKubeconfig, ArtifactImport, ArtifactList, CertsCheckExpiration, Health,
+                 OperatorCreate, OperatorList, OperatorRevoke, ConfigGetContexts, ConfigCurrentContext, ConfigUseContext>;
 
 enum class Format { table, wide, json, yaml };
 

@@ -10,6 +10,19 @@ namespace {
 
 using http::Method;
 
+// The list with its filters as a request target.
+std::string nodes_target(const NodeList& wish) {
+  std::string query;
+  const auto add = [&query](const char* name, const std::string& value) {
+    if (!value.empty()) query += (query.empty() ? "?" : "&") + std::string(name) + "=" + percent_encode(value);
+  };
+  add("role", wish.role);
+  add("phase", wish.phase);
+  add("labelSelector", wish.selector);
+  add("watch", wish.watch ? "true" : "");
+  return "/v1/nodes" + query;
+}
+
 struct Runner {
   const CommandLine& line;
   Connection& connection;
@@ -41,7 +54,8 @@ struct Runner {
     T whole;
     std::string next;
     do {
-      const std::string target = next.empty() ? path : path + "?continue=" + percent_encode(next);
+      const char* const mark = path.find('?') == std::string::npos ? "?" : "&";
+      const std::string target = next.empty() ? path : path + mark + "continue=" + percent_encode(next);
       auto page = ask<T>(connection, make_request(Method::get, target));
       if (!page) return page.error();
       for (auto& item : page->items) whole.items.push_back(std::move(item));
@@ -73,7 +87,9 @@ struct Runner {
                 "token " + wish.id + " deleted");
   }
   int operator()(const NodeList& wish) {
-    const auto nodes = all_pages<proto::NodeList>("/v1/nodes");
+    const std::string target = nodes_target(wish);
+    if (wish.watch) return watch_nodes(target, line, connection, console);
+    const auto nodes = all_pages<proto::NodeList>(target);
     if (!nodes) return fail(console, nodes.error());
     console.out << (document() ? render_document(proto::encode(*nodes), line.format)
                                : render(node_table(*nodes, wide(), console.now)));
@@ -90,6 +106,8 @@ struct Runner {
                                  [now](const proto::NodeView& node) { return node_text(node, now); });
   }
   int operator()(const NodeDelete& wish) {
+    const std::string question = "remove node " + wish.name + " for good: its identity ends, its pods' addresses are given back";
+    if (!confirmed(wish.yes, question, console)) return k_usage;
     return done(make_request(Method::del, "/v1/nodes/" + percent_encode(wish.name)),
                 "node " + wish.name +
                     " removed: its identity is refused from now on and its pod block is in quarantine");
@@ -124,6 +142,21 @@ struct Runner {
                                : render(certificate_table(*list, wide(), console.now)));
     return k_ok;
   }
+  int operator()(const OperatorCreate& wish) { return create_operator(wish, connection, console); }
+  int operator()(const OperatorList&) {
+    const WallTime now = console.now;
+    return show<proto::OperatorList>(
+        make_request(Method::get, "/v1/operators"),
+        [now](const proto::OperatorList& list) { return render(operator_table(list, now)); });
+  }
+  int operator()(const OperatorRevoke& wish) {
+    if (!confirmed(wish.yes, "end all certificates of operator " + wish.user, console)) return k_usage;
+    return done(make_request(Method::del, "/v1/operators/" + percent_encode(wish.user)),
+                "operator " + wish.user + " revoked: the certificates are refused from now on");
+  }
+  int operator()(const ConfigGetContexts&) { return k_usage; }  // run_local_command() has had these
+  int operator()(const ConfigCurrentContext&) { return k_usage; }
+  int operator()(const ConfigUseContext&) { return k_usage; }
   int operator()(const Health&) {
     auto report = ask<proto::HealthReport>(connection, make_request(Method::get, "/v1/health"));
     if (!report) return fail(console, report.error());
@@ -138,6 +171,17 @@ struct Runner {
 int run_command(const CommandLine& line, Connection& connection, Console console) {
   Runner runner{line, connection, console};
   return std::visit(runner, line.command);
+}
+
+bool confirmed(bool yes, const std::string& question, Console& console) {
+  if (yes) return true;
+  if (!console.ask) {
+    console.err << "slipwayctl: this would " << question << ": give --yes where nobody can be asked\n";
+    return false;
+  }
+  if (console.ask("This will " + question + ". Go on? [y/N] ")) return true;
+  console.err << "slipwayctl: nothing was changed\n";
+  return false;
 }
 
 int exit_code_of(const Error& error) {

@@ -3,7 +3,9 @@
 // `err`.
 #include <functional>
 #include <memory>
+#include <optional>
 #include <ostream>
+#include <string>
 
 #include "common/core/time.hpp"
 #include "coordinator/ctl/command_line.hpp"
@@ -16,6 +18,8 @@ struct Console {
   std::ostream& err;
   bool terminal = false;  // err is one: progress may rewrite its line
   WallTime now{};
+  // Asks whoever sits there and returns whether the answer was yes; empty when nobody can be asked.
+  std::function<bool(const std::string& question)> ask = {};
 };
 
 // Runs against `connection`.
@@ -25,6 +29,15 @@ int exit_code_of(const Error& error);
 // Prints "slipwayctl: <message>" and gives the code.
 int fail(Console& console, const Error& error);
 
+// Whether a command that changes much may go on: `yes` was given, or whoever sits there says so. Prints why not.
+bool confirmed(bool yes, const std::string& question, Console& console);
+
+// config.cpp: commands that need no connection; the code to exit with, absent for all others.
+std::optional<int> run_local_command(const CommandLine& line, Console& console);
+// operators.cpp
+int create_operator(const OperatorCreate& wish, Connection& connection, Console& console);
+// watch.cpp: until the coordinator ends it, or forever.
+int watch_nodes(const std::string& target, const CommandLine& line, Connection& connection, Console& console);
 // artifacts.cpp
 int import_artifact(const ArtifactImport& wish, Connection& connection, Console& console);
 // kubeconfig.cpp

@@ -18,6 +18,8 @@ constexpr std::uint16_t k_default_port = 7443;
 constexpr std::chrono::milliseconds k_deadline{30'000};
 // Also the wait for the answer, while the coordinator hashes what it got.
 constexpr std::chrono::milliseconds k_upload_idle{120'000};
+// The coordinator says every 15 seconds that it is still there.
+constexpr std::chrono::milliseconds k_stream_idle{60'000};
 
 class HttpConnection final : public Connection {
  public:
@@ -28,6 +30,9 @@ class HttpConnection final : public Connection {
   Reply upload(http::Request request, const std::string& file,
                std::function<void(std::uint64_t)> progress) override {
     return run(client_.upload(std::move(request), file, k_upload_idle, std::move(progress)));
+  }
+  Reply stream(http::Request request, std::function<Status(std::string_view)> sink) override {
+    return run(client_.fetch(std::move(request), std::move(sink), k_stream_idle));
   }
 
  private:

@@ -20,6 +20,8 @@ class Connection {
   // The file is the body; `progress` gets the bytes sent so far.
   virtual Result<http::Response> upload(http::Request request, const std::string& file,
                                         std::function<void(std::uint64_t sent)> progress) = 0;
+  // The parts of the body of a 200 go to `sink` as they come, the response has the others. `idle` limits the wait for each.
+  virtual Result<http::Response> stream(http::Request request, std::function<Status(std::string_view part)> sink) = 0;
 };
 
 Result<std::unique_ptr<Connection>> connect(const proto::AdminCluster& cluster);

@@ -17,6 +17,13 @@ namespace slipway::ctl {
 
 namespace {
 
+bool ask_person(const std::string& question) {
+  std::cerr << question << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
 int run(int argc, const char* const* argv) {
   const char* from_environment = std::getenv("SLIPWAYCTL_CONFIG");
   auto parsed = parse_command_line(argc, argv, from_environment != nullptr ? from_environment : "");
@@ -26,7 +33,9 @@ int run(int argc, const char* const* argv) {
   }
   const auto& line = std::get<CommandLine>(parsed);
   Console console{std::cout, std::cerr, ::isatty(STDERR_FILENO) == 1,
-                  std::chrono::floor<Seconds>(std::chrono::system_clock::now())};
+                  std::chrono::floor<Seconds>(std::chrono::system_clock::now()), {}};
+  if (::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1) console.ask = ask_person;
+  if (const auto code = run_local_command(line, console)) return *code;
   const auto cluster = load_admin_cluster(line.config, line.cluster);
   if (!cluster) return fail(console, cluster.error());
   const auto connection = connect(*cluster);

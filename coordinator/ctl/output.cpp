@@ -55,14 +55,19 @@ std::string component_summary(const proto::NodeView& node) {
 }  // namespace
 
 std::string render(const Table& table) {
-  std::vector<std::size_t> widths(table.header.size());
-  for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = width_of(table.header[i]);
+  std::vector<std::size_t> widths;
+  return render_rows(table, widths, true);
+}
+
+std::string render_rows(const Table& table, std::vector<std::size_t>& widths, bool with_header) {
+  widths.resize(table.header.size());
+  for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], width_of(table.header[i]));
   for (const auto& row : table.rows) {
     for (std::size_t i = 0; i < widths.size() && i < row.size(); ++i)
       widths[i] = std::max(widths[i], width_of(row[i]));
   }
   std::string out;
-  append_row(out, table.header, widths);
+  if (with_header) append_row(out, table.header, widths);
   for (const auto& row : table.rows) append_row(out, row, widths);
   return out;
 }
@@ -145,6 +150,22 @@ Table attempt_table(const proto::JoinAttemptList& list, WallTime now) {
     if (attempt.accepted) continue;
     table.rows.push_back({when(attempt.time, now), dash(attempt.node_name), attempt.address,
                           dash(attempt.token_id), "refused: " + attempt.reason});
+  }
+  return table;
+}
+
+Table operator_table(const proto::OperatorList& list, WallTime now) {
+  Table table{{"NAME", "ROLE", "EXPIRES", "ISSUED", "SERIAL"}, {}};
+  for (const proto::OperatorView& view : list.items) {
+    table.rows.push_back({view.user, view.role, when(view.not_after, now), when(view.not_before, now), view.serial.substr(0, 12)});
+  }
+  return table;
+}
+
+Table context_table(const proto::AdminConfig& config, const std::string& current) {
+  Table table{{"CURRENT", "NAME", "SERVER"}, {}};
+  for (const proto::AdminCluster& cluster : config.clusters) {
+    table.rows.push_back({cluster.name == current ? "*" : "", cluster.name, cluster.server});
   }
   return table;
 }

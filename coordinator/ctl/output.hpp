@@ -17,6 +17,8 @@ struct Table {
 // Columns two spaces apart, no spaces at line ends. Control characters of values are shown as '?': a node
 // cannot write to the operator's terminal.
 std::string render(const Table& table);
+// The same with columns at least as wide as `widths`, which learns from each call; without the header when not asked for it.
+std::string render_rows(const Table& table, std::vector<std::size_t>& widths, bool with_header);
 // "name:  value" lines with aligned values.
 std::string render_pairs(const std::vector<std::pair<std::string, std::string>>& pairs);
 
@@ -31,6 +33,8 @@ std::string human_size(std::uint64_t bytes);
 Table token_table(const proto::TokenList& list, WallTime now);
 Table node_table(const proto::NodeList& list, bool wide, WallTime now);
 Table attempt_table(const proto::JoinAttemptList& list, WallTime now);
+Table operator_table(const proto::OperatorList& list, WallTime now);
+Table context_table(const proto::AdminConfig& config, const std::string& current);
 Table artifact_table(const proto::ArtifactList& list, bool wide, WallTime now);
 Table certificate_table(const proto::CertificateList& list, bool wide, WallTime now);
 Table health_table(const proto::HealthReport& report);

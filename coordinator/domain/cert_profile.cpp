@@ -22,7 +22,7 @@ constexpr NameTable<CaKind, 6> k_ca_names = {{
     {CaKind::etcd, "etcd"},
 }};
 
-constexpr NameTable<CertUsage, 16> k_usage_names = {{
+constexpr NameTable<CertUsage, 18> k_usage_names = {{
     {CertUsage::agent, "agent"},
     {CertUsage::kubelet_client, "kubeletClient"},
     {CertUsage::kubelet_serving, "kubeletServing"},
@@ -39,6 +39,8 @@ constexpr NameTable<CertUsage, 16> k_usage_names = {{
     {CertUsage::coordinator_kube_client, "coordinatorKubeClient"},
     {CertUsage::operator_admin, "operatorAdmin"},
     {CertUsage::kubeconfig_admin, "kubeconfigAdmin"},
+    {CertUsage::operator_op, "operatorOperator"},
+    {CertUsage::operator_viewer, "operatorViewer"},
 }};
 
 template <class Enum, std::size_t N>
@@ -73,7 +75,7 @@ constexpr UsageBits k_server = {true, false};
 // with.
 constexpr UsageBits k_both = {true, true};
 
-constexpr std::array<FixedPart, 16> k_fixed = {{
+constexpr std::array<FixedPart, 18> k_fixed = {{
     {CertUsage::agent, CaKind::fabric, "", "", k_client, ValidityClass::node},
     {CertUsage::kubelet_client, CaKind::kube_client, "system:nodes", "", k_client, ValidityClass::node},
     {CertUsage::kubelet_serving, CaKind::kubelet_serving, "system:nodes", "", k_server,
@@ -99,6 +101,8 @@ constexpr std::array<FixedPart, 16> k_fixed = {{
      ValidityClass::coordinator},
     {CertUsage::operator_admin, CaKind::fabric, "slipway:admin", "", k_client, ValidityClass::admin},
     {CertUsage::kubeconfig_admin, CaKind::kube_client, "system:masters", "", k_client, ValidityClass::admin},
+    {CertUsage::operator_op, CaKind::fabric, "slipway:operator", "", k_client, ValidityClass::admin},
+    {CertUsage::operator_viewer, CaKind::fabric, "slipway:viewer", "", k_client, ValidityClass::admin},
 }};
 
 Error missing(std::string_view what) {
@@ -205,6 +209,8 @@ Status fill(CertSpec& spec, const ProfileInput& input) {
       return fill_coordinator(spec, input);
     case CertUsage::operator_admin:
     case CertUsage::kubeconfig_admin:
+    case CertUsage::operator_op:
+    case CertUsage::operator_viewer:
       return fill_user(spec, input);
     // All they say is fixed.
     case CertUsage::kube_proxy:

@@ -38,6 +38,8 @@ enum class CertUsage {
   coordinator_kube_client,
   operator_admin,
   kubeconfig_admin,
+  operator_op,      // may change nodes and tokens
+  operator_viewer,  // may read
 };
 inline constexpr CertUsage k_cert_usages[] = {CertUsage::agent,
                                               CertUsage::kubelet_client,
@@ -54,7 +56,14 @@ inline constexpr CertUsage k_cert_usages[] = {CertUsage::agent,
                                               CertUsage::coordinator_serving,
                                               CertUsage::coordinator_kube_client,
                                               CertUsage::operator_admin,
-                                              CertUsage::kubeconfig_admin};
+                                              CertUsage::kubeconfig_admin,
+                                              CertUsage::operator_op,
+                                              CertUsage::operator_viewer};
+// Of people who ask the coordinator's API.
+constexpr bool is_operator_usage(CertUsage usage) {
+  return usage == CertUsage::operator_admin || usage == CertUsage::operator_op ||
+         usage == CertUsage::operator_viewer;
+}
 std::string_view to_string(CertUsage usage);  // wire names: "agent", "kubeletClient", "kubeletServing", ...
 std::optional<CertUsage> cert_usage_from_string(std::string_view text);
 
@@ -88,7 +97,7 @@ struct ProfileNode {
 struct ProfileInput {
   ProfileCluster cluster;
   ProfileNode node;       // for usages of nodes
-  std::string user_name;  // for operator_admin and kubeconfig_admin
+  std::string user_name;  // for usages of people
 };
 
 enum class ValidityClass { node, serving, control_plane, coordinator, admin };

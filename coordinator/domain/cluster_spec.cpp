@@ -433,4 +433,10 @@ Lifetimes lifetimes_of(const ValidatedCluster& cluster) {
   return lifetimes;
 }
 
+std::string coordinator_url(const proto::CoordinatorSettings& settings) {
+  std::string host = settings.addresses.empty() ? "localhost" : settings.addresses.front();
+  if (host.find(':') != std::string::npos) host = "[" + host + "]";
+  return "https://" + host + ":" + std::to_string(settings.port);
+}
+
 }  // namespace slipway

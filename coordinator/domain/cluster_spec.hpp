@@ -49,4 +49,7 @@ std::uint64_t usable_pods(int node_prefix_length);
 ProfileCluster profile_cluster(const ValidatedCluster& cluster, const std::string& cluster_id);
 Lifetimes lifetimes_of(const ValidatedCluster& cluster);
 
+// "https://10.77.0.10:7443": where agents and operators are told to go.
+std::string coordinator_url(const proto::CoordinatorSettings& settings);
+
 }  // namespace slipway

@@ -149,6 +149,17 @@ class Applier {
     return done(true);
   }
 
+  Result<Outcome> operator()(const RevokeOperator& op) {
+    std::vector<std::string> serials;
+    for (const auto& [serial, record] : state_.certificates()) {
+      if (is_operator_usage(record.usage) && record.subject == op.user) serials.push_back(serial);
+    }
+    if (serials.empty()) return make_error(Errc::not_found, "no operator named \"" + op.user.substr(0, 64) + "\" has a certificate");
+    for (const std::string& serial : serials) editor_.erase_certificate(serial);
+    editor_.finish(false);
+    return Outcome{true, state_.revision(), {}};
+  }
+
   Result<Outcome> operator()(const Sweep& op) {
     if (!state_.has_cluster()) return unchanged();
     const WallTime before = op.maturity.now - op.keep;

@@ -54,6 +54,12 @@ struct RecordCertificate {
   IssuedCertificate certificate;
 };
 
+// Ends all API certificates of this person: a certificate of a person counts only while its record stands.
+// Errc::not_found.
+struct RevokeOperator {
+  std::string user;
+};
+
 // Block into quarantine, identity dead, name tombstoned. Errc::not_found.
 struct DeleteNode {
   std::string name;
@@ -72,7 +78,7 @@ struct Sweep {
 };
 
 using Operation = std::variant<InitCluster, ApplyCluster, CreateToken, DeleteToken, AdmitNode, RecordRenewal,
-                               RecordCertificate, DeleteNode, PutArtifact, Sweep>;
+                               RecordCertificate, DeleteNode, PutArtifact, Sweep, RevokeOperator>;
 
 struct Outcome {
   bool changed = false;

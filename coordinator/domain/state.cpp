@@ -131,6 +131,14 @@ proto::ClusterCapacity State::capacity() const {
   return capacity;
 }
 
+Status State::authenticate_operator(const std::string& user, const std::string& serial, WallTime now) const {
+  const CertificateRecord* record = certificate(serial);
+  const bool theirs = record != nullptr && is_operator_usage(record->usage) && record->subject == user;
+  if (theirs && record->not_after > now) return {};
+  return make_error(Errc::denied, "the certificate of operator \"" + user + "\" was revoked or is not one of this cluster: ask an admin "
+                                  "for a new one (slipwayctl operator create)");
+}
+
 Result<const Node*> State::authenticate_agent(const std::string& uid, std::uint64_t generation, const std::string& serial) const {
   const Node* node = node_by_uid(uid);
   if (node == nullptr || node->generation != generation) {

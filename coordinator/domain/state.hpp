@@ -144,6 +144,10 @@ class State {
   // Errc::denied for a serial that is neither current nor the one before. Asked at every request (T11).
   Result<const Node*> authenticate_agent(const std::string& uid, std::uint64_t generation, const std::string& serial) const;
 
+  // Whether the certificate of a person with this serial still counts: Errc::denied when its record is gone (revoked, or of
+  // another history), names no such person, or has ended.
+  Status authenticate_operator(const std::string& user, const std::string& serial, WallTime now) const;
+
   bool operator==(const State&) const = default;
 
  private:

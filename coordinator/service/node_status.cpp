@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proto/codec.hpp"
+
 namespace slipway {
 
 namespace {
@@ -46,7 +48,25 @@ void cut_report(proto::NodeStatusReport& report) {
   }
 }
 
+// Whether an operator who looks at the node would see a difference.
+bool says_more(const proto::NodeStatusReport& before, const proto::NodeStatusReport& now) {
+  return proto::encode(before) != proto::encode(now);
+}
+
+std::string go_architecture(const std::string& machine) {
+  if (machine == "x86_64") return "amd64";
+  if (machine == "aarch64") return "arm64";
+  return machine;
+}
+
 }  // namespace
+
+std::map<std::string, std::string> labels_of(const proto::NodeView& view) {
+  std::map<std::string, std::string> labels{
+      {"kubernetes.io/hostname", view.name}, {"kubernetes.io/os", "linux"}, {"slipway/role", view.role}};
+  if (!view.facts.architecture.empty()) labels["kubernetes.io/arch"] = go_architecture(view.facts.architecture);
+  return labels;
+}
 
 NodeStatusBoard::NodeStatusBoard(const Clock& clock, Millis dead_after)
     : clock_(clock), dead_after_(dead_after), started_(clock.steady()) {}
@@ -54,7 +74,9 @@ NodeStatusBoard::NodeStatusBoard(const Clock& clock, Millis dead_after)
 void NodeStatusBoard::report(const std::string& uid, proto::NodeStatusReport report) {
   cut_report(report);
   contact(uid, report.applied_revision);
-  contacts_[uid].report = std::move(report);
+  NodeContact& contact = contacts_[uid];
+  if (contact.changed == 0 || says_more(contact.report, report)) contact.changed = ++change_count_;
+  contact.report = std::move(report);
 }
 
 void NodeStatusBoard::contact(const std::string& uid, std::uint64_t applied_revision) {
@@ -65,7 +87,9 @@ void NodeStatusBoard::contact(const std::string& uid, std::uint64_t applied_revi
 }
 
 void NodeStatusBoard::set_pod_cidr_published(const std::string& uid, bool published) {
-  contacts_[uid].pod_cidr_published = published;
+  NodeContact& contact = contacts_[uid];
+  if (contact.pod_cidr_published != published) contact.changed = ++change_count_;
+  contact.pod_cidr_published = published;
 }
 
 void NodeStatusBoard::forget(const std::string& uid) { contacts_.erase(uid); }
@@ -109,6 +133,7 @@ proto::NodeView node_view(const State& state, const Node& node, const NodeContac
     const CertificateRecord* record = state.certificate(serial);
     if (record != nullptr) view.certificates.push_back({std::string(to_string(usage)), serial, to_rfc3339(record->not_after)});
   }
+  view.labels = labels_of(view);
   if (contact == nullptr) return view;
   if (contact->last_contact != WallTime{}) view.last_contact = to_rfc3339(contact->last_contact);
   view.pod_cidr_published = contact->pod_cidr_published;
@@ -120,6 +145,7 @@ proto::NodeView node_view(const State& state, const Node& node, const NodeContac
   if (!contact->report.certificates.empty()) view.certificates = contact->report.certificates;
   view.facts = contact->report.facts;
   view.last_error = contact->report.last_error;
+  view.labels = labels_of(view);
   return view;
 }
 

@@ -17,6 +17,7 @@ struct NodeContact {
   WallTime last_contact{};          // for people
   SteadyTime last_seen{};           // for reckoning
   bool pod_cidr_published = false;  // stands in Node.spec.podCIDR
+  std::uint64_t changed = 0;        // change_count() of the board when something new was said last
 };
 
 class NodeStatusBoard {
@@ -32,6 +33,8 @@ class NodeStatusBoard {
   void forget(const std::string& uid);
   const NodeContact* find(const std::string& uid) const;
   std::size_t size() const { return contacts_.size(); }
+  // Rises when a node says something else than before; a mere sign of life does not count.
+  std::uint64_t change_count() const { return change_count_; }
 
   // The desired revision that every live node has applied. Nodes not heard of since our start count as live, with nothing
   // applied, until `dead_after` has passed.
@@ -44,7 +47,11 @@ class NodeStatusBoard {
   Millis dead_after_;
   SteadyTime started_;
   std::map<std::string, NodeContact> contacts_;
+  std::uint64_t change_count_ = 0;
 };
+
+// The labels by which operators select nodes: Kubernetes' well-known ones, and slipway/role.
+std::map<std::string, std::string> labels_of(const proto::NodeView& view);
 
 // What operators see of a node.
 proto::NodeView node_view(const State& state, const Node& node, const NodeContact* contact);

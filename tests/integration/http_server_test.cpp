@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "common/async/notifier.hpp"
+#include "common/http/body_stream.hpp"
 #include "tests/support/https_fixture.hpp"
 #include "tests/support/raw_tls.hpp"
 
@@ -91,6 +92,56 @@ bool is_problem(const std::string& response, int status, const std::string& code
 }
 
 }  // namespace
+
+namespace {
+
+// Three parts, then the end or an error.
+class Parts final : public http::BodyStream {
+ public:
+  explicit Parts(bool fails) : fails_(fails) {}
+  asio::awaitable<Result<std::string>> next() override {
+    if (count_ == 3 && fails_) co_return make_error(Errc::unavailable, "no more");
+    if (count_ == 3) co_return std::string();
+    ++count_;
+    co_return std::string(static_cast<std::size_t>(count_) * 9'000, 'x');
+  }
+
+ private:
+  const bool fails_;
+  int count_ = 0;
+};
+
+asio::awaitable<http::Response> in_parts(http::Request request) {
+  http::Response response;
+  response.stream = std::make_shared<Parts>(request.path == "/fails");
+  co_return response;
+}
+
+}  // namespace
+
+TEST_CASE("a streamed body comes in chunks and leaves the connection usable") {
+  HttpsFixture fixture({admit_small, in_parts});
+  http::Client client = fixture.client();
+  for (int i = 0; i < 2; ++i) {
+    const auto response = must(fixture.io.run(client.send(request(http::Method::get, "/"), 5s)));
+    CHECK(response.status == 200);
+    CHECK(response.body == std::string(6 * 9'000, 'x'));
+  }
+  const auto head = must(fixture.io.run(client.send(request(http::Method::head, "/"), 5s)));
+  CHECK(head.body.empty());
+  const std::string raw = raw_exchange(fixture, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  CHECK(raw.find("Transfer-Encoding: chunked\r\n") != std::string::npos);
+  CHECK(raw.find("Content-Length") == std::string::npos);
+  CHECK(raw.find("\r\n2328\r\n") != std::string::npos);  // 9,000
+  CHECK(raw.ends_with("\r\n0\r\n\r\n"));
+}
+
+TEST_CASE("a stream that fails does not look like a whole body") {
+  HttpsFixture fixture({admit_small, in_parts});
+  http::Client client = fixture.client();
+  const auto response = fixture.io.run(client.send(request(http::Method::get, "/fails"), 5s));
+  CHECK_FALSE(response.has_value());
+}
 
 TEST_CASE("a silent client is cut off before the handshake") {
   HttpsFixture fixture(echo_handler(), short_limits());

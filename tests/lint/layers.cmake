@@ -13,6 +13,7 @@ set(allow_common/async "common/core;common/log")
 set(allow_common/http "common/core;common/log;common/async;common/crypto;common/files;proto")
 set(allow_common/systemd "common/core;common/log;common/async")
 set(allow_common/config "common/core;common/files")
+set(allow_common/cli "")
 foreach(daemon coordinator agent)
   set(allow_${daemon}/domain "common/core;proto")
   set(allow_${daemon}/ports "common/core;proto;common/async;${daemon}/domain")
@@ -39,7 +40,7 @@ set(confined
   "systemd/sd-=^common/systemd/[a-z_]+\\.cpp$"
   "sqlite3\\.h=^coordinator/store/sqlite_store\\.cpp$"
   "yaml-cpp/=^common/config/[a-z_]+\\.cpp$"
-  "CLI/=^((agent|coordinator)/main\\.cpp|coordinator/ctl/(main|command_line)\\.cpp)$"
+  "CLI/=^(common/cli/[a-z_]+\\.(cpp|hpp)|(agent|coordinator)/main\\.cpp|coordinator/ctl/(main|command_line)\\.cpp)$"
   "archive(_entry)?\\.h=^common/archive/[a-z_]+\\.cpp$"
   "netlink/=^agent/net/[a-z_]+\\.(cpp|hpp)$"
   "nftables/=^agent/net/[a-z_]+\\.cpp$"

@@ -116,7 +116,7 @@ TEST_CASE("system 24: agent killed in the middle of an install, used-up token, a
     // A power cut, for good.
     REQUIRE(lab::tool({"kill", lab::cluster_name(), "extra5"}).ok());
   }
-  lab::must_slipwayctl({"node", "delete", "extra5"});
+  lab::must_slipwayctl({"node", "delete", "--yes", "extra5"});
   REQUIRE_FALSE(joined("extra5"));
   eventually("the Node object to be gone", 60s, [] { return !lab::kubectl({"get", "node", "extra5"}).ok(); });
   eventually("routes to the dead host to be gone", 90s, [&] {

@@ -28,6 +28,26 @@ int usage_code(std::vector<const char*> words) {
   return usage->code;
 }
 
+std::string usage_text(std::vector<const char*> words) {
+  const auto parsed = parse(std::move(words));
+  const auto* usage = std::get_if<Usage>(&parsed);
+  return usage == nullptr ? std::string() : usage->text;
+}
+
+TEST_CASE("an unknown command is named, with those that there are", "[ctl][command_line]") {
+  CHECK(usage_code({"frobnicate"}) == k_usage);
+  CHECK(usage_text({"frobnicate"}).find("\"frobnicate\" is no command of slipwayctl; there are: token, node") != std::string::npos);
+  CHECK(usage_text({"node", "lsit"}).find("\"lsit\" is no command of slipwayctl node; there are: list, get") != std::string::npos);
+}
+
+TEST_CASE("slipwayctl describes itself to shells and manuals", "[ctl][command_line]") {
+  CHECK(usage_code({"completion", "bash"}) == k_ok);
+  CHECK(usage_text({"completion", "bash"}).find("\" node list\") words=\"--help --all --watch") != std::string::npos);
+  CHECK(usage_code({"completion", "tcsh"}) == k_usage);
+  CHECK(usage_text({"manual-page"}).find(".SS \"slipwayctl token create\"") != std::string::npos);
+  CHECK(usage_text({"--help"}).find("manual-page") == std::string::npos);
+}
+
 TEST_CASE("commands and their options", "[ctl][command_line]") {
   const auto create = command_of<TokenCreate>(
       {"token", "create", "--ttl", "15m", "--max-uses", "10", "--node", "n1", "--role", "master", "--quiet"});
@@ -44,6 +64,11 @@ TEST_CASE("commands and their options", "[ctl][command_line]") {
   CHECK(command_of<NodeList>({"node", "list", "--all"}).all);
   CHECK(command_of<NodeGet>({"node", "get", "n1"}).name == "n1");
   CHECK(command_of<NodeDelete>({"node", "delete", "n1"}).name == "n1");
+  CHECK_FALSE(command_of<NodeDelete>({"node", "delete", "n1"}).yes);
+  CHECK(command_of<NodeDelete>({"node", "delete", "-y", "n1"}).yes);
+  CHECK(command_of<NodeList>({"node", "list", "-w", "-l", "a=b"}).selector == "a=b");
+  CHECK(command_of<OperatorCreate>({"operator", "create", "ada", "--role", "admin"}).role == "admin");
+  CHECK(usage_code({"operator", "create", "ada", "--role", "king"}) == k_usage);
   CHECK(command_of<ClusterApply>({"cluster", "apply", "-f", "c.yaml"}).file == "c.yaml");
   const auto kube =
       command_of<ClusterKubeconfig>({"cluster", "kubeconfig", "-O", "k.conf", "--user", "alice"});

@@ -28,6 +28,17 @@ class FakeConnection final : public Connection {
     progress(uploaded[request.target].size());
     return answer(std::move(request));
   }
+  Result<http::Response> stream(http::Request request, std::function<Status(std::string_view)> sink) override {
+    auto response = answer(std::move(request));
+    if (!response || response->status != 200) return response;
+    // In parts that end anywhere.
+    for (const char& c : response->body) {
+      const Status taken = sink(std::string_view(&c, 1));
+      if (!taken) return taken.error();
+    }
+    response->body.clear();
+    return response;
+  }
   void on(const std::string& what, int status, std::string body) {
     answers_[what] = {status, std::move(body)};
   }
@@ -116,11 +127,137 @@ TEST_CASE("problems become a text and a code", "[ctl][errors]") {
   for (const auto& [code, exit_code] : rows) {
     FakeConnection connection;
     connection.on("DELETE /v1/nodes/a%2Fb", proto::http_status(code), problem(code, "there is no such node"));
-    const Run result = run(connection, NodeDelete{"a/b"});
+    const Run result = run(connection, NodeDelete{"a/b", true});
     CHECK(result.code == exit_code);
     CHECK(result.out.empty());
     CHECK(result.err == "slipwayctl: there is no such node\n");
   }
+}
+
+TEST_CASE("what changes much asks first, or wants --yes", "[ctl][confirm]") {
+  FakeConnection connection;
+  connection.on("DELETE /v1/nodes/n1", 204, "");
+  const Run refused = run(connection, NodeDelete{"n1", false});
+  CHECK(refused.code == k_usage);
+  CHECK(refused.err.find("give --yes") != std::string::npos);
+  CHECK(connection.requests.empty());
+  CHECK(run(connection, NodeDelete{"n1", true}).code == k_ok);
+  CHECK(connection.requests.size() == 1);
+
+  std::ostringstream out;
+  std::ostringstream err;
+  CommandLine line;
+  line.command = OperatorRevoke{"ada", false};
+  std::string asked;
+  Console console{out, err, true, k_now, [&asked](const std::string& question) {
+                    asked = question;
+                    return false;
+                  }};
+  CHECK(run_command(line, connection, console) == k_usage);
+  CHECK(asked.find("operator ada") != std::string::npos);
+  CHECK(connection.requests.size() == 1);
+}
+
+TEST_CASE("filters of the node list go to the coordinator, on every page", "[ctl][nodes]") {
+  FakeConnection connection;
+  const std::string query = "/v1/nodes?role=node&phase=Running&labelSelector=a%3Db";
+  proto::NodeList first{{node("a")}, "a"};
+  connection.on("GET " + query, 200, proto::encode(first));
+  connection.on("GET " + query + "&continue=a", 200, proto::encode(proto::NodeList{{node("b")}, ""}));
+  NodeList wish;
+  wish.role = "node";
+  wish.phase = "Running";
+  wish.selector = "a=b";
+  const Run result = run(connection, wish);
+  CHECK(result.code == k_ok);
+  CHECK(result.out.find("\nb ") != std::string::npos);
+}
+
+TEST_CASE("a watch prints the table, then a line for each change", "[ctl][watch]") {
+  FakeConnection connection;
+  std::string stream = "event: added\ndata: " + proto::encode(node("a")) + "\n\n: still here\n\n" +
+                       "event: synced\ndata: {}\n\n";
+  proto::NodeView changed = node("a");
+  changed.phase = "Degraded";
+  stream += "event: modified\ndata: " + proto::encode(changed) + "\n\n";
+  stream += "event: removed\ndata: " + proto::encode(node("a")) + "\n\n";
+  connection.on("GET /v1/nodes?watch=true", 200, stream);
+  NodeList wish;
+  wish.watch = true;
+  const Run result = run(connection, wish);
+  CHECK(result.code == k_failed);
+  CHECK(result.err.find("ended the watch") != std::string::npos);
+  const std::size_t header = result.out.find("NAME");
+  CHECK(header == 0);
+  CHECK(result.out.find("NAME", 4) == std::string::npos);
+  const std::size_t running = result.out.find("Running");
+  const std::size_t degraded = result.out.find("Degraded");
+  const std::size_t removed = result.out.find("(removed)");
+  CHECK((running < degraded && degraded < removed && removed != std::string::npos));
+}
+
+TEST_CASE("a broken event ends the watch with the reason", "[ctl][watch]") {
+  FakeConnection connection;
+  connection.on("GET /v1/nodes?watch=true", 200, "event: added\ndata: {\"name\":1}\n\n");
+  NodeList wish;
+  wish.watch = true;
+  const Run result = run(connection, wish);
+  CHECK(result.code == k_usage);
+  CHECK(result.err.find("event of the watch") != std::string::npos);
+}
+
+TEST_CASE("an operator's credentials are a configuration of one cluster, mode 0600", "[ctl][operator]") {
+  test::TempDir dir;
+  FakeConnection connection;
+  connection.on("POST /v1/operators", 201,
+                proto::encode(proto::OperatorReply{"demo", "https://10.77.0.10:7443", "CA", "CERT", "viewer",
+                                                   "2026-12-22T12:00:00Z"}));
+  const std::string file = dir / "ada.conf";
+  CHECK(run(connection, OperatorCreate{"ada", "viewer", file}).code == k_ok);
+  struct stat status {};
+  REQUIRE(::stat(file.c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0600);
+  const auto cluster = load_admin_cluster(file, "");
+  REQUIRE(cluster);
+  CHECK(cluster->client_certificate == "CERT");
+  CHECK(cluster->client_key.find("PRIVATE KEY") != std::string::npos);
+  const auto sent = proto::decode<proto::OperatorRequest>(connection.requests.back().body);
+  REQUIRE(sent);
+  CHECK(sent->role == "viewer");
+  CHECK(sent->csr.find("PRIVATE") == std::string::npos);
+}
+
+TEST_CASE("contexts of the configuration are listed and chosen", "[ctl][config]") {
+  test::TempDir dir;
+  const std::string file = dir / "admin.conf";
+  proto::AdminConfig config;
+  config.clusters = {{"one", "https://10.0.0.1:7443", "CA", "C", "K"}, {"two", "https://10.0.0.2:7443", "CA", "C", "K"}};
+  test::put_file(file, json_to_yaml(proto::encode(config)).value());
+  ::chmod(file.c_str(), 0600);
+  const auto local = [&file](Command command) {
+    std::ostringstream out;
+    std::ostringstream err;
+    CommandLine line;
+    line.config = file;
+    line.command = std::move(command);
+    Console console{out, err, false, k_now};
+    const auto code = run_local_command(line, console);
+    REQUIRE(code);
+    return Run{*code, out.str(), err.str()};
+  };
+  CHECK(local(ConfigCurrentContext{}).code == k_usage);
+  CHECK(local(ConfigUseContext{"three"}).err.find("there are: one, two") != std::string::npos);
+  CHECK(local(ConfigUseContext{"two"}).code == k_ok);
+  CHECK(local(ConfigCurrentContext{}).out == "two\n");
+  CHECK(local(ConfigGetContexts{}).out.find("*        two") != std::string::npos);
+  struct stat status {};
+  REQUIRE(::stat(file.c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0600);
+  std::ostringstream out;
+  Console console{out, out, false, k_now};
+  CommandLine other;
+  other.command = Health{};
+  CHECK_FALSE(run_local_command(other, console));
 }
 
 TEST_CASE("a quiet token is the token alone", "[ctl][token]") {
@@ -173,7 +310,9 @@ TEST_CASE("node list --all shows why joins were refused", "[ctl][node]") {
                 proto::encode(proto::JoinAttemptList{
                     {{to_rfc3339(k_now - Seconds(5)), "n9", "10.77.0.19", "abc123", false, "token expired"},
                      {to_rfc3339(k_now), "n1", "10.77.0.11", "abc123", true, ""}}}));
-  const Run result = run(connection, NodeList{true});
+  NodeList wish;
+  wish.all = true;
+  const Run result = run(connection, wish);
   CHECK(result.out.find("refused: token expired") != std::string::npos);
   CHECK(result.out.find("10.77.0.11") == std::string::npos);
 }

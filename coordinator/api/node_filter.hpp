@@ -1,0 +1,25 @@
+#pragma once
+// Which nodes a list or a watch is about: ?role=, ?phase=, ?labelSelector=. Pure.
+#include <string>
+
+#include "common/core/result.hpp"
+#include "common/http/message.hpp"
+#include "coordinator/domain/label_selector.hpp"
+#include "proto/types.hpp"
+
+namespace slipway::api {
+
+struct NodeFilter {
+  std::string role;   // empty: any
+  std::string phase;  // empty: any
+  LabelSelector selector;
+
+  // Errc::invalid names the parameter.
+  static Result<NodeFilter> of(const http::Request& request);
+  bool matches(const proto::NodeView& node) const;
+};
+
+// ?watch=: true or false, absent means false.
+Result<bool> wants_watch(const http::Request& request);
+
+}  // namespace slipway::api

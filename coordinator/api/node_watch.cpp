@@ -1,0 +1,122 @@
+#include "coordinator/api/node_watch.hpp"
+
+#include "common/async/timeout.hpp"
+#include "coordinator/api/handlers.hpp"
+
+namespace slipway::api {
+
+namespace {
+
+constexpr std::size_t k_max_watches = 64;
+constexpr Millis k_gather{250};
+constexpr Millis k_look{1'000};
+// Well below the times after which middleboxes forget a connection.
+constexpr Millis k_keep_alive{15'000};
+constexpr const char* k_keep_alive_text = ": still here\n\n";
+
+std::string event(std::string_view name, const std::string& data) {
+  std::string text = "event: ";
+  text.append(name).append("\n");
+  return text.append("data: ").append(data).append("\n\n");
+}
+
+std::string removed(const std::string& name, const std::string& uid) {
+  proto::NodeView view;
+  view.name = name;
+  view.uid = uid;
+  return event("removed", proto::encode(view));
+}
+
+}  // namespace
+
+NodeWatch::NodeWatch(Handlers& handlers, NodeFilter filter)
+    : handlers_(handlers), seen_(std::make_shared<Seen>()) {
+  seen_->filter = std::move(filter);
+  handlers_.watches_.fetch_add(1);
+}
+
+NodeWatch::~NodeWatch() {
+  handlers_.watches_.fetch_sub(1);
+}
+
+// All that is new to the other end. State thread.
+std::string NodeWatch::collect(Handlers& handlers, Seen& seen) {
+  const State& state = handlers.deps_.registrar.state();
+  NodeStatusBoard& board = handlers.deps_.board;
+  if (seen.synced && seen.desired_revision == state.desired_revision() &&
+      seen.board_changes == board.change_count())
+    return {};
+  std::string text;
+  std::map<std::string, std::string> now;
+  for (const auto& [name, node] : state.nodes()) {
+    const NodeContact* contact = board.find(node.uid);
+    const auto known = seen.uid_by_name.find(name);
+    const bool same = known != seen.uid_by_name.end() && known->second == node.uid;
+    const bool reported = contact != nullptr && contact->changed > seen.board_changes;
+    if (same && !reported) {
+      now.emplace(name, node.uid);
+      continue;
+    }
+    const proto::NodeView view = node_view(state, node, contact);
+    if (!seen.filter.matches(view)) continue;
+    now.emplace(name, node.uid);
+    if (!same) text += event("added", proto::encode(view));
+    if (same) text += event("modified", proto::encode(view));
+  }
+  std::string gone;
+  for (const auto& [name, uid] : seen.uid_by_name) {
+    const auto still = now.find(name);
+    if (still == now.end() || still->second != uid) gone += removed(name, uid);
+  }
+  seen.uid_by_name = std::move(now);
+  seen.desired_revision = state.desired_revision();
+  seen.board_changes = board.change_count();
+  if (!seen.synced) text += "event: synced\ndata: {}\n\n";
+  seen.synced = true;
+  return gone + text;
+}
+
+boost::asio::awaitable<Result<std::string>> NodeWatch::next_on_state(Handlers* handlers,
+                                                                     std::shared_ptr<Seen> seen) {
+  const SteadyTime until = handlers->deps_.clock.steady() + k_keep_alive;
+  while (!handlers->stopping_) {
+    std::string text = collect(*handlers, *seen);
+    if (!text.empty()) {
+      boost::asio::awaitable<Status> durable =
+          handlers->deps_.registrar.durable(handlers->deps_.registrar.state().revision());
+      const Status safe = co_await std::move(durable);
+      if (!safe) co_return safe.error();
+      co_return text;
+    }
+    if (handlers->deps_.clock.steady() >= until) co_return std::string(k_keep_alive_text);
+    boost::asio::awaitable<bool> waiting = handlers->nodes_changed_.wait(k_look);
+    const bool notified = co_await std::move(waiting);
+    // What else comes at this moment goes along.
+    if (!notified || handlers->stopping_) continue;
+    boost::asio::awaitable<Status> gathering = handlers->deps_.clock.sleep_for(k_gather);
+    co_await std::move(gathering);
+  }
+  co_return std::string();
+}
+
+boost::asio::awaitable<Result<std::string>> NodeWatch::next() {
+  Handlers* handlers = &handlers_;
+  const std::shared_ptr<Seen> seen = seen_;
+  std::function<boost::asio::awaitable<Result<std::string>>()> there = [handlers, seen] {
+    return next_on_state(handlers, seen);
+  };
+  boost::asio::awaitable<Result<std::string>> hop = run_on<std::string>(handlers_.deps_.state, std::move(there));
+  co_return co_await std::move(hop);
+}
+
+Handling Handlers::watch_nodes(NodeFilter filter) {
+  if (watches_.load() >= k_max_watches)
+    co_return make_error(Errc::too_many, "64 watches are open already: close one, or list instead");
+  http::Response response;
+  response.headers.set("Content-Type", "text/event-stream");
+  response.headers.set("Cache-Control", "no-store");
+  response.stream = std::make_shared<NodeWatch>(*this, std::move(filter));
+  co_return response;
+}
+
+}  // namespace slipway::api

@@ -1,0 +1,44 @@
+#pragma once
+// A watch of nodes as server-sent events (WHATWG HTML, "Server-sent events"): first every node as "added" and one "synced",
+// then each change. A watch that ends is begun again from the start: it needs no memory of ours in between.
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "common/http/body_stream.hpp"
+#include "coordinator/api/node_filter.hpp"
+
+namespace slipway::api {
+
+class Handlers;
+
+// Events: "added", "modified", "removed" with the NodeView as data (of a removed one only name and uid), "synced" without.
+// A node that no longer matches the filter is "removed". Changes within a quarter of a second come as one.
+class NodeWatch final : public http::BodyStream {
+ public:
+  // `handlers` outlives the server that has the watch. Counts in handlers' watches from here to the destructor.
+  NodeWatch(Handlers& handlers, NodeFilter filter);
+  ~NodeWatch() override;
+  NodeWatch(const NodeWatch&) = delete;
+  NodeWatch& operator=(const NodeWatch&) = delete;
+
+  boost::asio::awaitable<Result<std::string>> next() override;
+
+ private:
+  // What the state thread works on; it may outlive the watch by one job.
+  struct Seen {
+    NodeFilter filter;
+    std::map<std::string, std::string> uid_by_name;  // what the other end knows
+    std::uint64_t desired_revision = 0;
+    std::uint64_t board_changes = 0;
+    bool synced = false;
+  };
+  static boost::asio::awaitable<Result<std::string>> next_on_state(Handlers* handlers, std::shared_ptr<Seen> seen);
+  static std::string collect(Handlers& handlers, Seen& seen);
+
+  Handlers& handlers_;
+  std::shared_ptr<Seen> seen_;
+};
+
+}  // namespace slipway::api

@@ -1,0 +1,66 @@
+// `node list --watch`: a line for each node, and one more whenever it changes.
+#include <chrono>
+
+#include "coordinator/ctl/commands.hpp"
+#include "coordinator/ctl/event_reader.hpp"
+#include "coordinator/ctl/output.hpp"
+
+namespace slipway::ctl {
+
+namespace {
+
+class Printer {
+ public:
+  Printer(const CommandLine& line, Console& console) : line_(line), console_(console) {}
+
+  Status operator()(const Event& event) {
+    if (event.name == "synced") return flush();
+    const auto node = proto::decode<proto::NodeView>(event.data);
+    if (!node) return error_of(node, "reading an event of the watch");
+    if (line_.format == Format::json || line_.format == Format::yaml) {
+      console_.out << "{\"event\":\"" << event.name << "\",\"node\":" << event.data << "}\n" << std::flush;
+      return {};
+    }
+    proto::NodeView shown = *node;
+    if (event.name == "removed") shown.phase = "(removed)";
+    pending_.items.push_back(std::move(shown));
+    return synced_ ? flush() : Status();
+  }
+
+ private:
+  // The first table sets the columns; later lines keep to its widths as far as they can.
+  Status flush() {
+    synced_ = true;
+    // The clock of the watch, not of its start.
+    const WallTime now = std::chrono::floor<Seconds>(std::chrono::system_clock::now());
+    const Table table = node_table(pending_, line_.format == Format::wide, now);
+    pending_.items.clear();
+    const std::string text = render_rows(table, widths_, first_);
+    first_ = false;
+    console_.out << text << std::flush;
+    return {};
+  }
+
+  const CommandLine& line_;
+  Console& console_;
+  proto::NodeList pending_;
+  std::vector<std::size_t> widths_;
+  bool synced_ = false;
+  bool first_ = true;
+};
+
+}  // namespace
+
+int watch_nodes(const std::string& target, const CommandLine& line, Connection& connection, Console& console) {
+  Printer printer(line, console);
+  EventReader reader([&printer](const Event& event) { return printer(event); });
+  const auto response = connection.stream(make_request(http::Method::get, target),
+                                          [&reader](std::string_view part) { return reader.feed(part); });
+  if (!response) return fail(console, response.error());
+  if (response->status == 200) {
+    return fail(console, make_error(Errc::unavailable, "the coordinator ended the watch: start it again"));
+  }
+  return fail(console, proto::from_problem(response->status, response->body));
+}
+
+}  // namespace slipway::ctl
