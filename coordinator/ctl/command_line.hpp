@@ -24,19 +24,34 @@ struct TokenCreate {
   std::string node;
   std::string role = "node";
   bool quiet = false;
+  std::string pool = {};
+  std::vector<std::string> sources = {};
 };
 struct TokenList {};
 struct TokenDelete {
   std::string id;
 };
 struct NodeList {
-  bool all = false;  // refused attempts to join as well
+  bool all = false;  // also who waits for approval, and the attempts to join
 };
 struct NodeGet {
   std::string name;
 };
 struct NodeDelete {
   std::string name;
+};
+struct NodeApprove {
+  std::string name;
+  std::string fingerprint;  // empty: whoever waits under the name
+};
+struct NodeDeny {
+  std::string name;
+  std::string reason;
+};
+struct NodeReplace {
+  std::string name;
+  std::string ttl = "24h";
+  bool quiet = false;
 };
 struct ClusterGet {};
 struct ClusterApply {
@@ -59,7 +74,8 @@ struct Health {};
 
 using Command =
     std::variant<TokenCreate, TokenList, TokenDelete, NodeList, NodeGet, NodeDelete, ClusterGet, ClusterApply,
-                 ClusterKubeconfig, ArtifactImport, ArtifactList, CertsCheckExpiration, Health>;
+                 ClusterKubeconfig, ArtifactImport, ArtifactList, CertsCheckExpiration, Health, NodeApprove, NodeDeny,
+                 NodeReplace>;
 
 enum class Format { table, wide, json, yaml };
 
