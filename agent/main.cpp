@@ -21,7 +21,7 @@ namespace {
 using namespace slipway;
 
 // DESIGN.md section 5.
-enum ExitCode { k_ok = 0, k_error = 1, k_usage = 3, k_not_joined = 4 };
+enum ExitCode { k_ok = 0, k_error = 1, k_usage = 3, k_not_joined = 4, k_denied = 5 };
 
 int fail(const Error& error) {
   std::cerr << "slipway-agent: " << error.message << "\n";
@@ -65,7 +65,8 @@ int status(const std::string& output, const std::string& config_file) {
   } else {
     std::cout << status_table(*local, SystemClock().wall());
   }
-  return local->joined ? k_ok : k_not_joined;
+  if (local->joined) return k_ok;
+  return local->join_state.empty() ? k_not_joined : k_denied;
 }
 
 void add_join(CLI::App& app, JoinOptions& options) {
@@ -115,7 +116,8 @@ int run_command(int argc, char** argv) {
   CLI::App* join_app = app.add_subcommand("join", "configure this host for a cluster and start the agent");
   add_join(*join_app, options);
   CLI::App* status_app =
-      app.add_subcommand("status", "show what the agent does; exit code 4 when the host has not joined");
+      app.add_subcommand("status", "show what the agent does; exit code 4 when the host has not joined, 5 when it "
+                                    "waits for approval or was refused");
   status_app->add_option("-o,--output", output, "table or json")
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();

@@ -122,6 +122,7 @@ struct App::Impl {
   Status build_api();
   kube::KubeClientDeps kube_deps();
   api::ApiDeps api_deps();
+  void cut_node(const Node& node);
   void node_deleted(const Node& node);
   asio::awaitable<Status> record(CertUsage usage, std::string subject, IssuedCert issued,
                                  std::string spki_sha256);
@@ -230,6 +231,7 @@ api::ApiDeps App::Impl::api_deps() {
                     {},
                     {}};
   deps.node_deleted = [this](const Node& node) { node_deleted(node); };
+  deps.cut_node = [this](const Node& node) { cut_node(node); };
   deps.kube_state = [this] {
     if (node_sync == nullptr) return api::KubeState{true, "not looked at", {}};
     return api::KubeState{node_sync->ok(), node_sync->message(), node_sync->conflicts()};
@@ -257,12 +259,16 @@ Status App::Impl::build() {
   return build_api();
 }
 
-void App::Impl::node_deleted(const Node& node) {
+void App::Impl::cut_node(const Node& node) {
   const std::string cluster_id = registrar.state().identity().id;
   server->cut([uid = node.uid, cluster_id](const std::string& certificate_der) {
     const auto principal = api::principal_of(certificate_der, cluster_id);
     return principal && principal->agent.uid == uid;
   });
+}
+
+void App::Impl::node_deleted(const Node& node) {
+  cut_node(node);
   if (node_sync != nullptr) node_sync->removed(node.name);
 }
 

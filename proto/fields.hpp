@@ -29,6 +29,7 @@ template <class V> void fields(V& v, ClusterSpec& x) {
   v("metadata", x.metadata); v("apiServer", x.api_server); v("coordinator", x.coordinator); v("network", x.network);
   v.optional("runtime", x.runtime); v("versions", x.versions); v.optional("kubelet", x.kubelet);
   v.optional("kubeProxy", x.kube_proxy); v.optional("docker", x.docker); v.optional("certificates", x.certificates);
+  v.optional("admission", x.admission);
 }
 template <class V> void fields(V& v, ClusterCapacity& x) {
   v("maxNodes", x.max_nodes); v("nodes", x.nodes); v("quarantined", x.quarantined); v("podsPerNode", x.pods_per_node);
@@ -58,9 +59,19 @@ template <class V> void fields(V& v, RenewReply& x) { v("certificates", x.certif
 template <class V> void fields(V& v, MasterSecrets& x) { v("serviceAccountKey", x.service_account_key); }
 template <class V> void fields(V& v, JoinAttempt& x) {
   v("time", x.time); v("nodeName", x.node_name); v("address", x.address); v("tokenId", x.token_id);
-  v("accepted", x.accepted); v("reason", x.reason);
+  v("accepted", x.accepted); v("reason", x.reason); v.optional("stage", x.stage); v.optional("cure", x.cure);
+  v.optional("count", x.count);
 }
 template <class V> void fields(V& v, JoinAttemptList& x) { v("items", x.items); }
+template <class V> void fields(V& v, PendingNodeView& x) {
+  v("name", x.name); v("role", x.role); v("address", x.address); v("fingerprint", x.fingerprint); v("state", x.state);
+  v("since", x.since); v("tokenId", x.token_id); v("pool", x.pool); v("facts", x.facts); v("decidedAt", x.decided_at);
+  v("decidedBy", x.decided_by); v("reason", x.reason);
+}
+template <class V> void fields(V& v, PendingNodeList& x) { v("items", x.items); }
+template <class V> void fields(V& v, ApproveRequest& x) { v.optional("fingerprint", x.fingerprint); }
+template <class V> void fields(V& v, DenyRequest& x) { v.optional("reason", x.reason); }
+template <class V> void fields(V& v, ReplaceRequest& x) { v.optional("ttl", x.ttl); }
 
 template <class V> void fields(V& v, ArtifactRef& x) { v("sha256", x.sha256); v("size", x.size); v("format", x.format); }
 template <class V> void fields(V& v, ComponentRef& x) {
@@ -95,18 +106,23 @@ template <class V> void fields(V& v, NodeView& x) {
   v("podCIDR", x.pod_cidr); v("phase", x.phase); v("joinedAt", x.joined_at); v("tokenId", x.token_id);
   v("lastContact", x.last_contact); v("podCIDRPublished", x.pod_cidr_published); v("appliedRevision", x.applied_revision);
   v("conditions", x.conditions); v("components", x.components); v("certificates", x.certificates); v("facts", x.facts);
-  v("lastError", x.last_error); v.optional("labels", x.labels);
+  v("lastError", x.last_error); v.optional("labels", x.labels); v.optional("pool", x.pool);
 }
 template <class V> void fields(V& v, NodeList& x) { v("items", x.items); v.optional("next", x.next); }
 template <class V> void fields(V& v, TokenRequest& x) {
   v.optional("ttl", x.ttl); v.optional("maxUses", x.max_uses); v.optional("role", x.role); v.optional("node", x.node);
+  v.optional("pool", x.pool); v.optional("sources", x.sources);
 }
 template <class V> void fields(V& v, TokenReply& x) {
   v("id", x.id); v("token", x.token); v("expiresAt", x.expires_at); v("joinCommand", x.join_command);
 }
+template <class V> void fields(V& v, ReplaceReply& x) {
+  v("nodeName", x.node_name); v("generation", x.generation); v("podCIDR", x.pod_cidr); v("token", x.token);
+}
 template <class V> void fields(V& v, TokenView& x) {
   v("id", x.id); v("role", x.role); v("node", x.node); v("uses", x.uses); v("maxUses", x.max_uses);
   v("createdAt", x.created_at); v("expiresAt", x.expires_at); v("state", x.state);
+  v.optional("pool", x.pool); v.optional("sources", x.sources);
 }
 template <class V> void fields(V& v, TokenList& x) { v("items", x.items); }
 template <class V> void fields(V& v, Artifact& x) {
@@ -175,7 +191,9 @@ template <class V> void fields(V& v, AgentLocalStatus& x) {
   v("joined", x.joined); v("updatedAt", x.updated_at); v("cluster", x.cluster); v("nodeName", x.node_name);
   v("role", x.role); v("address", x.address); v("podCIDR", x.pod_cidr); v("message", x.message);
   v("lastContact", x.last_contact); v("desiredRevision", x.desired_revision); v("report", x.report);
+  v.optional("joinState", x.join_state);
 }
+template <class V> void fields(V& v, NodeOverview& x) { v("nodes", x.nodes); v("pending", x.pending); v("joins", x.joins); }
 
 }  // namespace slipway::proto
 
@@ -188,9 +206,11 @@ template <class V> void fields(V& v, AgentLocalStatus& x) {
   X(NodeView) X(NodeList) X(TokenRequest) X(TokenReply) X(TokenView) X(TokenList) X(Artifact) X(ArtifactList) \
   X(CertificateView) X(CertificateList) X(KubeconfigRequest) X(KubeconfigReply) X(OperatorRequest) X(OperatorReply) \
   X(OperatorView) X(OperatorList) X(HealthCheck) X(HealthReport) \
-  X(VersionInfo) X(Problem)
+  X(VersionInfo) X(Problem) X(PendingNodeView) X(PendingNodeList) X(ApproveRequest) X(DenyRequest) X(ReplaceRequest) \
+  X(ReplaceReply)
 
 // Types of files: coded by the same lists, but no part of the API's contract.
 #define SLIPWAY_FILE_TYPES(X) \
   X(AdminCluster) X(AdminConfig) X(CoordinatorConfig) X(KubeconfigClusterData) X(KubeconfigCluster) X(KubeconfigUserData) \
-  X(KubeconfigUser) X(KubeconfigContextData) X(KubeconfigContext) X(KubeconfigFile) X(AgentConfig) X(AgentLocalStatus)
+  X(KubeconfigUser) X(KubeconfigContextData) X(KubeconfigContext) X(KubeconfigFile) X(AgentConfig) X(AgentLocalStatus) \
+  X(NodeOverview)

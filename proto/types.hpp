@@ -76,6 +76,7 @@ struct ClusterSpec {
   RawConfig kube_proxy;
   RawConfig docker;
   CertificateSettings certificates;
+  std::string admission = "token";  // token: a valid token is enough; manual: an operator approves each node
   bool operator==(const ClusterSpec&) const = default;
 };
 struct ClusterCapacity {
@@ -103,6 +104,7 @@ struct NodeFacts {
   std::uint64_t cpus = 0;
   std::uint64_t memory_bytes = 0;
   std::string agent_version;
+  bool operator==(const NodeFacts&) const = default;
 };
 struct JoinRequest {
   std::string token;  // "id.secret"; empty when the identity key is known already
@@ -142,10 +144,40 @@ struct JoinAttempt {
   std::string address;
   std::string token_id;
   bool accepted = false;
-  std::string reason;  // the true one; the caller got a uniform refusal
+  std::string reason;       // the true one; the caller got a uniform refusal
+  std::string stage = {};   // how far it came: request, limits, csr, address, token, name, place, block, approval, ...
+  std::string cure = {};    // what an operator can do; empty when accepted
+  std::uint64_t count = 1;  // the same attempt again and again is one entry with the time of the last
 };
 struct JoinAttemptList {
   std::vector<JoinAttempt> items;
+};
+// A host with a valid token that an operator has to decide on (admission: manual), or has decided on.
+struct PendingNodeView {
+  std::string name;
+  std::string role;
+  std::string address;
+  std::string fingerprint;  // SHA-256 of the public key (SPKI) of its agent
+  std::string state;        // waiting, approved, denied
+  std::string since;
+  std::string token_id;
+  std::string pool;
+  NodeFacts facts;          // the host's own word
+  std::string decided_at;   // empty: not yet
+  std::string decided_by;
+  std::string reason;       // of a denial
+};
+struct PendingNodeList {
+  std::vector<PendingNodeView> items;
+};
+struct ApproveRequest {
+  std::string fingerprint;  // only the host with this key (or a beginning of at least 8 digits); empty: who waits
+};
+struct DenyRequest {
+  std::string reason;  // told to the host
+};
+struct ReplaceRequest {
+  std::string ttl = "24h";  // of the token for the host that takes the node's place
 };
 
 // ---- what agents bring about ---------------------------------------------------------------------------------------
@@ -230,6 +262,7 @@ struct NodeView {
   NodeFacts facts;
   std::string last_error;
   std::map<std::string, std::string> labels;  // what ?labelSelector= looks at
+  std::string pool;  // that its token named; empty: the cluster's own range
 };
 struct NodeList {
   std::vector<NodeView> items;
@@ -239,13 +272,22 @@ struct TokenRequest {
   std::string ttl = "24h";
   std::uint64_t max_uses = 1;
   std::string role = "node";
-  std::string node;  // only for this node name; empty: any
+  std::string node;  // only for this node name, or a pattern such as web-*; empty: any
+  std::string pool = {};                  // pool of pod ranges for the nodes that it admits
+  std::vector<std::string> sources = {};  // ranges that nodes must come from; empty: anywhere
 };
 struct TokenReply {
   std::string id;
   std::string token;  // whole, with the CA pin; shown once
   std::string expires_at;
   std::string join_command;
+};
+// The node's old identity is dead from now on; the token is for the host that takes its name and its pod range.
+struct ReplaceReply {
+  std::string node_name;
+  std::uint64_t generation = 0;  // that the next join of the name will have
+  std::string pod_cidr;          // kept for it
+  TokenReply token;
 };
 struct TokenView {
   std::string id;
@@ -256,6 +298,8 @@ struct TokenView {
   std::string created_at;
   std::string expires_at;
   std::string state;  // valid, expired, used-up
+  std::string pool = {};
+  std::vector<std::string> sources = {};
 };
 struct TokenList {
   std::vector<TokenView> items;
@@ -421,6 +465,13 @@ struct AgentLocalStatus {
   std::string last_contact;  // with a coordinator; empty: not since the agent's start
   std::uint64_t desired_revision = 0;
   NodeStatusReport report;
+  std::string join_state;  // pending: an operator must approve this host; refused: the coordinator said no; empty: neither
+};
+// `slipwayctl node list --all` as one document.
+struct NodeOverview {
+  std::vector<NodeView> nodes;
+  std::vector<PendingNodeView> pending;
+  std::vector<JoinAttempt> joins;
 };
 
 }  // namespace slipway::proto

@@ -10,6 +10,7 @@
 #include <memory>
 #include <utility>
 
+#include "common/core/text.hpp"
 #include "common/core/unique_fd.hpp"
 #include "common/http/tls.hpp"
 #include "proto/codec.hpp"
@@ -26,6 +27,8 @@ constexpr int k_poll_seconds = 50;
 constexpr Millis k_poll_grace{15'000};  // beyond the wait that was asked for
 constexpr Millis k_deadline{30'000};
 constexpr Millis k_download_idle{30'000};
+constexpr std::uint64_t k_longest_wait = 3600;  // seconds: no answer may send an agent to sleep for days
+constexpr int k_accepted = 202;
 
 http::Request make_request(http::Method method, std::string target, std::string body = {}) {
   http::Request request;
@@ -49,11 +52,23 @@ bool is_their_trouble(const http::Response& response) {
   return response.status == 502 || response.status == 503 || response.status == 504;
 }
 
+// What a refusal says, and how long it asks to wait: seconds; a date is not read.
+Error refusal_of(const http::Response& response) {
+  Error error = proto::from_problem(response.status, body_of(response));
+  if (const std::string* wait = response.headers.find("Retry-After")) {
+    if (const auto seconds = parse_u64(trim(*wait))) {
+      error.retry_after = static_cast<std::uint32_t>(std::min<std::uint64_t>(*seconds, k_longest_wait));
+    }
+  }
+  return error;
+}
+
 template <class T>
 Result<T> decode_answer(const Result<http::Response>& response, std::string_view doing) {
   if (!response) return context(response.error(), doing);
-  if (!is_success(*response))
-    return context(proto::from_problem(response->status, body_of(*response)), doing);
+  // Taken note of, and no more: the host waits for an operator.
+  if (response->status == k_accepted) return refusal_of(*response);
+  if (!is_success(*response)) return context(refusal_of(*response), doing);
   auto value = proto::decode<T>(body_of(*response));
   if (!value)
     return context(make_error(Errc::corrupt, value.error().message),
@@ -213,7 +228,7 @@ asio::awaitable<Result<std::optional<std::string>>> HttpCoordinator::sync(SyncPo
   if (!response) co_return context(response.error(), "asking for the desired state");
   if (response->status == 204 || response->status == 304) co_return std::optional<std::string>();
   if (!is_success(*response))
-    co_return context(proto::from_problem(response->status, body_of(*response)),
+    co_return context(refusal_of(*response),
                       "asking for the desired state");
   co_return std::optional<std::string>(body_of(*response));
 }
@@ -225,7 +240,7 @@ asio::awaitable<Status> HttpCoordinator::report(proto::NodeStatusReport report) 
   const Result<http::Response> response = co_await std::move(calling);
   if (!response) co_return context(response.error(), "reporting");
   if (!is_success(*response))
-    co_return context(proto::from_problem(response->status, body_of(*response)), "reporting");
+    co_return context(refusal_of(*response), "reporting");
   co_return Status{};
 }
 
@@ -280,7 +295,7 @@ asio::awaitable<Status> HttpCoordinator::fetch_from(std::size_t at, ArtifactRef 
   const Result<http::Response> response = co_await std::move(fetching);
   if (!response) co_return context(response.error(), "download");
   if (response->status != 200 && response->status != 206)
-    co_return context(proto::from_problem(response->status, body_of(*response)), "download");
+    co_return context(refusal_of(*response), "download");
   if (shared->at != artifact.size)
     co_return make_error(Errc::unavailable, "download: " + coordinators_[at].host + " ended after " +
                                                 std::to_string(shared->at) + " of " +

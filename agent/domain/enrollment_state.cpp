@@ -94,6 +94,12 @@ EnrollmentStep step_without_token(const EnrollmentFacts& facts) {
   return facts.agent_key && facts.fabric_ca ? EnrollmentStep::prove_key : EnrollmentStep::wait;
 }
 
+std::chrono::milliseconds polite_wait(std::chrono::milliseconds own, const Error& error) {
+  if (error.retry_after == 0) return own;
+  const std::chrono::milliseconds asked = std::chrono::seconds(error.retry_after);
+  return std::max(own, asked + own % (asked / 4));
+}
+
 bool is_refusal(const Error& error) {
   switch (error.code) {
     case Errc::invalid:
@@ -118,12 +124,14 @@ std::string join_cure(const Error& error, EnrollmentStep step, std::string_view 
     case Errc::denied:
       if (step == EnrollmentStep::prove_key)
         return "the coordinator does not know this node's key any more: " + anew;
-      return "slipwayctl node list on the coordinator shows why; then slipwayctl token create, and put the "
+      // An operator's own word, with the way back.
+      if (error.message.find("slipwayctl node approve") != std::string::npos) return {};
+      return "slipwayctl node list --all on the coordinator shows why; then slipwayctl token create, and put the "
              "token into " +
              std::string(token_file) + " (mode 600)";
     case Errc::conflict:
       return "another host has joined as " + name +
-             ": set another nodeName in agent.yaml, or on the coordinator run slipwayctl node delete " + name;
+             ": set another nodeName in agent.yaml, or on the coordinator run slipwayctl node replace " + name;
     case Errc::gone:
       return "this node was deleted from the cluster: " + anew;
     case Errc::exhausted:

@@ -1,6 +1,7 @@
 #pragma once
 // How a host becomes a node: what a join token says, which way to enter the cluster is open, which refusals
 // are for ever. Pure; the present time is an argument.
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -51,6 +52,10 @@ EnrollmentStep first_step(const EnrollmentFacts& facts, WallTime now);
 // Which way when the token that first_step() asked for cannot be used: an interrupted join is finished by its
 // key.
 EnrollmentStep step_without_token(const EnrollmentFacts& facts);
+
+// The wait before the next try: `own` (drawn at random), but never less than the other side asked for. Up to a
+// quarter, taken from the digits of `own`, comes upon what was asked, so that hosts do not come back in step.
+std::chrono::milliseconds polite_wait(std::chrono::milliseconds own, const Error& error);
 
 // A refusal that repeating the request will not change: only an operator can.
 bool is_refusal(const Error& error);

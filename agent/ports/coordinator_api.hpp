@@ -26,13 +26,14 @@ struct SyncPosition {
 };
 
 // Used on the agent's state thread. Several coordinators are tried in turn inside. Errors carry the
-// coordinator's words and code; Errc::unavailable and Errc::timeout when none was reached. Nothing but join()
-// works before use_identity().
+// coordinator's words, code and Retry-After; Errc::unavailable and Errc::timeout when none was reached.
+// Nothing but join() works before use_identity().
 class CoordinatorApi {
  public:
   virtual ~CoordinatorApi() = default;
 
   // Not one byte of the request leaves before the coordinator's certificate was verified by `trust`.
+  // Errc::pending: an operator has to approve this host; the same request later asks again.
   virtual boost::asio::awaitable<Result<proto::JoinReply>> join(proto::JoinRequest request,
                                                                 JoinTrust trust) = 0;
   // Waits until there is a state newer than `position`, or some time has gone by: then empty. The JSON of a

@@ -43,6 +43,7 @@ struct AgentState {
   double renew_at = 0.667;
   bool removed = false;       // the coordinator said that this node was deleted
   std::string join_message;   // what joining waits for; empty when joined
+  std::string join_state;     // pending, refused or empty: see proto::AgentLocalStatus
   std::string sync_message;   // why the coordinator could not be asked last; empty: it could
   std::string renew_message;  // why a renewal that is due did not work
   std::optional<WallTime> last_contact;

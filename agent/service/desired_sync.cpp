@@ -102,7 +102,7 @@ asio::awaitable<Status> DesiredSync::run() {
     } else {
       if (done.error().code == Errc::canceled) co_return done.error();
       const bool gone = done.error().code == Errc::gone;
-      wait = gone ? k_removed_retry : backoff_.next();
+      wait = polite_wait(gone ? k_removed_retry : backoff_.next(), done.error());
       deps_.state.removed = gone;
       deps_.state.sync_message = done.error().message;
       deps_.state.report.set();

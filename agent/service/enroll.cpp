@@ -18,6 +18,9 @@ constexpr Millis k_longest_retry{60'000};
 constexpr Millis k_first_refused{5'000};
 constexpr Millis k_longest_refused{300'000};
 constexpr Millis k_look_for_token{10'000};
+// An operator decides: soon enough to be seen, seldom enough for a thousand who wait.
+constexpr Millis k_first_pending{5'000};
+constexpr Millis k_longest_pending{60'000};
 
 std::vector<std::string> names_of(const std::vector<UsageProfile>& profiles) {
   std::vector<std::string> names;
@@ -181,6 +184,7 @@ asio::awaitable<Status> Enroller::ask(Request& request) {
   Result<proto::JoinReply> reply = co_await std::move(joining);
   if (!reply) {
     if (by_key && is_refusal(reply.error())) candidate_refused_ = !candidate_refused_;
+    if (reply.error().code == Errc::pending) co_return reply.error();
     co_return context(reply.error(), "join");
   }
   request.reply = std::move(*reply);
@@ -249,7 +253,8 @@ asio::awaitable<Status> Enroller::adopt() {
   if (!used) co_return context(used.error(), "using the agent certificate");
   deps_.state.identity = adopted->identity;
   deps_.state.join_message.clear();
-  refusals_ = failures_ = 0;
+  deps_.state.join_state.clear();
+  refusals_ = failures_ = pendings_ = 0;
   candidate_refused_ = false;
   trouble_.clear();
   deps_.state.identity_changed.set();
@@ -260,8 +265,26 @@ asio::awaitable<Status> Enroller::adopt() {
 
 Millis Enroller::wait_after(const Error& error) {
   if (waits_for_token_) return k_look_for_token;
-  if (is_refusal(error)) return nth_wait(k_first_refused, k_longest_refused, fast_seed_, refusals_++);
-  return nth_wait(k_first_retry, k_longest_retry, fast_seed_, failures_++);
+  Millis own{};
+  if (error.code == Errc::pending)
+    own = nth_wait(k_first_pending, k_longest_pending, fast_seed_, pendings_++);
+  else if (is_refusal(error))
+    own = nth_wait(k_first_refused, k_longest_refused, fast_seed_, refusals_++);
+  else
+    own = nth_wait(k_first_retry, k_longest_retry, fast_seed_, failures_++);
+  return polite_wait(own, error);
+}
+
+// What `slipway-agent status` says of the wait.
+void Enroller::show(const Error& error) {
+  const bool pending = error.code == Errc::pending;
+  const std::string cure =
+      pending ? std::string() : join_cure(error, last_step_, settings_.node_name, settings_.token_file);
+  deps_.state.join_message = error.message + (cure.empty() || waits_for_token_ ? "" : "; " + cure);
+  const bool refused = is_refusal(error) && !waits_for_token_;
+  deps_.state.join_state = pending ? "pending" : refused ? "refused" : "";
+  if (error.code == Errc::gone) deps_.state.removed = true;
+  deps_.state.report.set();
 }
 
 asio::awaitable<Status> Enroller::run() {
@@ -270,14 +293,11 @@ asio::awaitable<Status> Enroller::run() {
     const Status done = co_await std::move(trying);
     if (done) co_return Status{};
     if (done.error().code == Errc::canceled) co_return done.error();
-    const std::string cure = join_cure(done.error(), last_step_, settings_.node_name, settings_.token_file);
-    deps_.state.join_message = done.error().message + (cure.empty() || waits_for_token_ ? "" : "; " + cure);
-    if (done.error().code == Errc::gone) deps_.state.removed = true;
-    deps_.state.report.set();
+    show(done.error());
     const Millis wait = wait_after(done.error());
     if (trouble_.worth_logging(deps_.state.join_message, deps_.clock.steady())) {
-      log::warning(is_refusal(done.error()) && !waits_for_token_ ? "the join was refused" : "not joined yet",
-                   {{"error", deps_.state.join_message}, {"nextTrySeconds", (wait.count() + 999) / 1000}});
+      const char* what = deps_.state.join_state == "refused" ? "the join was refused" : "not joined yet";
+      log::warning(what, {{"error", deps_.state.join_message}, {"nextTrySeconds", (wait.count() + 999) / 1000}});
     }
     asio::awaitable<Status> sleeping = deps_.clock.sleep_for(wait);
     const Status slept = co_await std::move(sleeping);

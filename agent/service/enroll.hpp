@@ -46,7 +46,7 @@ class Enroller {
   // Tries until it works; what it waits for stands in state.join_message.
   boost::asio::awaitable<Status> run();
 
-  // How long to wait after `error` before the next attempt().
+  // How long to wait after `error` before the next attempt(); at least as long as the coordinator asked.
   Millis wait_after(const Error& error);
 
  private:
@@ -56,6 +56,7 @@ class Enroller {
   boost::asio::awaitable<Status> ask(Request& request);
   boost::asio::awaitable<Status> keep(Request& request);
   boost::asio::awaitable<Status> adopt();
+  void show(const Error& error);
 
   EnrollSettings settings_;
   Deps deps_;
@@ -66,6 +67,7 @@ class Enroller {
   RepeatedError trouble_;
   int refusals_ = 0;
   int failures_ = 0;
+  int pendings_ = 0;
 };
 
 }  // namespace slipway

@@ -156,6 +156,7 @@ asio::awaitable<Status> Renewer::run() {
       if (next.error().code == Errc::canceled) co_return next.error();
       ++failures_;
       wait = deps_.state.removed ? std::chrono::minutes(5) : wait_after_failure();
+      wait = polite_wait(wait, next.error());
       deps_.state.renew_message = next.error().message;
       if (next.error().code == Errc::gone) deps_.state.removed = true;
       if (trouble_.worth_logging(next.error().message, deps_.clock.steady())) {

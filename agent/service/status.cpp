@@ -113,6 +113,7 @@ proto::AgentLocalStatus build_local_status(const AgentState& state, WallTime now
   status.report = build_report(state);
   status.updated_at = to_rfc3339(now);
   status.message = status.report.last_error;
+  status.join_state = state.join_state;
   if (state.last_contact) status.last_contact = to_rfc3339(*state.last_contact);
   if (state.desired) status.desired_revision = state.desired->revision;
   if (!state.identity) return status;

@@ -18,6 +18,7 @@ std::string_view to_string(Errc code) {
     case Errc::gone: return "gone";
     case Errc::exhausted: return "exhausted";
     case Errc::too_many: return "tooMany";
+    case Errc::pending: return "pending";
     case Errc::unavailable: return "unavailable";
     case Errc::timeout: return "timeout";
     case Errc::canceled: return "canceled";

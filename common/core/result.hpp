@@ -3,6 +3,7 @@
 // so a thin class adds [[nodiscard]].
 #include <boost/system/result.hpp>
 
+#include <cstdint>
 #include <iosfwd>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@ enum class Errc {
   gone,       // was there, was removed on purpose
   exhausted,  // no space, no address, no quota left
   too_many,   // slow down and come back
+  pending,    // taken note of, not decided: an operator must act; come back
   unavailable,
   timeout,
   canceled,
@@ -30,9 +32,11 @@ enum class Errc {
 std::string_view to_string(Errc code);
 
 // message: lower case, no full stop, for people: what failed, at which stage, the cure. Never a secret.
+// `retry_after`: seconds that the refusing side asks to wait before the next try; 0: it did not say.
 struct Error {
   Errc code = Errc::internal;
   std::string message;
+  std::uint32_t retry_after = 0;
 };
 
 // "reading join token: no such file": puts what was being done in front.

@@ -42,6 +42,10 @@ Handling Handlers::join_node(RequestContext context) {
   auto request = body_as<proto::JoinRequest>(context.request);
   if (!request) {
     count_join(request.error());
+    boost::asio::awaitable<Status> noting =
+        deps_.enrollment.note_unreadable(request.error(), context.request.peer.address);
+    const Status noted = co_await std::move(noting);
+    if (!noted) co_return noted.error();
     co_return request.error();
   }
   boost::asio::awaitable<Result<proto::JoinReply>> joining =
@@ -65,7 +69,8 @@ Handling Handlers::sync_agent(RequestContext context) {
   const auto wish = sync_wish(context.request);
   if (!wish) co_return wish.error();
   const SyncPosition have{wish->epoch, wish->revision,
-                          deps_.clock.steady() + std::chrono::seconds(wish->wait)};
+                          deps_.clock.steady() + std::chrono::seconds(wish->wait),
+                          context.request.peer.address};
   const AgentIdentity agent = context.principal.agent;
   std::function<Handling()> there = [this, agent, have] { return sync_on_state(agent, have); };
   Handling hop = run_on<http::Response>(deps_.state, std::move(there));
@@ -79,7 +84,7 @@ Handling Handlers::sync_on_state(AgentIdentity agent, SyncPosition have) {
     if (!live) co_return live.error();
     const std::shared_ptr<const Published> published = deps_.registrar.published();
     const bool same_epoch = published != nullptr && published->epoch == have.epoch;
-    deps_.board.contact(agent.uid, same_epoch ? have.revision : 0);
+    deps_.board.contact(agent.uid, same_epoch ? have.revision : 0, is_at_home(**live, have.from));
     if (published != nullptr && (!same_epoch || published->revision > have.revision))
       co_return state_response(published);
     const auto left = std::chrono::ceil<Millis>(have.deadline - deps_.clock.steady());
@@ -92,12 +97,16 @@ Handling Handlers::sync_on_state(AgentIdentity agent, SyncPosition have) {
 Handling Handlers::report_status(RequestContext context) {
   auto report = body_as<proto::NodeStatusReport>(context.request);
   if (!report) co_return report.error();
-  const std::string uid = context.principal.agent.uid;
-  std::function<Status()> job = [this, uid, given = std::move(*report)] {
+  const AgentIdentity agent = context.principal.agent;
+  const IpAddress from = context.request.peer.address;
+  std::function<Status()> job = [this, agent, from, given = std::move(*report)]() -> Status {
+    // Removed since it was let in: nothing is kept of it.
+    const auto live = deps_.registrar.state().authenticate_agent(agent.uid, agent.generation, agent.serial);
+    if (!live) return live.error();
     const std::uint64_t before = deps_.board.change_count();
-    deps_.board.report(uid, given);
+    deps_.board.report(agent.uid, given, is_at_home(**live, from));
     if (deps_.board.change_count() != before) nodes_changed_.notify();
-    return Status{};
+    return {};
   };
   boost::asio::awaitable<Status> reporting = read_state<void>(std::move(job));
   const Status reported = co_await std::move(reporting);

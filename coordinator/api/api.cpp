@@ -79,7 +79,10 @@ http::Response problem_response(const Error& error, int status) {
                                     : "Range Not Satisfiable";
   }
   http::Response response = text_response(status, proto::encode(problem), "application/problem+json");
-  if (status == 429 || status == 503) response.headers.set("Retry-After", k_retry_seconds);
+  if (error.retry_after > 0)
+    response.headers.set("Retry-After", std::to_string(error.retry_after));
+  else if (status == 429 || status == 503)
+    response.headers.set("Retry-After", k_retry_seconds);
   return response;
 }
 
@@ -112,6 +115,10 @@ const std::map<std::string_view, Handlers::Function>& Handlers::table() {
       {"getNode", &Handlers::get_node},
       {"deleteNode", &Handlers::delete_node},
       {"listJoins", &Handlers::list_joins},
+      {"listPendingNodes", &Handlers::list_pending_nodes},
+      {"approveNode", &Handlers::approve_node},
+      {"denyNode", &Handlers::deny_node},
+      {"replaceNode", &Handlers::replace_node},
       {"createToken", &Handlers::create_token},
       {"listTokens", &Handlers::list_tokens},
       {"deleteToken", &Handlers::delete_token},
@@ -174,7 +181,7 @@ Handling Handlers::dispatch(http::Request request) {
     context.principal = std::move(*principal);
   }
   if (context.principal.kind != PrincipalKind::anonymous) {
-    boost::asio::awaitable<Status> checking = check_live(context.principal);
+    boost::asio::awaitable<Status> checking = check_live(context.principal, request.peer.address);
     const Status live = co_await std::move(checking);
     if (!live) co_return live.error();
   }
@@ -190,22 +197,22 @@ Handling Handlers::dispatch(http::Request request) {
   co_return reply;
 }
 
-boost::asio::awaitable<Status> Handlers::check_live(Principal principal) {
-  std::function<boost::asio::awaitable<Status>()> there = [this, principal] {
-    return check_live_on_state(principal);
+boost::asio::awaitable<Status> Handlers::check_live(Principal principal, IpAddress from) {
+  std::function<boost::asio::awaitable<Status>()> there = [this, principal, from] {
+    return check_live_on_state(principal, from);
   };
   boost::asio::awaitable<Status> hop = run_on<void>(deps_.state, std::move(there));
   co_return co_await std::move(hop);
 }
 
-boost::asio::awaitable<Status> Handlers::check_live_on_state(Principal principal) {
+boost::asio::awaitable<Status> Handlers::check_live_on_state(Principal principal, IpAddress from) {
   const State& state = deps_.registrar.state();
   if (principal.kind == PrincipalKind::person)
     co_return state.authenticate_operator(principal.name, principal.serial, deps_.clock.wall());
   const AgentIdentity& agent = principal.agent;
   const auto node = state.authenticate_agent(agent.uid, agent.generation, agent.serial);
   if (!node) co_return node.error();
-  co_return Status{};
+  co_return check_single(**node, deps_.board.find(agent.uid), from, deps_.clock.steady());
 }
 
 boost::asio::awaitable<Result<Outcome>> Handlers::submit(Operation operation) {

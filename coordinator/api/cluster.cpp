@@ -1,4 +1,4 @@
-// What operators call: cluster, nodes, tokens, certificates.
+// What operators call: cluster, nodes, tokens, certificates. Who joins: admission.cpp.
 #include "common/crypto/csr.hpp"
 #include "common/crypto/digest.hpp"
 #include "coordinator/api/handlers.hpp"
@@ -18,16 +18,30 @@ http::Response cluster_response(const proto::ClusterView& view) {
   return response;
 }
 
+// "10.77.0.0/24", or one address.
+Result<Cidr> source_range(const std::string& text) {
+  if (text.find('/') != std::string::npos) return Cidr::parse(text);
+  const auto address = IpAddress::parse(text);
+  if (!address) return address.error();
+  return Cidr::make(*address, address->bits());
+}
+
 Result<TokenSpec> token_spec(const proto::TokenRequest& request) {
   TokenSpec spec;
-  const auto ttl = parse_duration(request.ttl);
-  if (!ttl) return make_error(Errc::invalid, "/ttl must be a duration such as 90s, 15m, 24h or 7d");
+  const auto ttl = token_ttl(request.ttl);
+  if (!ttl) return ttl.error();
   spec.ttl = *ttl;
   const auto role = node_role_from_string(request.role);
   if (!role) return make_error(Errc::invalid, "/role must be node or master");
   spec.role = *role;
   spec.max_uses = request.max_uses;
   spec.node = request.node;
+  spec.pool = request.pool;
+  for (std::size_t i = 0; i < request.sources.size(); ++i) {
+    const auto range = source_range(request.sources[i]);
+    if (!range) return error_of(range, "/sources/" + std::to_string(i));
+    spec.sources.push_back(*range);
+  }
   return spec;
 }
 
@@ -37,6 +51,12 @@ std::string position_of(const proto::CertificateView& view) {
 }
 
 }  // namespace
+
+Result<Seconds> token_ttl(const std::string& text) {
+  const auto ttl = parse_duration(text);
+  if (!ttl) return make_error(Errc::invalid, "/ttl must be a duration such as 90s, 15m, 24h or 7d");
+  return *ttl;
+}
 
 proto::ClusterView Handlers::cluster_view() const {
   const State& state = deps_.registrar.state();
@@ -200,17 +220,6 @@ boost::asio::awaitable<Result<Outcome>> Handlers::delete_on_state(std::string na
   co_return outcome;
 }
 
-Handling Handlers::list_joins(RequestContext) {
-  std::function<Result<proto::JoinAttemptList>()> job = [this] {
-    return Result<proto::JoinAttemptList>(deps_.enrollment.attempts());
-  };
-  boost::asio::awaitable<Result<proto::JoinAttemptList>> reading =
-      read_state<proto::JoinAttemptList>(std::move(job));
-  const auto list = co_await std::move(reading);
-  if (!list) co_return list.error();
-  co_return json_response(200, *list);
-}
-
 Handling Handlers::create_token(RequestContext context) {
   const auto request = body_as<proto::TokenRequest>(context.request);
   if (!request) co_return request.error();
@@ -221,18 +230,10 @@ Handling Handlers::create_token(RequestContext context) {
   boost::asio::awaitable<Result<Outcome>> creating = submit(CreateToken{token->record});
   const auto created = co_await std::move(creating);
   if (!created) co_return created.error();
-  std::function<Result<proto::CoordinatorSettings>()> job = [this] {
-    return Result<proto::CoordinatorSettings>(deps_.registrar.state().cluster().spec.coordinator);
-  };
-  boost::asio::awaitable<Result<proto::CoordinatorSettings>> reading =
-      read_state<proto::CoordinatorSettings>(std::move(job));
-  const auto settings = co_await std::move(reading);
-  if (!settings) co_return settings.error();
-  proto::TokenReply reply{token->record.id, "slipway1" + deps_.ca_pin + "::" + token->text,
-                          to_rfc3339(token->record.expires_at), ""};
-  reply.join_command = "slipway-agent join --server " + coordinator_url(*settings) + " --token-file FILE" +
-                       (request->role == "master" ? " --role master" : "");
-  co_return json_response(201, reply);
+  boost::asio::awaitable<Result<proto::TokenReply>> replying = token_reply(*token);
+  const auto reply = co_await std::move(replying);
+  if (!reply) co_return reply.error();
+  co_return json_response(201, *reply);
 }
 
 Handling Handlers::list_tokens(RequestContext) {
@@ -240,9 +241,12 @@ Handling Handlers::list_tokens(RequestContext) {
     proto::TokenList list;
     const WallTime now = deps_.clock.wall();
     for (const auto& [id, token] : deps_.registrar.state().tokens()) {
-      list.items.push_back({id, std::string(to_string(token.role)), token.node, token.uses, token.max_uses,
+      proto::TokenView view{id, std::string(to_string(token.role)), token.node, token.uses, token.max_uses,
                             to_rfc3339(token.created_at), to_rfc3339(token.expires_at),
-                            std::string(token_state(token, now))});
+                            std::string(token_state(token, now))};
+      view.pool = token.pool;
+      for (const Cidr& source : token.sources) view.sources.push_back(source.to_string());
+      list.items.push_back(std::move(view));
     }
     return Result<proto::TokenList>(std::move(list));
   };

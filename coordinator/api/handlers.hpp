@@ -67,7 +67,6 @@ class Handlers {
   friend class NodeWatch;
   Handling get_node(RequestContext context);
   Handling delete_node(RequestContext context);
-  Handling list_joins(RequestContext context);
   Handling create_token(RequestContext context);
   Handling list_tokens(RequestContext context);
   Handling delete_token(RequestContext context);
@@ -76,6 +75,12 @@ class Handlers {
   Handling create_operator(RequestContext context);
   Handling list_operators(RequestContext context);
   Handling revoke_operator(RequestContext context);
+  // admission.cpp
+  Handling list_joins(RequestContext context);
+  Handling list_pending_nodes(RequestContext context);
+  Handling approve_node(RequestContext context);
+  Handling deny_node(RequestContext context);
+  Handling replace_node(RequestContext context);
   // service.cpp
   Handling get_health(RequestContext context);
   Handling get_open_api(RequestContext context);
@@ -88,13 +93,18 @@ class Handlers {
     std::string epoch;
     std::uint64_t revision = 0;
     SteadyTime deadline{};
+    IpAddress from;
   };
   Handling dispatch(http::Request request);
-  boost::asio::awaitable<Status> check_live(Principal principal);
-  boost::asio::awaitable<Status> check_live_on_state(Principal principal);
+  boost::asio::awaitable<Status> check_live(Principal principal, IpAddress from);
+  boost::asio::awaitable<Status> check_live_on_state(Principal principal, IpAddress from);
   Handling sync_on_state(AgentIdentity agent, SyncPosition have);
   Handling apply_on_state(proto::ClusterSpec spec, std::string if_match);
   boost::asio::awaitable<Result<Outcome>> delete_on_state(std::string name);
+  Handling decide(DecideNode decision);
+  boost::asio::awaitable<Result<Outcome>> replace_on_state(ReplaceNode replacement);
+  // For the operator, with the pin and the join command.
+  boost::asio::awaitable<Result<proto::TokenReply>> token_reply(NewToken token);
   Result<IssuedCertificate> issue_for_person(CertUsage usage, const ValidatedCluster& cluster,
                                              const std::string& user, const std::string& spki_der);
   proto::ClusterView cluster_view() const;                            // state thread
@@ -137,6 +147,8 @@ boost::asio::awaitable<Result<R>> Handlers::read_state(std::function<Result<R>()
   boost::asio::awaitable<Result<R>> hop = run_on<R>(deps_.state, std::move(there));
   co_return co_await std::move(hop);
 }
+
+Result<Seconds> token_ttl(const std::string& text);
 
 http::Response text_response(int status, std::string text, std::string type = "text/plain; charset=utf-8");
 http::Response json_text_response(int status, std::string json);

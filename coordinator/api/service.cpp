@@ -101,7 +101,9 @@ Handling Handlers::get_metrics(RequestContext) {
   input->join_requests[{"accepted", ""}] = joins_[k_codes - 1].load(std::memory_order_relaxed);
   for (std::size_t i = 0; i + 1 < k_codes; ++i) {
     const std::uint64_t count = joins_[i].load(std::memory_order_relaxed);
-    if (count > 0) input->join_requests[{"refused", std::string(to_string(static_cast<Errc>(i)))}] = count;
+    const auto code = static_cast<Errc>(i);
+    const char* result = code == Errc::pending ? "waiting" : "refused";
+    if (count > 0) input->join_requests[{result, std::string(to_string(code))}] = count;
   }
   input->renewals = {{"failed", renewals_[0].load(std::memory_order_relaxed)},
                      {"ok", renewals_[1].load(std::memory_order_relaxed)}};

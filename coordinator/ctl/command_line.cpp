@@ -42,7 +42,10 @@ void add_token(CLI::App& app, CommandLine& line) {
       ->capture_default_str();
   create->add_option("--max-uses", options->max_uses, "how many nodes may join with it")
       ->capture_default_str();
-  create->add_option("--node", options->node, "only for the node of this name");
+  create->add_option("--node", options->node, "only for the node of this name, or for names such as web-*");
+  create->add_option("--pool", options->pool, "pool that its nodes get their pod ranges from");
+  create->add_option("--from", options->sources,
+                     "only for nodes with addresses in this range, such as 10.77.0.0/24; may be given several times");
   create->add_option("--role", options->role, "what it admits")
       ->check(CLI::IsMember({"node", "master"}))
       ->capture_default_str();
@@ -52,10 +55,28 @@ void add_token(CLI::App& app, CommandLine& line) {
   remove->add_option("ID", removed->id, "the token's id, the six letters before the dot")->required();
 }
 
+void add_decisions(CLI::App& group, CommandLine& line) {
+  auto [approve, approved] =
+      add_command<NodeApprove>(group, line, "approve", "let a waiting host become a node (admission: manual)");
+  approve->add_option("NAME", approved->name, "name of the node")->required();
+  approve->add_option("--fingerprint", approved->fingerprint,
+                      "only the host whose key has this fingerprint, or one that starts so");
+  auto [deny, denied] = add_command<NodeDeny>(group, line, "deny", "refuse a waiting host");
+  deny->add_option("NAME", denied->name, "name of the node")->required();
+  deny->add_option("--reason", denied->reason, "told to the host");
+  auto [replace, replaced] = add_command<NodeReplace>(
+      group, line, "replace",
+      "let another host take a node's place, dead or alive: the old identity ends now, name and pod range stay");
+  replace->add_option("NAME", replaced->name, "name of the node")->required();
+  replace->add_option("--ttl", replaced->ttl, "life of the token for the new host")->capture_default_str();
+  replace->add_flag("--quiet,-q", replaced->quiet, "print the token and nothing else");
+  add_yes(*replace, replaced->yes);
+}
+
 void add_node(CLI::App& app, CommandLine& line) {
   CLI::App& group = *add_group(app, "node", "nodes");
   auto [list, listed] = add_command<NodeList>(group, line, "list", "list the nodes");
-  list->add_flag("--all,-a", listed->all, "also show refused attempts to join, with the true reason");
+  list->add_flag("--all,-a", listed->all, "also show who waits for approval, and attempts to join with the true reason and the cure");
   list->add_flag("--watch,-w", listed->watch, "go on showing changes as they come");
   list->add_option("--role", listed->role, "only nodes of this role")->check(CLI::IsMember({"node", "master"}));
   list->add_option("--phase", listed->phase, "only nodes in this phase, such as Running");
@@ -66,6 +87,7 @@ void add_node(CLI::App& app, CommandLine& line) {
       add_command<NodeDelete>(group, line, "delete", "remove a node for good, dead or alive");
   remove->add_option("NAME", removed->name, "name of the node")->required();
   add_yes(*remove, removed->yes);
+  add_decisions(group, line);
 }
 
 void add_cluster(CLI::App& app, CommandLine& line) {

@@ -24,13 +24,15 @@ struct TokenCreate {
   std::string node;
   std::string role = "node";
   bool quiet = false;
+  std::string pool = {};
+  std::vector<std::string> sources = {};
 };
 struct TokenList {};
 struct TokenDelete {
   std::string id;
 };
 struct NodeList {
-  bool all = false;  // refused attempts to join as well
+  bool all = false;  // also who waits for approval, and the attempts to join
   bool watch = false;
   std::string role;
   std::string phase;
@@ -41,6 +43,20 @@ struct NodeGet {
 };
 struct NodeDelete {
   std::string name;
+  bool yes = false;
+};
+struct NodeApprove {
+  std::string name;
+  std::string fingerprint;  // empty: whoever waits under the name
+};
+struct NodeDeny {
+  std::string name;
+  std::string reason;
+};
+struct NodeReplace {
+  std::string name;
+  std::string ttl = "24h";
+  bool quiet = false;
   bool yes = false;
 };
 struct ClusterGet {};
@@ -81,7 +97,8 @@ struct ConfigUseContext {
 using Command =
     std::variant<TokenCreate, TokenList, TokenDelete, NodeList, NodeGet, NodeDelete, ClusterGet, ClusterApply,
                  ClusterKubeconfig, ArtifactImport, ArtifactList, CertsCheckExpiration, Health,
-                 OperatorCreate, OperatorList, OperatorRevoke, ConfigGetContexts, ConfigCurrentContext, ConfigUseContext>;
+                 OperatorCreate, OperatorList, OperatorRevoke, ConfigGetContexts, ConfigCurrentContext, ConfigUseContext,
+                 NodeApprove, NodeDeny, NodeReplace>;
 
 enum class Format { table, wide, json, yaml };
 

@@ -1,6 +1,7 @@
 #include "coordinator/ctl/commands.hpp"
 
 #include "common/config/yaml_to_json.hpp"
+#include "common/core/text.hpp"
 #include "common/files/atomic_file.hpp"
 #include "coordinator/ctl/output.hpp"
 
@@ -21,6 +22,14 @@ std::string nodes_target(const NodeList& wish) {
   add("labelSelector", wish.selector);
   add("watch", wish.watch ? "true" : "");
   return "/v1/nodes" + query;
+}
+
+// As tools show them: "AB:CD:...", with or without "SHA256:".
+std::string lower_fingerprint(std::string text) {
+  text = lower(text);
+  if (text.starts_with("sha256:")) text.erase(0, 7);
+  std::erase(text, ':');
+  return text;
 }
 
 struct Runner {
@@ -48,6 +57,12 @@ struct Runner {
     return k_ok;
   }
 
+  static std::string token_text(const proto::TokenReply& reply) {
+    return reply.token + "\n\nValid until " + reply.expires_at +
+           ". It is not shown again. Put it into a file of mode 0600 on the host and run there:\n  " +
+           reply.join_command + "\n";
+  }
+
   // All pages as one list.
   template <class T>
   Result<T> all_pages(const std::string& path) {
@@ -65,15 +80,12 @@ struct Runner {
   }
 
   int operator()(const TokenCreate& wish) {
-    const proto::TokenRequest request{wish.ttl, wish.max_uses, wish.role, wish.node};
+    const proto::TokenRequest request{wish.ttl, wish.max_uses, wish.role, wish.node, wish.pool, wish.sources};
     const bool quiet = wish.quiet;
     return show<proto::TokenReply>(
         make_request(Method::post, "/v1/tokens", proto::encode(request)),
         [quiet](const proto::TokenReply& reply) {
-          if (quiet) return reply.token + "\n";
-          return reply.token + "\n\nValid until " + reply.expires_at +
-                 ". It is not shown again. Put it into a file of mode 0600 on the host and run there:\n  " +
-                 reply.join_command + "\n";
+          return quiet ? reply.token + "\n" : token_text(reply);
         });
   }
   int operator()(const TokenList&) {
@@ -91,14 +103,26 @@ struct Runner {
     if (wish.watch) return watch_nodes(target, line, connection, console);
     const auto nodes = all_pages<proto::NodeList>(target);
     if (!nodes) return fail(console, nodes.error());
+    if (wish.all) return overview(*nodes);
     console.out << (document() ? render_document(proto::encode(*nodes), line.format)
                                : render(node_table(*nodes, wide(), console.now)));
-    if (!wish.all) return k_ok;
-    console.out << (line.format == Format::yaml ? "---\n" : document() ? "" : "\n");
-    const WallTime now = console.now;
-    return show<proto::JoinAttemptList>(
-        make_request(Method::get, "/v1/joins"),
-        [now](const proto::JoinAttemptList& list) { return render(attempt_table(list, now)); });
+    return k_ok;
+  }
+  // Nodes, who waits to be one, and who tried: one document.
+  int overview(const proto::NodeList& nodes) {
+    auto pending = ask<proto::PendingNodeList>(connection, make_request(Method::get, "/v1/pending"));
+    if (!pending) return fail(console, pending.error());
+    auto joins = ask<proto::JoinAttemptList>(connection, make_request(Method::get, "/v1/joins"));
+    if (!joins) return fail(console, joins.error());
+    if (document()) {
+      const proto::NodeOverview whole{nodes.items, std::move(pending->items), std::move(joins->items)};
+      console.out << render_document(proto::encode(whole), line.format);
+      return k_ok;
+    }
+    console.out << render(node_table(nodes, wide(), console.now));
+    if (!pending->items.empty()) console.out << "\n" << render(pending_table(*pending, wide(), console.now));
+    console.out << "\n" << render(attempt_table(*joins, console.now));
+    return k_ok;
   }
   int operator()(const NodeGet& wish) {
     const WallTime now = console.now;
@@ -111,6 +135,38 @@ struct Runner {
     return done(make_request(Method::del, "/v1/nodes/" + percent_encode(wish.name)),
                 "node " + wish.name +
                     " removed: its identity is refused from now on and its pod block is in quarantine");
+  }
+  int operator()(const NodeApprove& wish) {
+    return show<proto::PendingNodeView>(
+        make_request(Method::post, "/v1/nodes/" + percent_encode(wish.name) + "/approve",
+                     proto::encode(proto::ApproveRequest{lower_fingerprint(wish.fingerprint)})),
+        [](const proto::PendingNodeView& node) {
+          return "node " + node.name + " approved (" + node.address + ", key " + node.fingerprint +
+                 "): it joins within a minute\n";
+        });
+  }
+  int operator()(const NodeDeny& wish) {
+    return show<proto::PendingNodeView>(
+        make_request(Method::post, "/v1/nodes/" + percent_encode(wish.name) + "/deny",
+                     proto::encode(proto::DenyRequest{wish.reason})),
+        [](const proto::PendingNodeView& node) {
+          return "node " + node.name + " denied: the host with the key " + node.fingerprint +
+                 " is refused; slipwayctl node approve " + node.name + " takes it back\n";
+        });
+  }
+  int operator()(const NodeReplace& wish) {
+    const std::string question = "end the identity of node " + wish.name + " now and let another host take its place";
+    if (!confirmed(wish.yes, question, console)) return k_usage;
+    const bool quiet = wish.quiet;
+    return show<proto::ReplaceReply>(
+        make_request(Method::post, "/v1/nodes/" + percent_encode(wish.name) + "/replace",
+                     proto::encode(proto::ReplaceRequest{wish.ttl})),
+        [quiet](const proto::ReplaceReply& reply) {
+          if (quiet) return reply.token.token + "\n";
+          return "the identity of node " + reply.node_name + " is refused from now on; its pod range " +
+                 reply.pod_cidr + " waits for the host that takes its place. The token for that host:\n\n" +
+                 token_text(reply.token);
+        });
   }
   int operator()(const ClusterGet&) {
     return show<proto::ClusterView>(make_request(Method::get, "/v1/cluster"), cluster_text);

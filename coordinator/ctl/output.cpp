@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "common/config/yaml_to_json.hpp"
+#include "common/core/text.hpp"
 #include "proto/codec.hpp"
 
 namespace slipway::ctl {
@@ -112,9 +113,10 @@ std::string human_size(std::uint64_t bytes) {
 }
 
 Table token_table(const proto::TokenList& list, WallTime now) {
-  Table table{{"ID", "ROLE", "NODE", "USES", "STATE", "EXPIRES", "CREATED"}, {}};
+  Table table{{"ID", "ROLE", "NODE", "POOL", "FROM", "USES", "STATE", "EXPIRES", "CREATED"}, {}};
   for (const proto::TokenView& token : list.items) {
-    table.rows.push_back({token.id, token.role, token.node.empty() ? "any" : token.node,
+    table.rows.push_back({token.id, token.role, token.node.empty() ? "any" : token.node, dash(token.pool),
+                          token.sources.empty() ? "anywhere" : join(token.sources, ","),
                           std::to_string(token.uses) + "/" + std::to_string(token.max_uses), token.state,
                           when(token.expires_at, now), when(token.created_at, now)});
   }
@@ -144,12 +146,36 @@ Table node_table(const proto::NodeList& list, bool wide, WallTime now) {
   return table;
 }
 
+Table pending_table(const proto::PendingNodeList& list, bool wide, WallTime now) {
+  Table table{{"WAITS-AS", "ROLE", "STATE", "ADDRESS", "FINGERPRINT", "SINCE", "REASON"}, {}};
+  if (wide)
+    table.header.insert(table.header.end(), {"TOKEN", "POOL", "MACHINE-ID", "OS", "CPUS", "MEMORY", "DECIDED-BY"});
+  for (const proto::PendingNodeView& node : list.items) {
+    std::vector<std::string> row = {node.name,
+                                    node.role,
+                                    node.state,
+                                    node.address,
+                                    wide ? node.fingerprint : node.fingerprint.substr(0, 16),
+                                    when(node.since, now),
+                                    dash(node.reason)};
+    if (wide) {
+      row.insert(row.end(), {dash(node.token_id), dash(node.pool), dash(node.facts.machine_id), dash(node.facts.os),
+                             std::to_string(node.facts.cpus), human_size(node.facts.memory_bytes),
+                             dash(node.decided_by)});
+    }
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
 Table attempt_table(const proto::JoinAttemptList& list, WallTime now) {
-  Table table{{"WHEN", "NAME", "FROM", "TOKEN", "RESULT"}, {}};
+  Table table{{"WHEN", "TIMES", "NAME", "FROM", "TOKEN", "STAGE", "RESULT", "CURE"}, {}};
   for (const proto::JoinAttempt& attempt : list.items) {
-    if (attempt.accepted) continue;
-    table.rows.push_back({when(attempt.time, now), dash(attempt.node_name), attempt.address,
-                          dash(attempt.token_id), "refused: " + attempt.reason});
+    std::string result = "joined";
+    if (!attempt.accepted) result = (attempt.stage == "approval" ? "" : "refused: ") + attempt.reason;
+    table.rows.push_back({when(attempt.time, now), std::to_string(attempt.count), dash(attempt.node_name),
+                          attempt.address, dash(attempt.token_id), dash(attempt.stage), std::move(result),
+                          dash(attempt.cure)});
   }
   return table;
 }

@@ -32,6 +32,7 @@ std::string human_size(std::uint64_t bytes);
 
 Table token_table(const proto::TokenList& list, WallTime now);
 Table node_table(const proto::NodeList& list, bool wide, WallTime now);
+Table pending_table(const proto::PendingNodeList& list, bool wide, WallTime now);
 Table attempt_table(const proto::JoinAttemptList& list, WallTime now);
 Table operator_table(const proto::OperatorList& list, WallTime now);
 Table context_table(const proto::AdminConfig& config, const std::string& current);

@@ -6,12 +6,13 @@ namespace slipway {
 
 namespace {
 
-AdmissionVerdict refuse(Error error) {
+constexpr std::uint32_t k_full_queue_wait = 300;  // seconds
+
+using Decision = PendingNode::Decision;
+
+AdmissionVerdict refuse(Error error, JoinStage stage, std::string cure = {}) {
   std::string reason = error.message;
-  return {std::move(error), std::move(reason)};
-}
-AdmissionVerdict refuse(Errc code, const std::string& text, std::string reason) {
-  return {make_error(code, text), std::move(reason)};
+  return {std::move(error), std::move(reason), stage, std::move(cure)};
 }
 
 bool knows(const std::string& identity, const std::string& previous, const std::string& spki) {
@@ -36,6 +37,28 @@ Status check_complete(const AdmissionRequest& request) {
   return check_usages(request.role, request.spkis);
 }
 
+// "n1 (10.77.0.21)"
+std::string shown(const std::string& name, const IpAddress& address) { return name + " (" + address.to_string() + ")"; }
+
+Error same_machine(const AdmissionRequest& request, const std::string& other, const IpAddress& where) {
+  return make_error(Errc::conflict, "nodes " + request.node_name + " and " + other + " have the same machine id: " +
+                                        shown(request.node_name, request.address) + " or " + shown(other, where) +
+                                        " is a copy of the other; remove /etc/machine-id there, run systemd-machine-id-setup and join again");
+}
+
+// Hosts that wait for an operator's word have a place too.
+Status check_place_of_waiting(const State& state, const AdmissionRequest& request) {
+  for (const auto& [name, other] : state.pending()) {
+    if (name == request.node_name || other.decision == Decision::denied) continue;
+    if (other.address == request.address) {
+      return make_error(Errc::conflict, "address " + request.address.to_string() + " of node " + request.node_name + " is that of " + name +
+                                            ", which waits for approval: set nodeAddress, or slipwayctl node deny " + name);
+    }
+    if (!request.machine_id.empty() && other.machine_id == request.machine_id) return same_machine(request, name, other.address);
+  }
+  return {};
+}
+
 // Where the node is and which machine it is: right by the rules, and no other live node's.
 Status check_place(const State& state, const AdmissionRequest& request) {
   const ProfileCluster cluster = profile_cluster(state.cluster(), state.identity().id);
@@ -48,12 +71,11 @@ Status check_place(const State& state, const AdmissionRequest& request) {
                                           " is that of the live node " + other->name + ": set nodeAddress, or slipwayctl node delete " +
                                           other->name + " if it is no more");
   }
-  if (request.machine_id.empty()) return {};
-  if (const Node* other = state.node_by_machine_id(request.machine_id); other != nullptr && other->name != request.node_name) {
-    return make_error(Errc::conflict, "nodes " + request.node_name + " and " + other->name + " have the same machine id: one is a copy of " +
-                                          "the other; remove /etc/machine-id there, run systemd-machine-id-setup and join again");
+  if (!request.machine_id.empty()) {
+    const Node* other = state.node_by_machine_id(request.machine_id);
+    if (other != nullptr && other->name != request.node_name) return same_machine(request, other->name, other->address);
   }
-  return {};
+  return check_place_of_waiting(state, request);
 }
 
 bool good_for_long(const State& state, const CertificateRecord& record, WallTime now) {
@@ -70,45 +92,125 @@ AdmissionKind kind_for(const State& state, const Node& node, const std::map<Cert
   return same ? AdmissionKind::same_certificates : AdmissionKind::new_certificates;
 }
 
+Error another_role(const std::string& name, NodeRole role) {
+  return make_error(Errc::conflict, "node " + name + " is registered as a " + std::string(to_string(role)) + ": slipwayctl node delete " + name +
+                                        " first to change its role");
+}
+
 AdmissionVerdict admit_known(const State& state, const Node& node, const AdmissionRequest& request) {
-  if (node.role != request.role) {
-    return refuse(make_error(Errc::conflict, "node " + node.name + " is registered as a " + std::string(to_string(node.role)) +
-                                                 ": slipwayctl node delete " + node.name + " first to change its role"));
-  }
-  if (const auto place = check_place(state, request); !place) return refuse(place.error());
+  if (node.role != request.role) return refuse(another_role(node.name, node.role), JoinStage::name, "set role on the host");
+  if (const auto place = check_place(state, request); !place) return refuse(place.error(), JoinStage::place);
   // The address stands in certificates: another one needs new ones.
   const bool moved = node.address != request.address;
   const auto kind = moved ? AdmissionKind::new_certificates : kind_for(state, node, request.spkis, request.maturity.now);
   return {Admission{kind, node.uid, node.generation}, ""};
 }
 
-// With a token that does not count. A key that was a deleted node's gets a clear answer: it has proved to be that node.
-AdmissionVerdict refuse_token(const State& state, const AdmissionRequest& request, const std::string& spki, std::string_view reason) {
+// With a token that does not count. A key that was a deleted or replaced node's gets a clear answer: it has proved to be that
+// node.
+AdmissionVerdict refuse_token(const State& state, const AdmissionRequest& request, std::string reason, std::string cure) {
+  const std::string& spki = request.spkis.at(CertUsage::agent);
   const Tombstone* grave = state.tombstone(request.node_name);
-  if (grave != nullptr && knows(grave->identity, grave->previous_identity, spki)) {
-    return refuse(Errc::gone, "node " + request.node_name + " was deleted from the cluster: to come back it must join with a new token",
-                  "deleted node without a valid token (" + std::string(reason) + ")");
+  const Node* replaced = state.node(request.node_name);
+  const bool dead = grave != nullptr && knows(grave->identity, grave->previous_identity, spki);
+  const bool ousted = replaced != nullptr && knows(replaced->identity, replaced->previous_identity, spki);
+  if (dead || ousted) {
+    const std::string what = dead ? "was deleted from the cluster or replaced" : "is being replaced";
+    return {make_error(Errc::gone, "node " + request.node_name + " " + what + ": to come back this host must join with a new token"),
+            "a host that " + what + " came without a valid token (" + std::move(reason) + ")", JoinStage::token, std::move(cure)};
   }
-  return refuse(Errc::denied, k_token_refused, "token " + std::string(reason));
+  return {make_error(Errc::denied, k_token_refused), "token " + std::move(reason), JoinStage::token, std::move(cure)};
+}
+
+// Nobody else is, or waits to be, the node of this name; who is being replaced gives way to a host of its role and pool.
+Status check_name_free(const State& state, const AdmissionRequest& request) {
+  const std::string& name = request.node_name;
+  if (const Node* living = state.node(name); living != nullptr) {
+    if (!living->replacing) {
+      return make_error(Errc::conflict, "node " + name + " lives at " + living->address.to_string() + " with another key than this host at " +
+                                            request.address.to_string() + " has: slipwayctl node replace " + name +
+                                            " if this host takes its place, slipwayctl node delete " + name +
+                                            " if it is no more, or choose another name");
+    }
+    if (living->role != request.role) return another_role(name, living->role);
+    if (!request.pool.empty() && request.pool != living->pool) {
+      return make_error(Errc::conflict, "node " + name + " is being replaced in pool \"" + living->pool + "\", the token is for pool \"" +
+                                            request.pool + "\": slipwayctl node delete " + name + " first to change the pool");
+    }
+  }
+  const PendingNode* waiting = state.pending_node(name);
+  if (waiting == nullptr || waiting->decision == Decision::denied || waiting->fingerprint == request.spkis.at(CertUsage::agent)) return {};
+  return make_error(Errc::conflict, "another host at " + waiting->address.to_string() + " with the key " + waiting->fingerprint +
+                                        " waits for approval as node " + name + ": slipwayctl node deny " + name +
+                                        " first if this host at " + request.address.to_string() + " is the right one");
 }
 
 AdmissionVerdict admit_new(const State& state, const AdmissionRequest& request) {
-  const Node* living = state.node(request.node_name);
-  if (living != nullptr) {
-    return refuse(make_error(Errc::conflict, "node " + request.node_name + " exists with another key; slipwayctl node delete " +
-                                                 request.node_name + " first if this host replaces it, or choose another name"));
-  }
+  if (const auto free = check_name_free(state, request); !free) return refuse(free.error(), JoinStage::name);
   const ProfileCluster cluster = profile_cluster(state.cluster(), state.identity().id);
   const auto name = check_node_name(cluster, request.node_name, request.role == NodeRole::master);
-  if (!name) return refuse(name.error());
-  if (const auto place = check_place(state, request); !place) return refuse(place.error());
+  if (!name) return refuse(name.error(), JoinStage::name, "set nodeName on the host");
+  if (const auto place = check_place(state, request); !place) return refuse(place.error(), JoinStage::place);
+  const Node* replaced = state.node(request.node_name);
+  if (replaced != nullptr) return {Admission{AdmissionKind::new_node, "", replaced->generation + 1}, ""};
   const auto block = state.pool().can_allocate({}, state.cluster().node_prefix_length, request.maturity);
-  if (!block) return refuse(block.error());
+  if (!block) return refuse(block.error(), JoinStage::block, "slipwayctl node delete what is gone, or widen the pod range");
   const Tombstone* grave = state.tombstone(request.node_name);
   return {Admission{AdmissionKind::new_node, "", grave == nullptr ? 1 : grave->generation + 1}, ""};
 }
 
+bool is_manual(const State& state) { return state.cluster().spec.admission == "manual"; }
+
+AdmissionVerdict wait_for_approval(const std::string& name) {
+  AdmissionVerdict verdict{Admission{AdmissionKind::wait, "", 1}, "waits for an operator's approval"};
+  verdict.stage = JoinStage::approval;
+  verdict.cure = "slipwayctl node approve " + name + ", or slipwayctl node deny " + name;
+  return verdict;
+}
+
+// A host that has shown a valid token before and now the same key again.
+AdmissionVerdict admit_pending(const State& state, const PendingNode& node, const AdmissionRequest& request) {
+  if (node.role != request.role) {
+    return refuse(make_error(Errc::conflict, "node " + node.name + " waits for approval as a " + std::string(to_string(node.role))),
+                  JoinStage::name, "set role on the host, or slipwayctl node deny " + node.name);
+  }
+  if (node.decision == Decision::denied) {
+    return refuse(make_error(Errc::denied, "an operator refused node " + node.name + (node.reason.empty() ? "" : ": " + node.reason) +
+                                               "; if that was a mistake: slipwayctl node approve " + node.name),
+                  JoinStage::approval, "slipwayctl node approve " + node.name + " if that was a mistake");
+  }
+  AdmissionVerdict verdict = admit_new(state, request);
+  if (!verdict.result || node.decision == Decision::approved || !is_manual(state)) return verdict;
+  return wait_for_approval(node.name);
+}
+
 }  // namespace
+
+std::string_view to_string(JoinStage stage) {
+  switch (stage) {
+    case JoinStage::request: return "request";
+    case JoinStage::limits: return "limits";
+    case JoinStage::csr: return "csr";
+    case JoinStage::address: return "address";
+    case JoinStage::token: return "token";
+    case JoinStage::name: return "name";
+    case JoinStage::place: return "place";
+    case JoinStage::block: return "block";
+    case JoinStage::approval: return "approval";
+    case JoinStage::signing: return "signing";
+    case JoinStage::recording: return "recording";
+    case JoinStage::joined: return "joined";
+  }
+  return "request";
+}
+
+std::string pool_of(const State& state, const AdmissionRequest& request) {
+  const PendingNode* waiting = state.pending_node(request.node_name);
+  const auto spki = request.spkis.find(CertUsage::agent);
+  if (waiting != nullptr && spki != request.spkis.end() && waiting->fingerprint == spki->second) return waiting->pool;
+  const JoinToken* token = request.token ? state.token(request.token->id) : nullptr;
+  return token == nullptr ? std::string() : token->pool;
+}
 
 Result<Admission> plan_renewal(const State& state, const std::string& uid, std::uint64_t generation, const std::string& serial,
                                const std::map<CertUsage, std::string>& spkis, WallTime now) {
@@ -119,22 +221,34 @@ Result<Admission> plan_renewal(const State& state, const std::string& uid, std::
   return Admission{kind_for(state, **node, spkis, now), uid, generation};
 }
 
-TokenVerdict check_presented_token(const State& state, const PresentedToken& token, std::string_view node_name, NodeRole role,
-                                   WallTime now) {
-  return check_token(state.token(token.id), token, node_name, role, now);
+TokenVerdict check_presented_token(const State& state, const PresentedToken& token, const TokenUse& use, WallTime now) {
+  return check_token(state.token(token.id), token, use, now);
 }
 
 AdmissionVerdict admit(const State& state, const AdmissionRequest& request) {
-  if (!state.has_cluster()) return refuse(make_error(Errc::unavailable, "there is no cluster yet: slipway-coordinator init makes one"));
-  if (const auto usages = check_complete(request); !usages) return refuse(usages.error());
+  if (!state.has_cluster()) {
+    return refuse(make_error(Errc::unavailable, "there is no cluster yet: slipway-coordinator init makes one"), JoinStage::request);
+  }
+  if (const auto usages = check_complete(request); !usages) return refuse(usages.error(), JoinStage::csr);
   const std::string& spki = request.spkis.at(CertUsage::agent);
   const Node* living = state.node(request.node_name);
-  if (living != nullptr && knows(living->identity, living->previous_identity, spki)) return admit_known(state, *living, request);
+  const bool known = living != nullptr && !living->replacing && knows(living->identity, living->previous_identity, spki);
+  if (known) return admit_known(state, *living, request);
+  const PendingNode* waiting = state.pending_node(request.node_name);
+  if (waiting != nullptr && waiting->fingerprint == spki) return admit_pending(state, *waiting, request);
   // The token comes before all else that the state could tell: who has none learns no names.
-  if (!request.token) return refuse_token(state, request, spki, "missing");
-  const TokenVerdict verdict = check_presented_token(state, *request.token, request.node_name, request.role, request.maturity.now);
-  if (verdict != TokenVerdict::valid) return refuse_token(state, request, spki, to_string(verdict));
-  return admit_new(state, request);
+  if (!request.token) return refuse_token(state, request, "missing", "put a join token on the host: slipwayctl token create");
+  const TokenUse use{request.node_name, request.role, request.address};
+  const TokenVerdict token = check_presented_token(state, *request.token, use, request.maturity.now);
+  if (token != TokenVerdict::valid) return refuse_token(state, request, std::string(to_string(token)), std::string(cure_of(token)));
+  AdmissionVerdict verdict = admit_new(state, request);
+  if (!verdict.result || !is_manual(state)) return verdict;
+  if (state.pending().size() >= k_max_pending && waiting == nullptr) {
+    Error full = make_error(Errc::too_many, std::to_string(k_max_pending) + " hosts wait for approval already: an operator has to decide on some first");
+    full.retry_after = k_full_queue_wait;
+    return refuse(std::move(full), JoinStage::approval, "slipwayctl node list --all; slipwayctl node approve or deny them");
+  }
+  return wait_for_approval(request.node_name);
 }
 
 }  // namespace slipway

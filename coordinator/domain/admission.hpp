@@ -13,6 +13,9 @@ inline constexpr char k_token_refused[] =
     "the join token was not accepted: ask the operator for a new one (slipwayctl token create); "
     "the reason stands in the coordinator's log and in its list of join attempts";
 
+// More hosts than this do not wait for an operator at a time.
+inline constexpr std::size_t k_max_pending = 1000;
+
 struct AdmissionRequest {
   std::string node_name;
   NodeRole role = NodeRole::node;
@@ -21,13 +24,20 @@ struct AdmissionRequest {
   std::optional<PresentedToken> token;
   std::map<CertUsage, std::string> spkis;  // SHA-256 (hex) of the key of each request; agent is the identity
   Maturity maturity;                        // now, and what quarantine may give
+  std::string pool = {};                    // of the token, see pool_of(); never the host's own wish
+  proto::NodeFacts facts = {};              // the host's own word, for an operator who decides
 };
 
 enum class AdmissionKind {
   new_node,           // a token use, a new uid and block
   new_certificates,   // known identity key: same node, no token needed nor used
   same_certificates,  // known identity, every key recorded already, all valid for long enough: the very same answer
+  wait,               // an operator has to approve it first
 };
+
+// How far a join came: the last stage is where it was refused.
+enum class JoinStage { request, limits, csr, address, token, name, place, block, approval, signing, recording, joined };
+std::string_view to_string(JoinStage stage);
 
 struct Admission {
   AdmissionKind kind = AdmissionKind::new_node;
@@ -37,8 +47,13 @@ struct Admission {
 
 struct AdmissionVerdict {
   Result<Admission> result = make_error(Errc::internal, "not decided");  // safe to show to the caller
-  std::string reason;  // the true one, for log and operators; empty when accepted
+  std::string reason;                    // the true one, for log and operators; empty when accepted
+  JoinStage stage = JoinStage::joined;  // where it was refused or has to wait
+  std::string cure = {};                // what an operator can do
 };
+
+// The pool that the token of the request, or the earlier one of an approved host, names.
+std::string pool_of(const State& state, const AdmissionRequest& request);
 
 AdmissionVerdict admit(const State& state, const AdmissionRequest& request);
 
@@ -48,7 +63,6 @@ Result<Admission> plan_renewal(const State& state, const std::string& uid, std::
                                const std::map<CertUsage, std::string>& spkis, WallTime now);
 
 // The token alone, without a look at anything else: a cheap test before dear ones.
-TokenVerdict check_presented_token(const State& state, const PresentedToken& token, std::string_view node_name, NodeRole role,
-                                   WallTime now);
+TokenVerdict check_presented_token(const State& state, const PresentedToken& token, const TokenUse& use, WallTime now);
 
 }  // namespace slipway

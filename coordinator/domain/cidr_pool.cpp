@@ -258,6 +258,19 @@ Result<QuarantinedBlock> CidrPool::release(const Cidr& prefix, const CidrOwner& 
   return block;
 }
 
+Status CidrPool::hand_over(const Cidr& prefix, const CidrOwner& from, const CidrOwner& to) {
+  const auto lease = leases_.find(prefix);
+  if (lease == leases_.end() || lease->second != from) {
+    return make_error(Errc::conflict, prefix.to_string() + " is not held by node " + from.uid + " in generation " +
+                                          std::to_string(from.generation));
+  }
+  if (to.uid != from.uid && by_owner_.contains(to.uid)) return make_error(Errc::conflict, "node " + to.uid + " holds a block already");
+  by_owner_.erase(from.uid);
+  by_owner_.emplace(to.uid, prefix);
+  lease->second = to;
+  return {};
+}
+
 std::vector<Cidr> CidrPool::mature(const Maturity& maturity) {
   std::vector<Cidr> freed;
   for (auto block = quarantine_.begin(); block != quarantine_.end();) {

@@ -78,6 +78,9 @@ class CidrPool {
   // (Errc::conflict). The block goes into quarantine.
   Result<QuarantinedBlock> release(const Cidr& prefix, const CidrOwner& owner, WallTime now, std::uint64_t revision);
 
+  // The same block for the node that takes the owner's place. Errc::conflict when `from` does not hold it, or `to` holds one.
+  Status hand_over(const Cidr& prefix, const CidrOwner& from, const CidrOwner& to);
+
   // Blocks whose time is over go back to the free ones; which they were, oldest first.
   std::vector<Cidr> mature(const Maturity& maturity);
 

@@ -357,6 +357,9 @@ Result<ValidatedCluster> validate(const proto::ClusterSpec& spec) {
   check_versions(problems, spec);
   check_kubelet(problems, spec.kubelet);
   check_certificates(problems, cluster);
+  if (spec.admission != "token" && spec.admission != "manual") {
+    problems.add("admission", quoted(spec.admission) + " is not known: token (a valid token is enough) or manual (an operator approves each node)");
+  }
   if (!problems.none()) return problems.error(Errc::invalid, "the cluster cannot be made as written:");
   return cluster;
 }

@@ -1,5 +1,7 @@
 #include "coordinator/domain/join_token.hpp"
 
+#include <algorithm>
+
 #include "common/core/secret.hpp"
 #include "common/core/text.hpp"
 
@@ -14,7 +16,53 @@ bool is_id(std::string_view text) {
   return text.size() == k_token_id_size && text.find_first_not_of(k_token_id_alphabet) == std::string_view::npos;
 }
 
+Status check_name(const std::string& name) {
+  // A pattern is checked as one of the names that it stands for.
+  std::string sample = name;
+  std::replace(sample.begin(), sample.end(), '*', 'a');
+  const bool any_letter = name.find_first_not_of("*.-") != std::string::npos;
+  if (is_dns_subdomain(sample) && name.size() <= 63 && any_letter) return {};
+  return make_error(Errc::invalid, "a node name is made of lower-case letters, digits, hyphens and dots, 63 at most, a pattern has a * as "
+                                   "in web-*: \"" + name.substr(0, 64) + "\" is neither");
+}
+
+Status check_bounds(const TokenSpec& spec) {
+  if (!spec.node.empty()) {
+    if (const Status name = check_name(spec.node); !name) return name;
+  }
+  if (!spec.pool.empty() && !is_dns_label(spec.pool)) {
+    return make_error(Errc::invalid, "\"" + spec.pool.substr(0, 64) + "\" is not the name of a pool: lower-case letters, digits and hyphens");
+  }
+  if (spec.sources.size() > k_max_token_sources) {
+    return make_error(Errc::invalid, "a join token names at most " + std::to_string(k_max_token_sources) + " source ranges");
+  }
+  return {};
+}
+
 }  // namespace
+
+bool name_fits(std::string_view pattern, std::string_view name) {
+  std::size_t p = 0;
+  std::size_t n = 0;
+  std::size_t star = std::string_view::npos;  // the last '*', and what it stands for so far
+  std::size_t taken = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      taken = n;
+    } else if (p < pattern.size() && pattern[p] == name[n]) {
+      ++p;
+      ++n;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      n = ++taken;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
 
 std::string_view to_string(NodeRole role) { return role == NodeRole::master ? "master" : "node"; }
 
@@ -37,11 +85,9 @@ Result<JoinToken> make_token(const TokenSpec& spec, std::string id, std::string 
     return make_error(Errc::invalid, "a join token admits 1 to " + std::to_string(k_max_token_uses) + " nodes, not " +
                                          std::to_string(spec.max_uses));
   }
-  if (!spec.node.empty() && (!is_dns_subdomain(spec.node) || spec.node.size() > 63)) {
-    return make_error(Errc::invalid, "a node name is made of lower-case letters, digits, hyphens and dots, 63 at most: \"" +
-                                         spec.node.substr(0, 64) + "\" is none");
-  }
-  return JoinToken{std::move(id), std::move(secret_sha256), spec.role, spec.node, 0, spec.max_uses, now, now + spec.ttl};
+  if (const Status bounds = check_bounds(spec); !bounds) return bounds.error();
+  return JoinToken{std::move(id), std::move(secret_sha256), spec.role, spec.node, 0, spec.max_uses, now, now + spec.ttl,
+                   spec.pool, spec.sources};
 }
 
 std::optional<TokenParts> split_token(std::string_view text) {
@@ -61,20 +107,39 @@ std::string_view to_string(TokenVerdict verdict) {
     case TokenVerdict::used_up: return "used up";
     case TokenVerdict::wrong_node: return "for another node";
     case TokenVerdict::wrong_role: return "for another role";
+    case TokenVerdict::wrong_source: return "for another source range";
   }
   return "unknown";
 }
 
-TokenVerdict check_token(const JoinToken* token, const PresentedToken& presented, std::string_view node_name, NodeRole role,
-                         WallTime now) {
+std::string_view cure_of(TokenVerdict verdict) {
+  switch (verdict) {
+    case TokenVerdict::valid: return "";
+    case TokenVerdict::unknown: return "it was mistyped or deleted: slipwayctl token create, and copy the whole of it";
+    case TokenVerdict::wrong_secret: return "copy the whole token again; if no host of yours did this, somebody guesses";
+    case TokenVerdict::expired: return "slipwayctl token create, with a longer --ttl if need be";
+    case TokenVerdict::used_up: return "slipwayctl token create --max-uses N";
+    case TokenVerdict::wrong_node: return "set nodeName on the host, or slipwayctl token create --node NAME";
+    case TokenVerdict::wrong_role: return "set role on the host, or slipwayctl token create --role ROLE";
+    case TokenVerdict::wrong_source: return "join from where the token says, or slipwayctl token create --from CIDR";
+  }
+  return "";
+}
+
+bool knows_secret(TokenVerdict verdict) { return verdict != TokenVerdict::unknown && verdict != TokenVerdict::wrong_secret; }
+
+TokenVerdict check_token(const JoinToken* token, const PresentedToken& presented, const TokenUse& use, WallTime now) {
   const bool same = equal_constant_time(token != nullptr ? std::string_view(token->secret_sha256) : k_no_hash,
                                         presented.secret_sha256);
   if (token == nullptr) return TokenVerdict::unknown;
   if (!same) return TokenVerdict::wrong_secret;
   if (now >= token->expires_at) return TokenVerdict::expired;
   if (token->uses >= token->max_uses) return TokenVerdict::used_up;
-  if (!token->node.empty() && token->node != node_name) return TokenVerdict::wrong_node;
-  if (token->role != role) return TokenVerdict::wrong_role;
+  if (!token->node.empty() && !name_fits(token->node, use.node_name)) return TokenVerdict::wrong_node;
+  if (token->role != use.role) return TokenVerdict::wrong_role;
+  const bool from_there = std::any_of(token->sources.begin(), token->sources.end(),
+                                      [&use](const Cidr& range) { return range.contains(use.from); });
+  if (!token->sources.empty() && !from_there) return TokenVerdict::wrong_source;
   return TokenVerdict::valid;
 }
 

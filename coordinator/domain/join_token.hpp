@@ -4,7 +4,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "common/core/ip.hpp"
 #include "common/core/result.hpp"
 #include "common/core/time.hpp"
 
@@ -25,11 +27,13 @@ struct JoinToken {
   std::string id;
   std::string secret_sha256;  // hex of the SHA-256 of the secret's text
   NodeRole role = NodeRole::node;
-  std::string node;  // only for this name; empty: any
+  std::string node;  // only for this name or names of this pattern ("web-*"); empty: any
   std::uint64_t uses = 0;
   std::uint64_t max_uses = 1;
   WallTime created_at{};
   WallTime expires_at{};
+  std::string pool = {};           // where nodes that it admits get their block; empty: the cluster's own range
+  std::vector<Cidr> sources = {};  // where nodes must come from; empty: anywhere
   bool operator==(const JoinToken&) const = default;
 };
 
@@ -38,7 +42,14 @@ struct TokenSpec {
   std::uint64_t max_uses = 1;
   NodeRole role = NodeRole::node;
   std::string node;
+  std::string pool = {};
+  std::vector<Cidr> sources = {};
 };
+
+inline constexpr std::size_t k_max_token_sources = 16;
+
+// In a pattern '*' stands for any run of characters, also for none; all else stands for itself.
+bool name_fits(std::string_view pattern, std::string_view name);
 
 // The secret's text of exactly k_token_secret_bytes random bytes.
 std::string token_secret_text(std::string_view random_bytes);
@@ -59,12 +70,22 @@ struct PresentedToken {
   bool operator==(const PresentedToken&) const = default;
 };
 
-enum class TokenVerdict { valid, unknown, wrong_secret, expired, used_up, wrong_node, wrong_role };
-std::string_view to_string(TokenVerdict verdict);  // "used up": for logs and operators, never for the caller
+enum class TokenVerdict { valid, unknown, wrong_secret, expired, used_up, wrong_node, wrong_role, wrong_source };
+// For logs and operators, never for the caller.
+std::string_view to_string(TokenVerdict verdict);  // "used up"
+std::string_view cure_of(TokenVerdict verdict);
+// The caller is no guesser: it has the secret, good for this join or not.
+bool knows_secret(TokenVerdict verdict);
+
+// What a token is shown for.
+struct TokenUse {
+  std::string_view node_name;
+  NodeRole role = NodeRole::node;
+  IpAddress from;  // the node's address, which is the one that it connects from
+};
 
 // `token` may be null (unknown id): the comparison is made all the same, so that time tells nothing.
-TokenVerdict check_token(const JoinToken* token, const PresentedToken& presented, std::string_view node_name, NodeRole role,
-                         WallTime now);
+TokenVerdict check_token(const JoinToken* token, const PresentedToken& presented, const TokenUse& use, WallTime now);
 
 // "valid", "expired", "used-up": TokenView.state.
 std::string_view token_state(const JoinToken& token, WallTime now);

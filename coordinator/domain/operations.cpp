@@ -4,6 +4,7 @@
 
 #include "common/core/text.hpp"
 #include "coordinator/domain/desired.hpp"
+#include "coordinator/domain/pending_operations.hpp"
 #include "coordinator/domain/state_editor.hpp"
 
 namespace slipway {
@@ -128,7 +129,7 @@ class Applier {
     const auto block = editor_.pool().release(node.pod_cidr, {node.uid, node.generation}, op.now, editor_.next_revision());
     if (!block) return error_of(block, "deleting node " + node.name);
     editor_.put_quarantined(*block);
-    editor_.put_tombstone({node.name, node.uid, node.generation, node.identity, node.previous_identity, op.now});
+    bury(editor_, node, op.now);
     editor_.erase_node(node.name);
     Outcome outcome = done(true);
     outcome.node = node;
@@ -165,12 +166,17 @@ class Applier {
     const WallTime before = op.maturity.now - op.keep;
     bool any = sweep_tokens(before);
     any = sweep_certificates(before) || any;
+    any = sweep_pending(state_, editor_, before) || any;
     for (const Cidr& freed : editor_.pool().mature(op.maturity)) {
       editor_.erase_quarantined(freed);
       any = true;
     }
     return any ? done(false) : unchanged();
   }
+
+  Result<Outcome> operator()(const QueueNode& op) { return apply_queue(state_, editor_, op); }
+  Result<Outcome> operator()(const DecideNode& op) { return apply_decision(state_, editor_, op); }
+  Result<Outcome> operator()(const ReplaceNode& op) { return apply_replacement(state_, editor_, op); }
 
  private:
   Outcome done(bool desired) {
@@ -212,14 +218,37 @@ class Applier {
     return {};
   }
 
+  // A block of its own, or the one of the node whose place it takes.
+  Result<Cidr> block_for(const AdmitNode& op, const Node* replaced) {
+    const CidrOwner owner{op.uid, op.generation};
+    if (replaced != nullptr) {
+      const auto taken = editor_.pool().hand_over(replaced->pod_cidr, {replaced->uid, replaced->generation}, owner);
+      if (!taken) return error_of(taken, "replacing node " + replaced->name);
+      return replaced->pod_cidr;
+    }
+    const auto block = editor_.pool().allocate(owner, state_.cluster().node_prefix_length, op.request.maturity);
+    if (!block) return block.error();
+    for (const Cidr& reclaimed : block->reclaimed) editor_.erase_quarantined(reclaimed);
+    return block->prefix;
+  }
+
+  // An approved host's token use was counted when it was queued.
+  std::string take_token(const AdmissionRequest& request) {
+    const PendingNode* approved = state_.pending_node(request.node_name);
+    if (approved != nullptr && approved->fingerprint == request.spkis.at(CertUsage::agent)) return approved->token_id;
+    JoinToken token = *state_.token(request.token->id);
+    ++token.uses;
+    std::string id = token.id;
+    editor_.put_token(std::move(token));
+    return id;
+  }
+
   Result<Outcome> admit_new(const AdmitNode& op) {
     const AdmissionRequest& request = op.request;
     if (state_.node_by_uid(op.uid) != nullptr) return make_error(Errc::internal, "node uid " + op.uid + " is taken");
-    const auto block = editor_.pool().allocate({op.uid, op.generation}, state_.cluster().node_prefix_length, request.maturity);
+    const Node* living = state_.node(request.node_name);  // is being replaced
+    const auto block = block_for(op, living);
     if (!block) return block.error();
-    for (const Cidr& reclaimed : block->reclaimed) editor_.erase_quarantined(reclaimed);
-    JoinToken token = *state_.token(request.token->id);
-    ++token.uses;
     Node node;
     node.name = request.node_name;
     node.uid = op.uid;
@@ -227,11 +256,13 @@ class Applier {
     node.role = request.role;
     node.address = request.address;
     node.machine_id = request.machine_id;
-    node.pod_cidr = block->prefix;
+    node.pod_cidr = *block;
     node.joined_at = request.maturity.now;
-    node.token_id = token.id;
+    node.pool = living != nullptr ? living->pool : request.pool;
+    node.token_id = take_token(request);
     node.identity = request.spkis.at(CertUsage::agent);
-    editor_.put_token(std::move(token));
+    if (living != nullptr) bury(editor_, *living, request.maturity.now);
+    editor_.erase_pending(request.node_name);
     record_certificates(editor_, node, op.certificates);
     return put(std::move(node), true);
   }

@@ -71,19 +71,45 @@ struct PutArtifact {
   proto::Artifact artifact;
 };
 
-// Housekeeping: matured blocks are free again; tokens and certificates whose end is past by `keep` are forgotten.
+// Housekeeping: matured blocks are free again; tokens and certificates whose end is past by `keep` are forgotten, and pending
+// nodes that came or were decided on before that.
 struct Sweep {
   Maturity maturity;
   Seconds keep{7 * 86400};
 };
 
+// A host whose admission is AdmissionKind::wait: token use and the record of who waits in one; for a host that waits
+// already nothing but a changed address. Errc::conflict: try again.
+struct QueueNode {
+  AdmissionRequest request;
+};
+
+// An operator's word on a waiting host; may be changed until the host has joined. `fingerprint`: only for this key (or a
+// beginning of at least 8 digits); empty: for who waits. Errc::not_found, Errc::conflict for another key.
+struct DecideNode {
+  std::string name;
+  bool approve = false;
+  std::string fingerprint;
+  std::string reason;  // of a denial, told to the host
+  std::string by;
+  WallTime now{};
+};
+
+// The node's identity is dead at once; its name, role, pool and block are kept for the host that joins next under the name,
+// with `token` or another valid one, or with an approved key. Repeated: another token.
+struct ReplaceNode {
+  std::string name;
+  JoinToken token;  // its node, role and pool are set from the node
+};
+
 using Operation = std::variant<InitCluster, ApplyCluster, CreateToken, DeleteToken, AdmitNode, RecordRenewal,
-                               RecordCertificate, DeleteNode, PutArtifact, Sweep, RevokeOperator>;
+                               RecordCertificate, DeleteNode, PutArtifact, Sweep, RevokeOperator, QueueNode, DecideNode, ReplaceNode>;
 
 struct Outcome {
   bool changed = false;
   std::uint64_t revision = 0;  // of the state that holds the outcome
-  std::optional<Node> node;    // AdmitNode, RecordRenewal: as it is now; DeleteNode: as it was
+  std::optional<Node> node;    // AdmitNode, RecordRenewal: as it is now; DeleteNode: as it was; ReplaceNode: as it is now
+  std::optional<PendingNode> pending = {};  // QueueNode, DecideNode: as it is now
 };
 
 // On success `changes` gets the records to store, in order; on an error neither it nor the state changed.

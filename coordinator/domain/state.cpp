@@ -23,6 +23,7 @@ struct KeyOf {
   std::string operator()(const CertificateRecord& record) const { return record.serial; }
   std::string operator()(const CertificatePem& pem) const { return pem.serial; }
   std::string operator()(const proto::Artifact& artifact) const { return artifact_key(artifact.component, artifact.version); }
+  std::string operator()(const PendingNode& node) const { return node.name; }
 };
 
 Error contradiction(const std::string& what) {
@@ -48,6 +49,7 @@ class Loader {
   Status operator()(const ClusterIdentity& identity) { return editor_.put_identity(identity), Status{}; }
   Status operator()(const Counters& counters) { return editor_.put_counters(counters), Status{}; }
   Status operator()(const Tombstone& tombstone) { return editor_.put_tombstone(tombstone), Status{}; }
+  Status operator()(const PendingNode& node) { return editor_.put_pending(node), Status{}; }
   Status operator()(const JoinToken& token) { return editor_.put_token(token), Status{}; }
   Status operator()(const CertificateRecord& record) { return editor_.put_certificate(record), Status{}; }
   Status operator()(const proto::Artifact& artifact) { return editor_.put_artifact(artifact), Status{}; }
@@ -74,6 +76,22 @@ class Loader {
 };
 
 }  // namespace
+
+std::string_view to_string(PendingNode::Decision decision) {
+  switch (decision) {
+    case PendingNode::Decision::waiting: return "waiting";
+    case PendingNode::Decision::approved: return "approved";
+    case PendingNode::Decision::denied: return "denied";
+  }
+  return "waiting";
+}
+
+std::optional<PendingNode::Decision> pending_decision_from_string(std::string_view text) {
+  for (const auto decision : {PendingNode::Decision::waiting, PendingNode::Decision::approved, PendingNode::Decision::denied}) {
+    if (text == to_string(decision)) return decision;
+  }
+  return std::nullopt;
+}
 
 std::string artifact_key(const std::string& component, const std::string& version) { return component + "/" + version; }
 
@@ -111,6 +129,7 @@ const Node* State::node_by_machine_id(const std::string& machine_id) const {
 }
 
 const Tombstone* State::tombstone(const std::string& name) const { return find_in(tombstones_, name); }
+const PendingNode* State::pending_node(const std::string& name) const { return find_in(pending_, name); }
 const JoinToken* State::token(const std::string& id) const { return find_in(tokens_, id); }
 const CertificateRecord* State::certificate(const std::string& serial) const { return find_in(certificates_, serial); }
 
@@ -144,6 +163,10 @@ Result<const Node*> State::authenticate_agent(const std::string& uid, std::uint6
   if (node == nullptr || node->generation != generation) {
     return make_error(Errc::gone, "this node was deleted from the cluster: to come back it must join with a new token "
                                   "(slipway-agent join)");
+  }
+  if (node->replacing) {
+    return make_error(Errc::gone, "node " + node->name + " is being replaced (slipwayctl node replace): this host's identity is dead; to "
+                                  "come back it must join with a new token (slipway-agent join)");
   }
   const auto* current = find_in(node->certificates, CertUsage::agent);
   const bool known = !serial.empty() && ((current != nullptr && *current == serial) || node->previous_agent_serial == serial);
@@ -195,6 +218,19 @@ void StateEditor::erase_node(const std::string& name) {
 void StateEditor::put_tombstone(Tombstone tombstone) {
   note(tombstone);
   state_.tombstones_.insert_or_assign(tombstone.name, tombstone);
+}
+
+void StateEditor::put_pending(PendingNode node) {
+  note(node);
+  std::string name = node.name;
+  state_.pending_.insert_or_assign(std::move(name), std::move(node));
+}
+
+void StateEditor::erase_pending(const std::string& name) {
+  const auto found = state_.pending_.find(name);
+  if (found == state_.pending_.end()) return;
+  erase(RecordKind::pending, found->first);
+  state_.pending_.erase(found);
 }
 
 void StateEditor::put_token(JoinToken token) {

@@ -71,8 +71,31 @@ struct Node {
   std::string previous_identity;  // still accepted: an answer to a renewal may have been lost
   std::string previous_agent_serial;
   std::map<CertUsage, std::string> certificates;  // serial of the current one
+  std::string pool;        // that its token named; empty: the cluster's own range
+  bool replacing = false;  // its identity is dead: name and block wait for the host that takes its place
   bool operator==(const Node&) const = default;
 };
+
+// A host that has shown a valid token and is an operator's to decide on. Its token use is counted already.
+struct PendingNode {
+  enum class Decision { waiting, approved, denied };
+  std::string name;
+  NodeRole role = NodeRole::node;
+  IpAddress address;
+  std::string machine_id;
+  std::string fingerprint;  // SPKI SHA-256 (hex) of its agent key
+  std::string token_id;
+  std::string pool;
+  proto::NodeFacts facts;  // its own word
+  WallTime since{};
+  Decision decision = Decision::waiting;
+  WallTime decided_at{};
+  std::string decided_by;
+  std::string reason;  // of a denial
+  bool operator==(const PendingNode&) const = default;
+};
+std::string_view to_string(PendingNode::Decision decision);  // "waiting", "approved", "denied"
+std::optional<PendingNode::Decision> pending_decision_from_string(std::string_view text);
 
 // What is left of a deleted node: its name's count goes on and its keys stay dead.
 struct Tombstone {
@@ -94,9 +117,9 @@ struct CertificatePem {
 
 // The records that make up the state, each put and erased by its key. Leases of pod blocks stand in the nodes.
 using Record = std::variant<ClusterIdentity, Counters, proto::ClusterSpec, Node, Tombstone, JoinToken, QuarantinedBlock,
-                            CertificateRecord, CertificatePem, proto::Artifact>;
-enum class RecordKind { identity, counters, spec, node, tombstone, token, quarantined, certificate, pem, artifact };
-static_assert(std::variant_size_v<Record> == static_cast<std::size_t>(RecordKind::artifact) + 1);
+                            CertificateRecord, CertificatePem, proto::Artifact, PendingNode>;
+enum class RecordKind { identity, counters, spec, node, tombstone, token, quarantined, certificate, pem, artifact, pending };
+static_assert(std::variant_size_v<Record> == static_cast<std::size_t>(RecordKind::pending) + 1);
 
 struct PutRecord {
   Record record;
@@ -130,6 +153,8 @@ class State {
   const Node* node_by_machine_id(const std::string& machine_id) const;
   const std::map<std::string, Tombstone>& tombstones() const { return tombstones_; }  // by name, the last deletion
   const Tombstone* tombstone(const std::string& name) const;
+  const std::map<std::string, PendingNode>& pending() const { return pending_; }  // by name
+  const PendingNode* pending_node(const std::string& name) const;
   const std::map<std::string, JoinToken>& tokens() const { return tokens_; }  // by id
   const JoinToken* token(const std::string& id) const;
   const std::map<std::string, CertificateRecord>& certificates() const { return certificates_; }  // by serial
@@ -140,7 +165,7 @@ class State {
   const CidrPool& pool() const { return *pool_; }  // only when has_cluster()
   proto::ClusterCapacity capacity() const;
 
-  // The live node behind an agent certificate, or why it is not one: Errc::gone for a deleted node or an old generation,
+  // The live node behind an agent certificate, or why it is not one: Errc::gone for a deleted or replaced node or an old generation,
   // Errc::denied for a serial that is neither current nor the one before. Asked at every request (T11).
   Result<const Node*> authenticate_agent(const std::string& uid, std::uint64_t generation, const std::string& serial) const;
 
@@ -160,6 +185,7 @@ class State {
   std::map<IpAddress, std::string> name_by_address_;
   std::map<std::string, std::string> name_by_machine_id_;
   std::map<std::string, Tombstone> tombstones_;
+  std::map<std::string, PendingNode> pending_;
   std::map<std::string, JoinToken> tokens_;
   std::map<std::string, CertificateRecord> certificates_;
   std::map<std::string, proto::Artifact> artifacts_;

@@ -23,6 +23,8 @@ class StateEditor {
   void put_node(Node node);
   void erase_node(const std::string& name);
   void put_tombstone(Tombstone tombstone);
+  void put_pending(PendingNode node);
+  void erase_pending(const std::string& name);
   void put_token(JoinToken token);
   void erase_token(const std::string& id);
   void put_certificate(CertificateRecord record);

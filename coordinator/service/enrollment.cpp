@@ -16,9 +16,9 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t k_max_attempts_kept = 1000;
 constexpr std::size_t k_max_csrs = 16;
 constexpr std::size_t k_max_machine_id = 64;
+constexpr std::uint32_t k_ask_again = 10;  // seconds, while an operator decides
 constexpr int k_max_tries = 3;  // when the same node's other request gets in between
 
 // Failures that cost: the others are not the caller's fault, or need a valid token to get at.
@@ -50,8 +50,10 @@ struct Enrollment::Work {
   Lifetimes lifetimes;
   std::string cluster_name;
   double renew_at = 0;
-  std::string reason;  // the true one of a refusal
   // The outcome.
+  JoinStage stage = JoinStage::request;  // where it is, in the end where it was refused
+  std::string reason;                    // the true one of a refusal
+  std::string cure;
   std::vector<IssuedCertificate> issued;
   Node node;
   std::map<std::string, std::string> pems;
@@ -73,6 +75,8 @@ Status Enrollment::Work::read_request() {
   request.role = *role;
   request.address = *address;
   request.machine_id = lower(join.facts.machine_id);
+  request.facts = join.facts;
+  cut_facts(request.facts);
   if (!join.token.empty()) {
     request.token = present_token(join.token);
     // A text that is no token at all is treated as one that nobody knows.
@@ -131,8 +135,6 @@ asio::awaitable<Result<proto::JoinReply>> Enrollment::join(proto::JoinRequest re
   work->peer = peer;
   Task joining = join_work(work);
   const Status joined = co_await std::move(joining);
-  // A flood must not push out of sight what operators look for.
-  if (!joined && joined.error().code == Errc::too_many) co_return joined.error();
   note_end(*work, joined);
   Task noting = on_state(work, &Enrollment::note_there);
   const Status noted = co_await std::move(noting);
@@ -166,10 +168,13 @@ Enrollment::Task Enrollment::on_state(WorkPtr work, Task (Enrollment::*step)(Wor
 
 Enrollment::Task Enrollment::join_work(WorkPtr work) {
   if (const Status read = work->read_request(); !read) co_return read;
+  work->stage = JoinStage::limits;
   Task limiting = check_limits(work);
   const Status allowed = co_await std::move(limiting);
   if (!allowed) co_return allowed;
+  work->stage = JoinStage::csr;
   if (const Status csrs = work->read_csrs(); !csrs) co_return csrs;
+  work->stage = JoinStage::address;
   if (const Status place = check_address(work->request.address, work->peer); !place) co_return place;
   for (int tries = 1;; ++tries) {
     Task admitting = admit_and_record(work);
@@ -181,34 +186,45 @@ Enrollment::Task Enrollment::join_work(WorkPtr work) {
 }
 
 Enrollment::Task Enrollment::check_limits(WorkPtr work) {
-  const JoinLimiter::Decision decision = limiter_.ask(work->peer);
-  if (decision == JoinLimiter::Decision::go) co_return Status{};
-  if (decision == JoinLimiter::Decision::show_token_first && work->request.token) {
-    Task checking = on_state(work, &Enrollment::check_token_there);
-    const Status valid = co_await std::move(checking);
-    if (valid) co_return valid;
+  if (limiter_.ask(work->peer) == JoinLimiter::Decision::go) co_return Status{};
+  if (work->request.token) {
+    Task checking = on_state(work, &Enrollment::check_secret_there);
+    const Status known = co_await std::move(checking);
+    if (known) co_return known;
+  } else if (limiter_.take_spare()) {
+    co_return Status{};
   }
-  work->reason = "too many failed joins";
-  co_return make_error(Errc::too_many, "too many failed joins from " + work->peer.to_string() + ": try again in " +
-                                           to_duration_text(limiter_.retry_after(work->peer)));
+  const Seconds wait = limiter_.retry_after(work->peer);
+  work->cure = "if no host of yours does this, somebody guesses: block the address";
+  Error error = make_error(Errc::too_many, "too many failed joins from " + work->peer.to_string() + ": try again in " + to_duration_text(wait));
+  error.retry_after = static_cast<std::uint32_t>(wait.count());
+  co_return error;
 }
 
-Enrollment::Task Enrollment::check_token_there(WorkPtr work) {
-  const TokenVerdict verdict = check_presented_token(deps_.registrar.state(), *work->request.token, work->request.node_name,
-                                                     work->request.role, deps_.clock.wall());
-  if (verdict != TokenVerdict::valid) co_return make_error(Errc::denied, k_token_refused);
+// Whether the token would do is asked later, with the answers that tell nothing.
+Enrollment::Task Enrollment::check_secret_there(WorkPtr work) {
+  const TokenUse use{work->request.node_name, work->request.role, work->request.address};
+  const TokenVerdict verdict = check_presented_token(deps_.registrar.state(), *work->request.token, use, deps_.clock.wall());
+  if (!knows_secret(verdict)) co_return make_error(Errc::denied, k_token_refused);
   co_return Status{};
 }
 
 Enrollment::Task Enrollment::admit_and_record(WorkPtr work) {
   work->reason.clear();
+  work->cure.clear();
   Task peeking = on_state(work, &Enrollment::peek_there);
   const Status peeked = co_await std::move(peeking);
   if (!peeked) co_return peeked;
+  if (work->admission.kind == AdmissionKind::wait) {
+    Task queueing = on_state(work, &Enrollment::queue_there);
+    co_return co_await std::move(queueing);
+  }
   work->issued.clear();
+  work->stage = JoinStage::signing;
   if (work->admission.kind != AdmissionKind::same_certificates) {
     if (const Status signed_all = sign(*work); !signed_all) co_return signed_all;
   }
+  work->stage = JoinStage::recording;
   Task recording = on_state(work, &Enrollment::record_there);
   const Status recorded = co_await std::move(recording);
   // What was signed but not recorded never leaves.
@@ -236,20 +252,67 @@ Enrollment::Task Enrollment::peek_there(WorkPtr work) {
   const bool waiting_blocks = state.has_cluster() && state.pool().quarantined() > 0;
   const std::uint64_t acknowledged = waiting_blocks ? deps_.status.acknowledged(state) : state.desired_revision();
   work->request.maturity = {deps_.clock.wall(), deps_.quarantine_min_age, acknowledged};
+  work->request.pool = pool_of(state, work->request);
   const AdmissionVerdict verdict = admit(state, work->request);
-  if (!verdict.result) {
-    work->reason = verdict.reason;
+  const Status alone = verdict.result ? check_clone(*work, *verdict.result) : Status{};
+  if (!verdict.result || !alone) {
+    work->stage = verdict.result ? JoinStage::place : verdict.stage;
+    work->reason = verdict.result ? alone.error().message : verdict.reason;
+    work->cure = verdict.cure;
     // The refusal may rest on what is not on disk yet.
     Task waiting = deps_.registrar.durable(state.revision());
     const Status durable = co_await std::move(waiting);
     if (!durable) co_return durable;
-    co_return verdict.result.error();
+    co_return verdict.result ? alone : Status(verdict.result.error());
   }
   work->admission = *verdict.result;
+  if (work->admission.kind == AdmissionKind::wait) {
+    work->stage = verdict.stage;
+    work->reason = verdict.reason;
+    work->cure = verdict.cure;
+    co_return Status{};
+  }
   const bool is_new = work->admission.kind == AdmissionKind::new_node;
   if (is_new) work->admission.uid = deps_.new_uuid();
   take_cluster(*work, is_new ? nullptr : state.node(work->request.node_name));
   co_return Status{};
+}
+
+// The same key from another address while the node's own one is heard.
+Status Enrollment::check_clone(const Work& work, const Admission& admission) const {
+  const bool known = admission.kind == AdmissionKind::new_certificates || admission.kind == AdmissionKind::same_certificates;
+  if (!known) return {};
+  const Node& node = *deps_.registrar.state().node(work.request.node_name);
+  if (node.address == work.request.address) return {};
+  return check_single(node, deps_.status.find(node.uid), work.request.address, deps_.clock.steady());
+}
+
+// What the state says now is the reason; none when it would admit: then the next try will tell.
+void Enrollment::explain_lost_race(Work& work) const {
+  const AdmissionVerdict verdict = admit(deps_.registrar.state(), work.request);
+  work.reason.clear();
+  if (verdict.result) return;
+  work.reason = verdict.reason;
+  work.cure = verdict.cure;
+  work.stage = verdict.stage;
+}
+
+// Ends with an error in any case: it waits.
+Enrollment::Task Enrollment::queue_there(WorkPtr work) {
+  asio::awaitable<Result<Outcome>> submitting = deps_.registrar.submit(QueueNode{work->request});
+  const Result<Outcome> outcome = co_await std::move(submitting);
+  if (!outcome) {
+    explain_lost_race(*work);
+    co_return outcome.error();
+  }
+  const PendingNode& node = *outcome->pending;
+  if (outcome->changed) {
+    log::info("a host waits for approval", {{"node", node.name}, {"address", node.address.to_string()}, {"fingerprint", node.fingerprint}});
+  }
+  Error waits = make_error(Errc::pending, "waiting for approval: slipwayctl node approve " + node.name + " (the key of this host has the fingerprint " +
+                                              node.fingerprint + ")");
+  waits.retry_after = k_ask_again;
+  co_return waits;
 }
 
 Status Enrollment::sign(Work& work) {
@@ -274,8 +337,7 @@ Enrollment::Task Enrollment::record_there(WorkPtr work) {
   asio::awaitable<Result<Outcome>> submitting = deps_.registrar.submit(std::move(operation));
   const Result<Outcome> outcome = co_await std::move(submitting);
   if (!outcome) {
-    // The race was lost: what the state says now is the reason.
-    work->reason = admit(deps_.registrar.state(), work->request).reason;
+    explain_lost_race(*work);
     co_return outcome.error();
   }
   work->node = *outcome->node;
@@ -339,6 +401,7 @@ Enrollment::Task Enrollment::record_renewal_there(WorkPtr work) {
 
 void Enrollment::note_end(Work& work, const Status& status) {
   if (status) {
+    work.stage = JoinStage::joined;
     log::info("node joined", {{"node", work.node.name},
                               {"uid", work.node.uid},
                               {"address", work.node.address.to_string()},
@@ -348,27 +411,47 @@ void Enrollment::note_end(Work& work, const Status& status) {
     return;
   }
   if (work.reason.empty()) work.reason = status.error().message;
+  if (status.error().code == Errc::pending) return;
   if (counts_as_failed(status.error().code)) limiter_.failed(work.peer);
+  // A flood must not fill the journal: the list of attempts counts it.
+  if (work.stage == JoinStage::limits) return;
   log::warning("join refused", {{"node", shown(work.join.node_name)},
                                 {"peer", work.peer.to_string()},
                                 {"token", work.token_id},
+                                {"stage", to_string(work.stage)},
                                 {"reason", work.reason}});
 }
 
 Enrollment::Task Enrollment::note_there(WorkPtr work) {
   proto::JoinAttempt attempt;
   attempt.time = to_rfc3339(deps_.clock.wall());
-  attempt.node_name = shown(work->join.node_name);
   attempt.address = work->peer.to_string();
-  attempt.token_id = work->token_id;
   attempt.accepted = !work->node.uid.empty();
   attempt.reason = work->reason;
-  attempts_.push_front(std::move(attempt));
-  if (attempts_.size() > k_max_attempts_kept) attempts_.pop_back();
+  attempt.stage = to_string(work->stage);
+  attempt.cure = work->cure;
+  if (work->stage == JoinStage::limits) {
+    // One entry an address, whatever names it tries: others must not be pushed out of sight.
+    attempt.reason = "too many failed joins";
+  } else {
+    attempt.node_name = shown(work->join.node_name);
+    attempt.token_id = work->token_id;
+  }
+  attempts_.note(std::move(attempt));
   co_return Status{};
 }
 
-proto::JoinAttemptList Enrollment::attempts() const { return {{attempts_.begin(), attempts_.end()}}; }
+asio::awaitable<Status> Enrollment::note_unreadable(Error error, IpAddress peer) {
+  auto work = std::make_shared<Work>();
+  work->peer = peer;
+  work->cure = "is it a slipway-agent of a version that fits?";
+  if (limiter_.ask(peer) != JoinLimiter::Decision::go) work->stage = JoinStage::limits;
+  note_end(*work, Status(std::move(error)));
+  Task noting = on_state(work, &Enrollment::note_there);
+  co_return co_await std::move(noting);
+}
+
+proto::JoinAttemptList Enrollment::attempts() const { return attempts_.list(); }
 
 std::optional<PresentedToken> present_token(std::string_view text) {
   const auto parts = split_token(text);

@@ -2,7 +2,6 @@
 // Joins and renewals: from the requests to the certificates.
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "coordinator/ports/signer.hpp"
 #include "coordinator/ports/state_store.hpp"
 #include "coordinator/service/join_limiter.hpp"
+#include "coordinator/service/join_log.hpp"
 #include "coordinator/service/node_status.hpp"
 #include "coordinator/service/registrar.hpp"
 #include "proto/types.hpp"
@@ -44,12 +44,15 @@ class Enrollment {
   explicit Enrollment(Deps deps);
 
   // From any I/O thread; signs on the calling one. Errors are safe for the caller: Errc::denied (one text for all token
-  // troubles), conflict, gone, invalid, exhausted, too_many, unavailable. The true reason is logged and kept for attempts().
+  // troubles), conflict, gone, invalid, exhausted, too_many, pending (an operator decides), unavailable. The true reason is
+  // logged and kept for attempts().
   boost::asio::awaitable<Result<proto::JoinReply>> join(proto::JoinRequest request, IpAddress peer);
+  // A join that could not be read gets no further: kept for attempts(), and counted against its address.
+  boost::asio::awaitable<Status> note_unreadable(Error error, IpAddress peer);
   // As above, for a live node over mutual TLS.
   boost::asio::awaitable<Result<proto::RenewReply>> renew(proto::RenewRequest request, AgentIdentity who);
 
-  // The last 1,000 joins that were refused or admitted a node, newest first. State thread only.
+  // The last 1,000 different joins, newest first. State thread only.
   proto::JoinAttemptList attempts() const;
 
  private:
@@ -61,12 +64,15 @@ class Enrollment {
   Task check_limits(WorkPtr work);
   Task admit_and_record(WorkPtr work);
   Task renew_work(WorkPtr work);
+  void explain_lost_race(Work& work) const;
+  Status check_clone(const Work& work, const Admission& admission) const;
   Status sign(Work& work);
   Task fetch_pems(WorkPtr work);
 
   // On the state thread.
-  Task check_token_there(WorkPtr work);
+  Task check_secret_there(WorkPtr work);
   Task peek_there(WorkPtr work);
+  Task queue_there(WorkPtr work);
   Task record_there(WorkPtr work);
   Task peek_renewal_there(WorkPtr work);
   Task record_renewal_there(WorkPtr work);
@@ -77,7 +83,7 @@ class Enrollment {
 
   Deps deps_;
   JoinLimiter limiter_;
-  std::deque<proto::JoinAttempt> attempts_;  // state thread
+  JoinLog attempts_;  // state thread
 };
 
 // "id.secret" as the API hands it over, with the secret hashed. Absent when the form is wrong.

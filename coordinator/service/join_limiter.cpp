@@ -32,9 +32,17 @@ JoinLimiter::Decision JoinLimiter::ask(const IpAddress& peer) {
   leak(total_, limits_.total_per_second, now);
   if (const auto found = addresses_.find(key_of(peer)); found != addresses_.end()) {
     leak(found->second, limits_.address_per_second, now);
-    if (found->second.level + 1 > limits_.address_burst) return Decision::wait;
+    if (found->second.level + 1 > limits_.address_burst) return Decision::show_token_first;
   }
   return total_.level + 1 > limits_.total_burst ? Decision::show_token_first : Decision::go;
+}
+
+bool JoinLimiter::take_spare() {
+  const std::lock_guard lock(mutex_);
+  leak(spare_, limits_.spare_per_second, clock_.steady());
+  if (spare_.level + 1 > limits_.spare_burst) return false;
+  spare_.level += 1;
+  return true;
 }
 
 void JoinLimiter::failed(const IpAddress& peer) {

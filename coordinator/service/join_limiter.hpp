@@ -1,5 +1,6 @@
 #pragma once
-// Failed joins cost: a bucket for each address and one for all. Thread safe: asked on the I/O threads before any
+// Failed joins cost: a bucket for each address and one for all. A full one shuts out nobody who shows a token's right secret: a
+// fleet behind one address goes on joining while somebody among it guesses. Thread safe: asked on the I/O threads before any
 // cryptography, where a hop to the state thread would cost more than the check; hence the one mutex of the services.
 #include <cstddef>
 #include <map>
@@ -16,18 +17,22 @@ struct JoinLimits {
   double total_burst = 200;
   double total_per_second = 20;
   std::size_t max_addresses = 10'000;  // forgiven ones are forgotten first
+  // Joins without a token, by which known hosts return, that are looked at all the same while a bucket is full.
+  double spare_burst = 20;
+  double spare_per_second = 2;
 };
 
 class JoinLimiter {
  public:
   enum class Decision {
     go,
-    show_token_first,  // all together fail too often: only who has a valid token goes on
-    wait,              // this address failed too often
+    show_token_first,  // this address, or all together, fail too often
   };
   explicit JoinLimiter(const Clock& clock, JoinLimits limits = {});
   Decision ask(const IpAddress& peer);
   void failed(const IpAddress& peer);
+  // Takes one of the few spare looks; false: there is none at present.
+  bool take_spare();
   // Until `peer` may try again.
   Seconds retry_after(const IpAddress& peer);
 
@@ -44,6 +49,7 @@ class JoinLimiter {
   const JoinLimits limits_;
   std::mutex mutex_;
   Bucket total_;
+  Bucket spare_;
   std::map<IpAddress, Bucket> addresses_;
 };
 

@@ -11,16 +11,13 @@ namespace {
 constexpr std::size_t k_max_items = 32;
 constexpr std::size_t k_max_text = 512;
 constexpr std::size_t k_max_word = 128;
+constexpr Seconds k_alive{90};  // agents report every ten seconds and wait at most a minute for news
 
 void cut(std::string& text, std::size_t size) {
   if (text.size() > size) text.resize(size);
 }
 template <class T> void cut(std::vector<T>& items) {
   if (items.size() > k_max_items) items.resize(k_max_items);
-}
-
-void cut_facts(proto::NodeFacts& facts) {
-  for (std::string* text : {&facts.machine_id, &facts.os, &facts.kernel, &facts.architecture, &facts.agent_version}) cut(*text, k_max_word);
 }
 
 void cut_report(proto::NodeStatusReport& report) {
@@ -64,26 +61,44 @@ std::string go_architecture(const std::string& machine) {
 std::map<std::string, std::string> labels_of(const proto::NodeView& view) {
   std::map<std::string, std::string> labels{
       {"kubernetes.io/hostname", view.name}, {"kubernetes.io/os", "linux"}, {"slipway/role", view.role}};
+  if (!view.pool.empty()) labels["slipway/pool"] = view.pool;
   if (!view.facts.architecture.empty()) labels["kubernetes.io/arch"] = go_architecture(view.facts.architecture);
   return labels;
+}
+
+void cut_facts(proto::NodeFacts& facts) {
+  for (std::string* text : {&facts.machine_id, &facts.os, &facts.kernel, &facts.architecture, &facts.agent_version}) cut(*text, k_max_word);
+}
+
+bool is_at_home(const Node& node, const IpAddress& from) { return from == node.address || from.is_loopback(); }
+
+Status check_single(const Node& node, const NodeContact* contact, const IpAddress& from, SteadyTime now) {
+  if (is_at_home(node, from) || contact == nullptr || contact->seen_at_home == SteadyTime{}) return {};
+  const auto silent = std::chrono::floor<Seconds>(now - contact->seen_at_home);
+  if (silent >= k_alive) return {};
+  return make_error(Errc::denied, "two live agents have the identity of node " + node.name + ": one at " + node.address.to_string() +
+                                      " (heard " + to_age_text(silent) + " ago) and one at " + from.to_string() +
+                                      ": a machine was copied with its keys; on the copy stop slipway-agent, remove its data directory "
+                                      "and /etc/machine-id, and join it under another name");
 }
 
 NodeStatusBoard::NodeStatusBoard(const Clock& clock, Millis dead_after)
     : clock_(clock), dead_after_(dead_after), started_(clock.steady()) {}
 
-void NodeStatusBoard::report(const std::string& uid, proto::NodeStatusReport report) {
+void NodeStatusBoard::report(const std::string& uid, proto::NodeStatusReport report, bool at_home) {
   cut_report(report);
-  contact(uid, report.applied_revision);
+  contact(uid, report.applied_revision, at_home);
   NodeContact& contact = contacts_[uid];
   if (contact.changed == 0 || says_more(contact.report, report)) contact.changed = ++change_count_;
   contact.report = std::move(report);
 }
 
-void NodeStatusBoard::contact(const std::string& uid, std::uint64_t applied_revision) {
+void NodeStatusBoard::contact(const std::string& uid, std::uint64_t applied_revision, bool at_home) {
   NodeContact& contact = contacts_[uid];
   contact.applied_revision = applied_revision;
   contact.last_contact = clock_.wall();
   contact.last_seen = clock_.steady();
+  if (at_home) contact.seen_at_home = contact.last_seen;
 }
 
 void NodeStatusBoard::set_pod_cidr_published(const std::string& uid, bool published) {
@@ -124,7 +139,8 @@ proto::NodeView node_view(const State& state, const Node& node, const NodeContac
   view.role = to_string(node.role);
   view.address = node.address.to_string();
   view.pod_cidr = node.pod_cidr.to_string();
-  view.phase = "Joining";
+  view.phase = node.replacing ? "Replacing" : "Joining";
+  view.pool = node.pool;
   view.joined_at = to_rfc3339(node.joined_at);
   view.token_id = node.token_id;
   view.facts.machine_id = node.machine_id;

@@ -16,6 +16,7 @@ struct NodeContact {
   std::uint64_t applied_revision = 0;
   WallTime last_contact{};          // for people
   SteadyTime last_seen{};           // for reckoning
+  SteadyTime seen_at_home{};        // from the node's own address
   bool pod_cidr_published = false;  // stands in Node.spec.podCIDR
   std::uint64_t changed = 0;        // change_count() of the board when something new was said last
 };
@@ -27,8 +28,9 @@ class NodeStatusBoard {
 
   // Only for live nodes (the caller has authenticated them). Texts and lists are cut to sane sizes: a node's word must not
   // fill our memory.
-  void report(const std::string& uid, proto::NodeStatusReport report);
-  void contact(const std::string& uid, std::uint64_t applied_revision);  // a sync request
+  // `at_home`: it came from the node's own address.
+  void report(const std::string& uid, proto::NodeStatusReport report, bool at_home = true);
+  void contact(const std::string& uid, std::uint64_t applied_revision, bool at_home = true);  // a sync request
   void set_pod_cidr_published(const std::string& uid, bool published);
   void forget(const std::string& uid);
   const NodeContact* find(const std::string& uid) const;
@@ -50,8 +52,18 @@ class NodeStatusBoard {
   std::uint64_t change_count_ = 0;
 };
 
-// The labels by which operators select nodes: Kubernetes' well-known ones, and slipway/role.
+// The labels by which operators select nodes: Kubernetes' well-known ones, slipway/role and slipway/pool.
 std::map<std::string, std::string> labels_of(const proto::NodeView& view);
+
+// Sizes that a host's word is cut to before we keep it.
+void cut_facts(proto::NodeFacts& facts);
+
+// Whether a request with the node's identity comes from the node's own address. Who connects by loopback is on our own host and
+// is believed.
+bool is_at_home(const Node& node, const IpAddress& from);
+// Errc::denied names both when an agent with the node's identity was heard from the node's own address within the last 90 s and
+// now one comes from elsewhere: a machine was copied with its keys. A node that has moved is let in once its old address is silent.
+Status check_single(const Node& node, const NodeContact* contact, const IpAddress& from, SteadyTime now);
 
 // What operators see of a node.
 proto::NodeView node_view(const State& state, const Node& node, const NodeContact* contact);

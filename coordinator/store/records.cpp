@@ -8,7 +8,8 @@
 
 namespace slipway {
 
-// The stored form of each record: text and numbers only. All fields are here since layout 1.
+// The stored form of each record: text and numbers only. All fields are here since layout 1 but the optional ones, which came
+// later: absent they are empty, no, and for a token any source.
 namespace stored {
 
 struct Identity {
@@ -21,6 +22,12 @@ struct Node {
   std::string name, uid, role, address, machine_id, pod_cidr, joined_at, token_id, identity, previous_identity, previous_agent_serial;
   std::uint64_t generation = 0;
   std::map<std::string, std::string> certificates;  // usage -> serial
+  std::string pool;
+  bool replacing = false;
+};
+struct Pending {
+  std::string name, role, address, machine_id, fingerprint, token_id, pool, since, decision, decided_at, decided_by, reason;
+  proto::NodeFacts facts;
 };
 struct Tombstone {
   std::string name, uid, identity, previous_identity, deleted_at;
@@ -29,6 +36,8 @@ struct Tombstone {
 struct Token {
   std::string id, secret_sha256, role, node, created_at, expires_at;
   std::uint64_t uses = 0, max_uses = 0;
+  std::string pool;
+  std::vector<std::string> sources;
 };
 struct Quarantined {
   std::string prefix, uid, since;
@@ -48,7 +57,12 @@ template <class V> void fields(V& v, Node& x) {
   v("name", x.name); v("uid", x.uid); v("generation", x.generation); v("role", x.role); v("address", x.address);
   v("machineId", x.machine_id); v("podCIDR", x.pod_cidr); v("joinedAt", x.joined_at); v("tokenId", x.token_id);
   v("identity", x.identity); v("previousIdentity", x.previous_identity); v("previousAgentSerial", x.previous_agent_serial);
-  v("certificates", x.certificates);
+  v("certificates", x.certificates); v.optional("pool", x.pool); v.optional("replacing", x.replacing);
+}
+template <class V> void fields(V& v, Pending& x) {
+  v("name", x.name); v("role", x.role); v("address", x.address); v("machineId", x.machine_id); v("fingerprint", x.fingerprint);
+  v("tokenId", x.token_id); v("pool", x.pool); v("facts", x.facts); v("since", x.since); v("decision", x.decision);
+  v("decidedAt", x.decided_at); v("decidedBy", x.decided_by); v("reason", x.reason);
 }
 template <class V> void fields(V& v, Tombstone& x) {
   v("name", x.name); v("uid", x.uid); v("generation", x.generation); v("identity", x.identity);
@@ -57,6 +71,7 @@ template <class V> void fields(V& v, Tombstone& x) {
 template <class V> void fields(V& v, Token& x) {
   v("id", x.id); v("secretSha256", x.secret_sha256); v("role", x.role); v("node", x.node); v("uses", x.uses);
   v("maxUses", x.max_uses); v("createdAt", x.created_at); v("expiresAt", x.expires_at);
+  v.optional("pool", x.pool); v.optional("sources", x.sources);
 }
 template <class V> void fields(V& v, Quarantined& x) {
   v("prefix", x.prefix); v("uid", x.uid); v("generation", x.generation); v("since", x.since); v("revision", x.revision);
@@ -76,9 +91,9 @@ constexpr std::string_view k_version_key = "s/version";
 constexpr std::string_view k_state_prefix = "s/";
 
 // In the order of RecordKind.
-constexpr std::array<std::string_view, 10> k_prefixes = {"s/cluster/identity", "s/counters",    "s/cluster/spec", "s/node/",
+constexpr std::array<std::string_view, 11> k_prefixes = {"s/cluster/identity", "s/counters",    "s/cluster/spec", "s/node/",
                                                          "s/tombstone/",       "s/token/",      "s/quarantine/",  "s/certificate/",
-                                                         "p/",                 "s/artifact/"};
+                                                         "p/",                 "s/artifact/",  "s/pending/"};
 
 struct Encoder {
   std::string operator()(const ClusterIdentity& x) const {
@@ -88,7 +103,8 @@ struct Encoder {
   std::string operator()(const proto::ClusterSpec& x) const { return proto::encode_json(x); }
   std::string operator()(const Node& x) const {
     stored::Node out{x.name, x.uid, std::string(to_string(x.role)), x.address.to_string(), x.machine_id, x.pod_cidr.to_string(),
-                     to_rfc3339(x.joined_at), x.token_id, x.identity, x.previous_identity, x.previous_agent_serial, x.generation, {}};
+                     to_rfc3339(x.joined_at), x.token_id, x.identity, x.previous_identity, x.previous_agent_serial, x.generation, {},
+                     x.pool, x.replacing};
     for (const auto& [usage, serial] : x.certificates) out.certificates.emplace(to_string(usage), serial);
     return proto::encode_json(out);
   }
@@ -97,8 +113,10 @@ struct Encoder {
         stored::Tombstone{x.name, x.uid, x.identity, x.previous_identity, to_rfc3339(x.deleted_at), x.generation});
   }
   std::string operator()(const JoinToken& x) const {
-    return proto::encode_json(stored::Token{x.id, x.secret_sha256, std::string(to_string(x.role)), x.node, to_rfc3339(x.created_at),
-                                            to_rfc3339(x.expires_at), x.uses, x.max_uses});
+    stored::Token out{x.id, x.secret_sha256, std::string(to_string(x.role)), x.node, to_rfc3339(x.created_at), to_rfc3339(x.expires_at),
+                      x.uses, x.max_uses, x.pool, {}};
+    for (const Cidr& source : x.sources) out.sources.push_back(source.to_string());
+    return proto::encode_json(out);
   }
   std::string operator()(const QuarantinedBlock& x) const {
     return proto::encode_json(stored::Quarantined{x.prefix.to_string(), x.owner.uid, to_rfc3339(x.since), x.owner.generation,
@@ -111,6 +129,12 @@ struct Encoder {
   }
   std::string operator()(const CertificatePem& x) const { return x.pem; }
   std::string operator()(const proto::Artifact& x) const { return proto::encode_json(x); }
+  std::string operator()(const PendingNode& x) const {
+    return proto::encode_json(stored::Pending{x.name, std::string(to_string(x.role)), x.address.to_string(), x.machine_id, x.fingerprint,
+                                              x.token_id, x.pool, to_rfc3339(x.since), std::string(to_string(x.decision)),
+                                              x.decided_at == WallTime{} ? std::string() : to_rfc3339(x.decided_at), x.decided_by,
+                                              x.reason, x.facts});
+  }
 };
 
 // Collects the first part of a record that is not what it should be.
@@ -166,14 +190,38 @@ Record convert(Parts& parts, const stored::Node& x) {
   node.previous_identity = x.previous_identity;
   node.previous_agent_serial = x.previous_agent_serial;
   for (const auto& [usage, serial] : x.certificates) node.certificates[parts.usage("certificates", usage)] = serial;
+  node.pool = x.pool;
+  node.replacing = x.replacing;
+  return node;
+}
+Record convert(Parts& parts, const stored::Pending& x) {
+  PendingNode node;
+  node.name = x.name;
+  node.role = parts.role("role", x.role);
+  node.address = parts.address("address", x.address);
+  node.machine_id = x.machine_id;
+  node.fingerprint = x.fingerprint;
+  node.token_id = x.token_id;
+  node.pool = x.pool;
+  node.facts = x.facts;
+  node.since = parts.time("since", x.since);
+  const auto decision = pending_decision_from_string(x.decision);
+  if (!decision) parts.fail("decision");
+  node.decision = decision.value_or(PendingNode::Decision::denied);
+  if (!x.decided_at.empty()) node.decided_at = parts.time("decidedAt", x.decided_at);
+  node.decided_by = x.decided_by;
+  node.reason = x.reason;
   return node;
 }
 Record convert(Parts& parts, const stored::Tombstone& x) {
   return Tombstone{x.name, x.uid, x.generation, x.identity, x.previous_identity, parts.time("deletedAt", x.deleted_at)};
 }
 Record convert(Parts& parts, const stored::Token& x) {
-  return JoinToken{x.id,   x.secret_sha256, parts.role("role", x.role),           x.node,
-                   x.uses, x.max_uses,      parts.time("createdAt", x.created_at), parts.time("expiresAt", x.expires_at)};
+  JoinToken token{x.id,   x.secret_sha256, parts.role("role", x.role),           x.node,
+                  x.uses, x.max_uses,      parts.time("createdAt", x.created_at), parts.time("expiresAt", x.expires_at)};
+  token.pool = x.pool;
+  for (const std::string& source : x.sources) token.sources.push_back(parts.cidr("sources", source));
+  return token;
 }
 Record convert(Parts& parts, const stored::Quarantined& x) {
   return QuarantinedBlock{parts.cidr("prefix", x.prefix), {x.uid, x.generation}, parts.time("since", x.since), x.revision, x.order};
@@ -225,6 +273,7 @@ Result<Record> decode_record(const KeyValue& pair) {
     case RecordKind::certificate: return decode_as<stored::Certificate>(pair);
     case RecordKind::pem: return Record(CertificatePem{pair.key.substr(2), pair.value});
     case RecordKind::artifact: return decode_as<proto::Artifact>(pair);
+    case RecordKind::pending: return decode_as<stored::Pending>(pair);
   }
   return corrupt(pair.key, "is of no known kind");
 }

@@ -9,6 +9,7 @@
 //   s/cluster/spec          the operator's cluster specification
 //   s/counters              revision, desired revision
 //   s/node/<name>           with its pod block: the only place that says who has which
+//   s/pending/<name>        a host that waits for an operator's word, or got it
 //   s/quarantine/<address>/<length>
 //   s/token/<id>
 //   s/tombstone/<name>

@@ -138,28 +138,35 @@ versions: {kubernetes: 1.20.2, etcd: 3.4.23, docker: 20.10.24, cniPlugins: 1.1.1
 
 class ClusterFixture {
  public:
-  explicit ClusterFixture(const std::string& yaml = k_cluster_yaml) {
+  // `made`: when the cluster is said to have been made; its first certificates are of that time.
+  explicit ClusterFixture(const std::string& yaml = k_cluster_yaml, WallTime made = now()) {
     put_file(dir / "cluster.yaml", yaml);
     InitOptions options;
     options.config = dir / "cluster.yaml";
     options.data_dir = dir / "data";
     options.admin_conf = dir / "admin.conf";
     options.master_token_file = dir / "master.token";
-    const auto made = init_cluster(options, now());
-    if (!made) FAIL(made.error().message);
+    const auto done = init_cluster(options, made);
+    if (!done) FAIL(done.error().message);
     const auto json = yaml_to_json(get_file(dir / "admin.conf"), "admin.conf");
     admin_cluster = proto::decode_strict<proto::AdminConfig>(*json).value().clusters.at(0);
   }
 
   static WallTime now() { return std::chrono::floor<Seconds>(std::chrono::system_clock::now()); }
 
-  void start() {
+  // Limits that no test reaches by chance.
+  static JoinLimits wide_limits() {
+    JoinLimits limits;
+    limits.address_burst = 10'000;
+    limits.total_burst = 10'000;
+    return limits;
+  }
+  void start(JoinLimits limits = wide_limits()) {
     AppOptions options;
     options.config.listen = "127.0.0.1:0";
     options.config.data_dir = dir / "data";
     options.config.io_threads = 2;
-    options.join_limits.address_burst = 10'000;
-    options.join_limits.total_burst = 10'000;
+    options.join_limits = limits;
     options.kube = false;
     auto started = App::start(std::move(options));
     if (!started) FAIL(started.error().message);
@@ -207,6 +214,12 @@ class ClusterFixture {
     return reply.token.substr(reply.token.find("::") + 2);
   }
 
+  // Each answer must be the wanted one.
+  proto::PendingNodeView approve(const std::string& name) {
+    Caller caller = admin();
+    return as<proto::PendingNodeView>(caller.post("/v1/nodes/" + name + "/approve", "{}"));
+  }
+
   TempDir dir;
   proto::AdminCluster admin_cluster;
   Clients clients;
@@ -216,9 +229,12 @@ class ClusterFixture {
 // An agent without a host: keys, requests, and the certificates it got.
 struct SimulatedAgent {
   explicit SimulatedAgent(std::string node_name, int host, NodeRole node_role = NodeRole::node)
-      : name(std::move(node_name)), role(node_role) {
-    address = IpAddress::v4(0x0a4d0000U + static_cast<std::uint32_t>(host)).to_string();
+      : SimulatedAgent(std::move(node_name), host, node_role, {}) {
     new_keys();
+  }
+  SimulatedAgent(std::string node_name, int host, NodeRole node_role, std::map<std::string, std::string> requests)
+      : name(std::move(node_name)), role(node_role), csrs(std::move(requests)) {
+    address = IpAddress::v4(0x0a4d0000U + static_cast<std::uint32_t>(host)).to_string();
   }
   void new_keys() {
     keys.clear();
@@ -230,6 +246,14 @@ struct SimulatedAgent {
       csrs[word] = make_csr(*key).value();
       keys.emplace(word, std::move(*key));
     }
+  }
+  // Another host that asks with the same keys for certificates: making keys takes long. Its own identity key is new.
+  SimulatedAgent named(const std::string& other, int host) const {
+    SimulatedAgent made(other, host, role, csrs);
+    auto key = PrivateKey::generate_p256();
+    made.csrs["agent"] = make_csr(*key).value();
+    made.keys.emplace("agent", std::move(*key));
+    return made;
   }
   proto::JoinRequest join_request(const std::string& token) const {
     proto::JoinRequest request;
@@ -256,9 +280,9 @@ struct SimulatedAgent {
 
   std::string name;
   NodeRole role;
+  std::map<std::string, std::string> csrs;
   std::string address;
   std::map<std::string, PrivateKey> keys;
-  std::map<std::string, std::string> csrs;
   std::map<std::string, std::string> certificates;
   proto::JoinReply reply;
 };

@@ -32,7 +32,7 @@ inline std::string fake_hash(const std::string& text) {
 }
 
 inline JoinToken demo_token(const std::string& id = "abc123", std::uint64_t uses = 1, NodeRole role = NodeRole::node) {
-  return {id, fake_hash("secret of " + id), role, "", 0, uses, k_start, k_start + Seconds(86400)};
+  return {id, fake_hash("secret of " + id), role, "", 0, uses, k_start, k_start + Seconds(86400), "", {}};
 }
 
 // A join of `name` with keys named after `key`.

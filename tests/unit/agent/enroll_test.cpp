@@ -1,5 +1,7 @@
 #include <catch2/catch.hpp>
+#include <set>
 
+#include "agent/service/status.hpp"
 #include "tests/unit/agent/service_fixture.hpp"
 
 using namespace slipway;
@@ -160,6 +162,57 @@ TEST_CASE("refusals are tried again slowly, failures quickly, and a missing toke
   }
   world.coordinator.refusal.reset();
   REQUIRE(life.attempt());
+}
+
+TEST_CASE("a wait is never shorter than the coordinator asks", "[agent][enroll]") {
+  Error error = make_error(Errc::too_many, "slow down");
+  CHECK(polite_wait(Millis(1'234), error) == Millis(1'234));
+  error.retry_after = 10;
+  CHECK(polite_wait(Millis(30'000), error) == Millis(30'000));
+  std::set<Millis> waits;
+  for (int own = 500; own < 1'000; own += 7) {
+    const Millis wait = polite_wait(Millis(own), error);
+    CHECK(wait >= Millis(10'000));
+    CHECK(wait < Millis(12'500));
+    waits.insert(wait);
+  }
+  CHECK(waits.size() > 50);  // hosts do not come back in step
+}
+
+TEST_CASE("the agent waits for an operator's approval and says so", "[agent][enroll]") {
+  ServiceFixture world;
+  AgentLife life(world);
+  world.coordinator.refusal = make_error(Errc::pending, "waiting for approval: slipwayctl node approve node1");
+  world.coordinator.refusal->retry_after = 10;
+  const auto running = world.io.start(life.enroller.run());
+  const auto sleep_once = [&] {
+    while (world.clock.sleeper_count() == 0) world.io.poll();
+    const Millis wait = *world.clock.next_wake();
+    const int joins = world.coordinator.joins;
+    world.clock.advance(wait);
+    while (world.coordinator.joins == joins) world.io.poll();
+    return wait;
+  };
+  for (int i = 0; i < 8; ++i) {
+    const Millis wait = sleep_once();
+    CHECK(wait >= Millis(10'000));
+    CHECK(wait <= Millis(60'000));
+    CHECK(life.state.join_state == "pending");
+    CHECK(life.state.join_message == "waiting for approval: slipwayctl node approve node1");
+  }
+  while (world.clock.sleeper_count() == 0) world.io.poll();
+  CHECK(build_local_status(life.state, world.clock.wall()).join_state == "pending");
+  world.coordinator.refusal = make_error(Errc::denied, "an operator refused node node1: no; slipwayctl node approve node1");
+  sleep_once();
+  while (world.clock.sleeper_count() == 0) world.io.poll();
+  CHECK(life.state.join_state == "refused");
+  CHECK(life.state.join_message.find("token create") == std::string::npos);
+  world.coordinator.refusal.reset();
+  sleep_once();
+  while (!running->done) world.io.poll();
+  CHECK(*running->value);
+  CHECK(life.state.join_state.empty());
+  CHECK(world.coordinator.token_uses == 0);
 }
 
 TEST_CASE("an answer for another node, another key or from another CA is not kept", "[agent][enroll]") {

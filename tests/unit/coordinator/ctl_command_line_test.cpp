@@ -69,6 +69,18 @@ TEST_CASE("commands and their options", "[ctl][command_line]") {
   CHECK(command_of<NodeList>({"node", "list", "-w", "-l", "a=b"}).selector == "a=b");
   CHECK(command_of<OperatorCreate>({"operator", "create", "ada", "--role", "admin"}).role == "admin");
   CHECK(usage_code({"operator", "create", "ada", "--role", "king"}) == k_usage);
+  const auto bound = command_of<TokenCreate>(
+      {"token", "create", "--node", "web-*", "--pool", "gpu", "--from", "10.77.0.0/24", "--from", "10.78.0.1"});
+  CHECK(bound.node == "web-*");
+  CHECK(bound.pool == "gpu");
+  CHECK(bound.sources == std::vector<std::string>{"10.77.0.0/24", "10.78.0.1"});
+  const auto approve = command_of<NodeApprove>({"node", "approve", "n1", "--fingerprint", "9f86d081"});
+  CHECK(approve.name == "n1");
+  CHECK(approve.fingerprint == "9f86d081");
+  CHECK(command_of<NodeDeny>({"node", "deny", "n1", "--reason", "not ours"}).reason == "not ours");
+  const auto replace = command_of<NodeReplace>({"node", "replace", "n1", "--ttl", "2h", "-q"});
+  CHECK(replace.ttl == "2h");
+  CHECK(replace.quiet);
   CHECK(command_of<ClusterApply>({"cluster", "apply", "-f", "c.yaml"}).file == "c.yaml");
   const auto kube =
       command_of<ClusterKubeconfig>({"cluster", "kubeconfig", "-O", "k.conf", "--user", "alice"});

@@ -303,18 +303,74 @@ TEST_CASE("health exits with 1 when something is not well", "[ctl][health]") {
   CHECK(bad.out.find("start it") != std::string::npos);
 }
 
-TEST_CASE("node list --all shows why joins were refused", "[ctl][node]") {
-  FakeConnection connection;
-  connection.on("GET /v1/nodes", 200, proto::encode(proto::NodeList{}));
-  connection.on("GET /v1/joins", 200,
-                proto::encode(proto::JoinAttemptList{
-                    {{to_rfc3339(k_now - Seconds(5)), "n9", "10.77.0.19", "abc123", false, "token expired"},
-                     {to_rfc3339(k_now), "n1", "10.77.0.11", "abc123", true, ""}}}));
+NodeList everything() {
   NodeList wish;
   wish.all = true;
-  const Run result = run(connection, wish);
-  CHECK(result.out.find("refused: token expired") != std::string::npos);
-  CHECK(result.out.find("10.77.0.11") == std::string::npos);
+  return wish;
+}
+
+void answer_overview(FakeConnection& connection) {
+  connection.on("GET /v1/nodes", 200, proto::encode(proto::NodeList{{node("a")}, ""}));
+  proto::PendingNodeView waiting;
+  waiting.name = "web-1";
+  waiting.state = "waiting";
+  waiting.fingerprint = std::string(64, 'f');
+  waiting.since = to_rfc3339(k_now - Seconds(30));
+  waiting.facts.os = "Debian";
+  connection.on("GET /v1/pending", 200, proto::encode(proto::PendingNodeList{{waiting}}));
+  proto::JoinAttempt refused{to_rfc3339(k_now - Seconds(5)), "n9", "10.77.0.19", "abc123", false, "token expired"};
+  refused.stage = "token";
+  refused.cure = "make another";
+  refused.count = 7;
+  proto::JoinAttempt joined{to_rfc3339(k_now), "n1", "10.77.0.12", "abc123", true, ""};
+  joined.stage = "joined";
+  connection.on("GET /v1/joins", 200, proto::encode(proto::JoinAttemptList{{refused, joined}}));
+}
+
+TEST_CASE("node list --all shows who waits and why joins were refused", "[ctl][node]") {
+  FakeConnection connection;
+  answer_overview(connection);
+  const Run result = run(connection, everything());
+  CHECK(result.out.find("5s ago  7      n9    10.77.0.19  abc123  token   refused: token expired  make another") !=
+        std::string::npos);
+  CHECK(result.out.find("joined") != std::string::npos);
+  CHECK(result.out.find("web-1") != std::string::npos);
+  CHECK(result.out.find("Debian") == std::string::npos);
+  CHECK(run(connection, everything(), Format::wide).out.find("Debian") != std::string::npos);
+}
+
+TEST_CASE("node list --all as a document is one", "[ctl][node]") {
+  FakeConnection connection;
+  answer_overview(connection);
+  const auto whole = proto::decode<proto::NodeOverview>(run(connection, everything(), Format::json).out);
+  REQUIRE(whole);
+  CHECK(whole->nodes.size() == 1);
+  CHECK(whole->pending.at(0).name == "web-1");
+  CHECK(whole->joins.at(0).count == 7);
+  const auto yaml = yaml_to_json(run(connection, everything(), Format::yaml).out, "output");
+  REQUIRE(yaml);
+  CHECK(proto::decode<proto::NodeOverview>(*yaml)->joins.size() == 2);
+}
+
+TEST_CASE("waiting hosts are approved and denied, nodes replaced", "[ctl][node]") {
+  FakeConnection connection;
+  proto::PendingNodeView view;
+  view.name = "web-1";
+  view.fingerprint = "abcdef0123456789";
+  connection.on("POST /v1/nodes/web-1/approve", 200, proto::encode(view));
+  connection.on("POST /v1/nodes/web-1/deny", 200, proto::encode(view));
+  connection.on("POST /v1/nodes/web-1/replace", 201,
+                proto::encode(proto::ReplaceReply{
+                    "web-1", 2, "10.10.1.0/24", {"abc123", "slipway1ff::abc123.secret", "2026-01-01T00:00:00Z", "slipway-agent join"}}));
+  CHECK(run(connection, NodeApprove{"web-1", "SHA256:AB:CD:EF:01"}).out.find("approved") != std::string::npos);
+  CHECK(proto::decode<proto::ApproveRequest>(connection.requests.back().body)->fingerprint == "abcdef01");
+  CHECK(run(connection, NodeDeny{"web-1", "not ours"}).code == k_ok);
+  CHECK(proto::decode<proto::DenyRequest>(connection.requests.back().body)->reason == "not ours");
+  const Run replaced = run(connection, NodeReplace{"web-1", "2h", false, true});
+  CHECK(replaced.out.find("10.10.1.0/24") != std::string::npos);
+  CHECK(replaced.out.find("slipway-agent join") != std::string::npos);
+  CHECK(proto::decode<proto::ReplaceRequest>(connection.requests.back().body)->ttl == "2h");
+  CHECK(run(connection, NodeReplace{"web-1", "2h", true, true}).out == "slipway1ff::abc123.secret\n");
 }
 
 TEST_CASE("a kubeconfig's key is made here", "[ctl][kubeconfig]") {

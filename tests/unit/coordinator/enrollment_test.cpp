@@ -177,7 +177,7 @@ TEST_CASE("sixty-four uses of a one-use token at once give one node") {
   CHECK(admitted == 1);
   CHECK(f.registrar->state().nodes().size() == 1);
   std::size_t used_up = 0;
-  for (const auto& attempt : f.enrollment->attempts().items) used_up += attempt.reason == "token used up" ? 1 : 0;
+  for (const auto& attempt : f.enrollment->attempts().items) used_up += attempt.reason == "token used up" ? attempt.count : 0;
   CHECK(used_up == 63);
 }
 
@@ -197,6 +197,10 @@ TEST_CASE("refusals say nothing to the caller and everything to operators") {
     CHECK_FALSE(f.enrollment->attempts().items[0].accepted);
   }
   CHECK(f.enrollment->attempts().items[3].token_id == id);
+  for (const auto& attempt : f.enrollment->attempts().items) {
+    CHECK(attempt.stage == "token");
+    CHECK_FALSE(attempt.cure.empty());
+  }
   CHECK(f.signer.issued() == 0);
 }
 
@@ -236,13 +240,20 @@ TEST_CASE("nothing leaves when the store fails") {
 }
 
 TEST_CASE("who fails too often must wait, before any cryptography") {
-  Fixture f({2, 0.5, 4, 0.5, 100});
+  Fixture f({2, 0.5, 4, 0.5, 100, 0, 0});
   const std::string token = f.token(5);
   const auto bad = join_request("n1", "10.77.0.21", f.keys, "zzzzzz.x");
   CHECK(f.join(bad).error().code == Errc::denied);
   CHECK(f.join(bad).error().code == Errc::denied);
-  CHECK(f.join(bad).error().code == Errc::too_many);
-  CHECK(f.enrollment->attempts().items.size() == 2);
+  const auto limited = f.join(bad);
+  CHECK(limited.error().code == Errc::too_many);
+  CHECK(limited.error().retry_after >= 1);
+  const auto attempts = f.enrollment->attempts().items;
+  REQUIRE(attempts.size() == 2);
+  CHECK(attempts[0].stage == "limits");
+  CHECK(attempts[1].stage == "token");
+  CHECK(attempts[1].count == 2);
+  CHECK_FALSE(attempts[1].cure.empty());
   auto other = join_request("n2", "10.77.0.22", f.keys, "zzzzzz.x");
   CHECK(f.join(other).error().code == Errc::denied);
   CHECK(f.join(other).error().code == Errc::denied);
@@ -252,6 +263,43 @@ TEST_CASE("who fails too often must wait, before any cryptography") {
   CHECK(f.join(join_request("n3", "10.77.0.23", f.keys, token)));
   f.clock.advance(std::chrono::minutes(1));
   CHECK(f.join(join_request("n1", "10.77.0.21", HostKeys(usages_of_node()), token)));
+}
+
+TEST_CASE("a right secret is heard from an address that fails too often, used up or not") {
+  Fixture f({1, 0.001, 100, 0.001, 100, 1, 0.001});
+  const std::string token = f.token(1);
+  const auto request = join_request("n1", "10.77.0.21", f.keys, token);
+  REQUIRE(f.join(request));
+  CHECK(f.join(join_request("n2", "10.77.0.21", f.keys, "zzzzzz.x")).error().code == Errc::denied);
+  CHECK(f.join(join_request("n2", "10.77.0.21", f.keys, token.substr(0, 7) + "guess")).error().code == Errc::too_many);
+  CHECK(f.join(request));  // its answer was lost
+  CHECK(f.join(join_request("n2", "10.77.0.21", HostKeys(usages_of_node()), token)).error().code == Errc::denied);
+  auto by_key = request;
+  by_key.token.clear();
+  CHECK(f.join(by_key));
+  const auto spent = f.join(by_key);  // the one spare look is taken
+  CHECK(spent.error().code == Errc::too_many);
+  CHECK(spent.error().retry_after > 60);
+}
+
+TEST_CASE("the identity of a live node at another address is a copy's, of a silent one a move") {
+  Fixture f;
+  const auto joined = f.join(join_request("n1", "10.77.0.21", f.keys, f.token(1)));
+  REQUIRE(joined);
+  f.status.contact(joined->node_uid, 1);
+  auto elsewhere = join_request("n1", "10.77.0.99", f.keys, "");
+  const auto copy = f.join(elsewhere);
+  REQUIRE_FALSE(copy);
+  CHECK(copy.error().code == Errc::denied);
+  CHECK(copy.error().message.find("10.77.0.21") != std::string::npos);
+  CHECK(copy.error().message.find("10.77.0.99") != std::string::npos);
+  CHECK(f.enrollment->attempts().items[0].stage == "place");
+  CHECK(f.join(join_request("n1", "10.77.0.21", f.keys, "")));
+  f.clock.advance(std::chrono::seconds(91));
+  const auto moved = f.join(elsewhere);
+  REQUIRE(moved);
+  CHECK(moved->node_uid == joined->node_uid);
+  CHECK(moved->address == "10.77.0.99");
 }
 
 TEST_CASE("a node renews over mutual TLS, and again after a lost reply") {

@@ -68,7 +68,7 @@ TEST_CASE("a node's word is cut to size and shown") {
   CHECK(board.size() == 1);
 }
 
-TEST_CASE("failed joins of one address stop it, not others") {
+TEST_CASE("failed joins of one address slow it, not others") {
   ManualClock clock;
   JoinLimiter limiter(clock, {3, 0.5, 100, 10, 100});
   const IpAddress bad = *IpAddress::parse("10.77.0.66");
@@ -77,13 +77,13 @@ TEST_CASE("failed joins of one address stop it, not others") {
     CHECK(limiter.ask(bad) == JoinLimiter::Decision::go);
     limiter.failed(bad);
   }
-  CHECK(limiter.ask(bad) == JoinLimiter::Decision::wait);
+  CHECK(limiter.ask(bad) == JoinLimiter::Decision::show_token_first);
   CHECK(limiter.ask(good) == JoinLimiter::Decision::go);
   CHECK(limiter.retry_after(bad) == Seconds(3));
   clock.advance(2s);
   CHECK(limiter.ask(bad) == JoinLimiter::Decision::go);
   limiter.failed(bad);
-  CHECK(limiter.ask(bad) == JoinLimiter::Decision::wait);
+  CHECK(limiter.ask(bad) == JoinLimiter::Decision::show_token_first);
 }
 
 TEST_CASE("when all together fail too often the token must be shown first, and memory stays bounded") {
@@ -95,7 +95,7 @@ TEST_CASE("when all together fail too often the token must be shown first, and m
   CHECK(limiter.ask(*IpAddress::parse("10.77.0.20")) == JoinLimiter::Decision::go);
   // All of one IPv6 subnet are one.
   for (int i = 0; i < 3; ++i) limiter.failed(*IpAddress::parse("2001:db8::" + std::to_string(i)));
-  CHECK(limiter.ask(*IpAddress::parse("2001:db8::ffff")) == JoinLimiter::Decision::wait);
+  CHECK(limiter.ask(*IpAddress::parse("2001:db8::ffff")) == JoinLimiter::Decision::show_token_first);
   CHECK(limiter.ask(*IpAddress::parse("2001:db8:0:1::ffff")) == JoinLimiter::Decision::go);
 }
 

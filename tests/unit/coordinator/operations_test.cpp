@@ -174,7 +174,8 @@ TEST_CASE("a name, an address or a machine that is taken is a conflict") {
     CHECK(error.code == code);
     return error.message;
   };
-  CHECK(text(demo_request("n1", 22, "k2", "many00"), Errc::conflict).find("slipwayctl node delete n1") != std::string::npos);
+  CHECK(text(demo_request("n1", 22, "k2", "many00"), Errc::conflict).find("n1 lives at 10.77.0.21 with another key than this host at 10.77.0.22") !=
+        std::string::npos);
   CHECK(text(demo_request("n2", 21, "k2", "many00"), Errc::conflict).find("is that of the live node n1") != std::string::npos);
   auto clone = demo_request("n2", 22, "k2", "many00");
   clone.machine_id = "machine of n1";

@@ -40,6 +40,51 @@ TEST_CASE("damaged records are named") {
   CHECK(decode_record({good.key, wrong_time}).error().message.find("is not valid") != std::string::npos);
 }
 
+TEST_CASE("records from before a field was there read as if it were empty") {
+  const auto without = [](KeyValue pair, const std::string& field) {
+    const std::size_t at = pair.value.find(field);
+    INFO(pair.value);
+    REQUIRE(at != std::string::npos);
+    pair.value.erase(at, field.size());
+    return pair;
+  };
+  const JoinToken token = demo_token();
+  const KeyValue old_token = without(without(encode_record(token), R"("pool":"",)"), R"("sources":[],)");
+  CHECK(std::get<JoinToken>(*decode_record(old_token)) == token);
+  Node node;
+  node.name = "n1";
+  node.joined_at = k_start;
+  node.pod_cidr = *Cidr::parse("10.10.0.0/24");
+  const KeyValue old_node = without(without(encode_record(node), R"("pool":"",)"), R"("replacing":false,)");
+  CHECK(std::get<Node>(*decode_record(old_node)) == node);
+}
+
+TEST_CASE("a waiting host and a bound token are stored whole") {
+  PendingNode node;
+  node.name = "web-1";
+  node.role = NodeRole::master;
+  node.address = *IpAddress::parse("10.77.0.21");
+  node.machine_id = "abc";
+  node.fingerprint = fake_hash("key");
+  node.token_id = "abc123";
+  node.pool = "gpu";
+  node.facts.os = "Debian";
+  node.facts.cpus = 4;
+  node.since = k_start;
+  CHECK(std::get<PendingNode>(*decode_record(encode_record(node))) == node);
+  node.decision = PendingNode::Decision::denied;
+  node.decided_at = k_start + Seconds(5);
+  node.decided_by = "admin";
+  node.reason = "not ours";
+  const KeyValue stored = encode_record(node);
+  CHECK(stored.key == "s/pending/web-1");
+  CHECK(std::get<PendingNode>(*decode_record(stored)) == node);
+  JoinToken token = demo_token();
+  token.pool = "gpu";
+  token.sources = {*Cidr::parse("10.77.0.0/24"), *Cidr::parse("2001:db8::/64")};
+  CHECK(std::get<JoinToken>(*decode_record(encode_record(token))) == token);
+}
+
 TEST_CASE("a store of a newer layout is refused in words, one without a version is damaged") {
   MemoryStore store;
   CHECK(RecordStore(store).load());

@@ -48,7 +48,7 @@ TEST_CASE("each reason to refuse a token is told apart for operators") {
   const PresentedToken right{"abc123", fake_hash("s")};
   const PresentedToken wrong{"abc123", fake_hash("t")};
   const auto verdict = [&](const JoinToken* known, const PresentedToken& shown, const char* node, NodeRole role, int after) {
-    return check_token(known, shown, node, role, k_start + Seconds(after));
+    return check_token(known, shown, {node, role, IpAddress::v4(0x0a4d0015)}, k_start + Seconds(after));
   };
   CHECK(verdict(&token, right, "n1", NodeRole::node, 59) == TokenVerdict::valid);
   CHECK(verdict(&token, right, "n1", NodeRole::node, 60) == TokenVerdict::expired);
@@ -66,6 +66,58 @@ TEST_CASE("each reason to refuse a token is told apart for operators") {
   token.uses = 1;
   CHECK(token_state(token, k_start) == "valid");
   CHECK(token_state(token, k_start + Seconds(60)) == "expired");
+}
+
+TEST_CASE("a name pattern stands for names of its kind") {
+  CHECK(name_fits("web-*", "web-1"));
+  CHECK(name_fits("web-*", "web-"));
+  CHECK(name_fits("web-*", "web-a-b.c"));
+  CHECK_FALSE(name_fits("web-*", "web"));
+  CHECK_FALSE(name_fits("web-*", "xweb-1"));
+  CHECK(name_fits("*-db-*", "a-db-db-1"));
+  CHECK(name_fits("a*b*c", "abbbc"));
+  CHECK_FALSE(name_fits("a*b*c", "abbb"));
+  CHECK(name_fits("node-1", "node-1"));
+  CHECK_FALSE(name_fits("node-1", "node-12"));
+  CHECK_FALSE(name_fits("", "n"));
+  const auto make = [](const std::string& node) {
+    TokenSpec spec;
+    spec.node = node;
+    return make_token(spec, "abc123", fake_hash("x"), k_start);
+  };
+  CHECK(make("web-*"));
+  CHECK(make("*-db"));
+  for (const char* bad : {"*", "**", "-*", "Web-*", "web_*", "web-*-", "*.", "a..*"}) {
+    INFO(bad);
+    CHECK_FALSE(make(bad));
+  }
+  CHECK_FALSE(make(std::string(63, 'a') + "*"));
+}
+
+TEST_CASE("a token may be bound to a pattern, a pool and source ranges") {
+  TokenSpec spec;
+  spec.node = "web-*";
+  spec.pool = "gpu";
+  spec.sources = {*Cidr::parse("10.77.1.0/24"), *Cidr::parse("10.77.2.5/32")};
+  const auto token = make_token(spec, "abc123", fake_hash("s"), k_start);
+  REQUIRE(token);
+  CHECK(token->pool == "gpu");
+  const auto verdict = [&](const char* name, const char* from) {
+    return check_token(&*token, {"abc123", fake_hash("s")}, {name, NodeRole::node, *IpAddress::parse(from)}, k_start);
+  };
+  CHECK(verdict("web-1", "10.77.1.200") == TokenVerdict::valid);
+  CHECK(verdict("web-1", "10.77.2.5") == TokenVerdict::valid);
+  CHECK(verdict("web-1", "10.77.2.6") == TokenVerdict::wrong_source);
+  CHECK(verdict("db-1", "10.77.1.200") == TokenVerdict::wrong_node);
+  CHECK_FALSE(cure_of(TokenVerdict::wrong_source).empty());
+  CHECK(knows_secret(TokenVerdict::wrong_source));
+  CHECK_FALSE(knows_secret(TokenVerdict::wrong_secret));
+  CHECK_FALSE(knows_secret(TokenVerdict::unknown));
+  spec.pool = "Not A Pool";
+  CHECK_FALSE(make_token(spec, "abc123", fake_hash("s"), k_start));
+  spec.pool.clear();
+  spec.sources.assign(k_max_token_sources + 1, *Cidr::parse("10.0.0.0/8"));
+  CHECK_FALSE(make_token(spec, "abc123", fake_hash("s"), k_start));
 }
 
 }  // namespace

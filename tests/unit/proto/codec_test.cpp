@@ -36,11 +36,11 @@ TEST_CASE("decode names the item in a list and the key in a map", "[proto]") {
 }
 
 TEST_CASE("decode ignores what newer peers send, decode_strict does not", "[proto]") {
-  const std::string newer = R"({"ttl": "1h", "pool": "gpu"})";
+  const std::string newer = R"({"ttl": "1h", "flavour": "gpu"})";
   REQUIRE(decode<TokenRequest>(newer));
   const auto strict = decode_strict<TokenRequest>(newer);
   REQUIRE_FALSE(strict);
-  CHECK(strict.error().message == "/pool is not a field that is known here");
+  CHECK(strict.error().message == "/flavour is not a field that is known here");
   const auto deep = decode_strict<NodeStatusReport>(
       R"({"phase": "x", "appliedRevision": 0, "conditions": [{"type": "A", "ok": true, "okay": true}]})");
   REQUIRE_FALSE(deep);

@@ -1,0 +1,139 @@
+// What operators say of joins: who waits, who is approved, denied, replaced.
+#include "coordinator/api/handlers.hpp"
+
+namespace slipway::api {
+
+namespace {
+
+std::string server_url(const proto::CoordinatorSettings& coordinator) {
+  std::string host = coordinator.addresses.empty() ? "COORDINATOR" : coordinator.addresses.front();
+  if (host.find(':') != std::string::npos) host = "[" + host + "]";
+  return "https://" + host + ":" + std::to_string(coordinator.port);
+}
+
+
+proto::PendingNodeView view_of(const PendingNode& node) {
+  proto::PendingNodeView view;
+  view.name = node.name;
+  view.role = to_string(node.role);
+  view.address = node.address.to_string();
+  view.fingerprint = node.fingerprint;
+  view.state = to_string(node.decision);
+  view.since = to_rfc3339(node.since);
+  view.token_id = node.token_id;
+  view.pool = node.pool;
+  view.facts = node.facts;
+  if (node.decided_at != WallTime{}) view.decided_at = to_rfc3339(node.decided_at);
+  view.decided_by = node.decided_by;
+  view.reason = node.reason;
+  return view;
+}
+
+}  // namespace
+
+Handling Handlers::list_joins(RequestContext) {
+  std::function<Result<proto::JoinAttemptList>()> job = [this] {
+    return Result<proto::JoinAttemptList>(deps_.enrollment.attempts());
+  };
+  boost::asio::awaitable<Result<proto::JoinAttemptList>> reading =
+      read_state<proto::JoinAttemptList>(std::move(job));
+  const auto list = co_await std::move(reading);
+  if (!list) co_return list.error();
+  co_return json_response(200, *list);
+}
+
+Handling Handlers::list_pending_nodes(RequestContext) {
+  std::function<Result<proto::PendingNodeList>()> job = [this] {
+    proto::PendingNodeList list;
+    for (const auto& [name, node] : deps_.registrar.state().pending()) list.items.push_back(view_of(node));
+    return Result<proto::PendingNodeList>(std::move(list));
+  };
+  boost::asio::awaitable<Result<proto::PendingNodeList>> reading =
+      read_state<proto::PendingNodeList>(std::move(job));
+  const auto list = co_await std::move(reading);
+  if (!list) co_return list.error();
+  co_return json_response(200, *list);
+}
+
+Handling Handlers::decide(DecideNode decision) {
+  decision.now = deps_.clock.wall();
+  boost::asio::awaitable<Result<Outcome>> deciding = submit(std::move(decision));
+  const auto outcome = co_await std::move(deciding);
+  if (!outcome) co_return outcome.error();
+  co_return json_response(200, view_of(*outcome->pending));
+}
+
+Handling Handlers::approve_node(RequestContext context) {
+  const auto request = body_as<proto::ApproveRequest>(context.request);
+  if (!request) co_return request.error();
+  DecideNode decision;
+  decision.name = context.parameters["name"];
+  decision.approve = true;
+  decision.fingerprint = request->fingerprint;
+  decision.by = context.principal.name;
+  Handling deciding = decide(std::move(decision));
+  co_return co_await std::move(deciding);
+}
+
+Handling Handlers::deny_node(RequestContext context) {
+  const auto request = body_as<proto::DenyRequest>(context.request);
+  if (!request) co_return request.error();
+  DecideNode decision;
+  decision.name = context.parameters["name"];
+  decision.reason = request->reason;
+  decision.by = context.principal.name;
+  Handling deciding = decide(std::move(decision));
+  co_return co_await std::move(deciding);
+}
+
+Handling Handlers::replace_node(RequestContext context) {
+  const auto request = body_as<proto::ReplaceRequest>(context.request);
+  if (!request) co_return request.error();
+  const auto ttl = token_ttl(request->ttl);
+  if (!ttl) co_return ttl.error();
+  TokenSpec spec;
+  spec.ttl = *ttl;
+  auto token = new_token(spec, deps_.clock.wall());
+  if (!token) co_return token.error();
+  const ReplaceNode replacement{context.parameters["name"], token->record};
+  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, replacement] {
+    return replace_on_state(replacement);
+  };
+  boost::asio::awaitable<Result<Outcome>> hop = run_on<Outcome>(deps_.state, std::move(there));
+  const auto outcome = co_await std::move(hop);
+  if (!outcome) co_return outcome.error();
+  const Node& node = *outcome->node;
+  token->record.role = node.role;
+  boost::asio::awaitable<Result<proto::TokenReply>> replying = token_reply(*token);
+  auto reply = co_await std::move(replying);
+  if (!reply) co_return reply.error();
+  co_return json_response(201, proto::ReplaceReply{node.name, node.generation + 1, node.pod_cidr.to_string(),
+                                                   std::move(*reply)});
+}
+
+boost::asio::awaitable<Result<Outcome>> Handlers::replace_on_state(ReplaceNode replacement) {
+  boost::asio::awaitable<Result<Outcome>> replacing = deps_.registrar.submit(std::move(replacement));
+  auto outcome = co_await std::move(replacing);
+  if (outcome && outcome->node) {
+    deps_.board.forget(outcome->node->uid);
+    deps_.cut_node(*outcome->node);
+  }
+  co_return outcome;
+}
+
+boost::asio::awaitable<Result<proto::TokenReply>> Handlers::token_reply(NewToken token) {
+  std::function<Result<proto::CoordinatorSettings>()> job = [this] {
+    return Result<proto::CoordinatorSettings>(deps_.registrar.state().cluster().spec.coordinator);
+  };
+  boost::asio::awaitable<Result<proto::CoordinatorSettings>> reading =
+      read_state<proto::CoordinatorSettings>(std::move(job));
+  const auto settings = co_await std::move(reading);
+  if (!settings) co_return settings.error();
+  proto::TokenReply reply{token.record.id, "slipway1" + deps_.ca_pin + "::" + token.text,
+                          to_rfc3339(token.record.expires_at), ""};
+  reply.join_command = "slipway-agent join --server " + server_url(*settings) + " --token-file FILE" +
+                       (token.record.role == NodeRole::master ? " --role master" : "");
+  co_return reply;
+}
+
+}  // namespace slipway::api
