@@ -1,6 +1,7 @@
 #pragma once
 // One field list a type: v(name, member) is required, v.optional(name, member) may be absent and keeps its default.
 // Encoding, decoding and the check against openapi.json all visit these lists. All fields are here since /v1.
+#include "proto/audit.hpp"
 #include "proto/types.hpp"
 
 namespace slipway::proto {
@@ -178,7 +179,8 @@ template <class V> void fields(V& v, AgentLocalStatus& x) {
   X(ComponentRef) X(PeerNode) X(DesiredState) X(Condition) X(ComponentStatus) X(CertificateStatus) X(NodeStatusReport) \
   X(NodeView) X(NodeList) X(TokenRequest) X(TokenReply) X(TokenView) X(TokenList) X(Artifact) X(ArtifactList) \
   X(CertificateView) X(CertificateList) X(KubeconfigRequest) X(KubeconfigReply) X(HealthCheck) X(HealthReport) \
-  X(VersionInfo) X(Problem)
+  X(VersionInfo) X(Problem) X(AuditActor) X(AuditCertificate) X(AuditRecord) X(AuditList) X(AuditVerdict) \
+  X(RevokedCertificate) X(RevokedList)
 
 // Types of files: coded by the same lists, but no part of the API's contract.
 #define SLIPWAY_FILE_TYPES(X) \

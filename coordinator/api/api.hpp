@@ -15,8 +15,10 @@
 #include "common/http/server.hpp"
 #include "coordinator/api/blob_store.hpp"
 #include "coordinator/api/health.hpp"
+#include "coordinator/ports/audit_log.hpp"
 #include "coordinator/ports/signer.hpp"
 #include "coordinator/ports/state_store.hpp"
+#include "coordinator/service/audit_trail.hpp"
 #include "coordinator/service/enrollment.hpp"
 #include "coordinator/service/node_status.hpp"
 #include "coordinator/service/registrar.hpp"
@@ -42,6 +44,9 @@ struct ApiDeps {
   std::function<void(const Node& node)> node_deleted;
   std::function<KubeState()> kube_state;          // on the state thread
   std::function<std::size_t()> connection_count;  // thread safe
+  AuditLog* audit = nullptr;                      // never null in a daemon
+  AuditTrail* trail = nullptr;
+  std::string audit_damage = {};  // what was wrong with the audit log at the start; empty: nothing
 };
 
 class Handlers;

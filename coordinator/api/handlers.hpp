@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "coordinator/api/api.hpp"
 #include "coordinator/api/principal.hpp"
@@ -21,6 +22,10 @@ struct RequestContext {
   std::map<std::string, std::string> parameters;
   Principal principal;
 };
+
+// Who asks, for the audit log.
+proto::AuditActor actor_of(const Principal& principal, const http::Request& request);
+inline proto::AuditActor actor_of(const RequestContext& context) { return actor_of(context.principal, context.request); }
 
 using Reply = Result<http::Response>;
 using Handling = boost::asio::awaitable<Reply>;
@@ -60,6 +65,11 @@ class Handlers {
   Handling list_tokens(RequestContext context);
   Handling delete_token(RequestContext context);
   Handling list_certificates(RequestContext context);
+  // audit.cpp
+  Handling list_audit(RequestContext context);
+  Handling verify_audit(RequestContext context);
+  Handling list_revoked(RequestContext context);
+  Handling get_crl(RequestContext context);
   // service.cpp
   Handling get_health(RequestContext context);
   Handling get_open_api(RequestContext context);
@@ -77,8 +87,10 @@ class Handlers {
   boost::asio::awaitable<Status> check_live(AgentIdentity agent);
   boost::asio::awaitable<Status> check_live_on_state(AgentIdentity agent);
   Handling sync_on_state(AgentIdentity agent, SyncPosition have);
-  Handling apply_on_state(proto::ClusterSpec spec, std::string if_match);
-  boost::asio::awaitable<Result<Outcome>> delete_on_state(std::string name);
+  Handling apply_on_state(proto::ClusterSpec spec, std::string if_match, proto::AuditActor actor);
+  boost::asio::awaitable<Result<Outcome>> delete_on_state(std::string name, proto::AuditActor actor);
+  Result<std::vector<CrlSpec>> crl_specs(std::vector<CaKind> kinds) const;  // state thread
+  boost::asio::awaitable<Status> audit_refusal(proto::AuditRecord record);
   Result<IssuedCertificate> issue_for_person(const ValidatedCluster& cluster, const std::string& user,
                                              const std::string& spki_der);
   proto::ClusterView cluster_view() const;                            // state thread
@@ -86,7 +98,7 @@ class Handlers {
   std::vector<proto::CertificateView> certificates_with_cas() const;  // state thread
   HealthInput health_input() const;                                   // state thread
   void count_join(const Status& result);
-  boost::asio::awaitable<Result<Outcome>> submit(Operation operation);
+  boost::asio::awaitable<Result<Outcome>> submit(Operation operation, proto::AuditActor actor);
 
   // Runs `job` on the state thread and resumes with its value when all that it saw is durable.
   template <class R>

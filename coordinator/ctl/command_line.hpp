@@ -55,11 +55,21 @@ struct ArtifactImport {
 };
 struct ArtifactList {};
 struct CertsCheckExpiration {};
+struct CertsList {
+  bool revoked = false;  // those of removed nodes that have not ended
+};
+struct AuditList {
+  std::uint64_t limit = 50;
+  std::string node;
+  std::string action;
+  std::string certificate;
+};
+struct AuditVerify {};
 struct Health {};
 
 using Command =
     std::variant<TokenCreate, TokenList, TokenDelete, NodeList, NodeGet, NodeDelete, ClusterGet, ClusterApply,
-                 ClusterKubeconfig, ArtifactImport, ArtifactList, CertsCheckExpiration, Health>;
+                 ClusterKubeconfig, ArtifactImport, ArtifactList, CertsCheckExpiration, Health, CertsList, AuditList, AuditVerify>;
 
 enum class Format { table, wide, json, yaml };
 

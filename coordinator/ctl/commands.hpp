@@ -25,6 +25,12 @@ int exit_code_of(const Error& error);
 // Prints "slipwayctl: <message>" and gives the code.
 int fail(Console& console, const Error& error);
 
+// audit.cpp
+int list_audit(const AuditList& wish, Format format, Connection& connection, Console& console);
+int verify_audit(Format format, Connection& connection, Console& console);
+int list_revoked(Format format, Connection& connection, Console& console);
+// How long certificates of a node that was just deleted are taken elsewhere; empty when none is, or it cannot be told.
+std::string leftover_text(const std::string& node, Connection& connection);
 // artifacts.cpp
 int import_artifact(const ArtifactImport& wish, Connection& connection, Console& console);
 // kubeconfig.cpp

@@ -11,6 +11,7 @@
 #include "common/async/clock.hpp"
 #include "common/async/runtime.hpp"
 #include "coordinator/ports/signer.hpp"
+#include "coordinator/service/audit_trail.hpp"
 #include "coordinator/ports/state_store.hpp"
 #include "coordinator/service/join_limiter.hpp"
 #include "coordinator/service/node_status.hpp"
@@ -40,6 +41,7 @@ class Enrollment {
     std::function<std::string()> new_uuid;                 // thread safe
     JoinLimits limits = {};
     Seconds quarantine_min_age{600};
+    AuditTrail* trail = nullptr;  // gets every refusal; null in tests that are not about it
   };
   explicit Enrollment(Deps deps);
 
@@ -47,7 +49,7 @@ class Enrollment {
   // troubles), conflict, gone, invalid, exhausted, too_many, unavailable. The true reason is logged and kept for attempts().
   boost::asio::awaitable<Result<proto::JoinReply>> join(proto::JoinRequest request, IpAddress peer);
   // As above, for a live node over mutual TLS.
-  boost::asio::awaitable<Result<proto::RenewReply>> renew(proto::RenewRequest request, AgentIdentity who);
+  boost::asio::awaitable<Result<proto::RenewReply>> renew(proto::RenewRequest request, AgentIdentity who, proto::AuditActor actor = {});
 
   // The last 1,000 joins that were refused or admitted a node, newest first. State thread only.
   proto::JoinAttemptList attempts() const;
@@ -71,6 +73,7 @@ class Enrollment {
   Task peek_renewal_there(WorkPtr work);
   Task record_renewal_there(WorkPtr work);
   Task note_there(WorkPtr work);
+  Task note_renewal_there(WorkPtr work);
   Task on_state(WorkPtr work, Task (Enrollment::*step)(WorkPtr));
   void take_cluster(Work& work, const Node* node);
   void note_end(Work& work, const Status& status);

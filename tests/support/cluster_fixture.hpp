@@ -27,6 +27,7 @@
 #include "coordinator/init.hpp"
 #include "coordinator/store/records.hpp"
 #include "coordinator/store/sqlite_store.hpp"
+#include "proto/audit.hpp"
 #include "proto/codec.hpp"
 #include "proto/routes.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -160,6 +161,7 @@ class ClusterFixture {
     options.config.io_threads = 2;
     options.join_limits.address_burst = 10'000;
     options.join_limits.total_burst = 10'000;
+    options.refusal_limits = {1'000'000, 1'000'000, 100};
     options.kube = false;
     auto started = App::start(std::move(options));
     if (!started) FAIL(started.error().message);
