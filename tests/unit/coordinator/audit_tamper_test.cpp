@@ -16,14 +16,14 @@ struct Log {
   AuditHead head;
   std::string path;  // of the one file
 
-  Log() {
+  explicit Log(const std::string& name = "t") {
     auto log = AuditFiles::open({dir.path(), 1'000'000}, {}, k_now);
     REQUIRE(log);
     for (std::size_t i = 1; i <= k_records; ++i) {
       proto::AuditRecord record;
       record.time = to_rfc3339(k_now);
       record.action = "token.create";
-      record.subject = "t" + std::to_string(i);
+      record.subject = name + std::to_string(i);
       head = (*log)->append({record}).value();
     }
     path = dir / "audit-00000000000000000001.jsonl";
@@ -136,6 +136,16 @@ TEST_CASE("an audit log written anew with hashes that fit is found by what the s
   REQUIRE(forged);
   for (std::size_t i = 0; i < k_records; ++i) REQUIRE((*forged)->append({proto::AuditRecord{}}));
   holds(log.problem(), "record 8 (audit-00000000000000000001.jsonl line 8) is not the one whose hash the store keeps");
+}
+
+TEST_CASE("an audit record replaced by one with a hash that fits is named", "[audit]") {
+  const Log log, other("other");
+  auto lines = log.lines();
+  lines[3] = other.lines()[3];
+  log.write(lines);
+  const auto text = log.problem(2);
+  holds(text, "record 4 (audit-00000000000000000001.jsonl line 4) does not follow");
+  holds(text, "record 5 (audit-00000000000000000001.jsonl line 5) does not follow");
 }
 
 TEST_CASE("an audit record put in between is named", "[audit]") {
