@@ -143,7 +143,7 @@ class Agent {
         store_(std::move(store)),
         workers_(k_workers),
         group_(thread_.executor()),
-        coordinator_(thread_.executor(), endpoints),
+        coordinator_(thread_.executor(), endpoints, &clock_),
         supervisor_(thread_.executor()),
         installer_(InstallPaths{"/opt/slipway", config.data_dir + "/cache"}, coordinator_, workers_),
         endpoints_(std::move(endpoints)) {}

@@ -20,13 +20,17 @@
 #include "coordinator/api/api.hpp"
 #include "coordinator/api/principal.hpp"
 #include "coordinator/ca/authority.hpp"
+#include "coordinator/ca/clock_guard.hpp"
 #include "coordinator/ca/file_signer.hpp"
+#include "coordinator/clock_floor.hpp"
 #include "coordinator/config.hpp"
 #include "coordinator/kube/kube_client.hpp"
 #include "coordinator/kube/node_sync.hpp"
 #include "coordinator/own_certificates.hpp"
+#include "coordinator/store/audit_files.hpp"
 #include "coordinator/store/records.hpp"
 #include "coordinator/store/sqlite_store.hpp"
+#include "slipway_version.hpp"
 
 namespace slipway {
 
@@ -60,17 +64,6 @@ void end_process(const Error& failure) {
   ::_exit(1);
 }
 
-// A clock before what was signed already is wrong, and what we signed by it would be, too (T12).
-Status check_clock(const State& state, WallTime now) {
-  for (const auto& [serial, record] : state.certificates()) {
-    if (record.not_before <= now) continue;
-    return make_error(Errc::unavailable, "the clock says " + to_rfc3339(now) +
-                                             ", but a certificate was issued to be valid from " +
-                                             to_rfc3339(record.not_before) + ": set the clock (timedatectl)");
-  }
-  return {};
-}
-
 std::vector<proto::CertificateView> ca_views(const Authority& authority) {
   std::vector<proto::CertificateView> views;
   for (const CaKind kind : k_ca_kinds) {
@@ -91,8 +84,8 @@ struct Serving {
 // Order of the members is the order of construction: threads first, so that they end last, and sockets with
 // them.
 struct App::Impl {
-  Impl(AppOptions given, DirLock held, std::unique_ptr<SqliteStore> opened, Authority loaded, State state,
-       api::BlobStore blob_store);
+  Impl(AppOptions given, DirLock held, std::unique_ptr<SqliteStore> opened, std::unique_ptr<AuditFiles> audit_log,
+       Authority loaded, State state, api::BlobStore blob_store);
 
   AppOptions options;
   DirLock lock;
@@ -102,9 +95,12 @@ struct App::Impl {
   Workers workers{k_workers};
   std::unique_ptr<SqliteStore> sqlite;
   RecordStore store;
+  std::unique_ptr<AuditFiles> audit;
   Authority authority;
-  FileSigner signer;
+  FileSigner file_signer;
+  ClockGuard signer;
   Registrar registrar;
+  AuditTrail trail;
   NodeStatusBoard board;
   Enrollment enrollment;
   api::BlobStore blobs;
@@ -133,18 +129,21 @@ struct App::Impl {
   asio::awaitable<Status> end(Millis deadline);
 };
 
-App::Impl::Impl(AppOptions given, DirLock held, std::unique_ptr<SqliteStore> opened, Authority loaded,
-                State state, api::BlobStore blob_store)
+App::Impl::Impl(AppOptions given, DirLock held, std::unique_ptr<SqliteStore> opened, std::unique_ptr<AuditFiles> audit_log,
+                Authority loaded, State state, api::BlobStore blob_store)
     : options(std::move(given)),
       lock(std::move(held)),
       sqlite(std::move(opened)),
       store(*sqlite),
+      audit(std::move(audit_log)),
       authority(std::move(loaded)),
-      signer(authority),
-      registrar(std::move(state), {state_thread.executor(), workers, store, end_process}),
+      file_signer(authority),
+      signer(file_signer, clock, clock_floor(state)),
+      registrar(std::move(state), {state_thread.executor(), workers, store, end_process, audit.get(), &clock}),
+      trail(state_thread.executor(), registrar, options.refusal_limits),
       board(clock),
       enrollment({state_thread.executor(), registrar, board, signer, store, workers, clock, random_bytes,
-                  random_uuid, options.join_limits, options.quarantine_min_age}),
+                  random_uuid, options.join_limits, options.quarantine_min_age, &trail}),
       blobs(std::move(blob_store)) {
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   const std::uint64_t count = options.config.io_threads == 0 ? cores : options.config.io_threads;
@@ -237,6 +236,9 @@ api::ApiDeps App::Impl::api_deps() {
     return api::KubeState{node_sync->ok(), node_sync->message(), node_sync->conflicts()};
   };
   deps.connection_count = [this] { return server->connection_count(); };
+  deps.audit = audit.get();
+  deps.trail = &trail;
+  deps.audit_damage = audit->damage();
   return deps;
 }
 
@@ -293,6 +295,12 @@ asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> App::Impl::make
 }
 
 asio::awaitable<Status> App::Impl::begin() {
+  proto::AuditRecord start;
+  start.action = "coordinator.start";
+  start.detail = std::string("version ") + k_version;
+  asio::awaitable<Status> noting = registrar.note(std::move(start));
+  const Status noted = co_await std::move(noting);
+  if (!noted) co_return noted;
   asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> making = make_serving();
   const auto tls = co_await std::move(making);
   if (!tls) co_return error_of(tls, "issuing the coordinator's certificate");
@@ -317,6 +325,9 @@ asio::awaitable<Status> App::Impl::housekeeping() {
     const Status slept = co_await std::move(sleeping);
     if (!slept) co_return slept.error();
     board.prune(registrar.state());
+    asio::awaitable<Status> flushing = trail.flush();
+    const Status flushed = co_await std::move(flushing);
+    if (!flushed) co_return flushed;
     Sweep sweep;
     sweep.maturity = {clock.wall(), options.quarantine_min_age, board.acknowledged(registrar.state())};
     asio::awaitable<Result<Outcome>> sweeping = registrar.submit(std::move(sweep));
@@ -346,6 +357,9 @@ asio::awaitable<Status> App::Impl::end(Millis deadline) {
     const Status ended = co_await std::move(waiting);
     if (!ended) log::warning("a task had failed", {{"error", ended.error()}});
   }
+  asio::awaitable<Status> flushing = trail.flush();
+  const Status flushed = co_await std::move(flushing);
+  if (!flushed) co_return flushed;
   asio::awaitable<Status> drained = registrar.drained();
   co_return co_await std::move(drained);
 }
@@ -376,12 +390,18 @@ Result<std::unique_ptr<App>> App::start(AppOptions options) {
   if (!state->has_cluster())
     return make_error(Errc::not_found,
                       "there is no cluster in " + dir + ": slipway-coordinator init makes one");
-  const Status time = check_clock(*state, std::chrono::floor<Seconds>(std::chrono::system_clock::now()));
+  const WallTime now = std::chrono::floor<Seconds>(std::chrono::system_clock::now());
+  const Status time = check_clock(clock_floor(*state), now);
   if (!time) return time.error();
+  const auto anchor = records.audit_head();
+  if (!anchor) return error_of(anchor, "reading the state");
+  auto audit = AuditFiles::open({audit_dir(dir)}, *anchor, now);
+  if (!audit) return audit.error();
+  if (!(*audit)->damage().empty()) log::error("the audit log is damaged", {{"damage", (*audit)->damage()}});
   auto blobs = api::BlobStore::open(dir);
   if (!blobs) return error_of(blobs, "opening the artifacts");
   auto app = std::unique_ptr<App>(
-      new App(std::make_unique<Impl>(std::move(options), std::move(*lock), std::move(*sqlite),
+      new App(std::make_unique<Impl>(std::move(options), std::move(*lock), std::move(*sqlite), std::move(*audit),
                                      std::move(*authority), std::move(*state), std::move(*blobs))));
   Impl& impl = *app->impl_;
   const Status built = impl.build();

@@ -7,6 +7,7 @@
 #include "common/async/clock.hpp"
 #include "common/core/result.hpp"
 #include "common/http/server.hpp"
+#include "coordinator/service/audit_trail.hpp"
 #include "coordinator/service/join_limiter.hpp"
 #include "proto/types.hpp"
 
@@ -16,6 +17,7 @@ struct AppOptions {
   proto::CoordinatorConfig config;
   http::ServerLimits limits = {};
   JoinLimits join_limits = {};
+  RefusalLimits refusal_limits = {};
   bool kube = true;  // keep Node objects in step
   Seconds quarantine_min_age{600};
 };

@@ -4,6 +4,7 @@
 //   <dataDir>/                  0700
 //   <dataDir>/.lock             one daemon at a time
 //   <dataDir>/state.db          SQLite: the whole state
+//   <dataDir>/audit/            audit log (coordinator/store/audit_files.hpp)
 //   <dataDir>/ca/               certificate authorities, service account key (coordinator/ca/authority.hpp)
 //   <dataDir>/artifacts/sha256/ content by digest
 //   <dataDir>/spool/            uploads under way
@@ -19,6 +20,9 @@ Result<proto::CoordinatorConfig> load_coordinator_config(const std::string& path
 
 inline std::string ca_dir(const std::string& data_dir) {
   return data_dir + "/ca";
+}
+inline std::string audit_dir(const std::string& data_dir) {
+  return data_dir + "/audit";
 }
 inline std::string state_file(const std::string& data_dir) {
   return data_dir + "/state.db";

@@ -11,11 +11,14 @@
 #include "common/crypto/random.hpp"
 #include "common/files/dir_lock.hpp"
 #include "common/files/tree.hpp"
+#include "coordinator/act_as_owner.hpp"
 #include "coordinator/ca/authority.hpp"
 #include "coordinator/ca/file_signer.hpp"
+#include "coordinator/clock_floor.hpp"
 #include "coordinator/config.hpp"
 #include "coordinator/own_certificates.hpp"
 #include "coordinator/service/enrollment.hpp"
+#include "coordinator/store/audit_files.hpp"
 #include "coordinator/store/records.hpp"
 #include "coordinator/store/sqlite_store.hpp"
 #include "proto/codec.hpp"
@@ -142,6 +145,19 @@ class StagedTree {
   bool pending_ = false;
 };
 
+// The log first, as the daemon does it.
+Status commit_audited(RecordStore& store, const std::string& data_dir, const std::vector<Change>& changes,
+                      std::vector<proto::AuditRecord> records, WallTime now) {
+  const auto anchor = store.audit_head();
+  if (!anchor) return anchor.error();
+  const auto log = AuditFiles::open({audit_dir(data_dir)}, *anchor, now);
+  if (!log) return log.error();
+  for (proto::AuditRecord& record : records) record.time = to_rfc3339(now);
+  const auto head = (*log)->append(std::move(records));
+  if (!head) return head.error();
+  return store.commit_audited(changes, *head);
+}
+
 Status hand_over(const std::string& path, const std::optional<FileOwner>& owner) {
   if (!owner) return {};
   if (::chown(path.c_str(), owner->uid, owner->gid) != 0)
@@ -149,18 +165,21 @@ Status hand_over(const std::string& path, const std::optional<FileOwner>& owner)
   return {};
 }
 
-Status commit_operations(const std::string& file, bool create, const std::vector<Operation>& operations) {
-  const auto sqlite = SqliteStore::open(file, create);
+Status commit_operations(const std::string& data_dir, const std::vector<Operation>& operations, WallTime now) {
+  const auto sqlite = SqliteStore::open(state_file(data_dir), true);
   if (!sqlite) return sqlite.error();
   RecordStore store(**sqlite);
   auto state = store.load();
   if (!state) return state.error();
   std::vector<Change> changes;
+  std::vector<proto::AuditRecord> records;
   for (const Operation& operation : operations) {
     const auto outcome = apply(*state, operation, changes);
     if (!outcome) return outcome.error();
+    auto record = audit_record(operation, *outcome, {"coordinator", "init", "", ""});
+    if (record) records.push_back(std::move(*record));
   }
-  return store.commit(changes);
+  return commit_audited(store, data_dir, changes, std::move(records), now);
 }
 
 struct NewCluster {
@@ -190,15 +209,18 @@ Result<NewCluster> fill_data_dir(const InitOptions& options, const ValidatedClus
   const Status saved = authority->save(ca_dir(dir), options.owner);
   if (!saved) return saved.error();
   const Status committed =
-      commit_operations(state_file(dir), true,
+      commit_operations(dir,
                         {InitCluster{cluster.spec, made.identity}, CreateToken{made.master_token.record},
-                         RecordCertificate{made.admin.certificate}});
+                         RecordCertificate{made.admin.certificate}},
+                        now);
   if (!committed) return error_of(committed, "storing the cluster");
-  const auto files = list_dir(dir);
-  if (!files) return files.error();
-  for (const std::string& file : *files) {
-    const Status handed = hand_over(dir + "/" + file, options.owner);
-    if (!handed) return handed.error();
+  for (const std::string& folder : {audit_dir(dir), dir}) {
+    const auto files = list_dir(folder);
+    if (!files) return files.error();
+    for (const std::string& file : *files) {
+      const Status handed = hand_over(folder + "/" + file, options.owner);
+      if (!handed) return handed.error();
+    }
   }
   const Status handed = hand_over(dir, options.owner);
   if (!handed) return handed.error();
@@ -215,31 +237,6 @@ std::string report(const InitOptions& options, const ValidatedCluster& cluster, 
          "   (on this host; the token admits one master within 24h)\n" + "  slipwayctl --config " +
          options.admin_conf + " token create --max-uses 10   (for the nodes)\n";
 }
-
-// The effective user for the time of a block: the store's files stay their owner's.
-class ActAsOwner {
- public:
-  static Result<std::unique_ptr<ActAsOwner>> of(const std::string& path) {
-    struct stat info {};
-    if (::stat(path.c_str(), &info) != 0) return from_errno("looking at " + path, errno);
-    auto guard = std::unique_ptr<ActAsOwner>(new ActAsOwner);
-    if (::geteuid() != 0 || info.st_uid == 0) return guard;
-    if (::setegid(info.st_gid) != 0 || ::seteuid(info.st_uid) != 0)
-      return from_errno("acting as the owner of " + path, errno);
-    guard->changed_ = true;
-    return guard;
-  }
-  ActAsOwner(const ActAsOwner&) = delete;
-  ActAsOwner& operator=(const ActAsOwner&) = delete;
-  ~ActAsOwner() {
-    if (changed_ && (::seteuid(0) != 0 || ::setegid(0) != 0))
-      std::abort();  // never go on as a user nobody asked for
-  }
-
- private:
-  ActAsOwner() = default;
-  bool changed_ = false;
-};
 
 struct Reissued {
   ValidatedCluster cluster;
@@ -263,13 +260,17 @@ Result<Reissued> reissue_admin(const AdminConfOptions& options, WallTime now) {
   auto state = store.load();
   if (!state) return state.error();
   if (!state->has_cluster()) return make_error(Errc::not_found, "there is no cluster in " + options.data_dir);
+  if (const Status time = check_clock(clock_floor(*state), now); !time) return time.error();
   auto admin = make_own_certificate(CertUsage::operator_admin, state->cluster(), state->identity().id,
                                     options.user, signer, now);
   if (!admin) return admin.error();
   std::vector<Change> changes;
-  const auto outcome = apply(*state, RecordCertificate{admin->certificate}, changes);
+  const Operation operation = RecordCertificate{admin->certificate};
+  const auto outcome = apply(*state, operation, changes);
   if (!outcome) return outcome.error();
-  const Status committed = store.commit(changes);
+  std::vector<proto::AuditRecord> records;
+  if (auto record = audit_record(operation, *outcome, {"coordinator", "admin-conf", "", ""})) records.push_back(std::move(*record));
+  const Status committed = commit_audited(store, options.data_dir, changes, std::move(records), now);
   if (!committed) return committed.error();
   return Reissued{state->cluster(), std::move(*admin), signer.ca_pem(CaKind::fabric)};
 }
@@ -279,6 +280,7 @@ Result<Reissued> reissue_admin(const AdminConfOptions& options, WallTime now) {
 Result<std::string> init_cluster(const InitOptions& options, WallTime now) {
   const auto cluster = read_cluster(options.config);
   if (!cluster) return cluster.error();
+  if (const Status time = check_clock(clock_floor(State()), now); !time) return time.error();
   const Status free = check_data_dir(options.data_dir);
   if (!free) return free.error();
   const auto known = read_admin_conf(options.admin_conf);

@@ -32,4 +32,16 @@ struct AdminConfOptions {
 // the daemon runs. Run as root, the store is opened as the data directory's owner.
 Result<std::string> renew_admin_conf(const AdminConfOptions& options, WallTime now);
 
+struct AuditVerifyOptions {
+  std::string data_dir = "/var/lib/slipway/coordinator";
+  std::string files;  // not empty: a copy of the log's files; the store is not read
+  std::string head;   // with files: "SEQ:HASH" that the log must hold
+};
+struct AuditReport {
+  bool ok = false;
+  std::string text;
+};
+// `audit verify` without a daemon. Errc::conflict while one runs on the data directory (slipwayctl audit verify asks it).
+Result<AuditReport> verify_audit(const AuditVerifyOptions& options);
+
 }  // namespace slipway

@@ -30,6 +30,7 @@ constexpr const char* k_user = "slipway";
 struct Arguments {
   InitOptions init;
   AdminConfOptions admin;
+  AuditVerifyOptions audit;
   std::string config = "/etc/slipway/coordinator.yaml";
   std::string data_dir;  // of run: over the file's
   std::string listen;
@@ -72,6 +73,13 @@ int admin_conf(const AdminConfOptions& options) {
   if (!text) return fail(text.error());
   std::cout << *text;
   return 0;
+}
+
+int audit_verify(const AuditVerifyOptions& options) {
+  const auto report = verify_audit(options);
+  if (!report) return fail(report.error());
+  std::cout << report->text;
+  return report->ok ? 0 : k_failed;
 }
 
 int run(const Arguments& arguments) {
@@ -147,6 +155,13 @@ int command(int argc, char** argv) {
   admin_command->add_option("--admin-conf", arguments.admin.admin_conf, "gets the credential")
       ->capture_default_str();
   admin_command->add_option("--user", arguments.admin.user, "name in the certificate")->capture_default_str();
+  CLI::App* audit_command = app.add_subcommand("audit", "the audit log, without the daemon");
+  audit_command->require_subcommand(1);
+  CLI::App* verify_command =
+      audit_command->add_subcommand("verify", "name what was changed, deleted or cut; exits with 1 when something was");
+  verify_command->add_option("--data-dir", arguments.audit.data_dir, "where the cluster lives")->capture_default_str();
+  verify_command->add_option("--files", arguments.audit.files, "a copy of the log's files instead, without the store");
+  verify_command->add_option("--head", arguments.audit.head, "with --files: SEQ:HASH of a record that must be there");
   CLI::App* manual_command = app.add_subcommand("manual-page", "print the manual page")->group("");
   try {
     app.parse(argc, argv);
@@ -158,6 +173,7 @@ int command(int argc, char** argv) {
     return 0;
   }
   if (init_command->parsed()) return init(arguments.init);
+  if (verify_command->parsed()) return audit_verify(arguments.audit);
   if (admin_command->parsed()) return admin_conf(arguments.admin);
   return run(arguments);
 }

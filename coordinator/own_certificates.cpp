@@ -39,6 +39,7 @@ Result<OwnCertificate> make_own_certificate(CertUsage usage, const ValidatedClus
   OwnCertificate own;
   own.key_pem = std::move(*pem);
   own.certificate.pem = issued->pem;
+  own.certificate.names = names_of(*spec);
   CertificateRecord& record = own.certificate.record;
   record.serial = issued->serial_hex;
   record.usage = usage;

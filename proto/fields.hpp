@@ -1,6 +1,7 @@
 #pragma once
 // One field list a type: v(name, member) is required, v.optional(name, member) may be absent and keeps its default.
 // Encoding, decoding and the check against openapi.json all visit these lists. All fields are here since /v1.
+#include "proto/audit.hpp"
 #include "proto/types.hpp"
 
 namespace slipway::proto {
@@ -207,7 +208,8 @@ template <class V> void fields(V& v, NodeOverview& x) { v("nodes", x.nodes); v("
   X(CertificateView) X(CertificateList) X(KubeconfigRequest) X(KubeconfigReply) X(OperatorRequest) X(OperatorReply) \
   X(OperatorView) X(OperatorList) X(HealthCheck) X(HealthReport) \
   X(VersionInfo) X(Problem) X(PendingNodeView) X(PendingNodeList) X(ApproveRequest) X(DenyRequest) X(ReplaceRequest) \
-  X(ReplaceReply)
+  X(ReplaceReply) X(AuditActor) X(AuditCertificate) X(AuditRecord) X(AuditList) X(AuditVerdict) \
+  X(RevokedCertificate) X(RevokedList)
 
 // Types of files: coded by the same lists, but no part of the API's contract.
 #define SLIPWAY_FILE_TYPES(X) \

@@ -10,6 +10,7 @@
 #include <memory>
 #include <utility>
 
+#include "agent/domain/clock_skew.hpp"
 #include "common/core/text.hpp"
 #include "common/core/unique_fd.hpp"
 #include "common/http/tls.hpp"
@@ -74,6 +75,13 @@ Result<T> decode_answer(const Result<http::Response>& response, std::string_view
     return context(make_error(Errc::corrupt, value.error().message),
                    std::string(doing) + ": reading the answer");
   return value;
+}
+
+std::optional<std::string> skew_of(const http::Response& response, const Clock* clock) {
+  const std::string* date = response.headers.find("Date");
+  const auto theirs = date != nullptr ? parse_http_date(*date) : std::nullopt;
+  if (!theirs || clock == nullptr) return std::nullopt;
+  return clock_skew(clock->wall(), *theirs);
 }
 
 std::string percent_encode(std::string_view text) {
@@ -157,8 +165,8 @@ Result<std::vector<http::Endpoint>> parse_coordinators(const std::vector<std::st
   return endpoints;
 }
 
-HttpCoordinator::HttpCoordinator(asio::any_io_executor executor, std::vector<http::Endpoint> coordinators)
-    : executor_(std::move(executor)), coordinators_(std::move(coordinators)) {}
+HttpCoordinator::HttpCoordinator(asio::any_io_executor executor, std::vector<http::Endpoint> coordinators, const Clock* clock)
+    : executor_(std::move(executor)), coordinators_(std::move(coordinators)), clock_(clock) {}
 
 HttpCoordinator::~HttpCoordinator() = default;
 
@@ -212,7 +220,11 @@ asio::awaitable<Result<proto::JoinReply>> HttpCoordinator::join(proto::JoinReque
   http::Request post = make_request(http::Method::post, "/v1/join", proto::encode(request));
   asio::awaitable<Result<http::Response>> calling = call(channel, *tls, std::move(post), k_deadline);
   const Result<http::Response> response = co_await std::move(calling);
-  co_return decode_answer<proto::JoinReply>(response, coordinators_[current_].host);
+  const std::string host = coordinators_[current_].host;
+  // Before anything of the answer is used: certificates made by a clock far from ours are worth nothing here. Nothing is lost,
+  // the next try with the same keys gets the same answer.
+  if (const auto skew = response ? skew_of(*response, clock_) : std::nullopt) co_return make_error(Errc::unavailable, host + ": " + *skew);
+  co_return decode_answer<proto::JoinReply>(response, host);
 }
 
 asio::awaitable<Result<std::optional<std::string>>> HttpCoordinator::sync(SyncPosition position) {

@@ -19,7 +19,10 @@ class HttpCoordinator final : public CoordinatorApi, public ArtifactSource {
  public:
   // `coordinators`: at least one; tried in turn, the one that answered last first. Calls under way at the
   // same time try all of them each. An artifact that broke off at one goes on at the next.
-  HttpCoordinator(boost::asio::any_io_executor executor, std::vector<http::Endpoint> coordinators);
+  // `clock`: compared with the coordinator's at a join, which fails when they differ too much; null: not
+  // compared.
+  HttpCoordinator(boost::asio::any_io_executor executor, std::vector<http::Endpoint> coordinators,
+                  const Clock* clock = nullptr);
   ~HttpCoordinator() override;
 
   boost::asio::awaitable<Result<proto::JoinReply>> join(proto::JoinRequest request, JoinTrust trust) override;
@@ -46,6 +49,7 @@ class HttpCoordinator final : public CoordinatorApi, public ArtifactSource {
 
   boost::asio::any_io_executor executor_;
   std::vector<http::Endpoint> coordinators_;
+  const Clock* clock_;
   std::size_t current_ = 0;  // the one that answered last
   Tls tls_;                  // null until use_identity()
   Channel polling_;

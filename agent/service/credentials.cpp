@@ -75,6 +75,11 @@ Status check_one(const UsageProfile& profile, const std::string& pem, const std:
                                          to_rfc3339(now) +
                                          ": compare the clocks of this host and the coordinator");
   }
+  if (leaf->not_before() > now) {
+    return mistrusted(profile.usage, "it begins at " + to_rfc3339(leaf->not_before()) + " and here it is " +
+                                         to_rfc3339(now) +
+                                         ": compare the clocks of this host and the coordinator");
+  }
   if (profile.serving && !leaf->has_eku(Eku::server_auth))
     return mistrusted(profile.usage, "it is not for a server");
   if (!profile.serving && !leaf->has_eku(Eku::client_auth))

@@ -30,8 +30,10 @@ void append_header(std::string& out, std::uint8_t tag, std::size_t length) {
     out.push_back(static_cast<char>(0x81));
     out.push_back(static_cast<char>(length));
   } else {
-    // Nothing we write comes near 64 KiB.
-    out.push_back(static_cast<char>(0x82));
+    // Only revocation lists have more than 64 KiB; one of 16 MiB would name half a million certificates.
+    const bool large = length >= 0x10000;
+    out.push_back(static_cast<char>(large ? 0x83 : 0x82));
+    if (large) out.push_back(static_cast<char>(length >> 16));
     out.push_back(static_cast<char>(length >> 8));
     out.push_back(static_cast<char>(length));
   }

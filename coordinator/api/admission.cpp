@@ -5,13 +5,6 @@ namespace slipway::api {
 
 namespace {
 
-std::string server_url(const proto::CoordinatorSettings& coordinator) {
-  std::string host = coordinator.addresses.empty() ? "COORDINATOR" : coordinator.addresses.front();
-  if (host.find(':') != std::string::npos) host = "[" + host + "]";
-  return "https://" + host + ":" + std::to_string(coordinator.port);
-}
-
-
 proto::PendingNodeView view_of(const PendingNode& node) {
   proto::PendingNodeView view;
   view.name = node.name;
@@ -55,9 +48,9 @@ Handling Handlers::list_pending_nodes(RequestContext) {
   co_return json_response(200, *list);
 }
 
-Handling Handlers::decide(DecideNode decision) {
+Handling Handlers::decide(DecideNode decision, proto::AuditActor actor) {
   decision.now = deps_.clock.wall();
-  boost::asio::awaitable<Result<Outcome>> deciding = submit(std::move(decision));
+  boost::asio::awaitable<Result<Outcome>> deciding = submit(std::move(decision), std::move(actor));
   const auto outcome = co_await std::move(deciding);
   if (!outcome) co_return outcome.error();
   co_return json_response(200, view_of(*outcome->pending));
@@ -71,7 +64,7 @@ Handling Handlers::approve_node(RequestContext context) {
   decision.approve = true;
   decision.fingerprint = request->fingerprint;
   decision.by = context.principal.name;
-  Handling deciding = decide(std::move(decision));
+  Handling deciding = decide(std::move(decision), actor_of(context));
   co_return co_await std::move(deciding);
 }
 
@@ -82,7 +75,7 @@ Handling Handlers::deny_node(RequestContext context) {
   decision.name = context.parameters["name"];
   decision.reason = request->reason;
   decision.by = context.principal.name;
-  Handling deciding = decide(std::move(decision));
+  Handling deciding = decide(std::move(decision), actor_of(context));
   co_return co_await std::move(deciding);
 }
 
@@ -96,8 +89,9 @@ Handling Handlers::replace_node(RequestContext context) {
   auto token = new_token(spec, deps_.clock.wall());
   if (!token) co_return token.error();
   const ReplaceNode replacement{context.parameters["name"], token->record};
-  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, replacement] {
-    return replace_on_state(replacement);
+  const proto::AuditActor actor = actor_of(context);
+  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, replacement, actor] {
+    return replace_on_state(replacement, actor);
   };
   boost::asio::awaitable<Result<Outcome>> hop = run_on<Outcome>(deps_.state, std::move(there));
   const auto outcome = co_await std::move(hop);
@@ -111,12 +105,13 @@ Handling Handlers::replace_node(RequestContext context) {
                                                    std::move(*reply)});
 }
 
-boost::asio::awaitable<Result<Outcome>> Handlers::replace_on_state(ReplaceNode replacement) {
-  boost::asio::awaitable<Result<Outcome>> replacing = deps_.registrar.submit(std::move(replacement));
+boost::asio::awaitable<Result<Outcome>> Handlers::replace_on_state(ReplaceNode replacement, proto::AuditActor actor) {
+  boost::asio::awaitable<Result<Outcome>> replacing = deps_.registrar.submit(std::move(replacement), std::move(actor));
   auto outcome = co_await std::move(replacing);
   if (outcome && outcome->node) {
     deps_.board.forget(outcome->node->uid);
     deps_.cut_node(*outcome->node);
+    nodes_changed_.notify();
   }
   co_return outcome;
 }
@@ -131,7 +126,7 @@ boost::asio::awaitable<Result<proto::TokenReply>> Handlers::token_reply(NewToken
   if (!settings) co_return settings.error();
   proto::TokenReply reply{token.record.id, "slipway1" + deps_.ca_pin + "::" + token.text,
                           to_rfc3339(token.record.expires_at), ""};
-  reply.join_command = "slipway-agent join --server " + server_url(*settings) + " --token-file FILE" +
+  reply.join_command = "slipway-agent join --server " + coordinator_url(*settings) + " --token-file FILE" +
                        (token.record.role == NodeRole::master ? " --role master" : "");
   co_return reply;
 }

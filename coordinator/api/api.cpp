@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/core/text.hpp"
+#include "common/crypto/digest.hpp"
 #include "common/log/log.hpp"
 #include "coordinator/api/handlers.hpp"
 
@@ -38,6 +39,15 @@ void note_change(const std::string& who, const proto::Route& route, const std::s
                                  {"result", reply ? std::to_string(reply->status) : reply.error().message}});
 }
 
+proto::AuditRecord refusal_record(proto::AuditActor actor, const proto::Route& route, const std::string& path, const Error& error) {
+  proto::AuditRecord record;
+  record.action = "operator.request";
+  record.actor = std::move(actor);
+  record.subject = std::string(route.operation) + " " + path.substr(0, 256);
+  record.detail = error.message.substr(0, 1024);
+  return record;
+}
+
 http::Response route_refusal(const proto::RouteMatch& match, const http::Request& head) {
   if (!match.path_known)
     return problem_response(
@@ -47,6 +57,17 @@ http::Response route_refusal(const proto::RouteMatch& match, const http::Request
 }
 
 }  // namespace
+
+proto::AuditActor actor_of(const Principal& principal, const http::Request& request) {
+  const std::string address = request.peer.address.to_string();
+  const std::string certificate = request.peer.certificate_der.empty() ? "" : sha256_hex(request.peer.certificate_der);
+  switch (principal.kind) {
+    case PrincipalKind::person: return {"operator", principal.name, certificate, address};
+    case PrincipalKind::agent: return {"agent", principal.name, certificate, address};
+    case PrincipalKind::anonymous: break;
+  }
+  return {"anonymous", "", certificate, address};
+}
 
 http::Response text_response(int status, std::string text, std::string type) {
   http::Response response;
@@ -129,6 +150,10 @@ const std::map<std::string_view, Handlers::Function>& Handlers::table() {
       {"createOperator", &Handlers::create_operator},
       {"listOperators", &Handlers::list_operators},
       {"revokeOperator", &Handlers::revoke_operator},
+      {"listRevoked", &Handlers::list_revoked},
+      {"getCrl", &Handlers::get_crl},
+      {"listAudit", &Handlers::list_audit},
+      {"verifyAudit", &Handlers::verify_audit},
       {"getHealth", &Handlers::get_health},
       {"getOpenApi", &Handlers::get_open_api},
       {"getLivez", &Handlers::get_livez},
@@ -151,6 +176,10 @@ http::Admission Handlers::admit(const http::Request& head) const {
     const auto principal = principal_of(head.peer.certificate_der, deps_.cluster_id);
     const Status allowed = principal ? authorize(match.route->role, *principal) : Status(principal.error());
     if (!allowed) admission.refuse = problem_response(allowed.error());
+    // Who has a certificate and tries to change what is not his to change.
+    const bool told = !allowed && principal && principal->kind != PrincipalKind::anonymous && match.route->method != "GET";
+    if (told && deps_.trail != nullptr)
+      deps_.trail->refused_later(refusal_record(actor_of(*principal, head), *match.route, head.path, allowed.error()));
   }
   if (match.route->spooled) admission.spool_dir = deps_.blobs.spool_dir();
   return admission;
@@ -189,11 +218,17 @@ Handling Handlers::dispatch(http::Request request) {
   context.request = std::move(request);
   const bool change = context.principal.kind == PrincipalKind::person && match.route->method != "GET";
   const std::string who = context.principal.name;
+  const proto::AuditActor actor = change ? actor_of(context) : proto::AuditActor{};
   const std::string path = context.request.path;
   const Function function = table().find(match.route->operation)->second;
   Handling handling = (this->*function)(std::move(context));
   Reply reply = co_await std::move(handling);
   if (change) note_change(who, *match.route, path, reply);
+  if (change && !reply) {
+    boost::asio::awaitable<Status> noting = audit_refusal(refusal_record(actor, *match.route, path, reply.error()));
+    const Status noted = co_await std::move(noting);
+    if (!noted) co_return noted.error();
+  }
   co_return reply;
 }
 
@@ -215,9 +250,16 @@ boost::asio::awaitable<Status> Handlers::check_live_on_state(Principal principal
   co_return check_single(**node, deps_.board.find(agent.uid), from, deps_.clock.steady());
 }
 
-boost::asio::awaitable<Result<Outcome>> Handlers::submit(Operation operation) {
-  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, operation] {
-    return deps_.registrar.submit(operation);
+boost::asio::awaitable<Status> Handlers::audit_refusal(proto::AuditRecord record) {
+  if (deps_.trail == nullptr) co_return Status{};
+  std::function<boost::asio::awaitable<Status>()> there = [this, record] { return deps_.trail->refused(record); };
+  boost::asio::awaitable<Status> hop = run_on<void>(deps_.state, std::move(there));
+  co_return co_await std::move(hop);
+}
+
+boost::asio::awaitable<Result<Outcome>> Handlers::submit(Operation operation, proto::AuditActor actor) {
+  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, operation, actor] {
+    return deps_.registrar.submit(operation, actor);
   };
   boost::asio::awaitable<Result<Outcome>> hop = run_on<Outcome>(deps_.state, std::move(there));
   co_return co_await std::move(hop);

@@ -15,8 +15,10 @@
 #include "common/http/server.hpp"
 #include "coordinator/api/blob_store.hpp"
 #include "coordinator/api/health.hpp"
+#include "coordinator/ports/audit_log.hpp"
 #include "coordinator/ports/signer.hpp"
 #include "coordinator/ports/state_store.hpp"
+#include "coordinator/service/audit_trail.hpp"
 #include "coordinator/service/enrollment.hpp"
 #include "coordinator/service/node_status.hpp"
 #include "coordinator/service/registrar.hpp"
@@ -44,6 +46,9 @@ struct ApiDeps {
   std::function<std::size_t()> connection_count;  // thread safe
   // On the state thread, after the replacement is durable: cut the connections of the node's old identity.
   std::function<void(const Node& node)> cut_node = {};
+  AuditLog* audit = nullptr;                      // never null in a daemon
+  AuditTrail* trail = nullptr;
+  std::string audit_damage = {};  // what was wrong with the audit log at the start; empty: nothing
 };
 
 class Handlers;

@@ -108,7 +108,7 @@ Handling Handlers::register_artifact(RequestContext context) {
     co_return make_error(Errc::conflict, "/size is " + std::to_string(artifact->size) + ", the content has " +
                                              std::to_string(*size) + " bytes");
   artifact->imported_at = to_rfc3339(deps_.clock.wall());
-  boost::asio::awaitable<Result<Outcome>> putting = submit(PutArtifact{*artifact});
+  boost::asio::awaitable<Result<Outcome>> putting = submit(PutArtifact{*artifact}, actor_of(context));
   const auto put = co_await std::move(putting);
   if (!put) co_return put.error();
   co_return json_response(201, *artifact);

@@ -85,12 +85,13 @@ Handling Handlers::apply_cluster(RequestContext context) {
   if (!spec) co_return error_of(spec, "reading the request");
   const std::string* if_match = context.request.headers.find("If-Match");
   const std::string wanted = if_match != nullptr ? *if_match : std::string();
-  std::function<Handling()> there = [this, given = *spec, wanted] { return apply_on_state(given, wanted); };
+  const proto::AuditActor actor = actor_of(context);
+  std::function<Handling()> there = [this, given = *spec, wanted, actor] { return apply_on_state(given, wanted, actor); };
   Handling hop = run_on<http::Response>(deps_.state, std::move(there));
   co_return co_await std::move(hop);
 }
 
-Handling Handlers::apply_on_state(proto::ClusterSpec spec, std::string if_match) {
+Handling Handlers::apply_on_state(proto::ClusterSpec spec, std::string if_match, proto::AuditActor actor) {
   // No co_await between this look and submit(), which applies at once.
   if (!if_match.empty() && if_match != "*" && if_match != etag_of(deps_.registrar.state().cluster().spec)) {
     co_return problem_response(
@@ -98,7 +99,7 @@ Handling Handlers::apply_on_state(proto::ClusterSpec spec, std::string if_match)
                    "the cluster's settings have changed since they were read: read them again"),
         412);
   }
-  boost::asio::awaitable<Result<Outcome>> applying = deps_.registrar.submit(ApplyCluster{std::move(spec)});
+  boost::asio::awaitable<Result<Outcome>> applying = deps_.registrar.submit(ApplyCluster{std::move(spec)}, std::move(actor));
   const auto outcome = co_await std::move(applying);
   if (!outcome) co_return outcome.error();
   co_return cluster_response(cluster_view());
@@ -118,6 +119,7 @@ Result<IssuedCertificate> Handlers::issue_for_person(CertUsage usage, const Vali
   if (!issued) return issued.error();
   IssuedCertificate certificate;
   certificate.pem = issued->pem;
+  certificate.names = names_of(*spec);
   certificate.record.serial = issued->serial_hex;
   certificate.record.usage = usage;
   certificate.record.subject = user;
@@ -142,7 +144,7 @@ Handling Handlers::create_kubeconfig(RequestContext context) {
   const auto certificate = issue_for_person(CertUsage::kubeconfig_admin, *cluster, request->user, key->spki_der);
   if (!certificate) co_return certificate.error();
   // Recorded durably before it leaves.
-  boost::asio::awaitable<Result<Outcome>> recording = submit(RecordCertificate{*certificate});
+  boost::asio::awaitable<Result<Outcome>> recording = submit(RecordCertificate{*certificate}, actor_of(context));
   const auto recorded = co_await std::move(recording);
   if (!recorded) co_return recorded.error();
   const proto::KubeconfigReply reply{cluster->spec.metadata.name, cluster->spec.api_server.endpoint,
@@ -199,8 +201,9 @@ Handling Handlers::get_node(RequestContext context) {
 
 Handling Handlers::delete_node(RequestContext context) {
   const std::string name = context.parameters["name"];
-  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, name] {
-    return delete_on_state(name);
+  const proto::AuditActor actor = actor_of(context);
+  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, name, actor] {
+    return delete_on_state(name, actor);
   };
   boost::asio::awaitable<Result<Outcome>> hop = run_on<Outcome>(deps_.state, std::move(there));
   const auto outcome = co_await std::move(hop);
@@ -208,9 +211,9 @@ Handling Handlers::delete_node(RequestContext context) {
   co_return empty_response(204);
 }
 
-boost::asio::awaitable<Result<Outcome>> Handlers::delete_on_state(std::string name) {
+boost::asio::awaitable<Result<Outcome>> Handlers::delete_on_state(std::string name, proto::AuditActor actor) {
   boost::asio::awaitable<Result<Outcome>> deleting =
-      deps_.registrar.submit(DeleteNode{name, deps_.clock.wall()});
+      deps_.registrar.submit(DeleteNode{name, deps_.clock.wall()}, std::move(actor));
   auto outcome = co_await std::move(deleting);
   if (outcome && outcome->node) {
     deps_.board.forget(outcome->node->uid);
@@ -227,7 +230,7 @@ Handling Handlers::create_token(RequestContext context) {
   if (!spec) co_return spec.error();
   const auto token = new_token(*spec, deps_.clock.wall());
   if (!token) co_return token.error();
-  boost::asio::awaitable<Result<Outcome>> creating = submit(CreateToken{token->record});
+  boost::asio::awaitable<Result<Outcome>> creating = submit(CreateToken{token->record}, actor_of(context));
   const auto created = co_await std::move(creating);
   if (!created) co_return created.error();
   boost::asio::awaitable<Result<proto::TokenReply>> replying = token_reply(*token);
@@ -257,7 +260,7 @@ Handling Handlers::list_tokens(RequestContext) {
 }
 
 Handling Handlers::delete_token(RequestContext context) {
-  boost::asio::awaitable<Result<Outcome>> deleting = submit(DeleteToken{context.parameters["id"]});
+  boost::asio::awaitable<Result<Outcome>> deleting = submit(DeleteToken{context.parameters["id"]}, actor_of(context));
   const auto deleted = co_await std::move(deleting);
   if (!deleted) co_return deleted.error();
   co_return empty_response(204);

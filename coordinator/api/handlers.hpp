@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "common/async/notifier.hpp"
 #include "coordinator/api/api.hpp"
@@ -30,6 +31,10 @@ struct PageWish {
   std::string after;
 };
 Result<PageWish> page_wish(const http::Request& request);
+
+// Who asks, for the audit log.
+proto::AuditActor actor_of(const Principal& principal, const http::Request& request);
+inline proto::AuditActor actor_of(const RequestContext& context) { return actor_of(context.principal, context.request); }
 
 using Reply = Result<http::Response>;
 using Handling = boost::asio::awaitable<Reply>;
@@ -81,6 +86,11 @@ class Handlers {
   Handling approve_node(RequestContext context);
   Handling deny_node(RequestContext context);
   Handling replace_node(RequestContext context);
+  // audit.cpp
+  Handling list_audit(RequestContext context);
+  Handling verify_audit(RequestContext context);
+  Handling list_revoked(RequestContext context);
+  Handling get_crl(RequestContext context);
   // service.cpp
   Handling get_health(RequestContext context);
   Handling get_open_api(RequestContext context);
@@ -99,10 +109,12 @@ class Handlers {
   boost::asio::awaitable<Status> check_live(Principal principal, IpAddress from);
   boost::asio::awaitable<Status> check_live_on_state(Principal principal, IpAddress from);
   Handling sync_on_state(AgentIdentity agent, SyncPosition have);
-  Handling apply_on_state(proto::ClusterSpec spec, std::string if_match);
-  boost::asio::awaitable<Result<Outcome>> delete_on_state(std::string name);
-  Handling decide(DecideNode decision);
-  boost::asio::awaitable<Result<Outcome>> replace_on_state(ReplaceNode replacement);
+  Handling apply_on_state(proto::ClusterSpec spec, std::string if_match, proto::AuditActor actor);
+  boost::asio::awaitable<Result<Outcome>> delete_on_state(std::string name, proto::AuditActor actor);
+  Result<std::vector<CrlSpec>> crl_specs(std::vector<CaKind> kinds) const;  // state thread
+  boost::asio::awaitable<Status> audit_refusal(proto::AuditRecord record);
+  Handling decide(DecideNode decision, proto::AuditActor actor);
+  boost::asio::awaitable<Result<Outcome>> replace_on_state(ReplaceNode replacement, proto::AuditActor actor);
   // For the operator, with the pin and the join command.
   boost::asio::awaitable<Result<proto::TokenReply>> token_reply(NewToken token);
   Result<IssuedCertificate> issue_for_person(CertUsage usage, const ValidatedCluster& cluster,
@@ -112,7 +124,7 @@ class Handlers {
   std::vector<proto::CertificateView> certificates_with_cas() const;  // state thread
   HealthInput health_input() const;                                   // state thread
   void count_join(const Status& result);
-  boost::asio::awaitable<Result<Outcome>> submit(Operation operation);
+  boost::asio::awaitable<Result<Outcome>> submit(Operation operation, proto::AuditActor actor);
 
   // Runs `job` on the state thread and resumes with its value when all that it saw is durable.
   template <class R>

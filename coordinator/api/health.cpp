@@ -154,6 +154,8 @@ proto::HealthReport check_health(const HealthInput& input) {
   tally.add("coordinator", true, "answers, running for " + to_age_text(input.now - input.started));
   tally.add("kube-apiserver", input.kube.ok, input.kube.message,
             "on the master: systemctl status kube-apiserver etcd");
+  tally.add("audit log", input.audit_damage.empty(), input.audit_damage.empty() ? "was whole at the start" : input.audit_damage,
+            "slipwayctl audit verify names what is missing: compare with a backup, find out who wrote there");
   check_contact(input, tally);
   check_components(input, tally);
   check_conditions(input, tally);

@@ -22,6 +22,7 @@ struct HealthInput {
   std::vector<proto::ComponentRef> components;
   proto::ClusterCapacity capacity;
   KubeState kube;
+  std::string audit_damage;  // empty: the audit log was whole at the start
   WallTime now{};
   WallTime started{};  // of the coordinator: before, nobody was heard
 };

@@ -36,7 +36,7 @@ Handling Handlers::create_operator(RequestContext context) {
   const auto certificate = issue_for_person(*usage, *cluster, request->user, key->spki_der);
   if (!certificate) co_return certificate.error();
   // Recorded durably before it leaves: without its record it counts nothing.
-  boost::asio::awaitable<Result<Outcome>> recording = submit(RecordCertificate{*certificate});
+  boost::asio::awaitable<Result<Outcome>> recording = submit(RecordCertificate{*certificate}, actor_of(context));
   const auto recorded = co_await std::move(recording);
   if (!recorded) co_return recorded.error();
   const proto::OperatorReply reply{cluster->spec.metadata.name,
@@ -74,7 +74,7 @@ Handling Handlers::revoke_operator(RequestContext context) {
   // Nobody locks the last door behind himself by a slip of the finger.
   if (user == context.principal.name)
     co_return make_error(Errc::conflict, "that is your own certificate: another admin must revoke it");
-  boost::asio::awaitable<Result<Outcome>> revoking = submit(RevokeOperator{user});
+  boost::asio::awaitable<Result<Outcome>> revoking = submit(RevokeOperator{user}, actor_of(context));
   const auto revoked = co_await std::move(revoking);
   if (!revoked) co_return revoked.error();
   co_return empty_response(204);

@@ -43,6 +43,7 @@ HealthInput Handlers::health_input() const {
   input.components = desired_components(state);
   input.capacity = state.capacity();
   input.kube = deps_.kube_state();
+  input.audit_damage = deps_.audit_damage;
   input.now = deps_.clock.wall();
   input.started = started_;
   return input;

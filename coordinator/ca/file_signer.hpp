@@ -15,6 +15,7 @@ class FileSigner final : public Signer {
 
   Result<IssuedCert> issue(const CertSpec& spec, const std::string& spki_der, const Serial& serial,
                            WallTime not_before, WallTime not_after) override;
+  Result<std::string> sign_crl(const CrlSpec& spec) override;
   std::string ca_pem(CaKind kind) override;
 
  private:

@@ -178,6 +178,18 @@ cli::ManualFrame manual_frame() {
   return frame;
 }
 
+void add_audit(CLI::App& app, CommandLine& line) {
+  CLI::App& group = *add_group(app, "audit", "who did what: the hash-chained log");
+  auto [list, options] = add_command<AuditList>(group, line, "list", "list audit records, newest first");
+  list->add_option("--limit", options->limit, "how many")->check(CLI::Range(1, 1'000'000))->capture_default_str();
+  list->add_option("--node", options->node, "only of this node");
+  list->add_option("--action", options->action, "only this action, such as node.join; node. takes all that begin so");
+  list->add_option("--certificate", options->certificate,
+                   "only where this certificate was issued: SHA-256 as kube-apiserver logs it, serial or key hash");
+  add_command<AuditVerify>(group, line, "verify",
+                           "read the whole log and name what was changed, deleted or cut; exits with 1 when something was");
+}
+
 void add_all(CLI::App& app, CommandLine& line) {
   add_token(app, line);
   add_node(app, line);
@@ -188,6 +200,9 @@ void add_all(CLI::App& app, CommandLine& line) {
                                     "list all certificates with their residual time");
   add_operator(app, line);
   add_config(app, line);
+  auto [list, listed] = add_command<CertsList>(certs, line, "list", "list certificates");
+  list->add_flag("--revoked", listed->revoked, "those of removed nodes, and until when others still take them");
+  add_audit(app, line);
   add_command<Health>(app, line, "health",
                       "check the whole cluster; exits with 1 when something is not well");
 }

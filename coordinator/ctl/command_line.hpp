@@ -76,6 +76,16 @@ struct ArtifactImport {
 };
 struct ArtifactList {};
 struct CertsCheckExpiration {};
+struct CertsList {
+  bool revoked = false;  // those of removed nodes that have not ended
+};
+struct AuditList {
+  std::uint64_t limit = 50;
+  std::string node;
+  std::string action;
+  std::string certificate;
+};
+struct AuditVerify {};
 struct Health {};
 struct OperatorCreate {
   std::string user;
@@ -98,7 +108,7 @@ using Command =
     std::variant<TokenCreate, TokenList, TokenDelete, NodeList, NodeGet, NodeDelete, ClusterGet, ClusterApply,
                  ClusterKubeconfig, ArtifactImport, ArtifactList, CertsCheckExpiration, Health,
                  OperatorCreate, OperatorList, OperatorRevoke, ConfigGetContexts, ConfigCurrentContext, ConfigUseContext,
-                 NodeApprove, NodeDeny, NodeReplace>;
+                 NodeApprove, NodeDeny, NodeReplace, CertsList, AuditList, AuditVerify>;
 
 enum class Format { table, wide, json, yaml };
 

@@ -132,9 +132,11 @@ struct Runner {
   int operator()(const NodeDelete& wish) {
     const std::string question = "remove node " + wish.name + " for good: its identity ends, its pods' addresses are given back";
     if (!confirmed(wish.yes, question, console)) return k_usage;
-    return done(make_request(Method::del, "/v1/nodes/" + percent_encode(wish.name)),
-                "node " + wish.name +
-                    " removed: its identity is refused from now on and its pod block is in quarantine");
+    const auto response = exchange(connection, make_request(Method::del, "/v1/nodes/" + percent_encode(wish.name)));
+    if (!response) return fail(console, response.error());
+    console.out << "node " << wish.name << " removed: its identity is refused from now on and its pod block is in quarantine"
+                << leftover_text(wish.name, connection) << "\n";
+    return k_ok;
   }
   int operator()(const NodeApprove& wish) {
     return show<proto::PendingNodeView>(
@@ -190,6 +192,11 @@ struct Runner {
                                      [now, is_wide](const proto::ArtifactList& list) {
                                        return render(artifact_table(list, is_wide, now));
                                      });
+  }
+  int operator()(const AuditList& wish) { return list_audit(wish, line.format, connection, console); }
+  int operator()(const AuditVerify&) { return verify_audit(line.format, connection, console); }
+  int operator()(const CertsList& wish) {
+    return wish.revoked ? list_revoked(line.format, connection, console) : (*this)(CertsCheckExpiration{});
   }
   int operator()(const CertsCheckExpiration&) {
     const auto list = all_pages<proto::CertificateList>("/v1/certificates");

@@ -38,6 +38,12 @@ std::optional<int> run_local_command(const CommandLine& line, Console& console);
 int create_operator(const OperatorCreate& wish, Connection& connection, Console& console);
 // watch.cpp: until the coordinator ends it, or forever.
 int watch_nodes(const std::string& target, const CommandLine& line, Connection& connection, Console& console);
+// audit.cpp
+int list_audit(const AuditList& wish, Format format, Connection& connection, Console& console);
+int verify_audit(Format format, Connection& connection, Console& console);
+int list_revoked(Format format, Connection& connection, Console& console);
+// How long certificates of a node that was just deleted are taken elsewhere; empty when none is, or it cannot be told.
+std::string leftover_text(const std::string& node, Connection& connection);
 // artifacts.cpp
 int import_artifact(const ArtifactImport& wish, Connection& connection, Console& console);
 // kubeconfig.cpp

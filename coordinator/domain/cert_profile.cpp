@@ -320,6 +320,18 @@ Result<CertSpec> profile(CertUsage usage, const ProfileInput& input) {
   return spec;
 }
 
+CaKind authority_of(CertUsage usage) {
+  const auto fixed = std::find_if(k_fixed.begin(), k_fixed.end(), [usage](const FixedPart& f) { return f.usage == usage; });
+  return fixed == k_fixed.end() ? CaKind::fabric : fixed->issuer;
+}
+
+std::vector<std::string> names_of(const CertSpec& spec) {
+  std::vector<std::string> names = spec.dns_names;
+  for (const auto& address : spec.ip_addresses) names.push_back(address.to_string());
+  names.insert(names.end(), spec.uris.begin(), spec.uris.end());
+  return names;
+}
+
 // The same names are excluded by the constraints of the kubelet-serving CA: coordinator/ca/authority.cpp.
 Status check_node_name(const ProfileCluster& cluster, std::string_view name, bool master) {
   const std::string shown = "node name \"" + std::string(name.substr(0, 64)) + "\"";

@@ -126,6 +126,11 @@ struct CertSpec {
 // malformed; the message says which and why.
 Result<CertSpec> profile(CertUsage usage, const ProfileInput& input);
 
+// Who signs certificates of this usage.
+CaKind authority_of(CertUsage usage);
+// All subject alternative names as text.
+std::vector<std::string> names_of(const CertSpec& spec);
+
 // The deny list, also used where nodes are registered. Errc::denied or Errc::invalid with the reason.
 // A master may bear the names and addresses of the API server and the coordinator; a worker may not.
 Status check_node_name(const ProfileCluster& cluster, std::string_view name, bool master);

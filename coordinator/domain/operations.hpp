@@ -29,6 +29,7 @@ struct DeleteToken {
 struct IssuedCertificate {
   CertificateRecord record;
   std::string pem;
+  std::vector<std::string> names = {};  // its subject alternative names, for the audit log
 };
 
 // Token use, node, block and certificates in one. `certificates` is empty for AdmissionKind::same_certificates. What the

@@ -1,6 +1,8 @@
 #pragma once
 // Port: turns a specification and a public key into a certificate.
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "common/core/result.hpp"
 #include "common/core/time.hpp"
@@ -17,6 +19,19 @@ struct IssuedCert {
   WallTime not_after{};   // as written: capped at the CA's own end
 };
 
+struct CrlEntry {
+  Serial serial;
+  WallTime revoked_at{};
+};
+// A revocation list of one CA.
+struct CrlSpec {
+  CaKind issuer = CaKind::fabric;
+  std::uint64_t number = 0;  // never smaller than that of an earlier list
+  WallTime this_update{};
+  WallTime next_update{};
+  std::vector<CrlEntry> entries;  // no serial twice
+};
+
 // Called from several threads at once (the I/O threads sign). Does not block on I/O, takes tens of
 // microseconds.
 class Signer {
@@ -26,6 +41,8 @@ class Signer {
   // Errc::unavailable when the CA has expired, Errc::invalid for a key that is not accepted.
   virtual Result<IssuedCert> issue(const CertSpec& spec, const std::string& spki_der, const Serial& serial,
                                    WallTime not_before, WallTime not_after) = 0;
+  // DER. Errc::unavailable from a signer that cannot sign lists.
+  virtual Result<std::string> sign_crl(const CrlSpec&) { return make_error(Errc::unavailable, "this signer signs no revocation lists"); }
   // What verifiers of this CA's certificates must trust; PEM, one block or more.
   virtual std::string ca_pem(CaKind kind) = 0;
 };

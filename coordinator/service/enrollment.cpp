@@ -41,6 +41,7 @@ struct Enrollment::Work {
   proto::JoinRequest join;  // of a renewal only csrs
   IpAddress peer;
   AgentIdentity who;
+  proto::AuditActor actor;
   std::string token_id;  // as shown, for the log
   AdmissionRequest request;
   std::map<CertUsage, CsrKey> keys;
@@ -143,15 +144,20 @@ asio::awaitable<Result<proto::JoinReply>> Enrollment::join(proto::JoinRequest re
   co_return work->reply(deps_.signer);
 }
 
-asio::awaitable<Result<proto::RenewReply>> Enrollment::renew(proto::RenewRequest request, AgentIdentity who) {
+asio::awaitable<Result<proto::RenewReply>> Enrollment::renew(proto::RenewRequest request, AgentIdentity who, proto::AuditActor actor) {
   auto work = std::make_shared<Work>();
   work->renewal = true;
   work->join.csrs = std::move(request.csrs);
   work->who = std::move(who);
+  work->actor = std::move(actor);
   Task renewing = renew_work(work);
   const Status renewed = co_await std::move(renewing);
   if (!renewed) {
     log::warning("renewal refused", {{"uid", work->who.uid}, {"serial", work->who.serial}, {"reason", renewed.error()}});
+    work->reason = renewed.error().message;
+    Task noting = on_state(work, &Enrollment::note_renewal_there);
+    const Status noted = co_await std::move(noting);
+    if (!noted) co_return noted.error();
     co_return renewed.error();
   }
   proto::RenewReply reply;
@@ -299,7 +305,8 @@ void Enrollment::explain_lost_race(Work& work) const {
 
 // Ends with an error in any case: it waits.
 Enrollment::Task Enrollment::queue_there(WorkPtr work) {
-  asio::awaitable<Result<Outcome>> submitting = deps_.registrar.submit(QueueNode{work->request});
+  asio::awaitable<Result<Outcome>> submitting = deps_.registrar.submit(
+      QueueNode{work->request}, {"token", work->token_id, "", work->peer.to_string()});
   const Result<Outcome> outcome = co_await std::move(submitting);
   if (!outcome) {
     explain_lost_race(*work);
@@ -327,14 +334,16 @@ Status Enrollment::sign(Work& work) {
     if (!cert) return error_of(cert, "signing the certificate " + std::string(to_string(usage)));
     CertificateRecord record{cert->serial_hex, usage, work.profile.node.name, work.admission.uid, work.admission.generation,
                              cert->not_before, cert->not_after, cert->sha256_hex, key.spki_sha256_hex};
-    work.issued.push_back({std::move(record), cert->pem});
+    work.issued.push_back({std::move(record), cert->pem, names_of(*spec)});
   }
   return {};
 }
 
 Enrollment::Task Enrollment::record_there(WorkPtr work) {
   AdmitNode operation{work->request, work->admission.kind, work->admission.uid, work->admission.generation, work->issued};
-  asio::awaitable<Result<Outcome>> submitting = deps_.registrar.submit(std::move(operation));
+  const bool by_token = work->admission.kind == AdmissionKind::new_node;
+  proto::AuditActor actor{by_token ? "token" : "identity", by_token ? work->token_id : "", "", work->peer.to_string()};
+  asio::awaitable<Result<Outcome>> submitting = deps_.registrar.submit(std::move(operation), std::move(actor));
   const Result<Outcome> outcome = co_await std::move(submitting);
   if (!outcome) {
     explain_lost_race(*work);
@@ -392,7 +401,7 @@ Enrollment::Task Enrollment::peek_renewal_there(WorkPtr work) {
 
 Enrollment::Task Enrollment::record_renewal_there(WorkPtr work) {
   RecordRenewal operation{work->who.uid, work->who.generation, work->who.serial, work->issued};
-  asio::awaitable<Result<Outcome>> submitting = deps_.registrar.submit(std::move(operation));
+  asio::awaitable<Result<Outcome>> submitting = deps_.registrar.submit(std::move(operation), work->actor);
   const Result<Outcome> outcome = co_await std::move(submitting);
   if (!outcome) co_return outcome.error();
   work->node = *outcome->node;
@@ -430,7 +439,8 @@ Enrollment::Task Enrollment::note_there(WorkPtr work) {
   attempt.reason = work->reason;
   attempt.stage = to_string(work->stage);
   attempt.cure = work->cure;
-  if (work->stage == JoinStage::limits) {
+  const bool limited = work->stage == JoinStage::limits;
+  if (limited) {
     // One entry an address, whatever names it tries: others must not be pushed out of sight.
     attempt.reason = "too many failed joins";
   } else {
@@ -438,7 +448,30 @@ Enrollment::Task Enrollment::note_there(WorkPtr work) {
     attempt.token_id = work->token_id;
   }
   attempts_.note(std::move(attempt));
-  co_return Status{};
+  if (!work->node.uid.empty() || deps_.trail == nullptr) co_return Status{};
+  if (limited) {
+    deps_.trail->count("node.join", work->peer.to_string());
+    co_return Status{};
+  }
+  proto::AuditRecord record;
+  record.action = "node.join";
+  record.actor = {work->token_id.empty() ? "anonymous" : "token", work->token_id, "", work->peer.to_string()};
+  record.node = shown(work->join.node_name);
+  record.detail = work->reason;
+  Task noting = deps_.trail->refused(std::move(record));
+  co_return co_await std::move(noting);
+}
+
+Enrollment::Task Enrollment::note_renewal_there(WorkPtr work) {
+  if (deps_.trail == nullptr) co_return Status{};
+  proto::AuditRecord record;
+  record.action = "certificate.renew";
+  record.actor = work->actor;
+  record.node = work->actor.name;
+  record.generation = work->who.generation;
+  record.detail = work->reason;
+  Task noting = deps_.trail->refused(std::move(record));
+  co_return co_await std::move(noting);
 }
 
 asio::awaitable<Status> Enrollment::note_unreadable(Error error, IpAddress peer) {

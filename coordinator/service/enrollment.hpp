@@ -10,6 +10,7 @@
 #include "common/async/clock.hpp"
 #include "common/async/runtime.hpp"
 #include "coordinator/ports/signer.hpp"
+#include "coordinator/service/audit_trail.hpp"
 #include "coordinator/ports/state_store.hpp"
 #include "coordinator/service/join_limiter.hpp"
 #include "coordinator/service/join_log.hpp"
@@ -40,6 +41,7 @@ class Enrollment {
     std::function<std::string()> new_uuid;                 // thread safe
     JoinLimits limits = {};
     Seconds quarantine_min_age{600};
+    AuditTrail* trail = nullptr;  // gets every refusal; null in tests that are not about it
   };
   explicit Enrollment(Deps deps);
 
@@ -50,7 +52,7 @@ class Enrollment {
   // A join that could not be read gets no further: kept for attempts(), and counted against its address.
   boost::asio::awaitable<Status> note_unreadable(Error error, IpAddress peer);
   // As above, for a live node over mutual TLS.
-  boost::asio::awaitable<Result<proto::RenewReply>> renew(proto::RenewRequest request, AgentIdentity who);
+  boost::asio::awaitable<Result<proto::RenewReply>> renew(proto::RenewRequest request, AgentIdentity who, proto::AuditActor actor = {});
 
   // The last 1,000 different joins, newest first. State thread only.
   proto::JoinAttemptList attempts() const;
@@ -77,6 +79,7 @@ class Enrollment {
   Task peek_renewal_there(WorkPtr work);
   Task record_renewal_there(WorkPtr work);
   Task note_there(WorkPtr work);
+  Task note_renewal_there(WorkPtr work);
   Task on_state(WorkPtr work, Task (Enrollment::*step)(WorkPtr));
   void take_cluster(Work& work, const Node* node);
   void note_end(Work& work, const Status& status);

@@ -6,6 +6,7 @@
 
 #include "common/async/spawn.hpp"
 #include "common/log/log.hpp"
+#include "coordinator/domain/audit.hpp"
 #include "coordinator/domain/desired.hpp"
 #include "proto/codec.hpp"
 
@@ -30,8 +31,23 @@ Encoded encode_desired(const proto::DesiredState& desired) {
   return std::make_shared<const Published>(Published{desired.epoch, desired.revision, proto::encode(desired)});
 }
 
-Result<bool> commit_changes(StateStore& store, const std::vector<Change>& changes) {
-  const auto committed = store.commit(changes);
+// What is committed together: one flush of the audit log, then one of the store.
+struct Group {
+  std::vector<Change> changes;
+  std::vector<proto::AuditRecord> records;
+};
+
+// The log first: the store never knows of anything that the log lacks. After a crash between the two the log may tell of
+// what never came about.
+Result<bool> commit_group(StateStore& store, AuditLog* audit, const Group& group) {
+  Status committed;
+  if (audit == nullptr) {
+    committed = store.commit(group.changes);
+  } else {
+    const auto head = audit->append(group.records);
+    if (!head) return head.error();
+    committed = store.commit_audited(group.changes, *head);
+  }
   if (!committed) return committed.error();
   return true;
 }
@@ -48,7 +64,9 @@ struct Registrar::Impl {
 
   State state;
   Deps deps;
-  std::vector<Change> pending;  // applied, not yet on their way to the disk
+  Group pending;  // applied, not yet on its way to the disk
+  std::uint64_t noted = 0;          // audit records taken so far
+  std::uint64_t durable_notes = 0;  // of these on disk
   std::uint64_t durable_revision;
   std::uint64_t captured_revision = 0;  // desired revision that was last taken for publishing
   bool committing = false;
@@ -59,10 +77,18 @@ struct Registrar::Impl {
   Notifier changed;
   Notifier pacing;  // never notified: its time-out is the rest between publications
 
-  bool idle() const { return !committing && pending.empty() && !publishing; }
+  bool nothing_pending() const { return pending.changes.empty() && pending.records.empty(); }
+  bool idle() const { return !committing && nothing_pending() && !publishing; }
+
+  void take(proto::AuditRecord record) {
+    if (deps.audit == nullptr) return;
+    if (deps.clock != nullptr) record.time = to_rfc3339(deps.clock->wall());
+    pending.records.push_back(std::move(record));
+    ++noted;
+  }
 
   void start_commit() {
-    if (committing || pending.empty()) return;
+    if (committing || nothing_pending()) return;
     committing = true;
     spawn_detached(deps.executor, "commit", commit_all());
   }
@@ -81,12 +107,14 @@ struct Registrar::Impl {
   }
 
   asio::awaitable<Status> commit_all() {
-    while (!pending.empty()) {
-      const auto changes = std::make_shared<const std::vector<Change>>(std::exchange(pending, {}));
+    while (!nothing_pending()) {
+      const auto group = std::make_shared<const Group>(std::exchange(pending, {}));
       const std::uint64_t revision = state.revision();
+      const std::uint64_t notes = noted;
       Snapshot snapshot = capture();
       StateStore* store = &deps.store;
-      std::function<Result<bool>()> job = [store, changes] { return commit_changes(*store, *changes); };
+      AuditLog* audit = deps.audit;
+      std::function<Result<bool>()> job = [store, audit, group] { return commit_group(*store, audit, *group); };
       asio::awaitable<Result<bool>> working = offload<bool>(deps.workers, std::move(job));
       const Result<bool> committed = co_await std::move(working);
       if (!committed) {
@@ -94,6 +122,7 @@ struct Registrar::Impl {
         co_return Status{};
       }
       durable_revision = revision;
+      durable_notes = notes;
       progress.notify();
       start_publishing(std::move(snapshot));
     }
@@ -147,14 +176,32 @@ Registrar::Registrar(State state, Deps deps) : impl_(std::make_unique<Impl>(std:
 }
 Registrar::~Registrar() = default;
 
-asio::awaitable<Result<Outcome>> Registrar::submit(Operation operation) {
+asio::awaitable<Result<Outcome>> Registrar::submit(Operation operation, proto::AuditActor actor) {
   if (impl_->failure) co_return store_failed();
-  const Result<Outcome> outcome = apply(impl_->state, operation, impl_->pending);
+  const Result<Outcome> outcome = apply(impl_->state, operation, impl_->pending.changes);
+  if (outcome) {
+    auto record = audit_record(operation, *outcome, std::move(actor));
+    if (record) impl_->take(std::move(*record));
+  }
   impl_->start_commit();
   asio::awaitable<Status> waiting = durable(impl_->state.revision());
   const Status safe = co_await std::move(waiting);
   if (!safe) co_return safe.error();
   co_return outcome;
+}
+
+asio::awaitable<Status> Registrar::note(proto::AuditRecord record) {
+  if (impl_->failure) co_return store_failed();
+  impl_->take(std::move(record));
+  const std::uint64_t mine = impl_->noted;
+  impl_->start_commit();
+  while (impl_->durable_notes < mine) {
+    if (impl_->failure) co_return store_failed();
+    asio::awaitable<bool> waiting = impl_->progress.wait(k_patience);
+    const bool woken = co_await std::move(waiting);
+    if (!woken) co_return make_error(Errc::timeout, "waiting for the coordinator's audit log");
+  }
+  co_return Status{};
 }
 
 const State& Registrar::state() const { return impl_->state; }

@@ -12,6 +12,8 @@
 #include "common/async/runtime.hpp"
 #include "common/core/result.hpp"
 #include "coordinator/domain/operations.hpp"
+#include "common/async/clock.hpp"
+#include "coordinator/ports/audit_log.hpp"
 #include "coordinator/ports/state_store.hpp"
 
 namespace slipway {
@@ -31,6 +33,10 @@ class Registrar {
     StateStore& store;
     // Called once, on the state thread, when the store has failed: the process must end (nothing is acknowledged any more).
     std::function<void(const Error&)> on_failure;
+    // Gets a record of every change before the change is committed, in one flush a group. Null in tests that are not about
+    // it; the clock tells the records' time.
+    AuditLog* audit = nullptr;
+    Clock* clock = nullptr;
   };
   // `state` is what store.load() gave. The registrar must outlive its coroutines: it ends after the state thread has stopped.
   Registrar(State state, Deps deps);
@@ -42,7 +48,10 @@ class Registrar {
 
   // Applies and resumes when the outcome is durable. An error of the operation, too, is told only when what it saw is
   // durable. Errc::unavailable after the store has failed.
-  boost::asio::awaitable<Result<Outcome>> submit(Operation operation);
+  // `actor` goes into the audit log; the default is the coordinator itself.
+  boost::asio::awaitable<Result<Outcome>> submit(Operation operation, proto::AuditActor actor = {});
+  // A record of what changed nothing, a refusal; resumes when it is durable. Time, number and hashes are filled in.
+  boost::asio::awaitable<Status> note(proto::AuditRecord record);
 
   // May be ahead of the disk: what leaves the process must wait for durable(state().revision()) first. No reference into it
   // survives a co_await.

@@ -50,6 +50,10 @@ struct Certificate {
 struct Version {
   std::uint64_t layout = 0;
 };
+struct AuditEnd {
+  std::uint64_t seq = 0;
+  std::string hash;
+};
 
 template <class V> void fields(V& v, Identity& x) { v("id", x.id); v("epoch", x.epoch); v("createdAt", x.created_at); }
 template <class V> void fields(V& v, Counts& x) { v("revision", x.revision); v("desiredRevision", x.desired_revision); }
@@ -81,6 +85,7 @@ template <class V> void fields(V& v, Certificate& x) {
   v("serial", x.serial); v("usage", x.usage); v("subject", x.subject); v("nodeUid", x.node_uid); v("generation", x.generation);
   v("notBefore", x.not_before); v("notAfter", x.not_after); v("sha256", x.sha256); v("spkiSha256", x.spki_sha256);
 }
+template <class V> void fields(V& v, AuditEnd& x) { v("seq", x.seq); v("hash", x.hash); }
 template <class V> void fields(V& v, Version& x) { v("layout", x.layout); }
 
 }  // namespace stored
@@ -88,6 +93,7 @@ template <class V> void fields(V& v, Version& x) { v("layout", x.layout); }
 namespace {
 
 constexpr std::string_view k_version_key = "s/version";
+constexpr std::string_view k_audit_key = "a/head";
 constexpr std::string_view k_state_prefix = "s/";
 
 // In the order of RecordKind.
@@ -326,8 +332,24 @@ Result<State> RecordStore::load() {
   return State::from_records(records);
 }
 
-Status RecordStore::commit(const std::vector<Change>& changes) {
+Status RecordStore::commit(const std::vector<Change>& changes) { return commit_batch(to_batch(changes)); }
+
+Status RecordStore::commit_audited(const std::vector<Change>& changes, const AuditHead& head) {
   Batch batch = to_batch(changes);
+  batch.puts.push_back({std::string(k_audit_key), proto::encode_json(stored::AuditEnd{head.seq, head.hash})});
+  return commit_batch(std::move(batch));
+}
+
+Result<AuditHead> RecordStore::audit_head() {
+  const auto value = store_.read(k_audit_key);
+  if (!value) return value.error();
+  if (!*value) return AuditHead{};
+  const auto end = proto::decode_json_text<stored::AuditEnd>(**value);
+  if (!end) return corrupt(std::string(k_audit_key), end.error().message);
+  return AuditHead{end->seq, end->hash};
+}
+
+Status RecordStore::commit_batch(Batch batch) {
   const bool first = !version_written_;
   if (first) batch.puts.push_back({std::string(k_version_key), proto::encode_json(stored::Version{k_layout_version})});
   const auto committed = store_.commit(batch);

@@ -2,6 +2,7 @@
 // The state's records as keys and values. Values are JSON by field lists (records.cpp), so that a store can be read
 // with plain tools. Keys, in byte order:
 //
+//   a/head                  end of the audit log: seq and hash; absent: nothing was audited yet
 //   p/<serial>              certificate text, PEM as it is; never read at start
 //   s/artifact/<component>/<version>
 //   s/certificate/<serial>
@@ -40,9 +41,12 @@ class RecordStore final : public StateStore {
   explicit RecordStore(Store& store) : store_(store) {}
   Result<State> load() override;
   Status commit(const std::vector<Change>& changes) override;
+  Status commit_audited(const std::vector<Change>& changes, const AuditHead& head) override;
+  Result<AuditHead> audit_head() override;
   Result<std::string> certificate_pem(const std::string& serial) override;
 
  private:
+  Status commit_batch(Batch batch);
   Store& store_;
   std::atomic<bool> version_written_ = false;
 };

@@ -27,6 +27,7 @@
 #include "coordinator/init.hpp"
 #include "coordinator/store/records.hpp"
 #include "coordinator/store/sqlite_store.hpp"
+#include "proto/audit.hpp"
 #include "proto/codec.hpp"
 #include "proto/routes.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -167,6 +168,7 @@ class ClusterFixture {
     options.config.data_dir = dir / "data";
     options.config.io_threads = 2;
     options.join_limits = limits;
+    options.refusal_limits = {1'000'000, 1'000'000, 100};
     options.kube = false;
     auto started = App::start(std::move(options));
     if (!started) FAIL(started.error().message);

@@ -14,7 +14,7 @@
 namespace slipway {
 namespace {
 
-constexpr WallTime k_now = WallTime(Seconds(1'790'000'000));
+constexpr WallTime k_now = WallTime(Seconds(2'000'000'000));  // no earlier than any build
 
 const std::string k_yaml = R"(
 metadata: {name: demo}
@@ -181,6 +181,19 @@ TEST_CASE("admin-conf makes the operator's credential anew", "[init]") {
   REQUIRE(config->clusters.size() == 1);
   CHECK(Certificate::from_pem(config->clusters[0].client_certificate)->common_name() == "bob");
   CHECK(test::get_file(f.options.admin_conf) != before);
+}
+
+TEST_CASE("a clock that is behind signs neither a cluster nor a credential", "[init][clock]") {
+  Fixture f;
+  const auto old = init_cluster(f.options, WallTime(Seconds(1'000'000'000)));
+  REQUIRE_FALSE(old);
+  CHECK(old.error().message.find("the clock says 2001-09-09T01:46:40Z, but this program was built") == 0);
+  REQUIRE(init_cluster(f.options, k_now));
+  const AdminConfOptions options{f.options.data_dir, f.options.admin_conf, "bob"};
+  const auto behind = renew_admin_conf(options, k_now - Seconds(301));
+  REQUIRE_FALSE(behind);
+  CHECK(behind.error().message.find(to_rfc3339(k_now - Seconds(300))) != std::string::npos);
+  CHECK(renew_admin_conf(options, k_now - Seconds(300)));
 }
 
 TEST_CASE("the daemon's settings", "[init][config]") {

@@ -20,6 +20,16 @@ std::optional<WallTime> time_of(std::uint8_t tag, std::string_view text) {
 
 }  // namespace
 
+TEST_CASE("lengths beyond 64 KiB are written in three octets and read again", "[crypto][der]") {
+  for (const std::size_t size : {0xffffU, 0x10000U, 0x12345U}) {
+    const std::string content(size, 'x');
+    const auto whole = der::item(der::k_octet_string, content);
+    const auto read = der::only(whole, der::k_octet_string);
+    REQUIRE(read);
+    CHECK(read->content == content);
+  }
+}
+
 TEST_CASE("the reader takes only minimal, definite lengths that fit", "[crypto]") {
   CHECK(der::only(hex("0401aa"), der::k_octet_string));
   CHECK(der::only(hex("0400"), der::k_octet_string));

@@ -1,0 +1,34 @@
+#pragma once
+// A Signer that does not trust a clock that went back: what is signed by a wrong clock is wrong, too (an
+// ended certificate would be issued anew, a short one would live long).
+#include <atomic>
+#include <string>
+
+#include "common/async/clock.hpp"
+#include "coordinator/ports/signer.hpp"
+
+namespace slipway {
+
+class ClockGuard final : public Signer {
+ public:
+  // All outlive the guard. `floor`: the latest NotBefore that was ever issued, or the date of the build: the
+  // clock cannot rightly say less. As certificates are backdated by five minutes, a clock may be set back by
+  // as much.
+  ClockGuard(Signer& signer, const Clock& clock, WallTime floor)
+      : signer_(signer), clock_(clock), floor_(floor.time_since_epoch().count()) {}
+
+  // Errc::unavailable with both times while the clock is behind.
+  Result<IssuedCert> issue(const CertSpec& spec, const std::string& spki_der, const Serial& serial,
+                           WallTime not_before, WallTime not_after) override;
+  Result<std::string> sign_crl(const CrlSpec& spec) override;
+  std::string ca_pem(CaKind kind) override { return signer_.ca_pem(kind); }
+
+ private:
+  Status check() const;
+
+  Signer& signer_;
+  const Clock& clock_;
+  std::atomic<Seconds::rep> floor_;  // seconds since 1970
+};
+
+}  // namespace slipway

@@ -1,0 +1,91 @@
+#include "coordinator/domain/audit.hpp"
+
+namespace slipway {
+
+namespace {
+
+// Names, and what each operation says of itself. The last overload takes what has none.
+struct Namer {
+  std::string_view operator()(const InitCluster&) const { return "cluster.init"; }
+  std::string_view operator()(const ApplyCluster&) const { return "cluster.apply"; }
+  std::string_view operator()(const CreateToken&) const { return "token.create"; }
+  std::string_view operator()(const DeleteToken&) const { return "token.delete"; }
+  std::string_view operator()(const AdmitNode& op) const { return op.kind == AdmissionKind::new_node ? "node.join" : "node.rejoin"; }
+  std::string_view operator()(const RecordRenewal&) const { return "certificate.renew"; }
+  std::string_view operator()(const RecordCertificate&) const { return "certificate.issue"; }
+  std::string_view operator()(const DeleteNode&) const { return "node.delete"; }
+  std::string_view operator()(const PutArtifact&) const { return "artifact.register"; }
+  std::string_view operator()(const RevokeOperator&) const { return "operator.revoke"; }
+  std::string_view operator()(const QueueNode&) const { return "node.wait"; }
+  std::string_view operator()(const DecideNode& op) const { return op.approve ? "node.approve" : "node.deny"; }
+  std::string_view operator()(const ReplaceNode&) const { return "node.replace"; }
+  std::string_view operator()(const Sweep&) const { return "housekeeping"; }
+  template <class Other> std::string_view operator()(const Other&) const { return "change"; }
+};
+
+void add(proto::AuditRecord& record, const std::vector<IssuedCertificate>& certificates) {
+  for (const IssuedCertificate& issued : certificates) {
+    record.certificates.push_back({std::string(to_string(issued.record.usage)), issued.record.serial, issued.record.sha256,
+                                   issued.record.spki_sha256, to_rfc3339(issued.record.not_after), issued.names});
+  }
+}
+
+struct Describer {
+  proto::AuditRecord& record;
+
+  void operator()(const InitCluster& op) const { record.subject = op.spec.metadata.name; }
+  void operator()(const ApplyCluster& op) const { record.subject = op.spec.metadata.name; }
+  void operator()(const CreateToken& op) const {
+    const JoinToken& token = op.token;
+    record.subject = token.id;
+    record.detail = "role " + std::string(to_string(token.role)) + ", " + std::to_string(token.max_uses) + " uses, until " +
+                    to_rfc3339(token.expires_at) + (token.node.empty() ? "" : ", for node " + token.node);
+  }
+  void operator()(const DeleteToken& op) const { record.subject = op.id; }
+  void operator()(const AdmitNode& op) const { add(record, op.certificates); }
+  void operator()(const RecordRenewal& op) const { add(record, op.certificates); }
+  void operator()(const RecordCertificate& op) const {
+    record.subject = op.certificate.record.subject;
+    add(record, {op.certificate});
+  }
+  void operator()(const DeleteNode& op) const { record.node = op.name; }
+  void operator()(const PutArtifact& op) const {
+    record.subject = artifact_key(op.artifact.component, op.artifact.version);
+    record.detail = "sha256 " + op.artifact.sha256;
+  }
+  void operator()(const RevokeOperator& op) const { record.subject = op.user; }
+  void operator()(const QueueNode& op) const {
+    record.node = op.request.node_name;
+    record.detail = "address " + op.request.address.to_string();
+  }
+  void operator()(const DecideNode& op) const {
+    record.node = op.name;
+    record.detail = op.reason;
+  }
+  void operator()(const ReplaceNode& op) const {
+    record.node = op.name;
+    record.subject = op.token.id;
+  }
+  template <class Other> void operator()(const Other&) const {}
+};
+
+}  // namespace
+
+std::string_view audit_action(const Operation& operation) { return std::visit(Namer{}, operation); }
+
+std::optional<proto::AuditRecord> audit_record(const Operation& operation, const Outcome& outcome, proto::AuditActor actor) {
+  if (!outcome.changed || std::holds_alternative<Sweep>(operation)) return std::nullopt;
+  proto::AuditRecord record;
+  record.action = audit_action(operation);
+  record.actor = std::move(actor);
+  if (outcome.node) {
+    record.node = outcome.node->name;
+    record.generation = outcome.node->generation;
+    record.detail = "uid " + outcome.node->uid + ", address " + outcome.node->address.to_string() + ", pod CIDR " +
+                    outcome.node->pod_cidr.to_string();
+  }
+  std::visit(Describer{record}, operation);
+  return record;
+}
+
+}  // namespace slipway

@@ -1,0 +1,20 @@
+#pragma once
+// Certificates that outlive their node: dead for the coordinator at once, but not for those who ask nobody.
+// Pure.
+#include <string>
+#include <vector>
+
+#include "coordinator/domain/state.hpp"
+
+namespace slipway {
+
+struct Revoked {
+  const CertificateRecord* record = nullptr;  // in the state
+  WallTime revoked_at{};  // of the last deletion of the node's name: never before the true one
+};
+
+// Of removed nodes, not ended at `now`, by serial. Cost: one look at every certificate. A certificate that
+// was renewed is not revoked: its holder has the new one.
+std::vector<Revoked> revoked_certificates(const State& state, WallTime now);
+
+}  // namespace slipway
