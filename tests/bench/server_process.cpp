@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -50,7 +51,7 @@ ServerProcess::ServerProcess(const std::vector<std::string>& argv, int cpu, cons
   pid_ = ::fork();
   if (pid_ == 0) {
     pin_this_thread(cpu);
-    const int log = ::open(log_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    const int log = ::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
     ::dup2(log, 1);
     ::dup2(log, 2);
     const auto words = raw(argv);
@@ -61,8 +62,36 @@ ServerProcess::ServerProcess(const std::vector<std::string>& argv, int cpu, cons
 }
 
 ServerProcess::~ServerProcess() {
+  if (pid_ < 0) return;
   ::kill(pid_, SIGTERM);
   ::waitpid(pid_, nullptr, 0);
+}
+
+bool ServerProcess::running() {
+  if (pid_ > 0 && ::waitpid(pid_, nullptr, WNOHANG) == pid_) pid_ = -1;
+  return pid_ > 0;
+}
+
+void ServerProcess::kill_now() {
+  if (pid_ < 0) return;
+  ::kill(pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+}
+
+bool ServerProcess::wait_until_listening(const std::string& address, int port) {
+  sockaddr_in there{};
+  there.sin_family = AF_INET;
+  there.sin_port = htons(static_cast<std::uint16_t>(port));
+  if (::inet_pton(AF_INET, address.c_str(), &there.sin_addr) != 1) die("no address: " + address);
+  while (running()) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool connected = ::connect(fd, reinterpret_cast<sockaddr*>(&there), sizeof there) == 0;
+    ::close(fd);
+    if (connected) return true;
+    ::usleep(2000);
+  }
+  return false;
 }
 
 Usage ServerProcess::usage() const {

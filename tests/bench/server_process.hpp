@@ -21,10 +21,14 @@ class ServerProcess {
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
   pid_t pid() const { return pid_; }
+  bool running();     // false: it has ended, and nobody waits for it any more
+  void kill_now();    // SIGKILL, then waits
+  // Until something listens on k_address:port; false: it ended before.
+  bool wait_until_listening(const std::string& address, int port);
   Usage usage() const;
 
  private:
-  pid_t pid_ = -1;
+  pid_t pid_ = -1;  // -1: ended
 };
 
 void pin_this_thread(int cpu);
