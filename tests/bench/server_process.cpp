@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -168,6 +170,16 @@ int free_port() {
   }
   ::close(fd);
   return ntohs(address.sin_port);
+}
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) die("no limit of descriptors");
+  // More than the hard limit needs a privilege that containers withhold.
+  const rlimit more{std::max<rlim_t>(limit.rlim_max, 65'536), std::max<rlim_t>(limit.rlim_max, 65'536)};
+  if (::setrlimit(RLIMIT_NOFILE, &more) == 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) die("cannot raise the limit of descriptors");
 }
 
 double load_average() {

@@ -38,6 +38,8 @@ bool succeeds(const std::vector<std::string>& argv);  // output thrown away
 // A new network name space for this process and its children, with `address` on its loopback device.
 void enter_own_network(const std::string& address);
 int free_port();
+// As many descriptors as the system lets us have: thousands of connections need it. Children inherit it.
+void raise_descriptor_limit();
 double load_average();
 
 }  // namespace bench
