@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -52,6 +53,8 @@ void pin_this_thread(int cpu) {
 ServerProcess::ServerProcess(const std::vector<std::string>& argv, int cpu, const std::string& log_path) {
   pid_ = ::fork();
   if (pid_ == 0) {
+    // A benchmark that gives up must not leave its server behind.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     pin_this_thread(cpu);
     const int log = ::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
     ::dup2(log, 1);
