@@ -292,7 +292,7 @@ Status Certificate::verify_issued_by(const Certificate& ca) const {
     return make_error(Errc::invalid, "the certificate names another issuer");
   if (authority_key_id_ != ca.subject_key_id_)
     return make_error(Errc::invalid, "the certificate names another issuer key");
-  return verify_signature(ca.spki_der_, signature_algorithm_, tbs_der_, signature_);
+  return verify_by_authority(ca.spki_der_, signature_algorithm_, tbs_der_, signature_);
 }
 
 }  // namespace slipway

@@ -3,6 +3,7 @@
 #include <openssl/x509.h>
 
 #include <bit>
+#include <map>
 
 #include "common/crypto/der.hpp"
 #include "common/crypto/digest.hpp"
@@ -81,31 +82,14 @@ Result<KeyType> check_rsa(const SpkiParts& spki) {
   return KeyType::rsa;
 }
 
-// A key to copy the curve from: building the curve by name anew costs as much as a fifth of the verification.
-// Read only once made, so that threads share it.
-const EVP_PKEY* curve_template(KeyType type) {
-  static const ossl::PkeyPtr p256(EVP_EC_gen("P-256"));
-  static const ossl::PkeyPtr p384(EVP_EC_gen("P-384"));
+// A key to put points into, one for each thread: building the curve anew, even by copying it, costs a fifth of the verification.
+EVP_PKEY* scratch_key(KeyType type) {
+  thread_local const ossl::PkeyPtr p256(EVP_EC_gen("P-256"));
+  thread_local const ossl::PkeyPtr p384(EVP_EC_gen("P-384"));
   return type == KeyType::p256 ? p256.get() : p384.get();
 }
 
-// OpenSSL checks here that the point is on the curve.
-Result<ossl::PkeyPtr> load_ec(KeyType type, std::string_view point) {
-  const EVP_PKEY* curve = curve_template(type);
-  ossl::PkeyPtr key(EVP_PKEY_new());
-  if (curve == nullptr || !key || EVP_PKEY_copy_parameters(key.get(), curve) != 1 ||
-      EVP_PKEY_set1_encoded_public_key(key.get(), ossl::octets(point), point.size()) != 1) {
-    return ossl::take_error(Errc::invalid, "loading the public key");
-  }
-  return key;
-}
-
-Result<ossl::PkeyPtr> load(KeyType type, std::string_view spki_der) {
-  if (type != KeyType::rsa) {
-    const auto spki = read_spki(spki_der);
-    if (!spki) return refuse("the public key is not valid DER");
-    return load_ec(type, spki->key);
-  }
+Result<ossl::PkeyPtr> load_rsa(std::string_view spki_der) {
   const auto* at = ossl::octets(spki_der);
   ossl::PkeyPtr key(d2i_PUBKEY(nullptr, &at, static_cast<long>(spki_der.size())));
   if (!key) return ossl::take_error(Errc::invalid, "loading the public key");
@@ -128,6 +112,44 @@ const EVP_MD* digest_of(SignatureAlgorithm algorithm) {
 
 bool is_ecdsa(SignatureAlgorithm algorithm) {
   return algorithm == SignatureAlgorithm::ecdsa_sha256 || algorithm == SignatureAlgorithm::ecdsa_sha384;
+}
+
+Result<ossl::PkeyCtxPtr> ready_to_verify(EVP_PKEY* key, SignatureAlgorithm algorithm) {
+  ossl::PkeyCtxPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, key, nullptr));
+  if (!context || EVP_PKEY_verify_init(context.get()) != 1 ||
+      EVP_PKEY_CTX_set_signature_md(context.get(), digest_of(algorithm)) != 1) {
+    return ossl::take_error(Errc::internal, "preparing to verify a signature");
+  }
+  return context;
+}
+
+// `may_stay`: the context will be used again, so the key must be its own.
+Result<ossl::PkeyCtxPtr> prepare(std::string_view spki_der, SignatureAlgorithm algorithm, bool may_stay) {
+  const auto type = check_public_key(spki_der);
+  if (!type) return type.error();
+  if (is_ecdsa(algorithm) == (*type == KeyType::rsa))
+    return refuse("the signature algorithm does not fit the key");
+  if (*type == KeyType::rsa) {
+    const auto key = load_rsa(spki_der);
+    if (!key) return key.error();
+    return ready_to_verify(key->get(), algorithm);
+  }
+  const auto spki = read_spki(spki_der);
+  const ossl::PkeyPtr own(may_stay ? EVP_EC_gen(*type == KeyType::p256 ? "P-256" : "P-384") : nullptr);
+  EVP_PKEY* const key = may_stay ? own.get() : scratch_key(*type);
+  // OpenSSL checks here that the point is on the curve.
+  if (!spki || key == nullptr || EVP_PKEY_set1_encoded_public_key(key, ossl::octets(spki->key), spki->key.size()) != 1) {
+    return ossl::take_error(Errc::invalid, "loading the public key");
+  }
+  return ready_to_verify(key, algorithm);
+}
+
+Status verify(EVP_PKEY_CTX* context, SignatureAlgorithm algorithm, std::string_view message, std::string_view signature) {
+  const std::string hash = ossl::digest(digest_of(algorithm), message);
+  const int verdict = EVP_PKEY_verify(context, ossl::octets(signature), signature.size(), ossl::octets(hash), hash.size());
+  if (verdict == 1) return {};
+  (void)ossl::take_error(Errc::invalid, "verify");  // empties the queue; the caller needs no detail
+  return refuse("the signature is not one of this key");
 }
 
 }  // namespace
@@ -163,24 +185,25 @@ Result<std::string> key_identifier(std::string_view spki_der) {
 
 Status verify_signature(std::string_view spki_der, SignatureAlgorithm algorithm, std::string_view message,
                         std::string_view signature) {
-  const auto type = check_public_key(spki_der);
-  if (!type) return type.error();
-  if (is_ecdsa(algorithm) == (*type == KeyType::rsa))
-    return refuse("the signature algorithm does not fit the key");
-  const auto key = load(*type, spki_der);
-  if (!key) return key.error();
-  const EVP_MD* md = digest_of(algorithm);
-  const std::string hash = ossl::digest(md, message);
-  const ossl::PkeyCtxPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, key->get(), nullptr));
-  if (!context || EVP_PKEY_verify_init(context.get()) != 1 ||
-      EVP_PKEY_CTX_set_signature_md(context.get(), md) != 1) {
-    return ossl::take_error(Errc::internal, "preparing to verify a signature");
+  const auto context = prepare(spki_der, algorithm, false);
+  if (!context) return context.error();
+  return verify(context->get(), algorithm, message, signature);
+}
+
+Status verify_by_authority(std::string_view spki_der, SignatureAlgorithm algorithm, std::string_view message,
+                           std::string_view signature) {
+  constexpr std::size_t k_most = 16;
+  thread_local std::map<std::string, ossl::PkeyCtxPtr> ready;
+  std::string name(spki_der);
+  name.push_back(static_cast<char>(algorithm));
+  auto place = ready.find(name);
+  if (place == ready.end()) {
+    auto context = prepare(spki_der, algorithm, true);
+    if (!context) return context.error();
+    if (ready.size() >= k_most) ready.clear();
+    place = ready.emplace(std::move(name), std::move(*context)).first;
   }
-  const int verdict = EVP_PKEY_verify(context.get(), ossl::octets(signature), signature.size(),
-                                      ossl::octets(hash), hash.size());
-  if (verdict == 1) return {};
-  (void)ossl::take_error(Errc::invalid, "verify");  // empties the queue; the caller needs no detail
-  return refuse("the signature is not one of this key");
+  return verify(place->second.get(), algorithm, message, signature);
 }
 
 }  // namespace slipway

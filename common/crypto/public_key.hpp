@@ -26,4 +26,8 @@ Result<std::string> key_identifier(std::string_view spki_der);  // 20 bytes
 Status verify_signature(std::string_view spki_der, SignatureAlgorithm algorithm, std::string_view message,
                         std::string_view signature);
 
+// The same for a key that verifies again and again: what it takes to verify with it is kept, for each thread and for the last few keys.
+Status verify_by_authority(std::string_view spki_der, SignatureAlgorithm algorithm, std::string_view message,
+                           std::string_view signature);
+
 }  // namespace slipway

@@ -35,7 +35,13 @@ class Loader {
  public:
   explicit Loader(State& state) : state_(state), editor_(state, ignored_) {}
 
-  Status cluster(const proto::ClusterSpec& spec) {
+  Status load(const Record& record) {
+    const Status loaded = std::visit(*this, record);
+    // They came from the store: nothing is to be written.
+    ignored_.clear();
+    return loaded;
+  }
+  Status operator()(const proto::ClusterSpec& spec) {
     auto cluster = validate(spec);
     if (!cluster) return contradiction("the cluster specification is not valid: " + cluster.error().message);
     auto pool = CidrPool::make(cluster->pod_cidr, cluster->node_prefix_length);
@@ -44,7 +50,6 @@ class Loader {
     editor_.make_pool(std::move(*pool));
     return {};
   }
-  Status operator()(const proto::ClusterSpec&) { return {}; }  // went first
   Status operator()(const CertificatePem&) { return {}; }      // stays in the store
   Status operator()(const ClusterIdentity& identity) { return editor_.put_identity(identity), Status{}; }
   Status operator()(const Counters& counters) { return editor_.put_counters(counters), Status{}; }
@@ -97,18 +102,24 @@ std::string artifact_key(const std::string& component, const std::string& versio
 
 std::string key_of(const Record& record) { return std::visit(KeyOf{}, record); }
 
-Result<State> State::from_records(const std::vector<Record>& records) {
+Result<State> State::from_source(const std::function<Status(const RecordSink& sink)>& source) {
   State state;
   Loader loader(state);
-  for (const Record& record : records) {
-    const auto* spec = std::get_if<proto::ClusterSpec>(&record);
-    if (spec == nullptr) continue;
-    if (const auto loaded = loader.cluster(*spec); !loaded) return loaded.error();
-  }
-  for (const Record& record : records) {
-    if (const auto loaded = std::visit(loader, record); !loaded) return loaded.error();
-  }
+  const Status loaded = source([&loader](const Record& record) { return loader.load(record); });
+  if (!loaded) return loaded.error();
   return state;
+}
+
+Result<State> State::from_records(const std::vector<Record>& records) {
+  return from_source([&records](const RecordSink& sink) -> Status {
+    for (const bool specs : {true, false}) {
+      for (const Record& record : records) {
+        if (std::holds_alternative<proto::ClusterSpec>(record) != specs) continue;
+        if (const auto loaded = sink(record); !loaded) return loaded;
+      }
+    }
+    return {};
+  });
 }
 
 const Node* State::node(const std::string& name) const { return find_in(nodes_, name); }
@@ -245,7 +256,9 @@ void StateEditor::erase_token(const std::string& id) {
 
 void StateEditor::put_certificate(CertificateRecord record) {
   note(record);
-  state_.certificates_.insert_or_assign(record.serial, record);
+  // Most come in the order of their serials, from the store and newly made: the end is the place to look first.
+  std::string serial = record.serial;
+  state_.certificates_.insert_or_assign(state_.certificates_.end(), std::move(serial), std::move(record));
 }
 
 void StateEditor::erase_certificate(const std::string& serial) {

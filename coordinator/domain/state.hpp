@@ -1,6 +1,7 @@
 #pragma once
 // All facts of a coordinator as one value. Changed only by operations (operations.hpp), read on the state thread.
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -139,6 +140,10 @@ class State {
   // From what the store holds; Errc::corrupt when records contradict each other (two nodes with one block). No records: an
   // empty state, of which has_cluster() is false.
   static Result<State> from_records(const std::vector<Record>& records);
+  // The same, without a list of all: `source` calls the sink it is given with each record, the cluster specification before nodes and
+  // blocks, and ends with the sink's first error or its own.
+  using RecordSink = std::function<Status(const Record&)>;
+  static Result<State> from_source(const std::function<Status(const RecordSink& sink)>& source);
 
   bool has_cluster() const { return cluster_.has_value(); }
   const ValidatedCluster& cluster() const { return *cluster_; }  // only when has_cluster()

@@ -327,7 +327,7 @@ Status Enrollment::sign(Work& work) {
   for (const auto& [usage, key] : work.keys) {
     const auto spec = profile(usage, work.profile);
     if (!spec) return spec.error();
-    const auto serial = Serial::from_random(deps_.random_bytes(16));
+    const auto serial = Serial::in_order(now, deps_.random_bytes(16));
     if (!serial) return serial.error();
     const Validity validity = validity_of(spec->validity, work.lifetimes, now);
     const auto cert = deps_.signer.issue(*spec, key.spki_der, *serial, validity.not_before, validity.not_after);
@@ -448,7 +448,9 @@ Enrollment::Task Enrollment::note_there(WorkPtr work) {
     attempt.token_id = work->token_id;
   }
   attempts_.note(std::move(attempt));
-  if (!work->node.uid.empty() || deps_.trail == nullptr) co_return Status{};
+  // A host that waits has its record since it was queued.
+  const bool waits = work->stage == JoinStage::approval;
+  if (!work->node.uid.empty() || waits || deps_.trail == nullptr) co_return Status{};
   if (limited) {
     deps_.trail->count("node.join", work->peer.to_string());
     co_return Status{};

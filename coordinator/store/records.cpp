@@ -4,6 +4,7 @@
 #include <map>
 
 #include "common/core/text.hpp"
+#include "coordinator/store/flat_json.hpp"
 #include "proto/json_fields.hpp"
 
 namespace slipway {
@@ -241,22 +242,87 @@ Error corrupt(const std::string& key, const std::string& what) {
   return make_error(Errc::corrupt, "stored record " + key + ": " + what + "; restore a backup");
 }
 
-template <class T> Result<Record> decode_as(const KeyValue& pair) {
-  const auto value = proto::decode_json_text<T>(pair.value);
-  if (!value) return corrupt(pair.key, value.error().message);
+// The kinds of which there are many. Others have fields that FlatJson does not know, or are few.
+template <class T>
+constexpr bool k_is_flat = std::is_same_v<T, stored::Certificate> || std::is_same_v<T, stored::Node> ||
+                           std::is_same_v<T, stored::Tombstone> || std::is_same_v<T, stored::Quarantined>;
+
+template <class T> Result<T> decode_value(std::string_view text) {
+  if constexpr (k_is_flat<T>) {
+    FlatJson flat;
+    T value{};
+    if (flat.parse(text)) {
+      fields(flat, value);
+      if (flat.ok()) return value;
+    }
+  }
+  return proto::decode_json_text<T>(text);
+}
+
+template <class T> Result<Record> decode_as(std::string_view key, std::string_view text) {
+  const auto value = decode_value<T>(text);
+  if (!value) return corrupt(std::string(key), value.error().message);
   Parts parts;
   Record record = convert(parts, *value);
-  if (!parts.wrong.empty()) return corrupt(pair.key, parts.wrong + " is not valid");
-  if (store_key(kind_of(record), key_of(record)) != pair.key) return corrupt(pair.key, "stands under another record's key");
+  if (!parts.wrong.empty()) return corrupt(std::string(key), parts.wrong + " is not valid");
+  if (store_key(kind_of(record), key_of(record)) != key) return corrupt(std::string(key), "stands under another record's key");
   return record;
 }
 
-std::optional<RecordKind> kind_of_key(const std::string& key) {
+std::optional<RecordKind> kind_of_key(std::string_view key) {
   for (std::size_t i = 0; i < k_prefixes.size(); ++i) {
     const bool whole = !k_prefixes[i].ends_with('/');
     if (whole ? key == k_prefixes[i] : key.starts_with(k_prefixes[i])) return static_cast<RecordKind>(i);
   }
   return std::nullopt;
+}
+
+Result<Record> decode_pair(std::string_view key, std::string_view value) {
+  const auto kind = kind_of_key(key);
+  if (!kind) return corrupt(std::string(key), "is of no known kind");
+  switch (*kind) {
+    case RecordKind::identity: return decode_as<stored::Identity>(key, value);
+    case RecordKind::counters: return decode_as<stored::Counts>(key, value);
+    case RecordKind::spec: return decode_as<proto::ClusterSpec>(key, value);
+    case RecordKind::node: return decode_as<stored::Node>(key, value);
+    case RecordKind::tombstone: return decode_as<stored::Tombstone>(key, value);
+    case RecordKind::token: return decode_as<stored::Token>(key, value);
+    case RecordKind::quarantined: return decode_as<stored::Quarantined>(key, value);
+    case RecordKind::certificate: return decode_as<stored::Certificate>(key, value);
+    case RecordKind::pem: return Record(CertificatePem{std::string(key.substr(2)), std::string(value)});
+    case RecordKind::artifact: return decode_as<proto::Artifact>(key, value);
+    case RecordKind::pending: return decode_as<stored::Pending>(key, value);
+  }
+  return corrupt(std::string(key), "is of no known kind");
+}
+
+// Absent: there is no layout record.
+Result<std::optional<std::uint64_t>> read_layout(Store& store) {
+  const auto text = store.read(k_version_key);
+  if (!text) return text.error();
+  if (!*text) return std::optional<std::uint64_t>();
+  const auto version = proto::decode_json_text<stored::Version>(**text);
+  if (!version) return corrupt(std::string(k_version_key), version.error().message);
+  return std::optional<std::uint64_t>(version->layout);
+}
+
+// The specification comes before what needs its pool.
+Status read_all(Store& store, const State::RecordSink& sink) {
+  const std::string spec_key = store_key(RecordKind::spec, "");
+  const auto spec = store.read(spec_key);
+  if (!spec) return spec.error();
+  const auto give = [&sink](std::string_view key, std::string_view value) -> Status {
+    const auto record = decode_pair(key, value);
+    if (!record) return record.error();
+    return sink(*record);
+  };
+  if (*spec) {
+    if (const auto given = give(spec_key, **spec); !given) return given;
+  }
+  return store.scan(k_state_prefix, [&](std::string_view key, std::string_view value) -> Status {
+    if (key == k_version_key || key == spec_key) return {};
+    return give(key, value);
+  });
 }
 
 }  // namespace
@@ -265,24 +331,7 @@ std::string store_key(RecordKind kind, const std::string& key) { return std::str
 
 KeyValue encode_record(const Record& record) { return {store_key(kind_of(record), key_of(record)), std::visit(Encoder{}, record)}; }
 
-Result<Record> decode_record(const KeyValue& pair) {
-  const auto kind = kind_of_key(pair.key);
-  if (!kind) return corrupt(pair.key, "is of no known kind");
-  switch (*kind) {
-    case RecordKind::identity: return decode_as<stored::Identity>(pair);
-    case RecordKind::counters: return decode_as<stored::Counts>(pair);
-    case RecordKind::spec: return decode_as<proto::ClusterSpec>(pair);
-    case RecordKind::node: return decode_as<stored::Node>(pair);
-    case RecordKind::tombstone: return decode_as<stored::Tombstone>(pair);
-    case RecordKind::token: return decode_as<stored::Token>(pair);
-    case RecordKind::quarantined: return decode_as<stored::Quarantined>(pair);
-    case RecordKind::certificate: return decode_as<stored::Certificate>(pair);
-    case RecordKind::pem: return Record(CertificatePem{pair.key.substr(2), pair.value});
-    case RecordKind::artifact: return decode_as<proto::Artifact>(pair);
-    case RecordKind::pending: return decode_as<stored::Pending>(pair);
-  }
-  return corrupt(pair.key, "is of no known kind");
-}
+Result<Record> decode_record(const KeyValue& pair) { return decode_pair(pair.key, pair.value); }
 
 Batch to_batch(const std::vector<Change>& changes) {
   std::map<std::string, const Record*> last;  // null: erased
@@ -306,30 +355,22 @@ Batch to_batch(const std::vector<Change>& changes) {
 }
 
 Result<State> RecordStore::load() {
-  const auto pairs = store_.load(k_state_prefix);
-  if (!pairs) return pairs.error();
-  std::vector<Record> records;
-  std::optional<std::uint64_t> layout;
-  for (const KeyValue& pair : *pairs) {
-    if (pair.key == k_version_key) {
-      const auto version = proto::decode_json_text<stored::Version>(pair.value);
-      if (!version) return corrupt(pair.key, version.error().message);
-      layout = version->layout;
-    }
-  }
-  if (layout && *layout > k_layout_version) {
-    return make_error(Errc::invalid, "the store has layout " + std::to_string(*layout) + ", made by a newer version; this one knows " +
+  const auto layout = read_layout(store_);
+  if (!layout) return layout.error();
+  if (*layout && **layout > k_layout_version) {
+    return make_error(Errc::invalid, "the store has layout " + std::to_string(**layout) + ", made by a newer version; this one knows " +
                                          std::to_string(k_layout_version) + ": install the newer version again");
   }
-  if (!layout && !pairs->empty()) return corrupt(std::string(k_version_key), "is missing");
-  for (const KeyValue& pair : *pairs) {
-    if (pair.key == k_version_key) continue;
-    auto record = decode_record(pair);
-    if (!record) return record.error();
-    records.push_back(std::move(*record));
-  }
-  version_written_ = layout.has_value();
-  return State::from_records(records);
+  Store& store = store_;
+  const bool known = layout->has_value();
+  auto state = State::from_source([&store, known](const State::RecordSink& sink) -> Status {
+    return read_all(store, [&sink, known](const Record& record) -> Status {
+      if (!known) return corrupt(std::string(k_version_key), "is missing");
+      return sink(record);
+    });
+  });
+  if (state) version_written_ = known;
+  return state;
 }
 
 Status RecordStore::commit(const std::vector<Change>& changes) { return commit_batch(to_batch(changes)); }

@@ -18,6 +18,9 @@ namespace {
 constexpr std::int64_t k_application_id = 0x536c7077;  // "Slpw"
 constexpr std::int64_t k_user_version = 1;             // of the tables; the records in them have their own
 constexpr int k_busy_ms = 5000;
+// 8 MiB of pages in memory, taken only as they are used; and the log is folded into the table each 16 MiB: a page that changes in
+// many commits is then written back once.
+constexpr char k_tuning[] = "PRAGMA cache_size=-8192; PRAGMA wal_autocheckpoint=4000;";
 
 struct CloseDatabase {
   void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
@@ -45,11 +48,13 @@ class Run {
   bool bind(int index, std::int64_t number) { return sqlite3_bind_int64(statement_, index, number) == SQLITE_OK; }
   int step() { return sqlite3_step(statement_); }
   std::int64_t number(int column) const { return sqlite3_column_int64(statement_, column); }
-  std::string bytes(int column) const {
+  // Until the next step.
+  std::string_view view(int column) const {
     const auto* data = static_cast<const char*>(sqlite3_column_blob(statement_, column));
     const int size = sqlite3_column_bytes(statement_, column);
-    return data == nullptr ? std::string() : std::string(data, static_cast<std::size_t>(size));
+    return data == nullptr ? std::string_view() : std::string_view(data, static_cast<std::size_t>(size));
   }
+  std::string bytes(int column) const { return std::string(view(column)); }
 
  private:
   sqlite3_stmt* statement_;
@@ -148,6 +153,7 @@ Status SqliteStore::Impl::connect() {
   if (code != SQLITE_OK) return error(code, "opening");
   sqlite3_extended_result_codes(raw, 0);
   sqlite3_busy_timeout(raw, k_busy_ms);
+  if (const auto tuned = run_sql(k_tuning, "setting up"); !tuned) return tuned;
   return run_sql("PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0;", "setting up");
 }
 
@@ -271,17 +277,28 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, 
 SqliteStore::SqliteStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 SqliteStore::~SqliteStore() = default;
 
-Result<std::vector<KeyValue>> SqliteStore::load(std::string_view prefix) {
+Status SqliteStore::scan(std::string_view prefix, const PairSink& sink) {
   const std::lock_guard lock(impl_->mutex);
   const std::string end = end_of_prefix(prefix);
   Run run(end.empty() ? impl_->scan_all : impl_->scan);
   bool bound = run.bind(1, prefix);
   if (!end.empty()) bound = run.bind(2, end) && bound;
   if (!bound) return impl_->error(SQLITE_NOMEM, "reading");
-  std::vector<KeyValue> pairs;
   int code = run.step();
-  for (; code == SQLITE_ROW; code = run.step()) pairs.push_back({run.bytes(0), run.bytes(1)});
+  for (; code == SQLITE_ROW; code = run.step()) {
+    if (const Status taken = sink(run.view(0), run.view(1)); !taken) return taken;
+  }
   if (code != SQLITE_DONE) return impl_->error(code, "reading");
+  return {};
+}
+
+Result<std::vector<KeyValue>> SqliteStore::load(std::string_view prefix) {
+  std::vector<KeyValue> pairs;
+  const Status scanned = scan(prefix, [&pairs](std::string_view key, std::string_view value) {
+    pairs.push_back({std::string(key), std::string(value)});
+    return Status{};
+  });
+  if (!scanned) return scanned.error();
   return pairs;
 }
 

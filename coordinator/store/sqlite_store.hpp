@@ -19,6 +19,7 @@ class SqliteStore final : public Store {
   SqliteStore& operator=(const SqliteStore&) = delete;
 
   Result<std::vector<KeyValue>> load(std::string_view prefix) override;
+  Status scan(std::string_view prefix, const PairSink& sink) override;
   Result<std::optional<std::string>> read(std::string_view key) override;
   Status commit(const Batch& batch) override;
 

@@ -4,10 +4,14 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -49,8 +53,10 @@ void pin_this_thread(int cpu) {
 ServerProcess::ServerProcess(const std::vector<std::string>& argv, int cpu, const std::string& log_path) {
   pid_ = ::fork();
   if (pid_ == 0) {
+    // A benchmark that gives up must not leave its server behind.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     pin_this_thread(cpu);
-    const int log = ::open(log_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    const int log = ::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
     ::dup2(log, 1);
     ::dup2(log, 2);
     const auto words = raw(argv);
@@ -61,8 +67,36 @@ ServerProcess::ServerProcess(const std::vector<std::string>& argv, int cpu, cons
 }
 
 ServerProcess::~ServerProcess() {
+  if (pid_ < 0) return;
   ::kill(pid_, SIGTERM);
   ::waitpid(pid_, nullptr, 0);
+}
+
+bool ServerProcess::running() {
+  if (pid_ > 0 && ::waitpid(pid_, nullptr, WNOHANG) == pid_) pid_ = -1;
+  return pid_ > 0;
+}
+
+void ServerProcess::kill_now() {
+  if (pid_ < 0) return;
+  ::kill(pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+}
+
+bool ServerProcess::wait_until_listening(const std::string& address, int port) {
+  sockaddr_in there{};
+  there.sin_family = AF_INET;
+  there.sin_port = htons(static_cast<std::uint16_t>(port));
+  if (::inet_pton(AF_INET, address.c_str(), &there.sin_addr) != 1) die("no address: " + address);
+  while (running()) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool connected = ::connect(fd, reinterpret_cast<sockaddr*>(&there), sizeof there) == 0;
+    ::close(fd);
+    if (connected) return true;
+    ::usleep(2000);
+  }
+  return false;
 }
 
 Usage ServerProcess::usage() const {
@@ -139,6 +173,16 @@ int free_port() {
   }
   ::close(fd);
   return ntohs(address.sin_port);
+}
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) die("no limit of descriptors");
+  // More than the hard limit needs a privilege that containers withhold.
+  const rlimit more{std::max<rlim_t>(limit.rlim_max, 65'536), std::max<rlim_t>(limit.rlim_max, 65'536)};
+  if (::setrlimit(RLIMIT_NOFILE, &more) == 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) die("cannot raise the limit of descriptors");
 }
 
 double load_average() {

@@ -21,10 +21,14 @@ class ServerProcess {
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
   pid_t pid() const { return pid_; }
+  bool running();     // false: it has ended, and nobody waits for it any more
+  void kill_now();    // SIGKILL, then waits
+  // Until something listens on k_address:port; false: it ended before.
+  bool wait_until_listening(const std::string& address, int port);
   Usage usage() const;
 
  private:
-  pid_t pid_ = -1;
+  pid_t pid_ = -1;  // -1: ended
 };
 
 void pin_this_thread(int cpu);
@@ -34,6 +38,8 @@ bool succeeds(const std::vector<std::string>& argv);  // output thrown away
 // A new network name space for this process and its children, with `address` on its loopback device.
 void enter_own_network(const std::string& address);
 int free_port();
+// As many descriptors as the system lets us have: thousands of connections need it. Children inherit it.
+void raise_descriptor_limit();
 double load_average();
 
 }  // namespace bench

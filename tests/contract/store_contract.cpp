@@ -52,6 +52,25 @@ TEMPLATE_TEST_CASE("a store keeps what was committed", "[store]", MemoryMedium, 
   CHECK(*store->read("b") == std::nullopt);
 }
 
+TEMPLATE_TEST_CASE("a scan gives what load gives and ends with the first error", "[store]", MemoryMedium, SqliteMedium) {
+  TestType medium;
+  const auto store = medium.open();
+  REQUIRE(store->commit({{{"a/1", "one"}, {"a/2", ""}, {"a/3", "three"}, {"b", "else"}}, {}}));
+  std::vector<KeyValue> seen;
+  const auto collect = [&seen](std::string_view key, std::string_view value) -> Status {
+    seen.push_back({std::string(key), std::string(value)});
+    if (seen.size() == 5) return make_error(Errc::corrupt, "enough");
+    return {};
+  };
+  REQUIRE(store->scan("a/", collect));
+  CHECK(seen == *store->load("a/"));
+  CHECK(store->scan("a/", collect).error().code == Errc::corrupt);
+  CHECK(seen.size() == 5);
+  // An ended scan holds nothing.
+  REQUIRE(store->commit({{{"a/4", "four"}}, {}}));
+  CHECK(*store->read("a/4") == "four");
+}
+
 TEMPLATE_TEST_CASE("a store finds keys by prefix in byte order", "[store]", MemoryMedium, SqliteMedium) {
   TestType medium;
   const auto store = medium.open();
