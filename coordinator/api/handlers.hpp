@@ -60,6 +60,15 @@ class Handlers {
   Handling list_tokens(RequestContext context);
   Handling delete_token(RequestContext context);
   Handling list_certificates(RequestContext context);
+  // pools.cpp
+  Handling list_pools(RequestContext context);
+  Handling create_pool(RequestContext context);
+  Handling get_pool(RequestContext context);
+  Handling delete_pool(RequestContext context);
+  Handling grow_pool(RequestContext context);
+  Handling drain_pool(RequestContext context);
+  Handling create_reservation(RequestContext context);
+  Handling delete_reservation(RequestContext context);
   // service.cpp
   Handling get_health(RequestContext context);
   Handling get_open_api(RequestContext context);
@@ -79,6 +88,9 @@ class Handlers {
   Handling sync_on_state(AgentIdentity agent, SyncPosition have);
   Handling apply_on_state(proto::ClusterSpec spec, std::string if_match);
   boost::asio::awaitable<Result<Outcome>> delete_on_state(std::string name);
+  boost::asio::awaitable<Result<Outcome>> change_pool(Operation operation);
+  boost::asio::awaitable<Result<Outcome>> change_pool_on_state(Operation operation);
+  Handling pool_response(int status, std::string name);
   Result<IssuedCertificate> issue_for_person(const ValidatedCluster& cluster, const std::string& user,
                                              const std::string& spki_der);
   proto::ClusterView cluster_view() const;                            // state thread

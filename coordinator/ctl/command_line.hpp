@@ -38,6 +38,39 @@ struct NodeGet {
 struct NodeDelete {
   std::string name;
 };
+struct PoolList {};
+struct PoolGet {
+  std::string name;
+};
+struct PoolCreate {
+  std::string name;
+  std::vector<std::string> ranges;
+  std::uint64_t node_prefix_length = 0;
+  std::string role;
+  std::string name_pattern;
+  bool only_by_name = false;
+};
+struct PoolGrow {
+  std::string name;
+  std::vector<std::string> ranges;
+  std::uint64_t node_prefix_length = 0;
+};
+struct PoolDrain {
+  std::string name;
+  bool undo = false;
+};
+struct PoolDelete {
+  std::string name;
+};
+// Without a node: reserved, nobody gets it.
+struct PoolHold {
+  std::string block;
+  std::string node;
+  std::string note;
+};
+struct PoolRelease {
+  std::string block;
+};
 struct ClusterGet {};
 struct ClusterApply {
   std::string file;
@@ -59,7 +92,8 @@ struct Health {};
 
 using Command =
     std::variant<TokenCreate, TokenList, TokenDelete, NodeList, NodeGet, NodeDelete, ClusterGet, ClusterApply,
-                 ClusterKubeconfig, ArtifactImport, ArtifactList, CertsCheckExpiration, Health>;
+                 ClusterKubeconfig, ArtifactImport, ArtifactList, CertsCheckExpiration, Health,
+                 PoolList, PoolGet, PoolCreate, PoolGrow, PoolDrain, PoolDelete, PoolHold, PoolRelease>;
 
 enum class Format { table, wide, json, yaml };
 

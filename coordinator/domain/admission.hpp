@@ -21,6 +21,8 @@ struct AdmissionRequest {
   std::optional<PresentedToken> token;
   std::map<CertUsage, std::string> spkis;  // SHA-256 (hex) of the key of each request; agent is the identity
   Maturity maturity;                        // now, and what quarantine may give
+  std::string pool = {};                    // that its token names; empty: by the pools' selectors
+  std::vector<OccupiedRange> host_routes = {};  // that the host says it has; "docker0 of node n1"
 };
 
 enum class AdmissionKind {

@@ -10,7 +10,8 @@
 
 #include "common/core/ip.hpp"
 #include "common/core/result.hpp"
-#include "coordinator/domain/cidr_pool.hpp"
+#include "coordinator/domain/cidr_lease.hpp"
+#include "coordinator/domain/free_map.hpp"
 
 namespace slipway {
 

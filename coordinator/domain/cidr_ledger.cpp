@@ -316,7 +316,7 @@ Status CidrLedger::restore_quarantined(const QuarantinedBlock& block) {
   return {};
 }
 
-Result<std::vector<QuarantinedBlock>> CidrLedger::release(const std::vector<Cidr>& blocks, const CidrOwner& owner, WallTime now, std::uint64_t revision) {
+Status CidrLedger::check_owner(const std::vector<Cidr>& blocks, const CidrOwner& owner) const {
   const std::uint64_t tag = owner_tag(owner);
   for (const Cidr& block : blocks) {
     const AddressPool* pool = pool_of(block);
@@ -324,6 +324,18 @@ Result<std::vector<QuarantinedBlock>> CidrLedger::release(const std::vector<Cidr
     if (taken && taken->use == BlockUse::leased && taken->tag == tag && std::count(blocks.begin(), blocks.end(), block) == 1) continue;
     return make_error(Errc::conflict, block.to_string() + " is not held by node " + owner.uid + " in generation " + std::to_string(owner.generation));
   }
+  return {};
+}
+
+Status CidrLedger::hand_over(const std::vector<Cidr>& blocks, const CidrOwner& from, const CidrOwner& to) {
+  if (const auto theirs = check_owner(blocks, from); !theirs) return theirs;
+  for (const Cidr& block : blocks) own_pool(block)->change(block, BlockUse::leased, owner_tag(to));
+  return {};
+}
+
+Result<std::vector<QuarantinedBlock>> CidrLedger::release(const std::vector<Cidr>& blocks, const CidrOwner& owner, WallTime now, std::uint64_t revision) {
+  if (const auto theirs = check_owner(blocks, owner); !theirs) return theirs.error();
+  const std::uint64_t tag = owner_tag(owner);
   std::vector<QuarantinedBlock> resting;
   for (const Cidr& block : blocks) {
     const std::uint64_t order = quarantine_.empty() ? 1 : quarantine_.rbegin()->first + 1;

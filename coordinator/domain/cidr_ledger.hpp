@@ -61,6 +61,8 @@ class CidrLedger {
 
   // Compare and set, all or nothing: only the very owner of all of them; a late or double release frees nothing (Errc::conflict).
   Result<std::vector<QuarantinedBlock>> release(const std::vector<Cidr>& blocks, const CidrOwner& owner, WallTime now, std::uint64_t revision);
+  // The same blocks for the node that takes the owner's place. Errc::conflict when `from` does not hold all of them.
+  Status hand_over(const std::vector<Cidr>& blocks, const CidrOwner& from, const CidrOwner& to);
   // Blocks whose time is over are free again, or kept for their node; which they were, oldest first.
   std::vector<Cidr> mature(const Maturity& maturity);
   std::size_t quarantined() const { return quarantine_.size(); }
@@ -83,6 +85,7 @@ class CidrLedger {
   std::optional<Plan> plan_pool(const AddressPool& pool, const Maturity& maturity) const;
   std::vector<const AddressPool*> candidates(bool v4, const NodeWish& wish) const;
   Cidr carry_out(const Plan& plan, std::uint64_t tag, std::vector<Cidr>& reclaimed);
+  Status check_owner(const std::vector<Cidr>& blocks, const CidrOwner& owner) const;
   void end_rest(const Cidr& block);
   Error exhausted(const std::vector<const AddressPool*>& asked, const Maturity& maturity) const;
   Error in_the_way(const Cidr& block, const TakenBlock& taken) const;

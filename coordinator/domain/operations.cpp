@@ -4,6 +4,7 @@
 
 #include "common/core/text.hpp"
 #include "coordinator/domain/desired.hpp"
+#include "coordinator/domain/pool_operations.hpp"
 #include "coordinator/domain/state_editor.hpp"
 
 namespace slipway {
@@ -46,11 +47,9 @@ class Applier {
     }
     auto cluster = validate(op.spec);
     if (!cluster) return cluster.error();
-    auto pool = CidrPool::make(cluster->pod_cidr, cluster->node_prefix_length);
-    if (!pool) return pool.error();
+    if (const auto pools = apply_pools(state_, editor_, *cluster); !pools) return pools.error();
     editor_.put_identity(op.identity);
     editor_.put_cluster(std::move(*cluster));
-    editor_.make_pool(std::move(*pool));
     return done(true);
   }
 
@@ -61,6 +60,7 @@ class Applier {
     if (const auto change = check_change(state_.cluster(), *cluster); !change) return change.error();
     if (*cluster == state_.cluster()) return unchanged();
     if (const auto nodes = check_nodes(*cluster); !nodes) return nodes.error();
+    if (const auto pools = apply_pools(state_, editor_, *cluster); !pools) return pools.error();
     editor_.put_cluster(std::move(*cluster));
     return done(true);
   }
@@ -125,9 +125,9 @@ class Applier {
     const Node* found = state_.node(op.name);
     if (found == nullptr) return make_error(Errc::not_found, "there is no node " + op.name.substr(0, 64) + " (slipwayctl node list)");
     const Node node = *found;
-    const auto block = editor_.pool().release(node.pod_cidr, {node.uid, node.generation}, op.now, editor_.next_revision());
-    if (!block) return error_of(block, "deleting node " + node.name);
-    editor_.put_quarantined(*block);
+    const auto blocks = editor_.ledger().release(blocks_of(node), {node.uid, node.generation}, op.now, editor_.next_revision());
+    if (!blocks) return error_of(blocks, "deleting node " + node.name);
+    for (const QuarantinedBlock& block : *blocks) editor_.put_quarantined(block);
     editor_.put_tombstone({node.name, node.uid, node.generation, node.identity, node.previous_identity, op.now});
     editor_.erase_node(node.name);
     Outcome outcome = done(true);
@@ -154,14 +154,47 @@ class Applier {
     const WallTime before = op.maturity.now - op.keep;
     bool any = sweep_tokens(before);
     any = sweep_certificates(before) || any;
-    for (const Cidr& freed : editor_.pool().mature(op.maturity)) {
+    for (const Cidr& freed : editor_.ledger().mature(op.maturity)) {
       editor_.erase_quarantined(freed);
       any = true;
     }
     return any ? done(false) : unchanged();
   }
 
+  Result<Outcome> operator()(const CreatePool& op) {
+    if (!state_.has_cluster()) return no_cluster();
+    return desired_by(create_pool(state_, editor_, op));
+  }
+  Result<Outcome> operator()(const GrowPool& op) {
+    const auto grown = state_.has_cluster() ? grow_pool(state_, editor_, op) : Result<bool>(no_cluster());
+    if (!grown) return grown.error();
+    return *grown ? done(true) : unchanged();
+  }
+  Result<Outcome> operator()(const DrainPool& op) {
+    const auto changed = drain_pool(state_, editor_, op);
+    if (!changed) return changed.error();
+    return *changed ? done(false) : unchanged();
+  }
+  Result<Outcome> operator()(const DeletePool& op) {
+    if (!state_.has_cluster()) return no_cluster();
+    return desired_by(delete_pool(state_, editor_, op));
+  }
+  Result<Outcome> operator()(const HoldBlock& op) { return quietly(hold_block(state_, editor_, op)); }
+  Result<Outcome> operator()(const ReleaseHold& op) { return quietly(release_hold(state_, editor_, op)); }
+  Result<Outcome> operator()(const ImportNodes& op) {
+    if (!state_.has_cluster()) return no_cluster();
+    std::vector<std::string> notes;
+    const bool any = import_nodes(state_, editor_, op, notes);
+    Outcome outcome = any ? done(false) : unchanged();
+    outcome.notes = std::move(notes);
+    return outcome;
+  }
+  Result<Outcome> operator()(const SamplePools& op) { return sample_pools(state_, editor_, op.now) ? done(false) : unchanged(); }
+
  private:
+  // Agents must see it, or not.
+  Result<Outcome> desired_by(const Status& changed) { return changed ? Result<Outcome>(done(true)) : Result<Outcome>(changed.error()); }
+  Result<Outcome> quietly(const Status& changed) { return changed ? Result<Outcome>(done(false)) : Result<Outcome>(changed.error()); }
   Outcome done(bool desired) {
     editor_.finish(desired);
     return {true, state_.revision(), std::nullopt};
@@ -204,9 +237,9 @@ class Applier {
   Result<Outcome> admit_new(const AdmitNode& op) {
     const AdmissionRequest& request = op.request;
     if (state_.node_by_uid(op.uid) != nullptr) return make_error(Errc::internal, "node uid " + op.uid + " is taken");
-    const auto block = editor_.pool().allocate({op.uid, op.generation}, state_.cluster().node_prefix_length, request.maturity);
-    if (!block) return block.error();
-    for (const Cidr& reclaimed : block->reclaimed) editor_.erase_quarantined(reclaimed);
+    const auto grant = editor_.ledger().allocate({request.node_name, request.role, request.pool}, {op.uid, op.generation}, request.maturity);
+    if (!grant) return grant.error();
+    for (const Cidr& reclaimed : grant->reclaimed) editor_.erase_quarantined(reclaimed);
     JoinToken token = *state_.token(request.token->id);
     ++token.uses;
     Node node;
@@ -216,7 +249,8 @@ class Applier {
     node.role = request.role;
     node.address = request.address;
     node.machine_id = request.machine_id;
-    node.pod_cidr = block->prefix;
+    node.pod_cidr = grant->primary;
+    node.second_pod_cidr = grant->second;
     node.joined_at = request.maturity.now;
     node.token_id = token.id;
     node.identity = request.spkis.at(CertUsage::agent);

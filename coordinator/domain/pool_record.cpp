@@ -105,6 +105,50 @@ std::vector<std::string> pool_problems(const PoolRecord& pool, const std::string
   return problems;
 }
 
+Result<PoolRecord> read_pool(const proto::PoolSettings& settings, const std::string& field) {
+  PoolRecord pool;
+  std::vector<std::string> problems;
+  pool.name = settings.name;
+  if (settings.name == k_default_pool) problems.push_back(field + ".name: default is the pool that network.podCIDR describes: choose another name");
+  for (std::size_t i = 0; i < settings.ranges.size(); ++i) {
+    const auto range = Cidr::parse(settings.ranges[i]);
+    if (range) pool.ranges.push_back(*range);
+    else problems.push_back(field + ".ranges[" + std::to_string(i) + "]: " + range.error().message);
+  }
+  if (!settings.role.empty()) {
+    pool.selector.role = node_role_from_string(settings.role);
+    if (!pool.selector.role) problems.push_back(field + ".role: \"" + settings.role.substr(0, 64) + "\" is neither node nor master");
+  }
+  pool.selector.name_pattern = settings.name_pattern;
+  pool.selector.only_by_name = settings.only_by_name;
+  const std::uint64_t usual = is_v4(pool) ? 24 : 64;
+  pool.node_prefix_length = static_cast<int>(std::min<std::uint64_t>(settings.node_prefix_length == 0 ? usual : settings.node_prefix_length, 129));
+  if (problems.empty()) problems = pool_problems(pool, field);
+  if (!problems.empty()) return make_error(Errc::invalid, join(problems, "\n"));
+  return pool;
+}
+
+std::uint64_t usable_pods(const PoolRecord& pool) {
+  const int host_bits = (is_v4(pool) ? 32 : 128) - pool.node_prefix_length;
+  const std::uint64_t addresses = host_bits >= 63 ? UINT64_MAX : std::uint64_t{1} << host_bits;
+  return addresses < 3 ? 0 : addresses - 3;
+}
+
+std::vector<OccupiedRange> host_routes_of(const std::vector<std::string>& routes, const std::string& node, bool connected_only) {
+  std::vector<OccupiedRange> occupied;
+  for (const std::string& route : routes) {
+    const auto words = split(route, ' ');
+    if (words.size() != 3 || words[2].empty() || words[2].size() > 15) continue;
+    const bool connected = words[1] == "dev";
+    if (!connected && (connected_only || words[1] != "via")) continue;
+    const auto block = Cidr::parse(words[0]);
+    if (!block || block->prefix_length() == 0) continue;
+    const bool plain = std::all_of(words[2].begin(), words[2].end(), [](char c) { return c > 0x20 && c < 0x7f; });
+    if (plain) occupied.push_back({*block, (connected ? "" : "a route via ") + std::string(words[2]) + " of node " + node});
+  }
+  return occupied;
+}
+
 std::vector<std::string> overlap_problems(const std::vector<Cidr>& ranges, const std::vector<OccupiedRange>& occupied) {
   std::vector<std::string> problems;
   for (const Cidr& range : ranges) {

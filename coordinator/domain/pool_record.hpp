@@ -10,6 +10,7 @@
 #include "common/core/result.hpp"
 #include "common/core/time.hpp"
 #include "coordinator/domain/join_token.hpp"
+#include "proto/types.hpp"
 
 namespace slipway {
 
@@ -60,11 +61,19 @@ std::vector<std::string> pool_problems(const PoolRecord& pool, const std::string
 // "127.0.0.0/8 (loopback)" when the block overlaps addresses that no host may use for pods or services.
 std::optional<std::string> reserved_overlap(const Cidr& block);
 
+// As written by an operator, checked. Errc::invalid with one line a problem, `field` in front of each.
+Result<PoolRecord> read_pool(const proto::PoolSettings& settings, const std::string& field);
+// Pods that a block of the pool has addresses for: all but network, broadcast and gateway.
+std::uint64_t usable_pods(const PoolRecord& pool);
+
 // Addresses that somebody has, and who.
 struct OccupiedRange {
   Cidr block;
   std::string owner;  // "network.serviceCIDR", "pool blue", "the address of node n1", "docker0 of node n1"
 };
+// "172.17.0.0/16 dev docker0" and "10.0.0.0/8 via eth1", as agents report their routes; what cannot be read is left out. With
+// `connected_only` only the first kind, addresses on a link of the host itself.
+std::vector<OccupiedRange> host_routes_of(const std::vector<std::string>& routes, const std::string& node, bool connected_only);
 // One line for each overlap of `ranges` with `occupied`, with the owner named.
 std::vector<std::string> overlap_problems(const std::vector<Cidr>& ranges, const std::vector<OccupiedRange>& occupied);
 

@@ -23,6 +23,9 @@ struct KeyOf {
   std::string operator()(const CertificateRecord& record) const { return record.serial; }
   std::string operator()(const CertificatePem& pem) const { return pem.serial; }
   std::string operator()(const proto::Artifact& artifact) const { return artifact_key(artifact.component, artifact.version); }
+  std::string operator()(const PoolRecord& pool) const { return pool.name; }
+  std::string operator()(const BlockHold& hold) const { return hold.block.to_string(); }
+  std::string operator()(const PoolHistory& history) const { return history.pool; }
 };
 
 Error contradiction(const std::string& what) {
@@ -37,12 +40,25 @@ class Loader {
   Status cluster(const proto::ClusterSpec& spec) {
     auto cluster = validate(spec);
     if (!cluster) return contradiction("the cluster specification is not valid: " + cluster.error().message);
-    auto pool = CidrPool::make(cluster->pod_cidr, cluster->node_prefix_length);
-    if (!pool) return contradiction(pool.error().message);
     editor_.put_cluster(std::move(*cluster));
-    editor_.make_pool(std::move(*pool));
     return {};
   }
+  Status pool(const PoolRecord& record) {
+    const auto made = editor_.ledger().put_pool(record);
+    return made ? Status{} : Status(contradiction("pool " + record.name + ": " + made.error().message));
+  }
+  // Stores of before there were several pools have none: the settings describe it.
+  Status default_pool() {
+    if (!state_.has_cluster() || state_.ledger().pool(k_default_pool) != nullptr) return {};
+    return pool(slipway::default_pool(state_.cluster()));
+  }
+  Status hold(const BlockHold& hold) {
+    const auto kept = editor_.ledger().hold(hold, std::nullopt);
+    return kept ? Status{} : Status(contradiction("kept block: " + kept.error().message));
+  }
+  Status operator()(const PoolRecord&) { return {}; }  // these went before the nodes
+  Status operator()(const BlockHold&) { return {}; }
+  Status operator()(const PoolHistory& history) { return editor_.put_history(history), Status{}; }
   Status operator()(const proto::ClusterSpec&) { return {}; }  // went first
   Status operator()(const CertificatePem&) { return {}; }      // stays in the store
   Status operator()(const ClusterIdentity& identity) { return editor_.put_identity(identity), Status{}; }
@@ -56,14 +72,16 @@ class Loader {
     const Node* other = state_.node_by_uid(node.uid);
     if (other == nullptr) other = state_.node_by_address(node.address);
     if (other != nullptr) return contradiction("nodes " + other->name + " and " + node.name + " have one uid or address");
-    const auto block = editor_.pool().restore(node.pod_cidr, {node.uid, node.generation});
-    if (!block) return contradiction("node " + node.name + ": " + block.error().message);
+    for (const Cidr& block : blocks_of(node)) {
+      const auto taken = editor_.ledger().restore(block, {node.uid, node.generation}, node.name);
+      if (!taken) return contradiction("node " + node.name + ": " + taken.error().message);
+    }
     editor_.put_node(node);
     return {};
   }
   Status operator()(const QuarantinedBlock& block) {
     if (!state_.has_cluster()) return contradiction("a block in quarantine without a cluster");
-    const auto taken = editor_.pool().restore_quarantined(block);
+    const auto taken = editor_.ledger().restore_quarantined(block);
     return taken ? Status{} : Status(contradiction(taken.error().message));
   }
 
@@ -74,6 +92,12 @@ class Loader {
 };
 
 }  // namespace
+
+std::vector<Cidr> blocks_of(const Node& node) {
+  std::vector<Cidr> blocks = {node.pod_cidr};
+  if (node.second_pod_cidr) blocks.push_back(*node.second_pod_cidr);
+  return blocks;
+}
 
 std::string artifact_key(const std::string& component, const std::string& version) { return component + "/" + version; }
 
@@ -86,6 +110,17 @@ Result<State> State::from_records(const std::vector<Record>& records) {
     const auto* spec = std::get_if<proto::ClusterSpec>(&record);
     if (spec == nullptr) continue;
     if (const auto loaded = loader.cluster(*spec); !loaded) return loaded.error();
+  }
+  for (const Record& record : records) {
+    const auto* pool = std::get_if<PoolRecord>(&record);
+    if (pool == nullptr) continue;
+    if (const auto loaded = loader.pool(*pool); !loaded) return loaded.error();
+  }
+  if (const auto loaded = loader.default_pool(); !loaded) return loaded.error();
+  for (const Record& record : records) {
+    const auto* hold = std::get_if<BlockHold>(&record);
+    if (hold == nullptr) continue;
+    if (const auto loaded = loader.hold(*hold); !loaded) return loaded.error();
   }
   for (const Record& record : records) {
     if (const auto loaded = std::visit(loader, record); !loaded) return loaded.error();
@@ -110,6 +145,13 @@ const Node* State::node_by_machine_id(const std::string& machine_id) const {
   return name == nullptr ? nullptr : node(*name);
 }
 
+const Node* State::node_with_block(const Cidr& block) const {
+  for (const auto& [name, node] : nodes_) {
+    if (node.pod_cidr.overlaps(block) || (node.second_pod_cidr && node.second_pod_cidr->overlaps(block))) return &node;
+  }
+  return nullptr;
+}
+
 const Tombstone* State::tombstone(const std::string& name) const { return find_in(tombstones_, name); }
 const JoinToken* State::token(const std::string& id) const { return find_in(tokens_, id); }
 const CertificateRecord* State::certificate(const std::string& serial) const { return find_in(certificates_, serial); }
@@ -127,7 +169,11 @@ proto::ClusterCapacity State::capacity() const {
   if (!cluster_) return {};
   proto::ClusterCapacity capacity = capacity_of(*cluster_);
   capacity.nodes = nodes_.size();
-  capacity.quarantined = pool_->quarantined();
+  capacity.quarantined = ledger_.quarantined();
+  capacity.max_nodes = 0;
+  for (const auto& [name, pool] : ledger_.pools()) {
+    if (is_v4(pool.record()) == cluster_->pod_cidr.is_v4()) capacity.max_nodes += pool.usage().capacity;
+  }
   return capacity;
 }
 
@@ -213,6 +259,17 @@ void StateEditor::erase_certificate(const std::string& serial) {
 void StateEditor::put_artifact(proto::Artifact artifact) {
   note(artifact);
   state_.artifacts_.insert_or_assign(artifact_key(artifact.component, artifact.version), artifact);
+}
+
+void StateEditor::erase_pool(const std::string& name) {
+  erase(RecordKind::pool, name);
+  if (state_.pool_histories_.erase(name) > 0) erase(RecordKind::history, name);
+}
+
+void StateEditor::put_history(PoolHistory history) {
+  note(history);
+  std::string pool = history.pool;
+  state_.pool_histories_.insert_or_assign(std::move(pool), std::move(history));
 }
 
 void StateEditor::put_counters(Counters counters) {

@@ -12,9 +12,10 @@
 #include "common/core/result.hpp"
 #include "common/core/time.hpp"
 #include "coordinator/domain/cert_profile.hpp"
-#include "coordinator/domain/cidr_pool.hpp"
+#include "coordinator/domain/cidr_ledger.hpp"
 #include "coordinator/domain/cluster_spec.hpp"
 #include "coordinator/domain/join_token.hpp"
+#include "coordinator/domain/pool_forecast.hpp"
 #include "proto/types.hpp"
 
 namespace slipway::proto {
@@ -40,6 +41,7 @@ struct ClusterIdentity {
 struct Counters {
   std::uint64_t revision = 0;
   std::uint64_t desired_revision = 0;
+  bool nodes_imported = false;  // the Node objects that were there before us have been read (ImportNodes)
   bool operator==(const Counters&) const = default;
 };
 
@@ -65,6 +67,7 @@ struct Node {
   IpAddress address;
   std::string machine_id;  // empty: not told
   Cidr pod_cidr;
+  std::optional<Cidr> second_pod_cidr;  // of the other family; absent: none, for ever
   WallTime joined_at{};
   std::string token_id;           // that admitted it
   std::string identity;           // SPKI SHA-256 (hex) of its agent key
@@ -72,6 +75,15 @@ struct Node {
   std::string previous_agent_serial;
   std::map<CertUsage, std::string> certificates;  // serial of the current one
   bool operator==(const Node&) const = default;
+};
+
+std::vector<Cidr> blocks_of(const Node& node);  // one or two, the first is pod_cidr
+
+// How full a pool was lately, for the forecast.
+struct PoolHistory {
+  std::string pool;
+  std::vector<PoolSample> samples;
+  bool operator==(const PoolHistory&) const = default;
 };
 
 // What is left of a deleted node: its name's count goes on and its keys stay dead.
@@ -94,9 +106,9 @@ struct CertificatePem {
 
 // The records that make up the state, each put and erased by its key. Leases of pod blocks stand in the nodes.
 using Record = std::variant<ClusterIdentity, Counters, proto::ClusterSpec, Node, Tombstone, JoinToken, QuarantinedBlock,
-                            CertificateRecord, CertificatePem, proto::Artifact>;
-enum class RecordKind { identity, counters, spec, node, tombstone, token, quarantined, certificate, pem, artifact };
-static_assert(std::variant_size_v<Record> == static_cast<std::size_t>(RecordKind::artifact) + 1);
+                            CertificateRecord, CertificatePem, proto::Artifact, PoolRecord, BlockHold, PoolHistory>;
+enum class RecordKind { identity, counters, spec, node, tombstone, token, quarantined, certificate, pem, artifact, pool, hold, history };
+static_assert(std::variant_size_v<Record> == static_cast<std::size_t>(RecordKind::history) + 1);
 
 struct PutRecord {
   Record record;
@@ -137,7 +149,11 @@ class State {
   const CertificateRecord* current_certificate(const Node& node, CertUsage usage) const;
   const std::map<std::string, proto::Artifact>& artifacts() const { return artifacts_; }  // by artifact_key()
   const proto::Artifact* artifact(const std::string& component, const std::string& version) const;
-  const CidrPool& pool() const { return *pool_; }  // only when has_cluster()
+  const CidrLedger& ledger() const { return ledger_; }
+  const std::map<std::string, PoolHistory>& pool_histories() const { return pool_histories_; }  // by pool
+  bool nodes_imported() const { return counters_.nodes_imported; }
+  // The live node that has any of the block; for messages, it looks at all of them.
+  const Node* node_with_block(const Cidr& block) const;
   proto::ClusterCapacity capacity() const;
 
   // The live node behind an agent certificate, or why it is not one: Errc::gone for a deleted node or an old generation,
@@ -159,7 +175,8 @@ class State {
   std::map<std::string, JoinToken> tokens_;
   std::map<std::string, CertificateRecord> certificates_;
   std::map<std::string, proto::Artifact> artifacts_;
-  std::optional<CidrPool> pool_;
+  CidrLedger ledger_;
+  std::map<std::string, PoolHistory> pool_histories_;
 };
 
 }  // namespace slipway

@@ -18,6 +18,8 @@ template <class T> void cut(std::vector<T>& items) {
 }
 
 void cut_facts(proto::NodeFacts& facts) {
+  cut(facts.host_routes);
+  for (std::string& route : facts.host_routes) cut(route, k_max_word);
   for (std::string* text : {&facts.machine_id, &facts.os, &facts.kernel, &facts.architecture, &facts.agent_version}) cut(*text, k_max_word);
 }
 
@@ -100,6 +102,7 @@ proto::NodeView node_view(const State& state, const Node& node, const NodeContac
   view.role = to_string(node.role);
   view.address = node.address.to_string();
   view.pod_cidr = node.pod_cidr.to_string();
+  for (const Cidr& block : blocks_of(node)) view.pod_cidrs.push_back(block.to_string());
   view.phase = "Joining";
   view.joined_at = to_rfc3339(node.joined_at);
   view.token_id = node.token_id;
