@@ -9,11 +9,16 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <memory>
+#include <optional>
 
+#include "agent/domain/network_plan.hpp"
 #include "common/core/text.hpp"
 #include "common/core/unique_fd.hpp"
 #include "common/files/atomic_file.hpp"
@@ -68,6 +73,15 @@ std::string_view cgroup_path(std::string_view text, std::string_view controller)
   return {};
 }
 
+constexpr std::size_t k_max_routes = 32;  // of a host that routes for others a part tells enough
+
+std::optional<std::uint32_t> hex_number(std::string_view text) {
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
 Result<IpAddress> address_of_socket(int fd) {
   sockaddr_storage local{};
   socklen_t size = sizeof(local);
@@ -100,6 +114,25 @@ Result<IpAddress> local_address(const http::Endpoint& remote) {
 
 }  // namespace
 
+// Columns: interface, destination, gateway, flags, three more, mask; numbers in hex, addresses as they lie in memory (route(4)).
+std::vector<std::string> routes_in(std::string_view table) {
+  std::vector<std::string> routes;
+  for (const std::string_view line : split(table, '\n')) {
+    const auto columns = split(line, '\t');
+    if (columns.size() < 8 || columns[0] == "lo" || columns[0] == k_pod_bridge || columns[0] == "*") continue;
+    const auto destination = hex_number(columns[1]);
+    const auto gateway = hex_number(columns[2]);
+    const auto mask = hex_number(columns[7]);
+    if (!destination || !gateway || !mask || *mask == 0) continue;
+    const auto block = Cidr::make(IpAddress::v4(ntohl(*destination)), std::popcount(*mask));
+    if (!block) continue;
+    const std::string route = block->to_string() + (*gateway == 0 ? " dev " : " via ") + std::string(trim(columns[0]));
+    if (std::find(routes.begin(), routes.end(), route) == routes.end()) routes.push_back(route);
+    if (routes.size() == k_max_routes) break;
+  }
+  return routes;
+}
+
 proto::NodeFacts host_facts() {
   proto::NodeFacts facts;
   facts.os = os_name();
@@ -115,6 +148,7 @@ proto::NodeFacts host_facts() {
     facts.memory_bytes = static_cast<std::uint64_t>(memory.totalram) * memory.mem_unit;
   if (const auto id = read_file("/etc/machine-id", 4096)) facts.machine_id = std::string(trim(*id));
   facts.agent_version = k_version;
+  if (const auto table = read_proc("/proc/net/route")) facts.host_routes = routes_in(*table);
   return facts;
 }
 

@@ -14,6 +14,10 @@ namespace slipway {
 
 proto::NodeFacts host_facts();
 
+// The IPv4 routes in the text of /proc/net/route as "172.17.0.0/16 dev docker0" or "10.0.0.0/8 via eth1", without default routes and
+// what leads to the host's own pods: addresses that are somebody's already. At most 32.
+std::vector<std::string> routes_in(std::string_view table);
+
 // "systemd" where systemd can make cgroups for pods, else "cgroupfs": on cgroup v1 in a container whose
 // controllers belong to somebody else. From the texts of /proc/self/cgroup and of whether the unified
 // hierarchy is mounted at /sys/fs/cgroup.

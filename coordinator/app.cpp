@@ -27,6 +27,7 @@
 #include "coordinator/kube/kube_client.hpp"
 #include "coordinator/kube/node_sync.hpp"
 #include "coordinator/own_certificates.hpp"
+#include "coordinator/service/pool_view.hpp"
 #include "coordinator/store/audit_files.hpp"
 #include "coordinator/store/records.hpp"
 #include "coordinator/store/sqlite_store.hpp"
@@ -126,6 +127,9 @@ struct App::Impl {
   asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> make_serving();
   asio::awaitable<Status> begin();
   asio::awaitable<Status> housekeeping();
+  asio::awaitable<Result<std::vector<std::string>>> import_nodes(std::vector<KubeNode> objects);
+  void watch_pools();
+  std::map<std::string, std::string> pool_levels;  // state thread
   asio::awaitable<Status> end(Millis deadline);
 };
 
@@ -188,15 +192,44 @@ asio::awaitable<Status> App::Impl::record(CertUsage usage, std::string subject, 
   co_return Status{};
 }
 
+asio::awaitable<Result<std::vector<std::string>>> App::Impl::import_nodes(std::vector<KubeNode> objects) {
+  ImportNodes operation;
+  operation.now = clock.wall();
+  for (KubeNode& object : objects) {
+    if (!object.pod_cidrs.empty()) operation.nodes.push_back({std::move(object.name), std::move(object.pod_cidrs)});
+  }
+  asio::awaitable<Result<Outcome>> importing = registrar.submit(std::move(operation));
+  auto imported = co_await std::move(importing);
+  if (!imported) co_return imported.error();
+  co_return std::move(imported->notes);
+}
+
+// A line when a pool comes to another level, not at every join.
+void App::Impl::watch_pools() {
+  for (const proto::PoolView& pool : pool_list(registrar.state(), clock.wall()).items) {
+    std::string& level = pool_levels[pool.name];
+    const bool changed = level != pool.level && !(level.empty() && pool.level == "ok");
+    level = pool.level;
+    if (!changed) continue;
+    const log::Fields fields = {{"pool", pool.name},
+                                {"level", pool.level},
+                                {"available", pool.available},
+                                {"capacity", pool.capacity},
+                                {"exhaustedAt", pool.exhausted_at}};
+    if (pool.level == "ok") log::info("pool of pod addresses has room again", fields);
+    else log::warning("pool of pod addresses fills up (slipwayctl pool grow)", fields);
+  }
+}
+
 Status App::Impl::build_kube() {
   auto client = kube::KubeClient::make(kube_deps());
   if (!client) return client.error();
   kube_client = std::move(*client);
-  kube::NodeSyncDeps deps{*kube_client, clock, {}, {}, {}};
+  kube::NodeSyncDeps deps{*kube_client, clock, {}, {}, {}, {}};
   deps.live_nodes = [this] {
     std::vector<kube::LiveNode> nodes;
     for (const auto& [name, node] : registrar.state().nodes())
-      nodes.push_back({name, node.uid, node.pod_cidr});
+      nodes.push_back({name, node.uid, node.pod_cidr, node.second_pod_cidr});
     return nodes;
   };
   deps.removed_names = [this] {
@@ -207,6 +240,7 @@ Status App::Impl::build_kube() {
   deps.set_published = [this](const std::string& uid, bool published) {
     board.set_pod_cidr_published(uid, published);
   };
+  deps.import_nodes = [this](std::vector<KubeNode> objects) { return import_nodes(std::move(objects)); };
   node_sync = std::make_unique<kube::NodeSync>(std::move(deps));
   return {};
 }
@@ -333,6 +367,10 @@ asio::awaitable<Status> App::Impl::housekeeping() {
     asio::awaitable<Result<Outcome>> sweeping = registrar.submit(std::move(sweep));
     const auto swept = co_await std::move(sweeping);
     if (!swept) log::warning("housekeeping failed", {{"error", swept.error()}});
+    asio::awaitable<Result<Outcome>> sampling = registrar.submit(SamplePools{clock.wall()});
+    const auto sampled = co_await std::move(sampling);
+    if (!sampled) log::warning("sampling the pools failed", {{"error", sampled.error()}});
+    watch_pools();
     if (clock.wall() < serving.renew_at && registrar.state().cluster().spec.coordinator == serving.settings)
       continue;
     asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> making = make_serving();

@@ -9,10 +9,14 @@ namespace slipway::proto {
 template <class V> void fields(V& v, ClusterMetadata& x) { v("name", x.name); }
 template <class V> void fields(V& v, ApiServerSettings& x) { v("endpoint", x.endpoint); }
 template <class V> void fields(V& v, CoordinatorSettings& x) { v("addresses", x.addresses); v.optional("port", x.port); }
+template <class V> void fields(V& v, PoolSettings& x) {
+  v("name", x.name); v("ranges", x.ranges); v.optional("nodePrefixLength", x.node_prefix_length); v.optional("role", x.role);
+  v.optional("namePattern", x.name_pattern); v.optional("onlyByName", x.only_by_name);
+}
 template <class V> void fields(V& v, NetworkSettings& x) {
   v("podCIDR", x.pod_cidr); v.optional("nodePrefixLength", x.node_prefix_length); v("serviceCIDR", x.service_cidr);
   v.optional("dnsDomain", x.dns_domain); v.optional("dnsIP", x.dns_ip); v.optional("backend", x.backend);
-  v.optional("nodeCIDRs", x.node_cidrs);
+  v.optional("nodeCIDRs", x.node_cidrs); v.optional("pools", x.pools); v.optional("adoptNodes", x.adopt_nodes);
 }
 template <class V> void fields(V& v, Versions& x) {
   v("kubernetes", x.kubernetes); v("etcd", x.etcd); v("docker", x.docker); v("cniPlugins", x.cni_plugins);
@@ -44,7 +48,7 @@ template <class V> void fields(V& v, ClusterView& x) {
 template <class V> void fields(V& v, NodeFacts& x) {
   v.optional("machineId", x.machine_id); v.optional("os", x.os); v.optional("kernel", x.kernel);
   v.optional("architecture", x.architecture); v.optional("cpus", x.cpus); v.optional("memoryBytes", x.memory_bytes);
-  v.optional("agentVersion", x.agent_version);
+  v.optional("agentVersion", x.agent_version); v.optional("hostRoutes", x.host_routes);
 }
 template <class V> void fields(V& v, JoinRequest& x) {
   v.optional("token", x.token); v("nodeName", x.node_name); v.optional("role", x.role); v("address", x.address);
@@ -84,6 +88,7 @@ template <class V> void fields(V& v, PeerNode& x) {
 }
 template <class V> void fields(V& v, DesiredState& x) {
   v("epoch", x.epoch); v("revision", x.revision); v("cluster", x.cluster); v("components", x.components); v("nodes", x.nodes);
+  v.optional("podRanges", x.pod_ranges);
 }
 
 template <class V> void fields(V& v, Condition& x) {
@@ -107,8 +112,23 @@ template <class V> void fields(V& v, NodeView& x) {
   v("podCIDR", x.pod_cidr); v("phase", x.phase); v("joinedAt", x.joined_at); v("tokenId", x.token_id);
   v("lastContact", x.last_contact); v("podCIDRPublished", x.pod_cidr_published); v("appliedRevision", x.applied_revision);
   v("conditions", x.conditions); v("components", x.components); v("certificates", x.certificates); v("facts", x.facts);
-  v("lastError", x.last_error); v.optional("labels", x.labels); v.optional("pool", x.pool);
+  v("lastError", x.last_error); v.optional("labels", x.labels); v.optional("pool", x.pool); v.optional("podCIDRs", x.pod_cidrs);
 }
+template <class V> void fields(V& v, Reservation& x) {
+  v("block", x.block); v("node", x.node); v("imported", x.imported); v("inUse", x.in_use); v("note", x.note); v("since", x.since);
+}
+template <class V> void fields(V& v, ReservationRequest& x) { v("block", x.block); v.optional("node", x.node); v.optional("note", x.note); }
+template <class V> void fields(V& v, PoolTenant& x) { v("node", x.node); v("block", x.block); }
+template <class V> void fields(V& v, PoolView& x) {
+  v("name", x.name); v("ranges", x.ranges); v("nodePrefixLength", x.node_prefix_length); v("role", x.role);
+  v("namePattern", x.name_pattern); v("onlyByName", x.only_by_name); v("draining", x.draining); v("capacity", x.capacity);
+  v("available", x.available); v("allocated", x.allocated); v("reserved", x.reserved); v("quarantined", x.quarantined);
+  v("usedPercent", x.used_percent); v("level", x.level); v("exhaustedAt", x.exhausted_at); v("largestFree", x.largest_free);
+  v("reservations", x.reservations); v("nodes", x.nodes);
+}
+template <class V> void fields(V& v, PoolList& x) { v("items", x.items); }
+template <class V> void fields(V& v, PoolGrowRequest& x) { v.optional("ranges", x.ranges); v.optional("nodePrefixLength", x.node_prefix_length); }
+template <class V> void fields(V& v, PoolDrainRequest& x) { v.optional("draining", x.draining); }
 template <class V> void fields(V& v, NodeList& x) { v("items", x.items); v.optional("next", x.next); }
 template <class V> void fields(V& v, TokenRequest& x) {
   v.optional("ttl", x.ttl); v.optional("maxUses", x.max_uses); v.optional("role", x.role); v.optional("node", x.node);
@@ -209,7 +229,8 @@ template <class V> void fields(V& v, NodeOverview& x) { v("nodes", x.nodes); v("
   X(OperatorView) X(OperatorList) X(HealthCheck) X(HealthReport) \
   X(VersionInfo) X(Problem) X(PendingNodeView) X(PendingNodeList) X(ApproveRequest) X(DenyRequest) X(ReplaceRequest) \
   X(ReplaceReply) X(AuditActor) X(AuditCertificate) X(AuditRecord) X(AuditList) X(AuditVerdict) \
-  X(RevokedCertificate) X(RevokedList)
+  X(RevokedCertificate) X(RevokedList) X(PoolSettings) X(Reservation) X(ReservationRequest) X(PoolTenant) X(PoolView) X(PoolList) \
+  X(PoolGrowRequest) X(PoolDrainRequest)
 
 // Types of files: coded by the same lists, but no part of the API's contract.
 #define SLIPWAY_FILE_TYPES(X) \

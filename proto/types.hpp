@@ -30,6 +30,16 @@ struct CoordinatorSettings {
   std::uint64_t port = 7443;
   bool operator==(const CoordinatorSettings&) const = default;
 };
+// A pool of pod addresses beside the default one, which podCIDR and nodePrefixLength describe.
+struct PoolSettings {
+  std::string name;
+  std::vector<std::string> ranges;       // of one family
+  std::uint64_t node_prefix_length = 0;  // of a node's block; 0: 24 for IPv4, 64 for IPv6
+  std::string role;                      // only nodes of this role; empty: any
+  std::string name_pattern;              // only nodes with such names, as in gpu-*; empty: any
+  bool only_by_name = false;             // only joins whose token names the pool
+  bool operator==(const PoolSettings&) const = default;
+};
 struct NetworkSettings {
   std::string pod_cidr;
   std::uint64_t node_prefix_length = 24;
@@ -38,6 +48,8 @@ struct NetworkSettings {
   std::string dns_ip;   // empty: the tenth address of the service range
   std::string backend = "host-gw";
   std::vector<std::string> node_cidrs;  // where nodes' own addresses may lie; empty: anywhere but in the other ranges
+  std::vector<PoolSettings> pools;      // more pools; one of IPv6 makes the cluster dual-stack
+  bool adopt_nodes = false;             // nobody joins before the podCIDRs of the Node objects that are there were read
   bool operator==(const NetworkSettings&) const = default;
 };
 struct Versions {
@@ -104,6 +116,7 @@ struct NodeFacts {
   std::uint64_t cpus = 0;
   std::uint64_t memory_bytes = 0;
   std::string agent_version;
+  std::vector<std::string> host_routes = {};  // "172.17.0.0/16 dev docker0": what the host has beside the cluster's, without default routes
   bool operator==(const NodeFacts&) const = default;
 };
 struct JoinRequest {
@@ -210,6 +223,7 @@ struct DesiredState {
   ClusterSpec cluster;
   std::vector<ComponentRef> components;
   std::vector<PeerNode> nodes;
+  std::vector<std::string> pod_ranges = {};  // of all pools, the default pool's first; empty: podCIDR alone
 };
 
 // ---- what agents report --------------------------------------------------------------------------------------------
@@ -262,11 +276,60 @@ struct NodeView {
   NodeFacts facts;
   std::string last_error;
   std::map<std::string, std::string> labels;  // what ?labelSelector= looks at
-  std::string pool;  // that its token named; empty: the cluster's own range
+  std::string pool;  // that its token named; empty: by the pools' selectors
+  std::vector<std::string> pod_cidrs = {};  // podCIDR and, in a dual-stack cluster, the block of the other family
 };
 struct NodeList {
   std::vector<NodeView> items;
   std::string next;  // pass as ?continue=
+};
+// A block that is kept out of allocation.
+struct Reservation {
+  std::string block;
+  std::string node;       // gets it when it joins; empty: nobody does
+  bool imported = false;  // stood in Node.spec.podCIDRs before Slipway came
+  bool in_use = false;    // the node lives with it
+  std::string note;
+  std::string since;
+};
+struct ReservationRequest {
+  std::string block;
+  std::string node;
+  std::string note;
+};
+struct PoolTenant {
+  std::string node;
+  std::string block;
+};
+struct PoolView {
+  std::string name;
+  std::vector<std::string> ranges;
+  std::uint64_t node_prefix_length = 0;
+  std::string role;
+  std::string name_pattern;
+  bool only_by_name = false;
+  bool draining = false;
+  std::uint64_t capacity = 0;     // blocks of nodePrefixLength in all its ranges
+  std::uint64_t available = 0;    // such blocks that could be given out now
+  std::uint64_t allocated = 0;    // blocks of nodes, of any size; so are the next two
+  std::uint64_t reserved = 0;
+  std::uint64_t quarantined = 0;
+  double used_percent = 0;        // of the addresses: what cannot be given out now
+  std::string level;              // ok, warning from 80 %, critical from 95 %
+  std::string exhausted_at;       // if use goes on as in the last days; empty: not in sight
+  std::uint64_t largest_free = 0; // prefix length; 0: nothing is free
+  std::vector<Reservation> reservations;
+  std::vector<PoolTenant> nodes;  // in the answer for one pool; empty in lists
+};
+struct PoolList {
+  std::vector<PoolView> items;
+};
+struct PoolGrowRequest {
+  std::vector<std::string> ranges;       // new ones, or ones that contain a range of the pool and take its place
+  std::uint64_t node_prefix_length = 0;  // of blocks given out from now on; 0: as before
+};
+struct PoolDrainRequest {
+  bool draining = true;  // false: gives out blocks again
 };
 struct TokenRequest {
   std::string ttl = "24h";

@@ -36,6 +36,7 @@ struct NodeContext {
   IpAddress node_address;
   std::string role = "node";  // node | master
   Cidr pod_cidr;
+  std::vector<Cidr> pod_ranges;  // of all pools; empty: network.podCIDR alone
   proto::ClusterSpec cluster;
   std::uint32_t pod_mtu = 1500;           // of the pod bridge: the underlay's, less the overlay's header
   std::string cgroup_driver = "systemd";  // systemd | cgroupfs; cgroupfs where systemd does not own the controllers

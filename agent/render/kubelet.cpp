@@ -1,4 +1,5 @@
 // kubelet and kube-proxy.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "agent/render/parts.hpp"
@@ -107,6 +108,12 @@ Json kube_proxy_config(const Settings& settings) {
                  {"metricsBindAddress", "127.0.0.1:10249"},
                  {"hostnameOverride", settings.node.node_name},
                  {"mode", "iptables"}};
+  // One range cannot say which traffic is the pods' when there are several: then it is what comes from the node's own block.
+  const auto& ranges = settings.node.pod_ranges;
+  if (std::count_if(ranges.begin(), ranges.end(), [](const Cidr& range) { return range.is_v4(); }) > 1) {
+    config.erase("clusterCIDR");
+    config["detectLocalMode"] = "NodeCIDR";
+  }
   config.merge_patch(*settings.kube_proxy_overrides);
   return config;
 }

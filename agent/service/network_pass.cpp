@@ -45,6 +45,11 @@ void judge(const NetworkDesired& wanted, const NetworkObserved& seen, NetworkOut
 
 }  // namespace
 
+std::vector<std::string> pod_ranges_of(const proto::DesiredState& desired) {
+  if (!desired.pod_ranges.empty()) return desired.pod_ranges;
+  return {desired.cluster.network.pod_cidr};
+}
+
 Result<NetworkDesired> network_desired(const proto::DesiredState& desired, const NodeIdentity& self,
                                        std::vector<std::string>& problems) {
   NetworkDesired network;
@@ -55,9 +60,13 @@ Result<NetworkDesired> network_desired(const proto::DesiredState& desired, const
   auto own = Cidr::parse(self.pod_cidr);
   if (!own) return context(own.error(), "this node's pod range");
   network.own_cidr = *own;
-  auto pool = Cidr::parse(desired.cluster.network.pod_cidr);
-  if (!pool) return context(pool.error(), "the cluster's pod range");
-  network.pools.push_back(*pool);
+  if (!own->is_v4()) return make_error(Errc::invalid, "this node's pod range " + own->to_string() + " is IPv6: this agent can only route IPv4 pods");
+  for (const std::string& text : pod_ranges_of(desired)) {
+    auto pool = Cidr::parse(text);
+    if (!pool) return context(pool.error(), "the cluster's pod range");
+    // Blocks of IPv6 are given and published, their data path is not this agent's yet.
+    if (pool->is_v4()) network.pools.push_back(*pool);
+  }
   for (const proto::PeerNode& node : desired.nodes) {
     if (node.uid != self.node_uid) add_peer(node, network, problems);
   }

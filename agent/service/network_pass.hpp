@@ -19,6 +19,9 @@ struct NetworkOutcome {
   std::uint32_t pod_mtu = 1500;
 };
 
+// All pod ranges of the cluster. Coordinators of before there were pools tell one, in the settings.
+std::vector<std::string> pod_ranges_of(const proto::DesiredState& desired);
+
 // What this node's network should be. Peers that cannot be read are left out and named in `problems`.
 Result<NetworkDesired> network_desired(const proto::DesiredState& desired, const NodeIdentity& self,
                                        std::vector<std::string>& problems);

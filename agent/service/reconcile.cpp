@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "agent/service/host_files.hpp"
+#include "agent/service/network_pass.hpp"
 #include "common/core/text.hpp"
 #include "common/log/log.hpp"
 
@@ -53,6 +54,11 @@ Result<NodeContext> context_of(const proto::DesiredState& desired, const NodeIde
   if (!cidr) return slipway::context(cidr.error(), "this node's pod range");
   context.node_address = *address;
   context.pod_cidr = *cidr;
+  for (const std::string& text : pod_ranges_of(desired)) {
+    auto range = Cidr::parse(text);
+    if (!range) return slipway::context(range.error(), "the cluster's pod ranges");
+    context.pod_ranges.push_back(*range);
+  }
   context.cluster = desired.cluster;
   context.pod_mtu = mtu;
   context.cgroup_driver = deps.cgroup_driver;

@@ -91,6 +91,15 @@ class Handlers {
   Handling verify_audit(RequestContext context);
   Handling list_revoked(RequestContext context);
   Handling get_crl(RequestContext context);
+  // pools.cpp
+  Handling list_pools(RequestContext context);
+  Handling create_pool(RequestContext context);
+  Handling get_pool(RequestContext context);
+  Handling delete_pool(RequestContext context);
+  Handling grow_pool(RequestContext context);
+  Handling drain_pool(RequestContext context);
+  Handling create_reservation(RequestContext context);
+  Handling delete_reservation(RequestContext context);
   // service.cpp
   Handling get_health(RequestContext context);
   Handling get_open_api(RequestContext context);
@@ -117,6 +126,9 @@ class Handlers {
   boost::asio::awaitable<Result<Outcome>> replace_on_state(ReplaceNode replacement, proto::AuditActor actor);
   // For the operator, with the pin and the join command.
   boost::asio::awaitable<Result<proto::TokenReply>> token_reply(NewToken token);
+  boost::asio::awaitable<Result<Outcome>> change_pool(Operation operation, proto::AuditActor actor);
+  boost::asio::awaitable<Result<Outcome>> change_pool_on_state(Operation operation, proto::AuditActor actor);
+  Handling pool_response(int status, std::string name);
   Result<IssuedCertificate> issue_for_person(CertUsage usage, const ValidatedCluster& cluster,
                                              const std::string& user, const std::string& spki_der);
   proto::ClusterView cluster_view() const;                            // state thread

@@ -9,7 +9,6 @@ namespace {
 
 constexpr Seconds k_contact_limit{150};  // agents report every minute
 constexpr double k_renewal_limit = 0.9;  // of the life; agents renew at two thirds
-constexpr double k_pool_limit = 0.95;
 
 struct Tally {
   proto::HealthReport report;
@@ -112,7 +111,7 @@ void check_pod_cidrs(const HealthInput& input, Tally& tally) {
   for (const std::string& conflict : input.kube.conflicts) {
     ++failed;
     tally.add("pod CIDR conflict", false, conflict,
-              "the field cannot be changed: kubectl delete node NAME, then restart the kubelet there");
+              "the field cannot be changed: kubectl delete node NAME, then restart the kubelet there; or make a pool for the range");
   }
   tally.sum_up("pod CIDRs", failed, input.nodes.size(), "are published");
 }
@@ -128,13 +127,20 @@ void check_artifacts(const HealthInput& input, Tally& tally) {
   tally.sum_up("artifacts", failed, input.components.size(), "components have their artifact");
 }
 
-void check_pool(const HealthInput& input, Tally& tally) {
-  const proto::ClusterCapacity& c = input.capacity;
-  const auto used = static_cast<double>(c.nodes + c.quarantined);
-  const std::string text = std::to_string(c.nodes) + " of " + std::to_string(c.max_nodes) +
-                           " blocks are taken, " + std::to_string(c.quarantined) + " in quarantine";
-  tally.add("pod address pool", used <= static_cast<double>(c.max_nodes) * k_pool_limit, text,
-            "the range cannot hold more nodes: plan a larger one");
+// From 80 % on it is said, from 95 % on it is a failure: then a few joins are left.
+void check_pools(const HealthInput& input, Tally& tally) {
+  for (const proto::PoolView& pool : input.pools) {
+    std::string text = std::to_string(pool.capacity - pool.available) + " of " + std::to_string(pool.capacity) + " blocks are taken (" +
+                       std::to_string(pool.allocated) + " by nodes, " + std::to_string(pool.reserved) + " reserved, " +
+                       std::to_string(pool.quarantined) + " in quarantine)";
+    if (pool.draining) text += ", draining: " + std::to_string(pool.allocated) + " nodes are still there";
+    const auto end = parse_rfc3339(pool.exhausted_at);
+    if (end && !pool.draining && pool.available > 0) text += "; full in " + to_age_text(*end - input.now) + " if it goes on like this";
+    const std::string cure = "slipwayctl pool grow " + pool.name + " --range CIDR, or slipwayctl node delete what is gone";
+    const bool critical = pool.level == "critical" && !pool.draining;
+    if (pool.level == "warning" && !pool.draining) text = "warning: " + text + "; " + cure;
+    tally.add("pool " + pool.name, !critical, text, cure);
+  }
 }
 
 proto::CertificateView view_of(const CertificateRecord& record) {
@@ -162,7 +168,7 @@ proto::HealthReport check_health(const HealthInput& input) {
   check_certificates(input, tally);
   check_pod_cidrs(input, tally);
   check_artifacts(input, tally);
-  check_pool(input, tally);
+  check_pools(input, tally);
   return std::move(tally.report);
 }
 

@@ -20,7 +20,7 @@ struct HealthInput {
   std::vector<proto::NodeView> nodes;
   std::vector<proto::CertificateView> certificates;  // the current ones and the CAs
   std::vector<proto::ComponentRef> components;
-  proto::ClusterCapacity capacity;
+  std::vector<proto::PoolView> pools;
   KubeState kube;
   std::string audit_damage;  // empty: the audit log was whole at the start
   WallTime now{};

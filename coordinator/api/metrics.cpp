@@ -1,6 +1,8 @@
 #include "coordinator/api/metrics.hpp"
 
+#include <array>
 #include <set>
+#include <tuple>
 
 #include "slipway_version.hpp"
 
@@ -77,19 +79,28 @@ void write_nodes(const MetricsInput& input, Writer& out) {
   }
 }
 
-void write_pool(const MetricsInput& input, Writer& out) {
-  const proto::ClusterCapacity& c = input.capacity;
-  const Labels pool = {{"pool", input.pool}};
-  out.family("slipway_cidr_pool_max_cidrs", "gauge", "Blocks in the pool.");
-  out.sample(pool, c.max_nodes);
-  out.family("slipway_cidr_pool_allocated_cidrs", "gauge", "Blocks of live nodes.");
-  out.sample(pool, c.nodes);
-  out.family("slipway_cidr_pool_quarantined_cidrs", "gauge", "Blocks of removed nodes that rest.");
-  out.sample(pool, c.quarantined);
+using PoolNumber = std::uint64_t proto::PoolView::*;
+
+void write_pools(const MetricsInput& input, Writer& out) {
+  static constexpr std::array<std::tuple<const char*, const char*, PoolNumber>, 5> k_numbers = {
+      {{"slipway_cidr_pool_max_cidrs", "Blocks of the pool's size that its ranges hold.", &proto::PoolView::capacity},
+       {"slipway_cidr_pool_available_cidrs", "Such blocks that could be given out now.", &proto::PoolView::available},
+       {"slipway_cidr_pool_allocated_cidrs", "Blocks of live nodes.", &proto::PoolView::allocated},
+       {"slipway_cidr_pool_reserved_cidrs", "Blocks that are reserved or kept for a node.", &proto::PoolView::reserved},
+       {"slipway_cidr_pool_quarantined_cidrs", "Blocks of removed nodes that rest.", &proto::PoolView::quarantined}}};
+  for (const auto& [name, help, number] : k_numbers) {
+    out.family(name, "gauge", help);
+    for (const proto::PoolView& pool : input.pools) out.sample({{"pool", pool.name}}, pool.*number);
+  }
   out.family("slipway_cidr_pool_usage_ratio", "gauge", "Part of the pool that is not free.");
-  const double used =
-      c.max_nodes == 0 ? 0 : static_cast<double>(c.nodes + c.quarantined) / static_cast<double>(c.max_nodes);
-  out.sample(pool, std::to_string(used));
+  for (const proto::PoolView& pool : input.pools) out.sample({{"pool", pool.name}}, std::to_string(pool.used_percent / 100));
+  out.family("slipway_cidr_pool_draining", "gauge", "1 while the pool gives out nothing.");
+  for (const proto::PoolView& pool : input.pools) out.sample({{"pool", pool.name}}, std::uint64_t{pool.draining ? 1U : 0U});
+  out.family("slipway_cidr_pool_exhaustion_timestamp_seconds", "gauge", "When the pool is full if its use goes on as lately; absent: not in sight.");
+  for (const proto::PoolView& pool : input.pools) {
+    const auto end = parse_rfc3339(pool.exhausted_at);
+    if (end) out.sample({{"pool", pool.name}}, std::to_string(end->time_since_epoch().count()));
+  }
 }
 
 void write_certificates(const MetricsInput& input, Writer& out) {
@@ -122,7 +133,7 @@ std::string render_metrics(const MetricsInput& input) {
   for (const auto& [key, count] : input.join_requests)
     out.sample({{"result", key.first}, {"reason", key.second}}, count);
   write_nodes(input, out);
-  write_pool(input, out);
+  write_pools(input, out);
   write_certificates(input, out);
   return out.take();
 }

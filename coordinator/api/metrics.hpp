@@ -14,8 +14,7 @@ namespace slipway::api {
 struct MetricsInput {
   std::vector<proto::NodeView> nodes;
   std::vector<proto::CertificateView> certificates;
-  proto::ClusterCapacity capacity;
-  std::string pool;                                                            // the pod range
+  std::vector<proto::PoolView> pools;
   std::map<std::pair<std::string, std::string>, std::uint64_t> join_requests;  // (result, reason)
   std::map<std::string, std::uint64_t> renewals;                               // result
   std::size_t connections = 0;

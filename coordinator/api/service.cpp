@@ -6,6 +6,7 @@
 #include "coordinator/api/metrics.hpp"
 #include "coordinator/api/openapi_text.hpp"
 #include "coordinator/domain/desired.hpp"
+#include "coordinator/service/pool_view.hpp"
 #include "slipway_version.hpp"
 
 namespace slipway::api {
@@ -41,7 +42,7 @@ HealthInput Handlers::health_input() const {
   input.nodes = node_views();
   input.certificates = certificates_with_cas();
   input.components = desired_components(state);
-  input.capacity = state.capacity();
+  input.pools = pool_list(state, deps_.clock.wall()).items;
   input.kube = deps_.kube_state();
   input.audit_damage = deps_.audit_damage;
   input.now = deps_.clock.wall();
@@ -89,8 +90,7 @@ Handling Handlers::get_metrics(RequestContext) {
     MetricsInput input;
     input.nodes = node_views();
     input.certificates = certificates_with_cas();
-    input.capacity = deps_.registrar.state().capacity();
-    input.pool = deps_.registrar.state().cluster().spec.network.pod_cidr;
+    input.pools = pool_list(deps_.registrar.state(), deps_.clock.wall()).items;
     input.revision = deps_.registrar.state().revision();
     return Result<MetricsInput>(std::move(input));
   };

@@ -90,6 +90,47 @@ void add_node(CLI::App& app, CommandLine& line) {
   add_decisions(group, line);
 }
 
+void add_pool_changes(CLI::App& group, CommandLine& line) {
+  auto [create, made] = add_command<PoolCreate>(group, line, "create", "make a pool of pod addresses, IPv4 or IPv6");
+  create->add_option("NAME", made->name, "name of the pool")->required();
+  create->add_option("--range", made->ranges, "such as 10.20.0.0/16; may be given several times")->required();
+  create->add_option("--node-prefix-length", made->node_prefix_length,
+                     "size of a node's block; 24 for IPv4 and 64 for IPv6 when absent");
+  create->add_option("--role", made->role, "only for nodes of this role")->check(CLI::IsMember({"node", "master"}));
+  create->add_option("--name-pattern", made->name_pattern, "only for nodes with such names, as in 'gpu-*'");
+  create->add_flag("--only-by-name", made->only_by_name, "only for joins whose token names the pool");
+  auto [grow, grown] = add_command<PoolGrow>(
+      group, line, "grow", "add ranges to a pool, or give it a wider one that contains one of its own");
+  grow->add_option("NAME", grown->name, "name of the pool")->required();
+  grow->add_option("--range", grown->ranges, "such as 10.20.0.0/15; may be given several times");
+  grow->add_option("--node-prefix-length", grown->node_prefix_length, "size of blocks from now on");
+  auto [drain, drained] =
+      add_command<PoolDrain>(group, line, "drain", "give out no more blocks of a pool; who is there stays");
+  drain->add_option("NAME", drained->name, "name of the pool")->required();
+  drain->add_flag("--undo", drained->undo, "give out blocks again");
+  auto [remove, removed] = add_command<PoolDelete>(group, line, "delete", "delete an empty pool");
+  remove->add_option("NAME", removed->name, "name of the pool")->required();
+}
+
+void add_pool(CLI::App& app, CommandLine& line) {
+  CLI::App& group = *add_group(app, "pool", "pools of pod addresses");
+  add_command<PoolList>(group, line, "list", "list the pools with their use and forecast");
+  auto [get, got] = add_command<PoolGet>(group, line, "get", "show one pool, what is reserved in it and who lives there");
+  get->add_option("NAME", got->name, "name of the pool")->required();
+  add_pool_changes(group, line);
+  auto [reserve, reserved] = add_command<PoolHold>(group, line, "reserve", "keep a block that nobody gets");
+  reserve->add_option("BLOCK", reserved->block, "such as 10.20.3.0/24")->required();
+  reserve->add_option("--note", reserved->note, "why, for others");
+  auto [assign, assigned] =
+      add_command<PoolHold>(group, line, "assign", "keep a block for a node, which gets it when it joins");
+  assign->add_option("NODE", assigned->node, "name of the node")->required();
+  assign->add_option("BLOCK", assigned->block, "such as 10.20.3.0/24")->required();
+  assign->add_option("--note", assigned->note, "why, for others");
+  auto [release, released] =
+      add_command<PoolRelease>(group, line, "release", "end a reservation or an assignment");
+  release->add_option("BLOCK", released->block, "as it was reserved or assigned")->required();
+}
+
 void add_cluster(CLI::App& app, CommandLine& line) {
   CLI::App& group = *add_group(app, "cluster", "the cluster and its settings");
   add_command<ClusterGet>(group, line, "get", "show the cluster's settings and capacity");
@@ -193,6 +234,7 @@ void add_audit(CLI::App& app, CommandLine& line) {
 void add_all(CLI::App& app, CommandLine& line) {
   add_token(app, line);
   add_node(app, line);
+  add_pool(app, line);
   add_cluster(app, line);
   add_artifact(app, line);
   CLI::App& certs = *add_group(app, "certs", "certificates");

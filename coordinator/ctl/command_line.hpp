@@ -59,6 +59,39 @@ struct NodeReplace {
   bool quiet = false;
   bool yes = false;
 };
+struct PoolList {};
+struct PoolGet {
+  std::string name;
+};
+struct PoolCreate {
+  std::string name;
+  std::vector<std::string> ranges;
+  std::uint64_t node_prefix_length = 0;
+  std::string role;
+  std::string name_pattern;
+  bool only_by_name = false;
+};
+struct PoolGrow {
+  std::string name;
+  std::vector<std::string> ranges;
+  std::uint64_t node_prefix_length = 0;
+};
+struct PoolDrain {
+  std::string name;
+  bool undo = false;
+};
+struct PoolDelete {
+  std::string name;
+};
+// Without a node: reserved, nobody gets it.
+struct PoolHold {
+  std::string block;
+  std::string node;
+  std::string note;
+};
+struct PoolRelease {
+  std::string block;
+};
 struct ClusterGet {};
 struct ClusterApply {
   std::string file;
@@ -108,7 +141,8 @@ using Command =
     std::variant<TokenCreate, TokenList, TokenDelete, NodeList, NodeGet, NodeDelete, ClusterGet, ClusterApply,
                  ClusterKubeconfig, ArtifactImport, ArtifactList, CertsCheckExpiration, Health,
                  OperatorCreate, OperatorList, OperatorRevoke, ConfigGetContexts, ConfigCurrentContext, ConfigUseContext,
-                 NodeApprove, NodeDeny, NodeReplace, CertsList, AuditList, AuditVerify>;
+                 NodeApprove, NodeDeny, NodeReplace, CertsList, AuditList, AuditVerify,
+                 PoolList, PoolGet, PoolCreate, PoolGrow, PoolDrain, PoolDelete, PoolHold, PoolRelease>;
 
 enum class Format { table, wide, json, yaml };
 

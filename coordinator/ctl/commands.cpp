@@ -1,6 +1,9 @@
 #include "coordinator/ctl/commands.hpp"
 
+#include <algorithm>
+
 #include "common/config/yaml_to_json.hpp"
+#include "common/core/ip.hpp"
 #include "common/core/text.hpp"
 #include "common/files/atomic_file.hpp"
 #include "coordinator/ctl/output.hpp"
@@ -30,6 +33,10 @@ std::string lower_fingerprint(std::string text) {
   if (text.starts_with("sha256:")) text.erase(0, 7);
   std::erase(text, ':');
   return text;
+}
+
+std::string pool_path(const std::string& name) {
+  return "/v1/pools/" + percent_encode(name);
 }
 
 struct Runner {
@@ -169,6 +176,67 @@ struct Runner {
                  reply.pod_cidr + " waits for the host that takes its place. The token for that host:\n\n" +
                  token_text(reply.token);
         });
+  }
+  int show_pool(http::Request request) {
+    const WallTime now = console.now;
+    return show<proto::PoolView>(std::move(request),
+                                 [now](const proto::PoolView& pool) { return pool_text(pool, now); });
+  }
+  int operator()(const PoolList&) {
+    const WallTime now = console.now;
+    const bool is_wide = wide();
+    return show<proto::PoolList>(make_request(Method::get, "/v1/pools"), [now, is_wide](const proto::PoolList& list) {
+      return render(pool_table(list, is_wide, now));
+    });
+  }
+  int operator()(const PoolGet& wish) { return show_pool(make_request(Method::get, pool_path(wish.name))); }
+  int operator()(const PoolCreate& wish) {
+    const proto::PoolSettings settings{wish.name, wish.ranges, wish.node_prefix_length, wish.role, wish.name_pattern,
+                                       wish.only_by_name};
+    return show_pool(make_request(Method::post, "/v1/pools", proto::encode(settings)));
+  }
+  int operator()(const PoolGrow& wish) {
+    const proto::PoolGrowRequest request{wish.ranges, wish.node_prefix_length};
+    return show_pool(make_request(Method::post, pool_path(wish.name) + "/grow", proto::encode(request)));
+  }
+  int operator()(const PoolDrain& wish) {
+    return show_pool(
+        make_request(Method::post, pool_path(wish.name) + "/drain", proto::encode(proto::PoolDrainRequest{!wish.undo})));
+  }
+  int operator()(const PoolDelete& wish) {
+    return done(make_request(Method::del, pool_path(wish.name)), "pool " + wish.name + " deleted");
+  }
+  // Operators think of blocks, not of the pools that they lie in.
+  Result<std::string> pool_of(const std::string& text) {
+    const auto block = Cidr::parse(text);
+    if (!block) return block.error();
+    const auto list = ask<proto::PoolList>(connection, make_request(Method::get, "/v1/pools"));
+    if (!list) return list.error();
+    for (const proto::PoolView& pool : list->items) {
+      for (const std::string& range : pool.ranges) {
+        const auto parsed = Cidr::parse(range);
+        if (parsed && parsed->contains(*block)) return pool.name;
+      }
+    }
+    return make_error(Errc::invalid, text + " lies in no pool (slipwayctl pool list)");
+  }
+  int operator()(const PoolHold& wish) {
+    const auto pool = pool_of(wish.block);
+    if (!pool) return fail(console, pool.error());
+    const proto::ReservationRequest request{wish.block, wish.node, wish.note};
+    return show<proto::Reservation>(
+        make_request(Method::post, pool_path(*pool) + "/reservations", proto::encode(request)),
+        [pool](const proto::Reservation& kept) {
+          return kept.block + " of pool " + *pool + (kept.node.empty() ? " is reserved" : " is kept for node " + kept.node) + "\n";
+        });
+  }
+  int operator()(const PoolRelease& wish) {
+    const auto pool = pool_of(wish.block);
+    if (!pool) return fail(console, pool.error());
+    std::string segment = wish.block;
+    std::replace(segment.begin(), segment.end(), '/', '-');
+    return done(make_request(Method::del, pool_path(*pool) + "/reservations/" + percent_encode(segment)),
+                wish.block + " of pool " + *pool + " is neither reserved nor assigned any more");
   }
   int operator()(const ClusterGet&) {
     return show<proto::ClusterView>(make_request(Method::get, "/v1/cluster"), cluster_text);

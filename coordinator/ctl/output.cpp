@@ -235,7 +235,7 @@ std::string node_text(const proto::NodeView& node, WallTime now) {
        {"Role", node.role},
        {"Phase", node.phase},
        {"Address", node.address},
-       {"Pod CIDR", node.pod_cidr + (node.pod_cidr_published ? " (published)" : " (not published yet)")},
+       {"Pod CIDR", (node.pod_cidrs.size() > 1 ? join(node.pod_cidrs, ", ") : node.pod_cidr) + (node.pod_cidr_published ? " (published)" : " (not published yet)")},
        {"Joined", when(node.joined_at, now) + ", token " + dash(node.token_id)},
        {"Last contact", when(node.last_contact, now)},
        {"Applied revision", std::to_string(node.applied_revision)},

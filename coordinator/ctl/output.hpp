@@ -39,6 +39,8 @@ Table context_table(const proto::AdminConfig& config, const std::string& current
 Table artifact_table(const proto::ArtifactList& list, bool wide, WallTime now);
 Table certificate_table(const proto::CertificateList& list, bool wide, WallTime now);
 Table health_table(const proto::HealthReport& report);
+Table pool_table(const proto::PoolList& list, bool wide, WallTime now);
+std::string pool_text(const proto::PoolView& pool, WallTime now);
 std::string node_text(const proto::NodeView& node, WallTime now);
 std::string cluster_text(const proto::ClusterView& cluster);
 

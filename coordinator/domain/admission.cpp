@@ -71,11 +71,26 @@ Status check_place(const State& state, const AdmissionRequest& request) {
                                           " is that of the live node " + other->name + ": set nodeAddress, or slipwayctl node delete " +
                                           other->name + " if it is no more");
   }
+  if (const AddressPool* pool = state.ledger().pool_at(request.address)) {
+    return make_error(Errc::conflict, "address " + request.address.to_string() + " of node " + request.node_name + " lies in pool " + pool->record().name +
+                                          " of pod addresses: set nodeAddress to the host's address on the nodes' network");
+  }
   if (!request.machine_id.empty()) {
     const Node* other = state.node_by_machine_id(request.machine_id);
     if (other != nullptr && other->name != request.node_name) return same_machine(request, other->name, other->address);
   }
   return check_place_of_waiting(state, request);
+}
+
+// What the host routes elsewhere it cannot route to pods. And who takes over a cluster with nodes reads theirs first.
+Status check_ranges(const State& state, const AdmissionRequest& request) {
+  if (state.cluster().spec.network.adopt_nodes && !state.nodes_imported()) {
+    return make_error(Errc::unavailable, "the pod ranges of the nodes that are there have not been read yet (network.adoptNodes), so that nobody gets one of "
+                                         "them: waiting for kube-apiserver at " + state.cluster().spec.api_server.endpoint);
+  }
+  const auto problems = overlap_problems(state.ledger().ranges(), request.host_routes);
+  if (problems.empty()) return {};
+  return make_error(Errc::conflict, "pod addresses " + problems.front() + " for it on that host, or another pool of pods");
 }
 
 bool good_for_long(const State& state, const CertificateRecord& record, WallTime now) {
@@ -151,10 +166,11 @@ AdmissionVerdict admit_new(const State& state, const AdmissionRequest& request) 
   const auto name = check_node_name(cluster, request.node_name, request.role == NodeRole::master);
   if (!name) return refuse(name.error(), JoinStage::name, "set nodeName on the host");
   if (const auto place = check_place(state, request); !place) return refuse(place.error(), JoinStage::place);
+  if (const auto ranges = check_ranges(state, request); !ranges) return refuse(ranges.error(), JoinStage::place);
   const Node* replaced = state.node(request.node_name);
   if (replaced != nullptr) return {Admission{AdmissionKind::new_node, "", replaced->generation + 1}, ""};
-  const auto block = state.pool().can_allocate({}, state.cluster().node_prefix_length, request.maturity);
-  if (!block) return refuse(block.error(), JoinStage::block, "slipwayctl node delete what is gone, or widen the pod range");
+  const auto block = state.ledger().can_allocate({request.node_name, request.role, request.pool}, request.maturity);
+  if (!block) return refuse(block.error(), JoinStage::block, "slipwayctl node delete what is gone, or slipwayctl pool grow");
   const Tombstone* grave = state.tombstone(request.node_name);
   return {Admission{AdmissionKind::new_node, "", grave == nullptr ? 1 : grave->generation + 1}, ""};
 }

@@ -24,8 +24,9 @@ struct AdmissionRequest {
   std::optional<PresentedToken> token;
   std::map<CertUsage, std::string> spkis;  // SHA-256 (hex) of the key of each request; agent is the identity
   Maturity maturity;                        // now, and what quarantine may give
-  std::string pool = {};                    // of the token, see pool_of(); never the host's own wish
+  std::string pool = {};                    // of the token, see pool_of(); never the host's own wish; empty: by the pools' selectors
   proto::NodeFacts facts = {};              // the host's own word, for an operator who decides
+  std::vector<OccupiedRange> host_routes = {};  // that the host says it has; "docker0 of node n1"
 };
 
 enum class AdmissionKind {

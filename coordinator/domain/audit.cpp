@@ -15,6 +15,14 @@ struct Namer {
   std::string_view operator()(const RecordCertificate&) const { return "certificate.issue"; }
   std::string_view operator()(const DeleteNode&) const { return "node.delete"; }
   std::string_view operator()(const PutArtifact&) const { return "artifact.register"; }
+  std::string_view operator()(const CreatePool&) const { return "pool.create"; }
+  std::string_view operator()(const GrowPool&) const { return "pool.grow"; }
+  std::string_view operator()(const DrainPool& op) const { return op.draining ? "pool.drain" : "pool.resume"; }
+  std::string_view operator()(const DeletePool&) const { return "pool.delete"; }
+  std::string_view operator()(const HoldBlock&) const { return "pool.hold"; }
+  std::string_view operator()(const ReleaseHold&) const { return "pool.release"; }
+  std::string_view operator()(const ImportNodes&) const { return "pool.import"; }
+  std::string_view operator()(const SamplePools&) const { return "housekeeping"; }
   std::string_view operator()(const RevokeOperator&) const { return "operator.revoke"; }
   std::string_view operator()(const QueueNode&) const { return "node.wait"; }
   std::string_view operator()(const DecideNode& op) const { return op.approve ? "node.approve" : "node.deny"; }
@@ -53,6 +61,16 @@ struct Describer {
     record.subject = artifact_key(op.artifact.component, op.artifact.version);
     record.detail = "sha256 " + op.artifact.sha256;
   }
+  void operator()(const CreatePool& op) const { record.subject = op.pool.name; }
+  void operator()(const GrowPool& op) const { record.subject = op.name; }
+  void operator()(const DrainPool& op) const { record.subject = op.name; }
+  void operator()(const DeletePool& op) const { record.subject = op.name; }
+  void operator()(const HoldBlock& op) const {
+    record.subject = op.hold.block.to_string();
+    record.node = op.hold.node;
+    record.detail = op.hold.note;
+  }
+  void operator()(const ReleaseHold& op) const { record.subject = op.block.to_string(); }
   void operator()(const RevokeOperator& op) const { record.subject = op.user; }
   void operator()(const QueueNode& op) const {
     record.node = op.request.node_name;
@@ -74,7 +92,7 @@ struct Describer {
 std::string_view audit_action(const Operation& operation) { return std::visit(Namer{}, operation); }
 
 std::optional<proto::AuditRecord> audit_record(const Operation& operation, const Outcome& outcome, proto::AuditActor actor) {
-  if (!outcome.changed || std::holds_alternative<Sweep>(operation)) return std::nullopt;
+  if (!outcome.changed || std::holds_alternative<Sweep>(operation) || std::holds_alternative<SamplePools>(operation)) return std::nullopt;
   proto::AuditRecord record;
   record.action = audit_action(operation);
   record.actor = std::move(actor);

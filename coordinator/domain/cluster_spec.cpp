@@ -1,10 +1,9 @@
 #include "coordinator/domain/cluster_spec.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "common/core/text.hpp"
-#include "coordinator/domain/cidr_pool.hpp"
+#include "coordinator/domain/block_tree.hpp"
 
 namespace slipway {
 
@@ -21,6 +20,7 @@ constexpr Seconds k_max_ttl{366 * 86400};
 class Problems {
  public:
   void add(const std::string& field, const std::string& text) { lines_.push_back(field + ": " + text); }
+  void add_lines(const std::vector<std::string>& lines) { lines_.insert(lines_.end(), lines.begin(), lines.end()); }
   bool none() const { return lines_.empty(); }
   Error error(Errc code, const std::string& head) const { return make_error(code, head + "\n  " + join(lines_, "\n  ")); }
 
@@ -36,16 +36,6 @@ std::string quoted(std::string_view text) {
 }
 std::string slash(int prefix_length) { return "/" + std::to_string(prefix_length); }
 
-struct Reserved {
-  const char* block;
-  const char* what;
-};
-constexpr std::array<Reserved, 5> k_reserved = {{{"0.0.0.0/8", "unspecified addresses"},
-                                                 {"127.0.0.0/8", "loopback"},
-                                                 {"169.254.0.0/16", "link-local"},
-                                                 {"224.0.0.0/4", "multicast"},
-                                                 {"240.0.0.0/4", "reserved by IANA"}}};
-
 // A block as written; absent (with the problem noted) when it cannot be used.
 std::optional<Cidr> read_block(Problems& problems, const std::string& field, const std::string& text) {
   const auto block = Cidr::parse(text);
@@ -54,12 +44,12 @@ std::optional<Cidr> read_block(Problems& problems, const std::string& field, con
     return std::nullopt;
   }
   if (!block->is_v4()) {
-    problems.add(field, block->to_string() + " is IPv6, which is not in this version: give an IPv4 range");
+    problems.add(field, block->to_string() + " is IPv6: in this version a node's first address family is IPv4; for dual stack add a pool of IPv6 " +
+                            "ranges to network.pools");
     return std::nullopt;
   }
-  for (const Reserved& reserved : k_reserved) {
-    if (!Cidr::parse(reserved.block)->overlaps(*block)) continue;
-    problems.add(field, block->to_string() + " overlaps " + reserved.block + " (" + reserved.what + "): choose another range");
+  if (const auto reserved = reserved_overlap(*block)) {
+    problems.add(field, block->to_string() + " overlaps " + *reserved + ": choose another range");
     return std::nullopt;
   }
   return *block;
@@ -138,10 +128,35 @@ void check_coordinator(Problems& problems, const proto::CoordinatorSettings& coo
   }
 }
 
+std::vector<std::string> split_lines(const std::string& text) {
+  const auto parts = split(text, '\n');
+  return {parts.begin(), parts.end()};
+}
+
 struct Range {
   std::string field;
   Cidr block;
 };
+
+void read_pools(Problems& problems, ValidatedCluster& cluster, std::vector<Range>& ranges) {
+  const auto& pools = cluster.spec.network.pools;
+  for (std::size_t i = 0; i < pools.size(); ++i) {
+    const std::string field = "network.pools[" + std::to_string(i) + "]";
+    const auto pool = read_pool(pools[i], field);
+    if (!pool) {
+      problems.add_lines(split_lines(pool.error().message));
+      continue;
+    }
+    const bool taken = std::any_of(cluster.pools.begin(), cluster.pools.end(), [&](const PoolRecord& other) { return other.name == pool->name; });
+    if (taken) problems.add(field + ".name", "pool " + pool->name + " stands twice");
+    for (const Cidr& range : pool->ranges) ranges.push_back({field, range});
+    if (usable_pods(*pool) < cluster.spec.kubelet.max_pods) {
+      problems.add(field + ".nodePrefixLength", "kubelet.maxPods " + std::to_string(cluster.spec.kubelet.max_pods) + " do not fit a block of " +
+                                                    slash(pool->node_prefix_length) + " with " + std::to_string(usable_pods(*pool)) + " addresses for pods");
+    }
+    cluster.pools.push_back(*pool);
+  }
+}
 
 std::vector<Range> read_ranges(Problems& problems, ValidatedCluster& cluster) {
   const proto::NetworkSettings& network = cluster.spec.network;
@@ -154,6 +169,7 @@ std::vector<Range> read_ranges(Problems& problems, ValidatedCluster& cluster) {
     cluster.service_cidr = *services;
     ranges.push_back({"network.serviceCIDR", *services});
   }
+  read_pools(problems, cluster, ranges);
   for (std::size_t i = 0; i < network.node_cidrs.size(); ++i) {
     const std::string field = "network.nodeCIDRs[" + std::to_string(i) + "]";
     if (const auto nodes = read_block(problems, field, network.node_cidrs[i])) {
@@ -212,7 +228,7 @@ void check_pods(Problems& problems, ValidatedCluster& cluster) {
     return;
   }
   cluster.node_prefix_length = static_cast<int>(length);
-  if (const auto cut = CidrPool::make(cluster.pod_cidr, cluster.node_prefix_length); !cut) {
+  if (const auto cut = BlockTree::make(cluster.pod_cidr, cluster.node_prefix_length); !cut) {
     problems.add("network.nodePrefixLength", cut.error().message);
     return;
   }
@@ -371,7 +387,10 @@ Status check_change(const ValidatedCluster& living, const ValidatedCluster& want
   };
   fixed("metadata.name", living.spec.metadata.name, wanted.spec.metadata.name);
   fixed("apiServer.endpoint", living.spec.api_server.endpoint, wanted.spec.api_server.endpoint);
-  fixed("network.podCIDR", living.pod_cidr.to_string(), wanted.pod_cidr.to_string());
+  if (!wanted.pod_cidr.contains(living.pod_cidr)) {
+    problems.add("network.podCIDR", "is " + living.pod_cidr.to_string() + " and cannot become " + wanted.pod_cidr.to_string() +
+                                        ": it may only grow around what it is; add a pool for another range (network.pools)");
+  }
   fixed("network.nodePrefixLength", std::to_string(living.node_prefix_length), std::to_string(wanted.node_prefix_length));
   const bool grown = wanted.service_cidr.base() == living.service_cidr.base() && wanted.service_cidr.contains(living.service_cidr);
   if (!grown) {
@@ -414,6 +433,15 @@ std::string capacity_report(const ValidatedCluster& cluster) {
   return text;
 }
 
+PoolRecord default_pool(const ValidatedCluster& cluster) {
+  PoolRecord pool;
+  pool.name = k_default_pool;
+  pool.order = 1;
+  pool.ranges = {cluster.pod_cidr};
+  pool.node_prefix_length = cluster.node_prefix_length;
+  return pool;
+}
+
 ProfileCluster profile_cluster(const ValidatedCluster& cluster, const std::string& cluster_id) {
   ProfileCluster profile;
   profile.name = cluster.spec.metadata.name;
@@ -421,6 +449,7 @@ ProfileCluster profile_cluster(const ValidatedCluster& cluster, const std::strin
   profile.dns_domain = cluster.spec.network.dns_domain;
   profile.api_endpoint_host = cluster.endpoint_host;
   profile.pod_cidrs = {cluster.pod_cidr};
+  for (const PoolRecord& pool : cluster.pools) profile.pod_cidrs.insert(profile.pod_cidrs.end(), pool.ranges.begin(), pool.ranges.end());
   profile.service_cidrs = {cluster.service_cidr};
   profile.node_cidrs = cluster.node_cidrs;
   profile.coordinator_names = cluster.spec.coordinator.addresses;

@@ -9,6 +9,7 @@
 #include "common/core/result.hpp"
 #include "common/core/time.hpp"
 #include "coordinator/domain/cert_profile.hpp"
+#include "coordinator/domain/pool_record.hpp"
 #include "proto/types.hpp"
 
 namespace slipway {
@@ -20,6 +21,7 @@ struct ValidatedCluster {
   int node_prefix_length = 24;
   Cidr service_cidr;
   std::vector<Cidr> node_cidrs;
+  std::vector<PoolRecord> pools;  // network.pools; their order of creation is not known here
   IpAddress dns_ip;
   std::string endpoint_host;                // without brackets
   std::uint16_t endpoint_port = 6443;
@@ -33,8 +35,8 @@ struct ValidatedCluster {
 // Errc::invalid with one line a problem: "field: what is wrong (with the arithmetic); the cure".
 Result<ValidatedCluster> validate(const proto::ClusterSpec& spec);
 
-// What may change on a living cluster: name, podCIDR, nodePrefixLength and endpoint may not; serviceCIDR may grow on its
-// base address. Errc::conflict with all problems at once.
+// What may change on a living cluster: name, nodePrefixLength and endpoint may not; podCIDR may grow around what it is,
+// serviceCIDR on its base address. Errc::conflict with all problems at once.
 Status check_change(const ValidatedCluster& living, const ValidatedCluster& wanted);
 
 // Without nodes and quarantined, which are of the moment.
@@ -44,6 +46,9 @@ std::string capacity_report(const ValidatedCluster& cluster);
 
 // Pods that fit a node's block: network, broadcast and gateway addresses are not theirs.
 std::uint64_t usable_pods(int node_prefix_length);
+
+// What network.podCIDR and network.nodePrefixLength describe.
+PoolRecord default_pool(const ValidatedCluster& cluster);
 
 // For certificate profiles.
 ProfileCluster profile_cluster(const ValidatedCluster& cluster, const std::string& cluster_id);

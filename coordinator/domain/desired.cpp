@@ -22,6 +22,17 @@ constexpr std::array<Component, 8> k_components = {{
     {"kube-scheduler", &proto::Versions::kubernetes, NodeRole::master},
 }};
 
+// The default pool's first, then by age.
+std::vector<std::string> pod_ranges(const State& state) {
+  std::map<std::uint64_t, const PoolRecord*> by_age;
+  for (const auto& [name, pool] : state.ledger().pools()) by_age[name == k_default_pool ? 0 : pool.record().order] = &pool.record();
+  std::vector<std::string> ranges;
+  for (const auto& [order, pool] : by_age) {
+    for (const Cidr& range : pool->ranges) ranges.push_back(range.to_string());
+  }
+  return ranges;
+}
+
 }  // namespace
 
 std::vector<std::string> component_names() {
@@ -51,6 +62,7 @@ proto::DesiredState desired_state(const State& state) {
   desired.revision = state.desired_revision();
   desired.cluster = state.cluster().spec;
   desired.components = desired_components(state);
+  desired.pod_ranges = pod_ranges(state);
   desired.nodes.reserve(state.nodes().size());
   for (const auto& [name, node] : state.nodes()) {
     desired.nodes.push_back({node.name, node.uid, node.generation, std::string(to_string(node.role)), node.address.to_string(),

@@ -5,6 +5,7 @@
 #include "common/core/text.hpp"
 #include "coordinator/domain/desired.hpp"
 #include "coordinator/domain/pending_operations.hpp"
+#include "coordinator/domain/pool_operations.hpp"
 #include "coordinator/domain/state_editor.hpp"
 
 namespace slipway {
@@ -47,11 +48,9 @@ class Applier {
     }
     auto cluster = validate(op.spec);
     if (!cluster) return cluster.error();
-    auto pool = CidrPool::make(cluster->pod_cidr, cluster->node_prefix_length);
-    if (!pool) return pool.error();
+    if (const auto pools = apply_pools(state_, editor_, *cluster); !pools) return pools.error();
     editor_.put_identity(op.identity);
     editor_.put_cluster(std::move(*cluster));
-    editor_.make_pool(std::move(*pool));
     return done(true);
   }
 
@@ -62,6 +61,7 @@ class Applier {
     if (const auto change = check_change(state_.cluster(), *cluster); !change) return change.error();
     if (*cluster == state_.cluster()) return unchanged();
     if (const auto nodes = check_nodes(*cluster); !nodes) return nodes.error();
+    if (const auto pools = apply_pools(state_, editor_, *cluster); !pools) return pools.error();
     editor_.put_cluster(std::move(*cluster));
     return done(true);
   }
@@ -126,9 +126,9 @@ class Applier {
     const Node* found = state_.node(op.name);
     if (found == nullptr) return make_error(Errc::not_found, "there is no node " + op.name.substr(0, 64) + " (slipwayctl node list)");
     const Node node = *found;
-    const auto block = editor_.pool().release(node.pod_cidr, {node.uid, node.generation}, op.now, editor_.next_revision());
-    if (!block) return error_of(block, "deleting node " + node.name);
-    editor_.put_quarantined(*block);
+    const auto blocks = editor_.ledger().release(blocks_of(node), {node.uid, node.generation}, op.now, editor_.next_revision());
+    if (!blocks) return error_of(blocks, "deleting node " + node.name);
+    for (const QuarantinedBlock& block : *blocks) editor_.put_quarantined(block);
     bury(editor_, node, op.now);
     editor_.erase_node(node.name);
     Outcome outcome = done(true);
@@ -167,7 +167,7 @@ class Applier {
     bool any = sweep_tokens(before);
     any = sweep_certificates(before) || any;
     any = sweep_pending(state_, editor_, before) || any;
-    for (const Cidr& freed : editor_.pool().mature(op.maturity)) {
+    for (const Cidr& freed : editor_.ledger().mature(op.maturity)) {
       editor_.erase_quarantined(freed);
       any = true;
     }
@@ -178,7 +178,40 @@ class Applier {
   Result<Outcome> operator()(const DecideNode& op) { return apply_decision(state_, editor_, op); }
   Result<Outcome> operator()(const ReplaceNode& op) { return apply_replacement(state_, editor_, op); }
 
+  Result<Outcome> operator()(const CreatePool& op) {
+    if (!state_.has_cluster()) return no_cluster();
+    return desired_by(create_pool(state_, editor_, op));
+  }
+  Result<Outcome> operator()(const GrowPool& op) {
+    const auto grown = state_.has_cluster() ? grow_pool(state_, editor_, op) : Result<bool>(no_cluster());
+    if (!grown) return grown.error();
+    return *grown ? done(true) : unchanged();
+  }
+  Result<Outcome> operator()(const DrainPool& op) {
+    const auto changed = drain_pool(state_, editor_, op);
+    if (!changed) return changed.error();
+    return *changed ? done(false) : unchanged();
+  }
+  Result<Outcome> operator()(const DeletePool& op) {
+    if (!state_.has_cluster()) return no_cluster();
+    return desired_by(delete_pool(state_, editor_, op));
+  }
+  Result<Outcome> operator()(const HoldBlock& op) { return quietly(hold_block(state_, editor_, op)); }
+  Result<Outcome> operator()(const ReleaseHold& op) { return quietly(release_hold(state_, editor_, op)); }
+  Result<Outcome> operator()(const ImportNodes& op) {
+    if (!state_.has_cluster()) return no_cluster();
+    std::vector<std::string> notes;
+    const bool any = import_nodes(state_, editor_, op, notes);
+    Outcome outcome = any ? done(false) : unchanged();
+    outcome.notes = std::move(notes);
+    return outcome;
+  }
+  Result<Outcome> operator()(const SamplePools& op) { return sample_pools(state_, editor_, op.now) ? done(false) : unchanged(); }
+
  private:
+  // Agents must see it, or not.
+  Result<Outcome> desired_by(const Status& changed) { return changed ? Result<Outcome>(done(true)) : Result<Outcome>(changed.error()); }
+  Result<Outcome> quietly(const Status& changed) { return changed ? Result<Outcome>(done(false)) : Result<Outcome>(changed.error()); }
   Outcome done(bool desired) {
     editor_.finish(desired);
     return {true, state_.revision(), std::nullopt};
@@ -219,17 +252,22 @@ class Applier {
   }
 
   // A block of its own, or the one of the node whose place it takes.
-  Result<Cidr> block_for(const AdmitNode& op, const Node* replaced) {
+  struct NodeBlocks {
+    Cidr primary;
+    std::optional<Cidr> second;
+  };
+  Result<NodeBlocks> blocks_for(const AdmitNode& op, const Node* replaced) {
     const CidrOwner owner{op.uid, op.generation};
     if (replaced != nullptr) {
-      const auto taken = editor_.pool().hand_over(replaced->pod_cidr, {replaced->uid, replaced->generation}, owner);
+      const auto taken = editor_.ledger().hand_over(blocks_of(*replaced), {replaced->uid, replaced->generation}, owner);
       if (!taken) return error_of(taken, "replacing node " + replaced->name);
-      return replaced->pod_cidr;
+      return NodeBlocks{replaced->pod_cidr, replaced->second_pod_cidr};
     }
-    const auto block = editor_.pool().allocate(owner, state_.cluster().node_prefix_length, op.request.maturity);
-    if (!block) return block.error();
-    for (const Cidr& reclaimed : block->reclaimed) editor_.erase_quarantined(reclaimed);
-    return block->prefix;
+    const AdmissionRequest& request = op.request;
+    const auto grant = editor_.ledger().allocate({request.node_name, request.role, request.pool}, owner, request.maturity);
+    if (!grant) return grant.error();
+    for (const Cidr& reclaimed : grant->reclaimed) editor_.erase_quarantined(reclaimed);
+    return NodeBlocks{grant->primary, grant->second};
   }
 
   // An approved host's token use was counted when it was queued.
@@ -247,8 +285,8 @@ class Applier {
     const AdmissionRequest& request = op.request;
     if (state_.node_by_uid(op.uid) != nullptr) return make_error(Errc::internal, "node uid " + op.uid + " is taken");
     const Node* living = state_.node(request.node_name);  // is being replaced
-    const auto block = block_for(op, living);
-    if (!block) return block.error();
+    const auto blocks = blocks_for(op, living);
+    if (!blocks) return blocks.error();
     Node node;
     node.name = request.node_name;
     node.uid = op.uid;
@@ -256,7 +294,8 @@ class Applier {
     node.role = request.role;
     node.address = request.address;
     node.machine_id = request.machine_id;
-    node.pod_cidr = *block;
+    node.pod_cidr = blocks->primary;
+    node.second_pod_cidr = blocks->second;
     node.joined_at = request.maturity.now;
     node.pool = living != nullptr ? living->pool : request.pool;
     node.token_id = take_token(request);

@@ -103,14 +103,57 @@ struct ReplaceNode {
   JoinToken token;  // its node, role and pool are set from the node
 };
 
+// ---- pools. Errors: Errc::not_found (no such pool), Errc::invalid (shape), Errc::conflict with the owner of the addresses named.
+struct CreatePool {
+  PoolRecord pool;                         // checked with pool_problems(); its order is given here
+  std::vector<OccupiedRange> host_routes;  // as live nodes report them
+};
+// New ranges, or wider ones in the place of those that they contain; another size of blocks from now on. Who has a block keeps it.
+struct GrowPool {
+  std::string name;
+  std::vector<Cidr> ranges;
+  std::optional<int> node_prefix_length;
+  std::vector<OccupiedRange> host_routes;
+};
+struct DrainPool {
+  std::string name;
+  bool draining = true;
+};
+struct DeletePool {
+  std::string name;
+};
+struct HoldBlock {
+  std::string pool;  // where the block is thought to lie; empty: anywhere
+  BlockHold hold;
+};
+struct ReleaseHold {
+  std::string pool;
+  Cidr block;
+};
+struct ImportedNode {
+  std::string name;
+  std::vector<std::string> pod_cidrs;  // as they stand in the Node object
+};
+// Blocks of Node objects that are not ours are kept for those names. Outcome::notes says what could not be.
+struct ImportNodes {
+  std::vector<ImportedNode> nodes;
+  WallTime now{};
+};
+// A sample of each pool's use for the forecast, when it is time for one.
+struct SamplePools {
+  WallTime now{};
+};
+
 using Operation = std::variant<InitCluster, ApplyCluster, CreateToken, DeleteToken, AdmitNode, RecordRenewal,
-                               RecordCertificate, DeleteNode, PutArtifact, Sweep, RevokeOperator, QueueNode, DecideNode, ReplaceNode>;
+                               RecordCertificate, DeleteNode, PutArtifact, Sweep, RevokeOperator, QueueNode, DecideNode, ReplaceNode,
+                               CreatePool, GrowPool, DrainPool, DeletePool, HoldBlock, ReleaseHold, ImportNodes, SamplePools>;
 
 struct Outcome {
   bool changed = false;
   std::uint64_t revision = 0;  // of the state that holds the outcome
   std::optional<Node> node;    // AdmitNode, RecordRenewal: as it is now; DeleteNode: as it was; ReplaceNode: as it is now
   std::optional<PendingNode> pending = {};  // QueueNode, DecideNode: as it is now
+  std::vector<std::string> notes = {};  // ImportNodes: blocks that could not be kept, a line each
 };
 
 // On success `changes` gets the records to store, in order; on an error neither it nor the state changed.

@@ -24,18 +24,32 @@ struct KeyOf {
   std::string operator()(const CertificatePem& pem) const { return pem.serial; }
   std::string operator()(const proto::Artifact& artifact) const { return artifact_key(artifact.component, artifact.version); }
   std::string operator()(const PendingNode& node) const { return node.name; }
+  std::string operator()(const PoolRecord& pool) const { return pool.name; }
+  std::string operator()(const BlockHold& hold) const { return hold.block.to_string(); }
+  std::string operator()(const PoolHistory& history) const { return history.pool; }
 };
 
 Error contradiction(const std::string& what) {
   return make_error(Errc::corrupt, "the stored records contradict each other: " + what + "; restore a backup");
 }
 
-// Puts records read from the store into a state, cluster first.
+// The order in which records must be loaded.
+int rank_of(const Record& record) {
+  if (std::holds_alternative<proto::ClusterSpec>(record)) return 0;
+  if (std::holds_alternative<PoolRecord>(record)) return 1;
+  return std::holds_alternative<BlockHold>(record) ? 2 : 3;
+}
+
+// Puts records read from the store into a state, in the order of rank_of().
 class Loader {
  public:
   explicit Loader(State& state) : state_(state), editor_(state, ignored_) {}
 
   Status load(const Record& record) {
+    const bool comes_before_blocks = std::holds_alternative<proto::ClusterSpec>(record) || std::holds_alternative<PoolRecord>(record);
+    if (!comes_before_blocks) {
+      if (const Status pools = default_pool(); !pools) return pools;
+    }
     const Status loaded = std::visit(*this, record);
     // They came from the store: nothing is to be written.
     ignored_.clear();
@@ -44,12 +58,23 @@ class Loader {
   Status operator()(const proto::ClusterSpec& spec) {
     auto cluster = validate(spec);
     if (!cluster) return contradiction("the cluster specification is not valid: " + cluster.error().message);
-    auto pool = CidrPool::make(cluster->pod_cidr, cluster->node_prefix_length);
-    if (!pool) return contradiction(pool.error().message);
     editor_.put_cluster(std::move(*cluster));
-    editor_.make_pool(std::move(*pool));
     return {};
   }
+  // Stores of before there were several pools have none: the settings describe it.
+  Status default_pool() {
+    if (!state_.has_cluster() || state_.ledger().pool(k_default_pool) != nullptr) return {};
+    return (*this)(slipway::default_pool(state_.cluster()));
+  }
+  Status operator()(const PoolRecord& record) {
+    const auto made = editor_.ledger().put_pool(record);
+    return made ? Status{} : Status(contradiction("pool " + record.name + ": " + made.error().message));
+  }
+  Status operator()(const BlockHold& hold) {
+    const auto kept = editor_.ledger().hold(hold, std::nullopt);
+    return kept ? Status{} : Status(contradiction("kept block: " + kept.error().message));
+  }
+  Status operator()(const PoolHistory& history) { return editor_.put_history(history), Status{}; }
   Status operator()(const CertificatePem&) { return {}; }      // stays in the store
   Status operator()(const ClusterIdentity& identity) { return editor_.put_identity(identity), Status{}; }
   Status operator()(const Counters& counters) { return editor_.put_counters(counters), Status{}; }
@@ -63,14 +88,16 @@ class Loader {
     const Node* other = state_.node_by_uid(node.uid);
     if (other == nullptr) other = state_.node_by_address(node.address);
     if (other != nullptr) return contradiction("nodes " + other->name + " and " + node.name + " have one uid or address");
-    const auto block = editor_.pool().restore(node.pod_cidr, {node.uid, node.generation});
-    if (!block) return contradiction("node " + node.name + ": " + block.error().message);
+    for (const Cidr& block : blocks_of(node)) {
+      const auto taken = editor_.ledger().restore(block, {node.uid, node.generation}, node.name);
+      if (!taken) return contradiction("node " + node.name + ": " + taken.error().message);
+    }
     editor_.put_node(node);
     return {};
   }
   Status operator()(const QuarantinedBlock& block) {
     if (!state_.has_cluster()) return contradiction("a block in quarantine without a cluster");
-    const auto taken = editor_.pool().restore_quarantined(block);
+    const auto taken = editor_.ledger().restore_quarantined(block);
     return taken ? Status{} : Status(contradiction(taken.error().message));
   }
 
@@ -98,6 +125,12 @@ std::optional<PendingNode::Decision> pending_decision_from_string(std::string_vi
   return std::nullopt;
 }
 
+std::vector<Cidr> blocks_of(const Node& node) {
+  std::vector<Cidr> blocks = {node.pod_cidr};
+  if (node.second_pod_cidr) blocks.push_back(*node.second_pod_cidr);
+  return blocks;
+}
+
 std::string artifact_key(const std::string& component, const std::string& version) { return component + "/" + version; }
 
 std::string key_of(const Record& record) { return std::visit(KeyOf{}, record); }
@@ -107,14 +140,15 @@ Result<State> State::from_source(const std::function<Status(const RecordSink& si
   Loader loader(state);
   const Status loaded = source([&loader](const Record& record) { return loader.load(record); });
   if (!loaded) return loaded.error();
+  if (const Status pools = loader.default_pool(); !pools) return pools.error();
   return state;
 }
 
 Result<State> State::from_records(const std::vector<Record>& records) {
   return from_source([&records](const RecordSink& sink) -> Status {
-    for (const bool specs : {true, false}) {
+    for (const int rank : {0, 1, 2, 3}) {
       for (const Record& record : records) {
-        if (std::holds_alternative<proto::ClusterSpec>(record) != specs) continue;
+        if (rank_of(record) != rank) continue;
         if (const auto loaded = sink(record); !loaded) return loaded;
       }
     }
@@ -139,6 +173,13 @@ const Node* State::node_by_machine_id(const std::string& machine_id) const {
   return name == nullptr ? nullptr : node(*name);
 }
 
+const Node* State::node_with_block(const Cidr& block) const {
+  for (const auto& [name, node] : nodes_) {
+    if (node.pod_cidr.overlaps(block) || (node.second_pod_cidr && node.second_pod_cidr->overlaps(block))) return &node;
+  }
+  return nullptr;
+}
+
 const Tombstone* State::tombstone(const std::string& name) const { return find_in(tombstones_, name); }
 const PendingNode* State::pending_node(const std::string& name) const { return find_in(pending_, name); }
 const JoinToken* State::token(const std::string& id) const { return find_in(tokens_, id); }
@@ -157,7 +198,11 @@ proto::ClusterCapacity State::capacity() const {
   if (!cluster_) return {};
   proto::ClusterCapacity capacity = capacity_of(*cluster_);
   capacity.nodes = nodes_.size();
-  capacity.quarantined = pool_->quarantined();
+  capacity.quarantined = ledger_.quarantined();
+  capacity.max_nodes = 0;
+  for (const auto& [name, pool] : ledger_.pools()) {
+    if (is_v4(pool.record()) == cluster_->pod_cidr.is_v4()) capacity.max_nodes += pool.usage().capacity;
+  }
   return capacity;
 }
 
@@ -270,6 +315,17 @@ void StateEditor::erase_certificate(const std::string& serial) {
 void StateEditor::put_artifact(proto::Artifact artifact) {
   note(artifact);
   state_.artifacts_.insert_or_assign(artifact_key(artifact.component, artifact.version), artifact);
+}
+
+void StateEditor::erase_pool(const std::string& name) {
+  erase(RecordKind::pool, name);
+  if (state_.pool_histories_.erase(name) > 0) erase(RecordKind::history, name);
+}
+
+void StateEditor::put_history(PoolHistory history) {
+  note(history);
+  std::string pool = history.pool;
+  state_.pool_histories_.insert_or_assign(std::move(pool), std::move(history));
 }
 
 void StateEditor::put_counters(Counters counters) {

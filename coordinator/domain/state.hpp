@@ -13,9 +13,10 @@
 #include "common/core/result.hpp"
 #include "common/core/time.hpp"
 #include "coordinator/domain/cert_profile.hpp"
-#include "coordinator/domain/cidr_pool.hpp"
+#include "coordinator/domain/cidr_ledger.hpp"
 #include "coordinator/domain/cluster_spec.hpp"
 #include "coordinator/domain/join_token.hpp"
+#include "coordinator/domain/pool_forecast.hpp"
 #include "proto/types.hpp"
 
 namespace slipway::proto {
@@ -41,6 +42,7 @@ struct ClusterIdentity {
 struct Counters {
   std::uint64_t revision = 0;
   std::uint64_t desired_revision = 0;
+  bool nodes_imported = false;  // the Node objects that were there before us have been read (ImportNodes)
   bool operator==(const Counters&) const = default;
 };
 
@@ -66,6 +68,7 @@ struct Node {
   IpAddress address;
   std::string machine_id;  // empty: not told
   Cidr pod_cidr;
+  std::optional<Cidr> second_pod_cidr;  // of the other family; absent: none, for ever
   WallTime joined_at{};
   std::string token_id;           // that admitted it
   std::string identity;           // SPKI SHA-256 (hex) of its agent key
@@ -98,6 +101,15 @@ struct PendingNode {
 std::string_view to_string(PendingNode::Decision decision);  // "waiting", "approved", "denied"
 std::optional<PendingNode::Decision> pending_decision_from_string(std::string_view text);
 
+std::vector<Cidr> blocks_of(const Node& node);  // one or two, the first is pod_cidr
+
+// How full a pool was lately, for the forecast.
+struct PoolHistory {
+  std::string pool;
+  std::vector<PoolSample> samples;
+  bool operator==(const PoolHistory&) const = default;
+};
+
 // What is left of a deleted node: its name's count goes on and its keys stay dead.
 struct Tombstone {
   std::string name;
@@ -118,9 +130,9 @@ struct CertificatePem {
 
 // The records that make up the state, each put and erased by its key. Leases of pod blocks stand in the nodes.
 using Record = std::variant<ClusterIdentity, Counters, proto::ClusterSpec, Node, Tombstone, JoinToken, QuarantinedBlock,
-                            CertificateRecord, CertificatePem, proto::Artifact, PendingNode>;
-enum class RecordKind { identity, counters, spec, node, tombstone, token, quarantined, certificate, pem, artifact, pending };
-static_assert(std::variant_size_v<Record> == static_cast<std::size_t>(RecordKind::pending) + 1);
+                            CertificateRecord, CertificatePem, proto::Artifact, PendingNode, PoolRecord, BlockHold, PoolHistory>;
+enum class RecordKind { identity, counters, spec, node, tombstone, token, quarantined, certificate, pem, artifact, pending, pool, hold, history };
+static_assert(std::variant_size_v<Record> == static_cast<std::size_t>(RecordKind::history) + 1);
 
 struct PutRecord {
   Record record;
@@ -140,8 +152,8 @@ class State {
   // From what the store holds; Errc::corrupt when records contradict each other (two nodes with one block). No records: an
   // empty state, of which has_cluster() is false.
   static Result<State> from_records(const std::vector<Record>& records);
-  // The same, without a list of all: `source` calls the sink it is given with each record, the cluster specification before nodes and
-  // blocks, and ends with the sink's first error or its own.
+  // The same, without a list of all: `source` calls the sink it is given with each record, the cluster specification first, then pools, then
+  // kept blocks, then all others, and ends with the sink's first error or its own.
   using RecordSink = std::function<Status(const Record&)>;
   static Result<State> from_source(const std::function<Status(const RecordSink& sink)>& source);
 
@@ -167,7 +179,11 @@ class State {
   const CertificateRecord* current_certificate(const Node& node, CertUsage usage) const;
   const std::map<std::string, proto::Artifact>& artifacts() const { return artifacts_; }  // by artifact_key()
   const proto::Artifact* artifact(const std::string& component, const std::string& version) const;
-  const CidrPool& pool() const { return *pool_; }  // only when has_cluster()
+  const CidrLedger& ledger() const { return ledger_; }
+  const std::map<std::string, PoolHistory>& pool_histories() const { return pool_histories_; }  // by pool
+  bool nodes_imported() const { return counters_.nodes_imported; }
+  // The live node that has any of the block; for messages, it looks at all of them.
+  const Node* node_with_block(const Cidr& block) const;
   proto::ClusterCapacity capacity() const;
 
   // The live node behind an agent certificate, or why it is not one: Errc::gone for a deleted or replaced node or an old generation,
@@ -194,7 +210,8 @@ class State {
   std::map<std::string, JoinToken> tokens_;
   std::map<std::string, CertificateRecord> certificates_;
   std::map<std::string, proto::Artifact> artifacts_;
-  std::optional<CidrPool> pool_;
+  CidrLedger ledger_;
+  std::map<std::string, PoolHistory> pool_histories_;
 };
 
 }  // namespace slipway

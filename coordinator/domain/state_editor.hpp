@@ -16,8 +16,13 @@ class StateEditor {
 
   void put_identity(ClusterIdentity identity);
   void put_cluster(ValidatedCluster cluster);
-  void make_pool(CidrPool pool) { state_.pool_ = std::move(pool); }
-  CidrPool& pool() { return *state_.pool_; }
+  CidrLedger& ledger() { return state_.ledger_; }
+  void put_pool(const PoolRecord& pool) { note(pool); }  // stands in the ledger already; so do holds
+  void erase_pool(const std::string& name);
+  void put_hold(const BlockHold& hold) { note(hold); }
+  void erase_hold(const Cidr& block) { erase(RecordKind::hold, block.to_string()); }
+  void put_history(PoolHistory history);
+  void set_nodes_imported() { state_.counters_.nodes_imported = true; }  // stored by finish()
   void put_quarantined(const QuarantinedBlock& block) { note(block); }
   void erase_quarantined(const Cidr& prefix) { erase(RecordKind::quarantined, prefix.to_string()); }
   void put_node(Node node);

@@ -250,11 +250,12 @@ boost::asio::awaitable<Result<KubeNode>> KubeClient::get_node(std::string name) 
   co_return node;
 }
 
-boost::asio::awaitable<Status> KubeClient::set_pod_cidr(std::string name, Cidr pod_cidr) {
+boost::asio::awaitable<Status> KubeClient::set_pod_cidr(std::string name, Cidr pod_cidr,
+                                                        std::optional<Cidr> second) {
   const Status proper = check_name(name);
   if (!proper) co_return proper.error();
   http::Request request =
-      make_request(http::Method::patch, path_of(name), pod_cidr_patch(pod_cidr), k_merge_patch);
+      make_request(http::Method::patch, path_of(name), pod_cidr_patch(pod_cidr, second), k_merge_patch);
   boost::asio::awaitable<Result<http::Response>> calling = call(std::move(request));
   const auto response = co_await std::move(calling);
   if (!response) co_return response.error();

@@ -39,7 +39,7 @@ class KubeClient final : public KubeApi {
   boost::asio::awaitable<Status> ensure_access() override;
   boost::asio::awaitable<Result<std::vector<KubeNode>>> list_nodes() override;
   boost::asio::awaitable<Result<KubeNode>> get_node(std::string name) override;
-  boost::asio::awaitable<Status> set_pod_cidr(std::string name, Cidr pod_cidr) override;
+  boost::asio::awaitable<Status> set_pod_cidr(std::string name, Cidr pod_cidr, std::optional<Cidr> second) override;
   boost::asio::awaitable<Status> delete_node(std::string name) override;
 
  private:

@@ -1,5 +1,8 @@
 #include "coordinator/kube/node_sync.hpp"
 
+#include <algorithm>
+
+#include "common/core/text.hpp"
 #include "common/log/log.hpp"
 
 namespace slipway::kube {
@@ -25,6 +28,7 @@ void NodeSync::removed(const std::string& name) {
 std::vector<std::string> NodeSync::conflicts() const {
   std::vector<std::string> lines;
   for (const auto& [uid, line] : conflicts_) lines.push_back(line);
+  lines.insert(lines.end(), import_conflicts_.begin(), import_conflicts_.end());
   return lines;
 }
 
@@ -101,7 +105,7 @@ boost::asio::awaitable<Status> NodeSync::publish(LiveNode node) {
   if (!object && object.error().code == Errc::not_found) co_return Status{};  // its kubelet comes later
   if (!object) co_return object.error();
   if (done_with(node, *object)) co_return Status{};
-  boost::asio::awaitable<Status> setting = deps_.kube.set_pod_cidr(node.name, node.pod_cidr);
+  boost::asio::awaitable<Status> setting = deps_.kube.set_pod_cidr(node.name, node.pod_cidr, node.second_pod_cidr);
   const Status set = co_await std::move(setting);
   // Somebody else was faster, or the object is gone again: the next pass sees.
   if (!set && (set.error().code == Errc::conflict || set.error().code == Errc::not_found)) co_return Status{};
@@ -116,9 +120,13 @@ boost::asio::awaitable<Status> NodeSync::publish(LiveNode node) {
 bool NodeSync::done_with(const LiveNode& node, const KubeNode& object) {
   if (object.pod_cidrs.empty()) return false;
   const std::string wanted = node.pod_cidr.to_string();
-  const bool same = object.pod_cidrs.size() == 1 && object.pod_cidrs.front() == wanted;
-  const std::string line =
-      "Node " + node.name + " has spec.podCIDR " + object.pod_cidrs.front() + ", its block is " + wanted;
+  // The second may be missing: a kube-apiserver without dual stack drops it.
+  const bool one = object.pod_cidrs.size() == 1;
+  const bool two = object.pod_cidrs.size() == 2 && node.second_pod_cidr && object.pod_cidrs.back() == node.second_pod_cidr->to_string();
+  const bool same = object.pod_cidrs.front() == wanted && (one || two);
+  const std::string there = join(object.pod_cidrs, " and ");
+  const std::string ours = wanted + (node.second_pod_cidr ? " and " + node.second_pod_cidr->to_string() : std::string());
+  const std::string line = "Node " + node.name + " has spec.podCIDR " + there + ", its block is " + ours;
   if (same) {
     conflicts_.erase(node.uid);
     published_.insert(node.uid);
@@ -126,7 +134,7 @@ bool NodeSync::done_with(const LiveNode& node, const KubeNode& object) {
     published_.erase(node.uid);
     if (conflicts_[node.uid] != line)
       log::error("pod CIDR conflict",
-                 {{"node", node.name}, {"there", object.pod_cidrs.front()}, {"ours", wanted}});
+                 {{"node", node.name}, {"there", there}, {"ours", ours}});
     conflicts_[node.uid] = line;
   }
   deps_.set_published(node.uid, same);
@@ -137,6 +145,16 @@ boost::asio::awaitable<Status> NodeSync::look_at_all() {
   boost::asio::awaitable<Result<std::vector<KubeNode>>> listing = deps_.kube.list_nodes();
   const auto objects = co_await std::move(listing);
   if (!objects) co_return objects.error();
+  if (deps_.import_nodes) {
+    boost::asio::awaitable<Result<std::vector<std::string>>> importing = deps_.import_nodes(*objects);
+    auto notes = co_await std::move(importing);
+    if (!notes) co_return error_of(notes, "keeping the pod ranges of other nodes");
+    for (const std::string& note : *notes) {
+      const bool told = std::find(import_conflicts_.begin(), import_conflicts_.end(), note) != import_conflicts_.end();
+      if (!told) log::error("pod CIDR conflict", {{"conflict", note}});
+    }
+    import_conflicts_ = std::move(*notes);
+  }
   std::map<std::string, const KubeNode*> by_name;
   for (const KubeNode& object : *objects) by_name[object.name] = &object;
   const std::vector<LiveNode> live = deps_.live_nodes();

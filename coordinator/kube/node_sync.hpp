@@ -5,6 +5,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@ struct LiveNode {
   std::string name;
   std::string uid;
   Cidr pod_cidr;
+  std::optional<Cidr> second_pod_cidr = {};
 };
 
 struct NodeSyncDeps {
@@ -28,6 +30,9 @@ struct NodeSyncDeps {
   std::function<std::vector<std::string>()>
       removed_names;  // tombstones; live names among them are left alone
   std::function<void(const std::string& uid, bool published)> set_published;
+  // Keeps the blocks of Node objects that are not ours out of allocation; a line for each that cannot be. Called with all
+  // objects at first contact, before anything is written, and at each slow look. Empty: nothing is imported.
+  std::function<boost::asio::awaitable<Result<std::vector<std::string>>>(std::vector<KubeNode>)> import_nodes = {};
 };
 
 class NodeSync {
@@ -43,7 +48,8 @@ class NodeSync {
 
   bool ok() const { return ok_; }
   const std::string& message() const { return message_; }
-  // One line a node whose Node.spec.podCIDR is another one than its block. It is reported, never fought over.
+  // One line a node whose Node.spec.podCIDR is another one than its block, or lies in the way of the pools. It is reported,
+  // never fought over.
   std::vector<std::string> conflicts() const;
 
  private:
@@ -58,6 +64,7 @@ class NodeSync {
   std::set<std::string> to_delete_;
   std::set<std::string> published_;               // uids
   std::map<std::string, std::string> conflicts_;  // uid -> line
+  std::vector<std::string> import_conflicts_;
   SteadyTime next_full_{};
   bool access_ = false;
   bool ok_ = false;

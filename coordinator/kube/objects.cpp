@@ -108,9 +108,11 @@ std::vector<AccessObject> access_objects() {
           binding("slipway:kube-apiserver", "system:kubelet-api-admin", "slipway:kube-apiserver")};
 }
 
-std::string pod_cidr_patch(const Cidr& pod_cidr) {
+std::string pod_cidr_patch(const Cidr& pod_cidr, const std::optional<Cidr>& second) {
   const std::string text = pod_cidr.to_string();
-  const Json patch = {{"spec", {{"podCIDR", text}, {"podCIDRs", Json::array({text})}}}};
+  Json list = Json::array({text});
+  if (second) list.push_back(second->to_string());
+  const Json patch = {{"spec", {{"podCIDR", text}, {"podCIDRs", list}}}};
   return patch.dump();
 }
 

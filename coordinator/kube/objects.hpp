@@ -18,7 +18,7 @@ struct AccessObject {
 // Create them in this order.
 std::vector<AccessObject> access_objects();
 // A merge patch of spec.podCIDR and spec.podCIDRs.
-std::string pod_cidr_patch(const Cidr& pod_cidr);
+std::string pod_cidr_patch(const Cidr& pod_cidr, const std::optional<Cidr>& second = {});
 
 // Both refuse with Errc::corrupt what no kube-apiserver sends; answers are bounded by the HTTP client.
 Result<KubeNode> parse_node(std::string_view json);

@@ -4,6 +4,7 @@
 // answer in time, Errc::denied when it does not know our credentials or access is not set up, Errc::corrupt or
 // Errc::exhausted for answers that make no sense, Errc::invalid for a name that no node can have (RFC 1123 subdomain).
 #include <boost/asio/awaitable.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,8 @@ class KubeApi {
   virtual boost::asio::awaitable<Result<KubeNode>> get_node(std::string name) = 0;
   // Writes spec.podCIDR and spec.podCIDRs. Errc::conflict when another block stands there: the fields cannot be changed. The
   // same block again is no error. Errc::not_found as above.
-  virtual boost::asio::awaitable<Status> set_pod_cidr(std::string name, Cidr pod_cidr) = 0;
+  // `second`: the block of the other family; kube-apiserver keeps it only where dual stack is on.
+  virtual boost::asio::awaitable<Status> set_pod_cidr(std::string name, Cidr pod_cidr, std::optional<Cidr> second = {}) = 0;
   // Absent is no error.
   virtual boost::asio::awaitable<Status> delete_node(std::string name) = 0;
 };

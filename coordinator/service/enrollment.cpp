@@ -17,6 +17,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t k_max_csrs = 16;
+constexpr std::size_t k_max_host_routes = 64;
 constexpr std::size_t k_max_machine_id = 64;
 constexpr std::uint32_t k_ask_again = 10;  // seconds, while an operator decides
 constexpr int k_max_tries = 3;  // when the same node's other request gets in between
@@ -76,6 +77,8 @@ Status Enrollment::Work::read_request() {
   request.role = *role;
   request.address = *address;
   request.machine_id = lower(join.facts.machine_id);
+  if (join.facts.host_routes.size() > k_max_host_routes) return make_error(Errc::invalid, "/facts/hostRoutes has too many entries");
+  request.host_routes = host_routes_of(join.facts.host_routes, join.node_name, true);
   request.facts = join.facts;
   cut_facts(request.facts);
   if (!join.token.empty()) {
@@ -255,7 +258,7 @@ void Enrollment::take_cluster(Work& work, const Node* node) {
 Enrollment::Task Enrollment::peek_there(WorkPtr work) {
   const State& state = deps_.registrar.state();
   // Asking all nodes what they have applied is for when there is a block that waits for it.
-  const bool waiting_blocks = state.has_cluster() && state.pool().quarantined() > 0;
+  const bool waiting_blocks = state.has_cluster() && state.ledger().quarantined() > 0;
   const std::uint64_t acknowledged = waiting_blocks ? deps_.status.acknowledged(state) : state.desired_revision();
   work->request.maturity = {deps_.clock.wall(), deps_.quarantine_min_age, acknowledged};
   work->request.pool = pool_of(state, work->request);

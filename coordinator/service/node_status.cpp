@@ -139,6 +139,7 @@ proto::NodeView node_view(const State& state, const Node& node, const NodeContac
   view.role = to_string(node.role);
   view.address = node.address.to_string();
   view.pod_cidr = node.pod_cidr.to_string();
+  for (const Cidr& block : blocks_of(node)) view.pod_cidrs.push_back(block.to_string());
   view.phase = node.replacing ? "Replacing" : "Joining";
   view.pool = node.pool;
   view.joined_at = to_rfc3339(node.joined_at);

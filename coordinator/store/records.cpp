@@ -1,5 +1,6 @@
 #include "coordinator/store/records.hpp"
 
+#include <algorithm>
 #include <array>
 #include <map>
 
@@ -18,6 +19,7 @@ struct Identity {
 };
 struct Counts {
   std::uint64_t revision = 0, desired_revision = 0;
+  bool nodes_imported = false;  // absent: not yet
 };
 struct Node {
   std::string name, uid, role, address, machine_id, pod_cidr, joined_at, token_id, identity, previous_identity, previous_agent_serial;
@@ -25,6 +27,7 @@ struct Node {
   std::map<std::string, std::string> certificates;  // usage -> serial
   std::string pool;
   bool replacing = false;
+  std::string second_pod_cidr;                      // absent or empty: none
 };
 struct Pending {
   std::string name, role, address, machine_id, fingerprint, token_id, pool, since, decision, decided_at, decided_by, reason;
@@ -55,20 +58,48 @@ struct AuditEnd {
   std::uint64_t seq = 0;
   std::string hash;
 };
+struct Pool {
+  std::string name, role, name_pattern;
+  std::vector<std::string> ranges;
+  std::uint64_t order = 0, node_prefix_length = 0;
+  bool only_by_name = false, draining = false;
+};
+struct Hold {
+  std::string block, node, note, since;
+  bool imported = false;
+};
+struct Sample {
+  std::string at;
+  std::uint64_t used = 0;
+};
+struct History {
+  std::string pool;
+  std::vector<Sample> samples;
+};
 
 template <class V> void fields(V& v, Identity& x) { v("id", x.id); v("epoch", x.epoch); v("createdAt", x.created_at); }
-template <class V> void fields(V& v, Counts& x) { v("revision", x.revision); v("desiredRevision", x.desired_revision); }
+template <class V> void fields(V& v, Counts& x) { v("revision", x.revision); v("desiredRevision", x.desired_revision); v.optional("nodesImported", x.nodes_imported); }
 template <class V> void fields(V& v, Node& x) {
   v("name", x.name); v("uid", x.uid); v("generation", x.generation); v("role", x.role); v("address", x.address);
   v("machineId", x.machine_id); v("podCIDR", x.pod_cidr); v("joinedAt", x.joined_at); v("tokenId", x.token_id);
   v("identity", x.identity); v("previousIdentity", x.previous_identity); v("previousAgentSerial", x.previous_agent_serial);
   v("certificates", x.certificates); v.optional("pool", x.pool); v.optional("replacing", x.replacing);
+  v.optional("secondPodCIDR", x.second_pod_cidr);
 }
 template <class V> void fields(V& v, Pending& x) {
   v("name", x.name); v("role", x.role); v("address", x.address); v("machineId", x.machine_id); v("fingerprint", x.fingerprint);
   v("tokenId", x.token_id); v("pool", x.pool); v("facts", x.facts); v("since", x.since); v("decision", x.decision);
   v("decidedAt", x.decided_at); v("decidedBy", x.decided_by); v("reason", x.reason);
 }
+template <class V> void fields(V& v, Pool& x) {
+  v("name", x.name); v("order", x.order); v("ranges", x.ranges); v("nodePrefixLength", x.node_prefix_length); v("role", x.role);
+  v("namePattern", x.name_pattern); v("onlyByName", x.only_by_name); v("draining", x.draining);
+}
+template <class V> void fields(V& v, Hold& x) {
+  v("block", x.block); v("node", x.node); v("imported", x.imported); v("note", x.note); v("since", x.since);
+}
+template <class V> void fields(V& v, Sample& x) { v("at", x.at); v("used", x.used); }
+template <class V> void fields(V& v, History& x) { v("pool", x.pool); v("samples", x.samples); }
 template <class V> void fields(V& v, Tombstone& x) {
   v("name", x.name); v("uid", x.uid); v("generation", x.generation); v("identity", x.identity);
   v("previousIdentity", x.previous_identity); v("deletedAt", x.deleted_at);
@@ -98,20 +129,21 @@ constexpr std::string_view k_audit_key = "a/head";
 constexpr std::string_view k_state_prefix = "s/";
 
 // In the order of RecordKind.
-constexpr std::array<std::string_view, 11> k_prefixes = {"s/cluster/identity", "s/counters",    "s/cluster/spec", "s/node/",
+constexpr std::array<std::string_view, 14> k_prefixes = {"s/cluster/identity", "s/counters",    "s/cluster/spec", "s/node/",
                                                          "s/tombstone/",       "s/token/",      "s/quarantine/",  "s/certificate/",
-                                                         "p/",                 "s/artifact/",  "s/pending/"};
+                                                         "p/",                 "s/artifact/",  "s/pending/",     "s/pool/",
+                                                         "s/hold/",            "s/pool-history/"};
 
 struct Encoder {
   std::string operator()(const ClusterIdentity& x) const {
     return proto::encode_json(stored::Identity{x.id, x.epoch, to_rfc3339(x.created_at)});
   }
-  std::string operator()(const Counters& x) const { return proto::encode_json(stored::Counts{x.revision, x.desired_revision}); }
+  std::string operator()(const Counters& x) const { return proto::encode_json(stored::Counts{x.revision, x.desired_revision, x.nodes_imported}); }
   std::string operator()(const proto::ClusterSpec& x) const { return proto::encode_json(x); }
   std::string operator()(const Node& x) const {
     stored::Node out{x.name, x.uid, std::string(to_string(x.role)), x.address.to_string(), x.machine_id, x.pod_cidr.to_string(),
                      to_rfc3339(x.joined_at), x.token_id, x.identity, x.previous_identity, x.previous_agent_serial, x.generation, {},
-                     x.pool, x.replacing};
+                     x.pool, x.replacing, x.second_pod_cidr ? x.second_pod_cidr->to_string() : std::string()};
     for (const auto& [usage, serial] : x.certificates) out.certificates.emplace(to_string(usage), serial);
     return proto::encode_json(out);
   }
@@ -141,6 +173,20 @@ struct Encoder {
                                               x.token_id, x.pool, to_rfc3339(x.since), std::string(to_string(x.decision)),
                                               x.decided_at == WallTime{} ? std::string() : to_rfc3339(x.decided_at), x.decided_by,
                                               x.reason, x.facts});
+  }
+  std::string operator()(const PoolRecord& x) const {
+    stored::Pool out{x.name, x.selector.role ? std::string(to_string(*x.selector.role)) : std::string(), x.selector.name_pattern, {}, x.order,
+                     static_cast<std::uint64_t>(x.node_prefix_length), x.selector.only_by_name, x.draining};
+    for (const Cidr& range : x.ranges) out.ranges.push_back(range.to_string());
+    return proto::encode_json(out);
+  }
+  std::string operator()(const BlockHold& x) const {
+    return proto::encode_json(stored::Hold{x.block.to_string(), x.node, x.note, to_rfc3339(x.since), x.imported});
+  }
+  std::string operator()(const PoolHistory& x) const {
+    stored::History out{x.pool, {}};
+    for (const PoolSample& sample : x.samples) out.samples.push_back({to_rfc3339(sample.at), sample.used});
+    return proto::encode_json(out);
   }
 };
 
@@ -179,7 +225,7 @@ struct Parts {
 };
 
 Record convert(Parts& parts, const stored::Identity& x) { return ClusterIdentity{x.id, x.epoch, parts.time("createdAt", x.created_at)}; }
-Record convert(Parts&, const stored::Counts& x) { return Counters{x.revision, x.desired_revision}; }
+Record convert(Parts&, const stored::Counts& x) { return Counters{x.revision, x.desired_revision, x.nodes_imported}; }
 Record convert(Parts&, const proto::ClusterSpec& x) { return x; }
 Record convert(Parts&, const proto::Artifact& x) { return x; }
 Record convert(Parts& parts, const stored::Node& x) {
@@ -191,6 +237,7 @@ Record convert(Parts& parts, const stored::Node& x) {
   node.address = parts.address("address", x.address);
   node.machine_id = x.machine_id;
   node.pod_cidr = parts.cidr("podCIDR", x.pod_cidr);
+  if (!x.second_pod_cidr.empty()) node.second_pod_cidr = parts.cidr("secondPodCIDR", x.second_pod_cidr);
   node.joined_at = parts.time("joinedAt", x.joined_at);
   node.token_id = x.token_id;
   node.identity = x.identity;
@@ -236,6 +283,24 @@ Record convert(Parts& parts, const stored::Quarantined& x) {
 Record convert(Parts& parts, const stored::Certificate& x) {
   return CertificateRecord{x.serial, parts.usage("usage", x.usage), x.subject, x.node_uid, x.generation,
                            parts.time("notBefore", x.not_before), parts.time("notAfter", x.not_after), x.sha256, x.spki_sha256};
+}
+
+Record convert(Parts& parts, const stored::Pool& x) {
+  PoolRecord pool{x.name, x.order, {}, static_cast<int>(std::min<std::uint64_t>(x.node_prefix_length, 128)), {}, x.draining};
+  for (const std::string& range : x.ranges) pool.ranges.push_back(parts.cidr("ranges", range));
+  if (pool.ranges.empty()) parts.fail("ranges");
+  if (!x.role.empty()) pool.selector.role = parts.role("role", x.role);
+  pool.selector.name_pattern = x.name_pattern;
+  pool.selector.only_by_name = x.only_by_name;
+  return pool;
+}
+Record convert(Parts& parts, const stored::Hold& x) {
+  return BlockHold{parts.cidr("block", x.block), x.node, x.imported, x.note, parts.time("since", x.since)};
+}
+Record convert(Parts& parts, const stored::History& x) {
+  PoolHistory history{x.pool, {}};
+  for (const stored::Sample& sample : x.samples) history.samples.push_back({parts.time("samples", sample.at), sample.used});
+  return history;
 }
 
 Error corrupt(const std::string& key, const std::string& what) {
@@ -292,6 +357,9 @@ Result<Record> decode_pair(std::string_view key, std::string_view value) {
     case RecordKind::pem: return Record(CertificatePem{std::string(key.substr(2)), std::string(value)});
     case RecordKind::artifact: return decode_as<proto::Artifact>(key, value);
     case RecordKind::pending: return decode_as<stored::Pending>(key, value);
+    case RecordKind::pool: return decode_as<stored::Pool>(key, value);
+    case RecordKind::hold: return decode_as<stored::Hold>(key, value);
+    case RecordKind::history: return decode_as<stored::History>(key, value);
   }
   return corrupt(std::string(key), "is of no known kind");
 }
@@ -306,7 +374,7 @@ Result<std::optional<std::uint64_t>> read_layout(Store& store) {
   return std::optional<std::uint64_t>(version->layout);
 }
 
-// The specification comes before what needs its pool.
+// The specification and the pools come before what lies in them, kept blocks before nodes.
 Status read_all(Store& store, const State::RecordSink& sink) {
   const std::string spec_key = store_key(RecordKind::spec, "");
   const auto spec = store.read(spec_key);
@@ -319,9 +387,14 @@ Status read_all(Store& store, const State::RecordSink& sink) {
   if (*spec) {
     if (const auto given = give(spec_key, **spec); !given) return given;
   }
+  const std::string pools = store_key(RecordKind::pool, "");
+  const std::string holds = store_key(RecordKind::hold, "");
+  for (const std::string& prefix : {pools, holds}) {
+    if (const auto scanned = store.scan(prefix, give); !scanned) return scanned;
+  }
   return store.scan(k_state_prefix, [&](std::string_view key, std::string_view value) -> Status {
-    if (key == k_version_key || key == spec_key) return {};
-    return give(key, value);
+    const bool read_before = key == k_version_key || key == spec_key || key.starts_with(pools) || key.starts_with(holds);
+    return read_before ? Status() : give(key, value);
   });
 }
 

@@ -9,8 +9,11 @@
 //   s/cluster/identity      id, epoch, creation
 //   s/cluster/spec          the operator's cluster specification
 //   s/counters              revision, desired revision
-//   s/node/<name>           with its pod block: the only place that says who has which
+//   s/hold/<address>/<length>  blocks that are reserved or kept for a node
+//   s/node/<name>           with its pod blocks: the only place that says who has which
 //   s/pending/<name>        a host that waits for an operator's word, or got it
+//   s/pool/<name>           pools of pod addresses; without one named default the settings describe it (stores of before pools)
+//   s/pool-history/<name>   how full a pool was lately
 //   s/quarantine/<address>/<length>
 //   s/token/<id>
 //   s/tombstone/<name>

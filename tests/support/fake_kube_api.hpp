@@ -34,12 +34,13 @@ class FakeKubeApi final : public KubeApi {
     if (found == objects.end()) co_return make_error(Errc::not_found, "no such Node");
     co_return KubeNode{name, found->second};
   }
-  boost::asio::awaitable<Status> set_pod_cidr(std::string name, Cidr pod_cidr) override {
+  boost::asio::awaitable<Status> set_pod_cidr(std::string name, Cidr pod_cidr, std::optional<Cidr> second) override {
     const Status let = let_through(&name);
     if (!let) co_return let.error();
     const auto found = objects.find(name);
     if (found == objects.end()) co_return make_error(Errc::not_found, "no such Node");
-    const std::vector<std::string> wanted = {pod_cidr.to_string()};
+    std::vector<std::string> wanted = {pod_cidr.to_string()};
+    if (second && dual_stack) wanted.push_back(second->to_string());
     // As kube-apiserver does: the fields cannot be changed.
     if (!found->second.empty() && found->second != wanted) co_return make_error(Errc::conflict, "spec.podCIDR may not change");
     found->second = wanted;
@@ -56,6 +57,7 @@ class FakeKubeApi final : public KubeApi {
   bool away = false;
   bool credentials_known = true;
   bool access = false;  // until ensure_access()
+  bool dual_stack = true;  // false: drops the second one, as kube-apiserver 1.20 does by default
   std::map<std::string, std::vector<std::string>> objects;  // name -> podCIDRs
   std::vector<std::string> deleted;
   int access_calls = 0;

@@ -112,6 +112,20 @@ TEST_CASE("the cgroup driver is systemd only where systemd has the controllers",
   CHECK(cgroup_driver_of("", false) == "cgroupfs");
 }
 
+TEST_CASE("the kernel's routes are reported without the default one and our own pods'", "[agent][config]") {
+  const std::string table =
+      "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT    \n"
+      "eth0\t00000000\t01004D0A\t0003\t0\t0\t0\t00000000\t0\t0\t0   \n"
+      "eth0\t00004D0A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0   \n"
+      "docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
+      "cni0\t00000A0A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
+      "eth0\t00010A0A\t0B004D0A\t0003\t0\t0\t2571\t00FFFFFF\t0\t0\t0\n"
+      "garbage\tXX\n";
+  CHECK(routes_in(table) ==
+        std::vector<std::string>{"10.77.0.0/16 dev eth0", "172.17.0.0/16 dev docker0", "10.10.1.0/24 via eth0"});
+  CHECK(routes_in("").empty());
+}
+
 TEST_CASE("the local status is written, read and shown", "[agent][config]") {
   TempDir dir;
   proto::AgentLocalStatus status;

@@ -174,8 +174,21 @@ TEST_CASE("render: what cannot work is refused in words") {
   refused([](NodeContext& n) { n.cluster.api_server.endpoint = "https://10.77.0.10:99999"; }, "port");
   refused([](NodeContext& n) { n.cluster.network.dns_ip = "10.10.0.10"; }, "no address of the service range");
   refused([](NodeContext& n) { n.pod_cidr = Cidr::parse("10.11.1.0/24").value(); }, "not within network.podCIDR");
+  refused([](NodeContext& n) { n.pod_cidr = Cidr::parse("fd00::/64").value(); }, "this agent can only run IPv4 pods");
   refused([](NodeContext& n) { n.cluster.network.pod_cidr = "10.10.0.1/16"; }, "network.podCIDR");
   refused([](NodeContext& n) { n.node_name = "N1"; }, "no DNS name");
+}
+
+TEST_CASE("render: with several pools the pods' traffic is told by the node's own block") {
+  NodeContext node = context("node");
+  CHECK(file(named(rendered(node), "kube-proxy"), "/var/lib/kube-proxy/config.yaml").value("clusterCIDR", "") == "10.10.0.0/16");
+  node.pod_ranges = {Cidr::parse("10.10.0.0/16").value(), Cidr::parse("fd00:10::/48").value()};
+  CHECK(file(named(rendered(node), "kube-proxy"), "/var/lib/kube-proxy/config.yaml").contains("clusterCIDR"));
+  node.pod_ranges.push_back(Cidr::parse("10.20.0.0/16").value());
+  node.pod_cidr = Cidr::parse("10.20.1.0/24").value();
+  const Json proxy = file(named(rendered(node), "kube-proxy"), "/var/lib/kube-proxy/config.yaml");
+  CHECK_FALSE(proxy.contains("clusterCIDR"));
+  CHECK(proxy["detectLocalMode"] == "NodeCIDR");
 }
 
 TEST_CASE("render: CNI configuration") {

@@ -103,13 +103,24 @@ proto::NodeView healthy_node(const std::string& name) {
   return node;
 }
 
+proto::PoolView pool_of(std::uint64_t capacity, std::uint64_t available, const std::string& level) {
+  proto::PoolView pool;
+  pool.name = "default";
+  pool.capacity = capacity;
+  pool.available = available;
+  pool.allocated = capacity - available;
+  pool.used_percent = 100.0 * static_cast<double>(capacity - available) / static_cast<double>(capacity);
+  pool.level = level;
+  return pool;
+}
+
 HealthInput healthy() {
   HealthInput input;
   input.nodes = {healthy_node("a"), healthy_node("b")};
   input.certificates = {
       {"a", "agent", "1", to_rfc3339(k_now - Seconds(3600)), to_rfc3339(k_now + Seconds(82800)), ""}};
   input.components = {{"kubelet", "1.20.2", "node", proto::ArtifactRef{}}};
-  input.capacity = {256, 2, 0, 110, 65534};
+  input.pools = {pool_of(256, 254, "ok")};
   input.kube = {true, "answers", {}};
   input.now = k_now;
   input.started = k_now - Seconds(100'000);
@@ -184,8 +195,24 @@ TEST_CASE("each trouble has its check with a cure", "[api][health]") {
     CHECK(failing(input) == Names{"artifact kubelet 1.20.2"});
   }
   SECTION("pool nearly full") {
-    input.capacity = {10, 9, 1, 110, 1};
-    CHECK(failing(input) == Names{"pod address pool"});
+    input.pools = {pool_of(10, 0, "critical")};
+    CHECK(failing(input) == Names{"pool default"});
+  }
+  SECTION("pool fuller than four fifths, which is told and no failure") {
+    input.pools = {pool_of(10, 1, "warning")};
+    input.pools[0].exhausted_at = to_rfc3339(k_now + Seconds(3 * 86400));
+    CHECK(failing(input).empty());
+    const auto report = check_health(input);
+    const auto pool = std::find_if(report.checks.begin(), report.checks.end(), [](const auto& c) { return c.name == "pool default"; });
+    REQUIRE(pool != report.checks.end());
+    CHECK(pool->message.find("warning: 9 of 10 blocks are taken") == 0);
+    CHECK(pool->message.find("full in 3d") != std::string::npos);
+    CHECK(pool->message.find("slipwayctl pool grow default") != std::string::npos);
+  }
+  SECTION("a pool that drains may be full") {
+    input.pools = {pool_of(10, 0, "critical")};
+    input.pools[0].draining = true;
+    CHECK(failing(input).empty());
   }
   SECTION("kube-apiserver away") {
     input.kube = {false, "connecting to 10.77.0.10: refused", {}};
@@ -199,16 +226,17 @@ TEST_CASE("metrics have the documented names and escaped labels", "[api][metrics
   input.nodes[0].phase = "Run\"ning\\\n";
   input.certificates = {{"a", "agent", "1", "", to_rfc3339(k_now + Seconds(100)), ""},
                         {"a", "agent", "2", "", to_rfc3339(k_now), ""}};
-  input.capacity = {4, 1, 1, 110, 10};
-  input.pool = "10.10.0.0/16";
+  input.pools = {pool_of(4, 2, "ok")};
+  input.pools[0].exhausted_at = to_rfc3339(k_now);
   input.join_requests = {{{"accepted", ""}, 3}, {{"refused", "denied"}, 2}};
   input.now = k_now;
   const std::string text = render_metrics(input);
   for (const char* line : {"slipway_build_info{version=", "slipway_nodes{phase=\"Run\\\"ning\\\\\\n\"} 1\n",
                            "slipway_join_requests_total{result=\"accepted\",reason=\"\"} 3\n",
                            "slipway_join_requests_total{result=\"refused\",reason=\"denied\"} 2\n",
-                           "slipway_cidr_pool_max_cidrs{pool=\"10.10.0.0/16\"} 4\n",
-                           "slipway_cidr_pool_usage_ratio{pool=\"10.10.0.0/16\"} 0.500000\n",
+                           "slipway_cidr_pool_max_cidrs{pool=\"default\"} 4\n",
+                           "slipway_cidr_pool_usage_ratio{pool=\"default\"} 0.500000\n",
+                           "slipway_cidr_pool_exhaustion_timestamp_seconds{pool=\"default\"} ",
                            "slipway_certificate_expiration_seconds{node=\"a\",usage=\"agent\"} 100\n",
                            "slipway_component_up{node=\"a\",component=\"kubelet\"} 1\n"}) {
     INFO(line);

@@ -233,14 +233,14 @@ TEST_CASE("a replacement gets name, block and the next generation, the old ident
   CHECK(joined->node->generation == 2);
   CHECK(joined->node->pod_cidr == old.pod_cidr);
   CHECK_FALSE(joined->node->replacing);
-  CHECK(world.state.pool().quarantined() == 0);
+  CHECK(world.state.ledger().quarantined() == 0);
   CHECK(world.state.node_by_address(old.address) == nullptr);
   CHECK(world.state.authenticate_agent("u2", 2, "s-u2-agent"));
   CHECK(world.state.authenticate_agent("u1", 1, "s-u1-agent").error().code == Errc::gone);
   CHECK(world.join(back, "u3").error().code == Errc::gone);
   // The block is the new node's in every respect.
   REQUIRE(world.apply_to(DeleteNode{"web-1", k_start + Seconds(300)}));
-  CHECK(world.state.pool().quarantined() == 1);
+  CHECK(world.state.ledger().quarantined() == 1);
 }
 
 TEST_CASE("a replacement may have to wait for approval like any host") {

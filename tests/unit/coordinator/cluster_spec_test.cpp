@@ -61,7 +61,18 @@ const std::vector<Wrong> k_wrong = {
     {"loopback pods", [](auto& s) { s.network.pod_cidr = "127.0.0.0/16"; }, {"127.0.0.0/8 (loopback)"}},
     {"link-local pods", [](auto& s) { s.network.pod_cidr = "169.254.0.0/16"; }, {"link-local"}},
     {"multicast services", [](auto& s) { s.network.service_cidr = "239.0.0.0/16"; }, {"multicast"}},
-    {"IPv6", [](auto& s) { s.network.pod_cidr = "fd00::/48"; }, {"IPv6, which is not in this version"}},
+    {"IPv6", [](auto& s) { s.network.pod_cidr = "fd00::/48"; }, {"is IPv6: in this version", "network.pools"}},
+    {"pool overlaps services", [](auto& s) { s.network.pools = {{"blue", {"10.0.4.0/22"}, 24, "", "", false}}; },
+     {"network.pools[0]: 10.0.4.0/22 overlaps network.serviceCIDR 10.0.0.0/16"}},
+    {"pool overlaps pool", [](auto& s) { s.network.pools = {{"a", {"10.20.0.0/16"}, 0, "", "", false}, {"b", {"10.20.0.0/17"}, 0, "", "", false}}; },
+     {"network.pools[1]: 10.20.0.0/17 overlaps network.pools[0]"}},
+    {"pool named default", [](auto& s) { s.network.pools = {{"default", {"10.20.0.0/16"}, 0, "", "", false}}; }, {"choose another name"}},
+    {"pool twice", [](auto& s) { s.network.pools = {{"a", {"10.20.0.0/16"}, 0, "", "", false}, {"a", {"10.21.0.0/16"}, 0, "", "", false}}; }, {"pool a stands twice"}},
+    {"pool without ranges", [](auto& s) { s.network.pools = {{"a", {}, 0, "", "", false}}; }, {"network.pools[0].ranges: is empty"}},
+    {"pool of both families", [](auto& s) { s.network.pools = {{"a", {"10.20.0.0/16", "fd00::/48"}, 0, "", "", false}}; }, {"of another family"}},
+    {"pool role", [](auto& s) { s.network.pools = {{"a", {"10.20.0.0/16"}, 0, "king", "", false}}; }, {"neither node nor master"}},
+    {"pool blocks", [](auto& s) { s.network.pools = {{"a", {"10.20.0.0/16"}, 26, "", "", false}}; }, {"kubelet.maxPods 110 do not fit a block of /26"}},
+    {"pool of far too many blocks", [](auto& s) { s.network.pools = {{"a", {"fd00::/32"}, 64, "", "", false}}; }, {"more than 2^24 blocks"}},
     {"too short blocks", [](auto& s) { s.network.node_prefix_length = 15; }, {"network.nodePrefixLength: 15", "from 16"}},
     {"too long blocks", [](auto& s) { s.network.node_prefix_length = 30; }, {"to 29 (5 pods a node)"}},
     {"too many pods", [](auto& s) { s.network.node_prefix_length = 26; },
@@ -122,6 +133,18 @@ TEST_CASE("names and bracketed addresses are endpoints too") {
   const auto cluster = validate(spec);
   REQUIRE(cluster);
   CHECK(cluster->endpoint_host == "2001:db8::1");
+}
+
+TEST_CASE("pools of both families stand in the settings") {
+  ClusterSpec spec = demo_spec();
+  spec.network.pools = {{"blue", {"10.20.0.0/16", "10.21.0.0/16"}, 0, "master", "m-*", true}, {"six", {"fd00:10::/48"}, 0, "", "", false}};
+  const auto cluster = validate(spec);
+  REQUIRE(cluster);
+  REQUIRE(cluster->pools.size() == 2);
+  CHECK(cluster->pools[0].node_prefix_length == 24);
+  CHECK(cluster->pools[0].selector == PoolSelector{NodeRole::master, "m-*", true});
+  CHECK(cluster->pools[1].node_prefix_length == 64);
+  CHECK(profile_cluster(*cluster, "id").pod_cidrs.size() == 4);
 }
 
 TEST_CASE("the capacity is reckoned and shown") {

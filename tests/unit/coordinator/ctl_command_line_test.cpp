@@ -93,6 +93,19 @@ TEST_CASE("commands and their options", "[ctl][command_line]") {
   CHECK(import.component == "docker");
   CHECK(import.version == "20.10.24");
   CHECK(import.members == std::vector<std::string>{"docker/dockerd", "docker/runc"});
+  command_of<PoolList>({"pool", "list"});
+  const auto pool = command_of<PoolCreate>({"pool", "create", "gpu", "--range", "10.20.0.0/16", "--range", "10.21.0.0/16",
+                                            "--node-prefix-length", "25", "--name-pattern", "gpu-*", "--only-by-name"});
+  CHECK(pool.name == "gpu");
+  CHECK(pool.ranges == std::vector<std::string>{"10.20.0.0/16", "10.21.0.0/16"});
+  CHECK(pool.node_prefix_length == 25);
+  CHECK(pool.only_by_name);
+  CHECK(command_of<PoolGrow>({"pool", "grow", "gpu", "--range", "10.20.0.0/15"}).ranges.size() == 1);
+  CHECK(command_of<PoolDrain>({"pool", "drain", "gpu", "--undo"}).undo);
+  CHECK(command_of<PoolDelete>({"pool", "delete", "gpu"}).name == "gpu");
+  CHECK(command_of<PoolHold>({"pool", "reserve", "10.20.3.0/24", "--note", "why"}).node.empty());
+  CHECK(command_of<PoolHold>({"pool", "assign", "gpu-3", "10.20.3.0/24"}).node == "gpu-3");
+  CHECK(command_of<PoolRelease>({"pool", "release", "10.20.3.0/24"}).block == "10.20.3.0/24");
   command_of<CertsCheckExpiration>({"certs", "check-expiration"});
   command_of<Health>({"health"});
 }
@@ -117,6 +130,7 @@ TEST_CASE("mistakes are code 3 with a text, help and version are 0", "[ctl][comm
   CHECK(usage_code({"token", "create", "--max-uses", "many"}) == k_usage);
   CHECK(usage_code({"token", "create", "--role", "king"}) == k_usage);
   CHECK(usage_code({"node", "list", "-o", "xml"}) == k_usage);
+  CHECK(usage_code({"pool", "create", "gpu"}) == k_usage);
   CHECK(usage_code({"--help"}) == k_ok);
   CHECK(usage_code({"token", "create", "--help"}) == k_ok);
   CHECK(usage_code({"--version"}) == k_ok);

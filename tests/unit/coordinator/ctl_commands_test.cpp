@@ -103,6 +103,49 @@ TEST_CASE("tables have times for people", "[ctl][output]") {
         "b     node  Running  10.77.0.11  10.10.1.0/24  -           1m3s ago\n");
 }
 
+proto::PoolView pool_view() {
+  proto::PoolView pool;
+  pool.name = "gpu";
+  pool.ranges = {"10.20.0.0/16", "10.21.0.0/16"};
+  pool.node_prefix_length = 25;
+  pool.name_pattern = "gpu-*";
+  pool.capacity = 1024;
+  pool.available = 164;
+  pool.allocated = 860;
+  pool.used_percent = 84.0;
+  pool.level = "warning";
+  pool.exhausted_at = to_rfc3339(k_now + Seconds(3 * 86400));
+  pool.largest_free = 19;
+  return pool;
+}
+
+TEST_CASE("pools are shown with their use and forecast", "[ctl][pools]") {
+  FakeConnection connection;
+  proto::PoolView one = pool_view();
+  one.reservations = {{"10.20.3.0/25", "gpu-3", true, false, "", to_rfc3339(k_now - Seconds(60))}};
+  one.nodes = {{"gpu-1", "10.20.0.0/25"}};
+  connection.on("GET /v1/pools", 200, proto::encode(proto::PoolList{{pool_view()}}));
+  connection.on("GET /v1/pools/gpu", 200, proto::encode(one));
+  CHECK(run(connection, PoolList{}).out ==
+        "NAME  RANGES                     SIZE  USED    FREE      NODES  STATE    FULL   FOR\n"
+        "gpu   10.20.0.0/16,10.21.0.0/16  /25   84.0 %  164/1024  860    warning  in 3d  names gpu-*\n");
+  const Run text = run(connection, PoolGet{"gpu"});
+  CHECK(text.out.find("10.20.3.0/25  gpu-3 (imported)  no") != std::string::npos);
+  CHECK(text.out.find("gpu-1  10.20.0.0/25") != std::string::npos);
+}
+
+TEST_CASE("blocks are reserved and released in the pool that they lie in", "[ctl][pools]") {
+  FakeConnection connection;
+  connection.on("GET /v1/pools", 200, proto::encode(proto::PoolList{{pool_view()}}));
+  connection.on("POST /v1/pools/gpu/reservations", 201,
+                proto::encode(proto::Reservation{"10.21.3.0/25", "gpu-3", false, false, "", to_rfc3339(k_now)}));
+  connection.on("DELETE /v1/pools/gpu/reservations/10.21.3.0-25", 204, "");
+  CHECK(run(connection, PoolHold{"10.21.3.0/25", "gpu-3", ""}).out == "10.21.3.0/25 of pool gpu is kept for node gpu-3\n");
+  CHECK(run(connection, PoolRelease{"10.21.3.0/25"}).code == k_ok);
+  CHECK(run(connection, PoolHold{"10.99.3.0/25", "", ""}).code == k_usage);
+  CHECK(run(connection, PoolRelease{"rubbish"}).code == k_usage);
+}
+
 TEST_CASE("documents are exact", "[ctl][output]") {
   FakeConnection connection;
   connection.on("GET /v1/nodes", 200, proto::encode(proto::NodeList{{node("a")}, ""}));

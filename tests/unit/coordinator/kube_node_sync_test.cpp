@@ -17,15 +17,24 @@ struct Fixture {
   std::vector<std::string> removed;
   std::map<std::string, bool> published;
 
+  std::vector<std::string> notes;               // what the import says
+  std::vector<std::vector<KubeNode>> imported;  // what it was called with
+
+  boost::asio::awaitable<Result<std::vector<std::string>>> import(std::vector<KubeNode> objects) {
+    if (imported.empty()) CHECK(published.empty());
+    imported.push_back(std::move(objects));
+    co_return notes;
+  }
   NodeSync make() {
     return NodeSync({kube, clock, [this] { return live; }, [this] { return removed; },
-                     [this](const std::string& uid, bool value) { published[uid] = value; }});
+                     [this](const std::string& uid, bool value) { published[uid] = value; },
+                     [this](std::vector<KubeNode> objects) { return import(std::move(objects)); }});
   }
   Status pass(NodeSync& sync) { return io.run(sync.pass()); }
 };
 
 LiveNode live_node(const std::string& name, const std::string& cidr) {
-  return {name, "uid-" + name, Cidr::parse(cidr).value()};
+  return {name, "uid-" + name, Cidr::parse(cidr).value(), {}};
 }
 
 using Cidrs = std::vector<std::string>;
@@ -61,6 +70,46 @@ TEST_CASE("another block that stands there is reported and left alone", "[kube][
   REQUIRE(f.pass(sync));
   CHECK(sync.conflicts().empty());
   CHECK(f.published["uid-a"]);
+}
+
+TEST_CASE("objects that are there are imported before anything is written", "[kube][sync]") {
+  Fixture f;
+  f.live = {live_node("a", "10.10.0.0/24")};
+  f.kube.objects = {{"a", {}}, {"foreign", {"10.10.7.0/24"}}};
+  f.notes = {"Node foreign has spec.podCIDR 10.10.7.0/24, which lies in no pool"};
+  NodeSync sync = f.make();
+  f.kube.away = true;
+  CHECK_FALSE(f.pass(sync));
+  CHECK(f.imported.empty());
+  f.kube.away = false;
+  REQUIRE(f.pass(sync));
+  REQUIRE(f.imported.size() == 1);
+  CHECK(f.imported[0].size() == 2);
+  CHECK(f.kube.objects["a"] == Cidrs{"10.10.0.0/24"});
+  CHECK(sync.conflicts() == f.notes);
+}
+
+TEST_CASE("both blocks of a dual-stack node are written", "[kube][sync]") {
+  for (const bool dual_stack : {true, false}) {
+    Fixture f;
+    f.kube.dual_stack = dual_stack;
+    f.live = {live_node("a", "10.10.0.0/24")};
+    f.live[0].second_pod_cidr = Cidr::parse("fd00:10::/64").value();
+    f.kube.objects["a"] = {};
+    NodeSync sync = f.make();
+    REQUIRE(f.pass(sync));
+    CHECK(f.kube.objects["a"] == (dual_stack ? Cidrs{"10.10.0.0/24", "fd00:10::/64"} : Cidrs{"10.10.0.0/24"}));
+    NodeSync again = f.make();  // after a restart: what stands there is as it should be
+    f.published.clear();
+    REQUIRE(f.pass(again));
+    CHECK(again.conflicts().empty());
+    CHECK(f.published["uid-a"]);
+    f.kube.objects["a"] = {"10.10.0.0/24", "fd00:99::/64"};
+    NodeSync other = f.make();
+    f.published.clear();
+    REQUIRE(f.pass(other));
+    CHECK(other.conflicts().size() == 1);
+  }
 }
 
 TEST_CASE("objects of removed nodes go, also after kube-apiserver was away", "[kube][sync]") {

@@ -242,8 +242,8 @@ TEST_CASE("a deleted node's identity is dead and its block waits") {
   const State& state = cluster.state();
   CHECK(state.authenticate_agent("uid-1", 1, "s1-agent").error().code == Errc::gone);
   CHECK(state.node_by_address(request.address) == nullptr);
-  CHECK(state.pool().quarantined() == 1);
-  CHECK(state.pool().quarantine()[0].revision == state.desired_revision());
+  CHECK(state.ledger().quarantined() == 1);
+  CHECK(state.ledger().quarantine()[0].revision == state.desired_revision());
   auto back = demo_request("n1", 21, "k1", "");
   CHECK(cluster.refused(demo_admit(state, back, "uid-2", "s2")).code == Errc::gone);
   back.spkis[CertUsage::agent] = fake_hash("somebody else");
@@ -311,7 +311,7 @@ TEST_CASE("an exhausted pool refuses with the arithmetic, and quarantine gives w
   changes.clear();
   REQUIRE(join(later, "u3"));
   CHECK(state.node("n3")->pod_cidr.to_string() == "10.10.0.0/24");
-  CHECK(state.pool().quarantined() == 0);
+  CHECK(state.ledger().quarantined() == 0);
   const Batch batch = to_batch(changes);
   CHECK(batch.erases == std::vector<std::string>{"s/quarantine/10.10.0.0/24"});
 }
@@ -381,7 +381,7 @@ TEST_CASE("sweeping forgets what is long over and nothing else") {
   };
   CHECK_FALSE(cluster.must(sweep(1000, 0)).changed);
   CHECK(cluster.must(sweep(1000, cluster.state().revision())).changed);
-  CHECK(cluster.state().pool().quarantined() == 0);
+  CHECK(cluster.state().ledger().quarantined() == 0);
   CHECK(cluster.state().tokens().size() == 2);
   CHECK(cluster.must(sweep(3 * 86400, 0)).changed);
   CHECK(cluster.state().tokens().empty());

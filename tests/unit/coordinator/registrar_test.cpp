@@ -219,11 +219,11 @@ TEST_CASE("the sweeper lets blocks out of quarantine when all nodes have applied
     }
   };
   minutes(5);
-  CHECK(f.registrar->state().pool().quarantined() == 1);
+  CHECK(f.registrar->state().ledger().quarantined() == 1);
   minutes(4);
-  CHECK(f.registrar->state().pool().quarantined() == 1);
+  CHECK(f.registrar->state().ledger().quarantined() == 1);
   minutes(7);
-  CHECK(f.registrar->state().pool().quarantined() == 0);
+  CHECK(f.registrar->state().ledger().quarantined() == 0);
   CHECK(f.stored() == f.registrar->state());
   CHECK_FALSE(sweeping->done);
 }

@@ -1,0 +1,19 @@
+#pragma once
+// What operators see of the pools. State thread.
+#include <vector>
+
+#include "coordinator/domain/state.hpp"
+#include "coordinator/service/node_status.hpp"
+#include "proto/types.hpp"
+
+namespace slipway {
+
+// `with_nodes`: also who lives in it, which looks at all nodes.
+proto::PoolView pool_view(const State& state, const AddressPool& pool, WallTime now, bool with_nodes);
+proto::PoolList pool_list(const State& state, WallTime now);
+proto::Reservation reservation_view(const AddressPool& pool, const BlockHold& hold);
+
+// What live nodes report of their own routes, for the check of new ranges.
+std::vector<OccupiedRange> reported_routes(const State& state, const NodeStatusBoard& board);
+
+}  // namespace slipway
