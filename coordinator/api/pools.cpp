@@ -67,7 +67,7 @@ boost::asio::awaitable<Result<Outcome>> Handlers::change_pool_on_state(Operation
 }
 
 boost::asio::awaitable<Result<Outcome>> Handlers::change_pool(Operation operation, proto::AuditActor actor) {
-  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, operation] {
+  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, operation, actor] {
     return change_pool_on_state(operation, actor);
   };
   boost::asio::awaitable<Result<Outcome>> hop = run_on<Outcome>(deps_.state, std::move(there));
