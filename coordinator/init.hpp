@@ -15,6 +15,8 @@ struct InitOptions {
   std::string admin_conf = "/etc/slipway/admin.conf";
   std::string master_token_file = "/etc/slipway/master.token";
   std::optional<FileOwner> owner;  // of the data directory; absent: the caller
+  // What the clock cannot be behind of; absent: the day of the build. For tests with clusters of the past.
+  std::optional<WallTime> clock_floor = {};
 };
 
 // Everything is made beside its place and moved there at the end: on an error nothing is left. Returns the
