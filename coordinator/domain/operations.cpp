@@ -157,8 +157,7 @@ class Applier {
     }
     if (serials.empty()) return make_error(Errc::not_found, "no operator named \"" + op.user.substr(0, 64) + "\" has a certificate");
     for (const std::string& serial : serials) editor_.erase_certificate(serial);
-    editor_.finish(false);
-    return Outcome{true, state_.revision(), {}};
+    return done(false);
   }
 
   Result<Outcome> operator()(const Sweep& op) {

@@ -1,5 +1,7 @@
 #include "coordinator/domain/state.hpp"
 
+#include <utility>
+
 #include "coordinator/domain/state_editor.hpp"
 
 namespace slipway {
@@ -47,7 +49,7 @@ class Loader {
 
   Status load(const Record& record) {
     const bool comes_before_blocks = std::holds_alternative<proto::ClusterSpec>(record) || std::holds_alternative<PoolRecord>(record);
-    if (!comes_before_blocks) {
+    if (!comes_before_blocks && !std::exchange(pools_complete_, state_.has_cluster())) {
       if (const Status pools = default_pool(); !pools) return pools;
     }
     const Status loaded = std::visit(*this, record);
@@ -103,6 +105,7 @@ class Loader {
 
  private:
   std::vector<Change> ignored_;
+  bool pools_complete_ = false;  // a start reads a million records: the default pool is looked for once
   State& state_;
   StateEditor editor_;
 };
