@@ -94,7 +94,8 @@ cli::ManualFrame manual_frame() {
       "the components of a node (and of the control plane on masters) from the coordinator's verified artifacts, sets "
       "up the pod network, supervises and repairs all of it. The token is used once and never read again.",
       "The node runs on without its agent and without the coordinator."};
-  frame.exit_codes = {{"0", "all went well"}, {"1", "an error"}, {"3", "wrong usage"}, {"4", "the host has not joined"}};
+  frame.exit_codes = {{"0", "all went well"}, {"1", "an error"}, {"3", "wrong usage"}, {"4", "the host has not joined"},
+                      {"5", "the host waits for approval or was refused"}};
   frame.files = {{"/etc/slipway/agent.yaml", "settings; agent.yaml.d/*.yaml are merged over them"},
                  {"/etc/slipway/join.token", "the join token, mode 0600"},
                  {"/var/lib/slipway/agent", "identity, keys and the last desired state"},

@@ -232,6 +232,7 @@ struct Condition {
   bool ok = false;
   std::string reason;  // one word
   std::string message;
+  bool operator==(const Condition&) const = default;
 };
 struct ComponentStatus {
   std::string name;
@@ -240,11 +241,13 @@ struct ComponentStatus {
   std::uint64_t restarts = 0;
   std::uint64_t pid = 0;
   std::string message;
+  bool operator==(const ComponentStatus&) const = default;
 };
 struct CertificateStatus {
   std::string usage;
   std::string serial;
   std::string not_after;
+  bool operator==(const CertificateStatus&) const = default;
 };
 struct NodeStatusReport {
   std::string phase;  // Joining, Installing, Configuring, Starting, Running, Degraded
@@ -254,6 +257,7 @@ struct NodeStatusReport {
   std::vector<CertificateStatus> certificates;
   NodeFacts facts;
   std::string last_error;
+  bool operator==(const NodeStatusReport&) const = default;
 };
 
 // ---- what operators see --------------------------------------------------------------------------------------------

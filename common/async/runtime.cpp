@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -168,6 +170,10 @@ void WakeUp::fire(std::shared_ptr<WakeUp> wake) {
 void WakeUp::give_up() {
   const std::lock_guard lock(impl_->mutex);
   impl_->waiter_gone = true;
+}
+
+void start_on(asio::any_io_executor executor, asio::awaitable<void> task) {
+  asio::co_spawn(std::move(executor), std::move(task), asio::detached);
 }
 
 asio::awaitable<bool> WakeUp::wait(std::shared_ptr<WakeUp> wake) {

@@ -3,8 +3,6 @@
 // either may go first. Only the executor of the waiting coroutine ever touches its frame.
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <exception>
 #include <functional>
@@ -53,6 +51,9 @@ class WakeUp {
   struct Waiter;
   std::unique_ptr<Impl> impl_;
 };
+
+// Starts `task` on the executor; nobody waits for it. Must not throw.
+void start_on(boost::asio::any_io_executor executor, boost::asio::awaitable<void> task);
 
 template <class R>
 struct Slot {
@@ -138,7 +139,7 @@ boost::asio::awaitable<Result<R>> run_on(boost::asio::any_io_executor target,
   const detail::WakeUp::Claim claim(slot->wake);
   boost::asio::awaitable<void> running =
       detail::run_and_complete<R>(detail::Completion<R>(slot), std::move(job));
-  boost::asio::co_spawn(target, std::move(running), boost::asio::detached);
+  detail::start_on(std::move(target), std::move(running));
   boost::asio::awaitable<Result<R>> taking = detail::take<R>(std::move(slot));
   co_return co_await std::move(taking);
 }

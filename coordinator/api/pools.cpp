@@ -127,16 +127,8 @@ Handling Handlers::create_reservation(RequestContext context) {
   if (!request) co_return request.error();
   const auto block = Cidr::parse(request->block);
   if (!block) co_return error_of(block, "/block");
-  const std::string name = context.parameters["name"];
-  HoldBlock operation{name, {*block, request->node, false, request->note, deps_.clock.wall()}};
+  HoldBlock operation{context.parameters["name"], {*block, request->node, false, request->note, deps_.clock.wall()}};
   const BlockHold hold = operation.hold;
-  std::function<Result<bool>()> look = [this, name]() -> Result<bool> {
-    if (deps_.registrar.state().ledger().pool(name) == nullptr) return no_pool(name);
-    return true;
-  };
-  boost::asio::awaitable<Result<bool>> looking = read_state<bool>(std::move(look));
-  const auto known = co_await std::move(looking);
-  if (!known) co_return known.error();
   boost::asio::awaitable<Result<Outcome>> holding = submit(std::move(operation), actor_of(context));
   const auto held = co_await std::move(holding);
   if (!held) co_return held.error();

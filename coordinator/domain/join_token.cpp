@@ -4,6 +4,7 @@
 
 #include "common/core/secret.hpp"
 #include "common/core/text.hpp"
+#include "coordinator/domain/name_pattern.hpp"
 
 namespace slipway {
 
@@ -40,29 +41,6 @@ Status check_bounds(const TokenSpec& spec) {
 }
 
 }  // namespace
-
-bool name_fits(std::string_view pattern, std::string_view name) {
-  std::size_t p = 0;
-  std::size_t n = 0;
-  std::size_t star = std::string_view::npos;  // the last '*', and what it stands for so far
-  std::size_t taken = 0;
-  while (n < name.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      taken = n;
-    } else if (p < pattern.size() && pattern[p] == name[n]) {
-      ++p;
-      ++n;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      n = ++taken;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
 
 std::string_view to_string(NodeRole role) { return role == NodeRole::master ? "master" : "node"; }
 
@@ -135,7 +113,7 @@ TokenVerdict check_token(const JoinToken* token, const PresentedToken& presented
   if (!same) return TokenVerdict::wrong_secret;
   if (now >= token->expires_at) return TokenVerdict::expired;
   if (token->uses >= token->max_uses) return TokenVerdict::used_up;
-  if (!token->node.empty() && !name_fits(token->node, use.node_name)) return TokenVerdict::wrong_node;
+  if (!token->node.empty() && !matches_pattern(token->node, use.node_name)) return TokenVerdict::wrong_node;
   if (token->role != use.role) return TokenVerdict::wrong_role;
   const bool from_there = std::any_of(token->sources.begin(), token->sources.end(),
                                       [&use](const Cidr& range) { return range.contains(use.from); });

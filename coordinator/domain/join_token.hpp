@@ -48,9 +48,6 @@ struct TokenSpec {
 
 inline constexpr std::size_t k_max_token_sources = 16;
 
-// In a pattern '*' stands for any run of characters, also for none; all else stands for itself.
-bool name_fits(std::string_view pattern, std::string_view name);
-
 // The secret's text of exactly k_token_secret_bytes random bytes.
 std::string token_secret_text(std::string_view random_bytes);
 // Errc::invalid names what is wrong with the wish. `secret_sha256`: hex.

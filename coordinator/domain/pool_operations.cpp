@@ -175,6 +175,7 @@ Status check_living(const Node& node, const Cidr& wanted) {
 
 Status hold_block(const State& state, StateEditor& editor, const HoldBlock& op) {
   const BlockHold& hold = op.hold;
+  if (!op.pool.empty() && state.ledger().pool(op.pool) == nullptr) return no_pool(op.pool);
   if (const auto text = check_hold_text(hold); !text) return text;
   const AddressPool* pool = state.ledger().pool_of(hold.block);
   if (pool == nullptr) return make_error(Errc::invalid, hold.block.to_string() + " lies in no pool (slipwayctl pool list)");

@@ -49,8 +49,6 @@ struct BlockHold {
 
 bool is_v4(const PoolRecord& pool);
 
-// '*' any text, '?' any one character, all else itself.
-bool matches_pattern(std::string_view pattern, std::string_view text);
 bool selects(const PoolSelector& selector, std::string_view node_name, NodeRole role);
 // How many criteria are set: the closer description is asked first.
 int specificity(const PoolSelector& selector);

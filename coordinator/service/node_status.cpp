@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "proto/codec.hpp"
-
 namespace slipway {
 
 namespace {
@@ -45,11 +43,6 @@ void cut_report(proto::NodeStatusReport& report) {
   }
 }
 
-// Whether an operator who looks at the node would see a difference.
-bool says_more(const proto::NodeStatusReport& before, const proto::NodeStatusReport& now) {
-  return proto::encode(before) != proto::encode(now);
-}
-
 std::string go_architecture(const std::string& machine) {
   if (machine == "x86_64") return "amd64";
   if (machine == "aarch64") return "arm64";
@@ -87,18 +80,23 @@ NodeStatusBoard::NodeStatusBoard(const Clock& clock, Millis dead_after)
 
 void NodeStatusBoard::report(const std::string& uid, proto::NodeStatusReport report, bool at_home) {
   cut_report(report);
-  contact(uid, report.applied_revision, at_home);
-  NodeContact& contact = contacts_[uid];
-  if (contact.changed == 0 || says_more(contact.report, report)) contact.changed = ++change_count_;
-  contact.report = std::move(report);
+  NodeContact& sender = heard(uid, report.applied_revision, at_home);
+  if (sender.changed != 0 && sender.report == report) return;
+  sender.changed = ++change_count_;
+  sender.report = std::move(report);
 }
 
-void NodeStatusBoard::contact(const std::string& uid, std::uint64_t applied_revision, bool at_home) {
+NodeContact& NodeStatusBoard::heard(const std::string& uid, std::uint64_t applied_revision, bool at_home) {
   NodeContact& contact = contacts_[uid];
   contact.applied_revision = applied_revision;
   contact.last_contact = clock_.wall();
   contact.last_seen = clock_.steady();
   if (at_home) contact.seen_at_home = contact.last_seen;
+  return contact;
+}
+
+void NodeStatusBoard::contact(const std::string& uid, std::uint64_t applied_revision, bool at_home) {
+  (void)heard(uid, applied_revision, at_home);
 }
 
 void NodeStatusBoard::set_pod_cidr_published(const std::string& uid, bool published) {

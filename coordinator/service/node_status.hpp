@@ -45,6 +45,8 @@ class NodeStatusBoard {
   void prune(const State& state);
 
  private:
+  NodeContact& heard(const std::string& uid, std::uint64_t applied_revision, bool at_home);
+
   const Clock& clock_;
   Millis dead_after_;
   SteadyTime started_;

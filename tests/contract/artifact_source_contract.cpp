@@ -11,6 +11,7 @@
 
 #include "agent/client/http_coordinator.hpp"
 #include "common/crypto/digest.hpp"
+#include "coordinator/app.hpp"
 #include "tests/support/cancelable.hpp"
 #include "tests/support/cluster_fixture.hpp"
 #include "tests/support/fake_artifact_source.hpp"

@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "common/crypto/certificate.hpp"
+#include "proto/codec.hpp"
 #include "tests/support/cancelable.hpp"
 #include "tests/support/coordinator_rigs.hpp"
 #include "tests/support/pki.hpp"

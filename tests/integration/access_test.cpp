@@ -1,7 +1,11 @@
 // Every route with every kind of caller, over real TLS: who gets in is read from the declared role by a rule of its own here.
 #include <map>
 #include <set>
+#include <string_view>
 
+#include "common/crypto/csr.hpp"
+#include "coordinator/app.hpp"
+#include "proto/routes.hpp"
 #include "tests/support/cluster_fixture.hpp"
 #include "tests/support/pki.hpp"
 

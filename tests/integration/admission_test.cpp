@@ -1,5 +1,6 @@
 // Who gets in, who waits, who takes whose place: a whole coordinator over real TLS.
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "tests/support/cluster_fixture.hpp"

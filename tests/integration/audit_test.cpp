@@ -1,6 +1,9 @@
 // The audit log of a whole coordinator.
 #include <filesystem>
 
+#include "common/crypto/certificate.hpp"
+#include "coordinator/init.hpp"
+#include "proto/audit.hpp"
 #include "tests/support/cluster_fixture.hpp"
 
 namespace slipway::test {

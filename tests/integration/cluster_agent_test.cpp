@@ -1,8 +1,12 @@
 // What a coordinator does for the agents that have joined, over real TLS.
 #include <filesystem>
+#include <optional>
 
+#include "common/crypto/certificate.hpp"
 #include "common/crypto/digest.hpp"
+#include "coordinator/app.hpp"
 #include "tests/support/cluster_fixture.hpp"
+#include "tests/support/pki.hpp"
 #include "tests/support/raw_tls.hpp"
 
 namespace slipway::test {

@@ -1,6 +1,7 @@
 // Who gets into the cluster and who does not: a whole coordinator and many simulated agents over real TLS.
 #include <set>
 
+#include "common/crypto/certificate.hpp"
 #include "tests/support/cluster_fixture.hpp"
 
 namespace slipway::test {

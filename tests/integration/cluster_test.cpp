@@ -1,4 +1,12 @@
 // What operators see and do, and the coordinator as a daemon, over real TLS.
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "common/crypto/certificate.hpp"
+#include "common/crypto/csr.hpp"
+#include "coordinator/app.hpp"
+#include "coordinator/init.hpp"
+#include "proto/routes.hpp"
 #include "tests/support/cluster_fixture.hpp"
 
 namespace slipway::test {

@@ -2,8 +2,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "agent/service/renew.hpp"
 #include "common/core/text.hpp"
+#include "common/crypto/private_key.hpp"
 #include "common/files/tree.hpp"
+#include "proto/codec.hpp"
 #include "tests/unit/archive/tar_text.hpp"
 
 namespace slipway::test {

@@ -13,7 +13,7 @@
 #include "common/crypto/digest.hpp"
 #include "tests/support/fake_network.hpp"
 #include "tests/support/kill_sweep.hpp"
-#include "tests/unit/agent/service_fixture.hpp"
+#include "tests/support/service_fixture.hpp"
 
 namespace slipway::test {
 

@@ -1,4 +1,6 @@
 // Hostile requests over the real API: refused, nothing in the ledger, one audit line each.
+#include "common/crypto/certificate.hpp"
+#include "proto/audit.hpp"
 #include "tests/support/cluster_fixture.hpp"
 #include "tests/support/csr_corpus.hpp"
 

@@ -1,6 +1,7 @@
 // The agent's client of coordinators where one of several is away, or is not ours.
 #include <catch2/catch.hpp>
 
+#include "coordinator/app.hpp"
 #include "tests/support/cancelable.hpp"
 #include "tests/support/coordinator_rigs.hpp"
 #include "tests/support/pki.hpp"

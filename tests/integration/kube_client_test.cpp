@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "common/async/runtime.hpp"
 #include "tests/support/https_fixture.hpp"
 #include "tests/support/kube_client_fixture.hpp"
 #include "tests/support/raw_tls.hpp"

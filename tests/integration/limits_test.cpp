@@ -1,5 +1,12 @@
 // Every route that takes a body, with a body that is too large and with one that never comes to its end.
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "common/core/text.hpp"
+#include "coordinator/app.hpp"
+#include "proto/routes.hpp"
 #include "tests/support/cluster_fixture.hpp"
+#include "tests/support/pki.hpp"
 #include "tests/support/raw_tls.hpp"
 
 namespace slipway::test {

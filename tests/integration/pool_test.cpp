@@ -1,4 +1,6 @@
 // Pools over the real API: every answer is held against the statuses of openapi.json by the fixture.
+#include <algorithm>
+
 #include "tests/support/cluster_fixture.hpp"
 
 namespace slipway::test {

@@ -1,11 +1,18 @@
 // The agent's own code against a whole coordinator over real TLS: waiting for approval, and coming back after a long absence.
+#include <functional>
+#include <stdexcept>
 #include <thread>
 
 #include "agent/client/http_coordinator.hpp"
 #include "agent/service/enroll.hpp"
 #include "agent/store/file_node_store.hpp"
+#include "common/async/runtime.hpp"
 #include "common/crypto/random.hpp"
+#include "coordinator/app.hpp"
 #include "coordinator/ca/file_signer.hpp"
+#include "coordinator/config.hpp"
+#include "coordinator/store/records.hpp"
+#include "coordinator/store/sqlite_store.hpp"
 #include "tests/support/cluster_fixture.hpp"
 #include "tests/support/io_test.hpp"
 #include "tests/support/manual_clock.hpp"

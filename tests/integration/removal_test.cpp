@@ -4,7 +4,13 @@
 #include <openssl/x509_vfy.h>
 #include <unistd.h>
 
+#include <map>
+#include <memory>
+
+#include "common/crypto/certificate.hpp"
 #include "common/crypto/pem.hpp"
+#include "coordinator/app.hpp"
+#include "proto/audit.hpp"
 #include "tests/support/cluster_fixture.hpp"
 #include "tests/support/raw_tls.hpp"
 

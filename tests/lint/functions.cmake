@@ -1,5 +1,20 @@
 # The build's own vocabulary: one static library a folder, one program a main.cpp.
 
+# The standard headers that half of all files include, parsed once: 0.6 s of the 1 to 4 s that a file takes. Only standard ones, so
+# that the pure folders still see nothing else; SLIPWAY_PCH=OFF shows who forgot an #include.
+function(slipway_standard_headers)
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/standard_headers.cpp CONTENT "" @ONLY)
+  add_library(slipway_standard_headers OBJECT ${CMAKE_BINARY_DIR}/generated/standard_headers.cpp)
+  target_link_libraries(slipway_standard_headers PRIVATE slipway_flags)
+  target_precompile_headers(slipway_standard_headers PRIVATE <algorithm> <array> <chrono> <cstdint> <functional> <map> <memory> <optional>
+    <set> <string> <string_view> <utility> <variant> <vector>)
+endfunction()
+function(slipway_precompiled target)
+  if(SLIPWAY_PCH)
+    target_precompile_headers(${target} REUSE_FROM slipway_standard_headers)
+  endif()
+endfunction()
+
 # slipway_library(LIBS a b ... [PRIVATE_LIBS c d ...])
 # Makes the static library of the current folder: common/http -> slipway_common_http, alias slipway::common_http.
 function(slipway_library)
@@ -13,6 +28,7 @@ function(slipway_library)
   if(sources)
     add_library(slipway_${name} STATIC ${sources})
     target_link_libraries(slipway_${name} PUBLIC slipway_flags ${ARG_LIBS} PRIVATE ${ARG_PRIVATE_LIBS})
+    slipway_precompiled(slipway_${name})
   else()
     add_library(slipway_${name} INTERFACE)
     target_link_libraries(slipway_${name} INTERFACE slipway_flags ${ARG_LIBS})
@@ -26,6 +42,7 @@ function(slipway_program name)
   cmake_parse_arguments(ARG "" "" "LIBS" ${ARGN})
   add_executable(${name} main.cpp)
   target_link_libraries(${name} PRIVATE slipway_flags ${ARG_LIBS})
+  slipway_precompiled(${name})
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 

@@ -9,6 +9,9 @@
 #include <vector>
 
 #include "agent/client/http_coordinator.hpp"
+#include "agent/ports/coordinator_api.hpp"
+#include "common/core/result.hpp"
+#include "proto/types.hpp"
 #include "tests/support/cluster_fixture.hpp"
 #include "tests/support/fake_coordinator.hpp"
 #include "tests/support/io_test.hpp"
@@ -18,26 +21,15 @@ namespace slipway::test {
 
 // A host named node-1 and what an operator may do. Times are those of the rig.
 struct FakeCoordinatorRig {
-  explicit FakeCoordinatorRig(NodeRole role = NodeRole::node) : host("node-1", 11, role) {
-    fake.node_name = host.name;
-    fake.address = host.address;
-    fake.role = std::string(to_string(role));
-    fake.waits = true;
-    fake.token_uses = 0;
-    fake.service_account_key = "a key";
-    fake.published = fake.desired(1);
-  }
+  explicit FakeCoordinatorRig(NodeRole role = NodeRole::node);
   CoordinatorApi& api() { return fake; }
   std::string pin() { return fake.pin; }
   // Of one use.
-  std::string new_token() {
-    fake.token_uses = 1;
-    return fake.credential;
-  }
-  void change_state() { fake.publish(fake.desired(fake.published->revision + 1)); }
-  void remove_node() { fake.remove_node(); }
-  void go_away() { fake.refusal = make_error(Errc::unavailable, "connection refused"); }
-  std::string reported_phase() { return fake.reports.empty() ? "" : fake.reports.back().phase; }
+  std::string new_token();
+  void change_state();
+  void remove_node();
+  void go_away();
+  std::string reported_phase();
 
   ManualClock clock;
   IoTest io;
@@ -46,23 +38,14 @@ struct FakeCoordinatorRig {
 };
 
 struct RealCoordinatorRig {
-  explicit RealCoordinatorRig(NodeRole role = NodeRole::node) : host("node-1", 11, role) {
-    cluster.start();
-    const std::vector<http::Endpoint> endpoints = {{"127.0.0.1", cluster.app->port()}};
-    adapter = std::make_unique<HttpCoordinator>(io.executor(), endpoints);
-  }
+  explicit RealCoordinatorRig(NodeRole role = NodeRole::node);
   CoordinatorApi& api() { return *adapter; }
-  std::string pin() { return Certificate::from_pem(cluster.admin_cluster.ca_certificate)->sha256_hex(); }
-  std::string new_token() { return cluster.new_token(1, std::string(to_string(host.role))); }
-  void change_state() {
-    ++others;
-    SimulatedAgent other("other-" + std::to_string(others), 20 + others);
-    Caller caller = cluster.anonymous();
-    other.accept(caller.send(other.join_message(cluster.new_token())));
-  }
-  void remove_node() { CHECK(cluster.admin().remove("/v1/nodes/node-1").status == 204); }
-  void go_away() { cluster.stop(); }
-  std::string reported_phase() { return as<proto::NodeView>(cluster.admin().get("/v1/nodes/node-1")).phase; }
+  std::string pin();
+  std::string new_token();
+  void change_state();
+  void remove_node();
+  void go_away();
+  std::string reported_phase();
 
   ClusterFixture cluster;
   IoTest io;
@@ -102,18 +85,9 @@ Result<std::optional<std::string>> sync(Rig& rig, SyncPosition position) {
   return rig.io.run(rig.api().sync(std::move(position)));
 }
 
-inline proto::DesiredState state_in(const Result<std::optional<std::string>>& answer) {
-  INFO(answer);
-  REQUIRE(answer);
-  REQUIRE(answer->has_value());
-  auto state = proto::decode<proto::DesiredState>(**answer);
-  if (!state) FAIL(state.error().message);
-  return std::move(*state);
-}
+proto::DesiredState state_in(const Result<std::optional<std::string>>& answer);
 
-inline SyncPosition position_of(const proto::DesiredState& state, bool at_once) {
-  return {state.epoch, state.revision, state.revision, at_once};
-}
+SyncPosition position_of(const proto::DesiredState& state, bool at_once);
 
 template <class T>
 std::optional<Errc> code_of(const Result<T>& result) {

@@ -12,7 +12,7 @@ namespace {
 constexpr std::array<std::string_view, 8> k_events = {"join-sent",   "join-acked",  "join-refused", "renew-sent",
                                                       "renew-acked", "delete-sent", "delete-acked", "crashed"};
 
-std::string quoted(const std::string& name) { return "node " + name; }
+std::string named(const std::string& name) { return "node " + name; }
 
 }  // namespace
 
@@ -46,9 +46,9 @@ void CrashChecker::note_owner(const std::string& block, const std::string& uid, 
   if (fresh || owner.uid == uid) return;
   const Known& before = by_identity_[owner.identity];
   if (before.uid == owner.uid && !before.delete_sent) {
-    fault("I2: block " + block + " was given to " + uid + " while " + quoted(before.name) + " has it");
+    fault("I2: block " + block + " was given to " + uid + " while " + named(before.name) + " has it");
   } else if (at_ms - before.delete_sent_ms < quarantine_ms_) {
-    fault("I2: block " + block + " of deleted " + quoted(before.name) + " was given away before its quarantine was over");
+    fault("I2: block " + block + " of deleted " + named(before.name) + " was given away before its quarantine was over");
   }
   owner = {uid, identity};
 }
@@ -66,7 +66,7 @@ void CrashChecker::note(const LedgerEntry& entry) {
       break;
     case LedgerEvent::join_acked:
       if (known.acked && (known.uid != entry.uid || known.pod_cidr != entry.pod_cidr)) {
-        fault("I3: " + quoted(known.name) + " was told " + known.uid + " " + known.pod_cidr + ", then " + entry.uid + " " + entry.pod_cidr);
+        fault("I3: " + named(known.name) + " was told " + known.uid + " " + known.pod_cidr + ", then " + entry.uid + " " + entry.pod_cidr);
       }
       known.join_pending = false;
       known.acked = true;
@@ -127,12 +127,12 @@ struct CrashChecker::Check {
 
 void CrashChecker::Check::deleted(const Known& known, const StoreImage::Node* node, std::int64_t at_ms) {
   if (known.deleted && node != nullptr && node->uid == known.uid) {
-    say("I1: " + quoted(known.name) + " is there again after its removal was acknowledged");
+    say("I1: " + named(known.name) + " is there again after its removal was acknowledged");
   }
   const bool gone = node == nullptr || node->uid != known.uid;
   const bool resting = at_ms - known.delete_sent_ms < checker.quarantine_ms_;
   if (gone && resting && quarantined.count(known.pod_cidr) == 0) {
-    say("I2: block " + known.pod_cidr + " of deleted " + quoted(known.name) + " is not in quarantine");
+    say("I2: block " + known.pod_cidr + " of deleted " + named(known.name) + " is not in quarantine");
   }
 }
 
@@ -140,17 +140,17 @@ void CrashChecker::Check::acknowledged(std::int64_t at_ms) {
   for (const auto& [identity, known] : checker.by_identity_) {
     const auto there = by_identity.find(identity);
     const StoreImage::Node* node = there == by_identity.end() ? nullptr : there->second;
-    if (node != nullptr && node->name != known.name) say("I3: the key of " + quoted(known.name) + " stands with " + quoted(node->name));
+    if (node != nullptr && node->name != known.name) say("I3: the key of " + named(known.name) + " stands with " + named(node->name));
     if (known.refused && !known.acked && !known.join_pending && node != nullptr) {
-      say("I5: " + quoted(known.name) + " was refused and is there");
+      say("I5: " + named(known.name) + " was refused and is there");
     }
     if (!known.acked) continue;
     if (known.delete_sent) {
       deleted(known, node, at_ms);
     } else if (node == nullptr) {
-      say("I1: " + quoted(known.name) + " was acknowledged and is lost");
+      say("I1: " + named(known.name) + " was acknowledged and is lost");
     } else if (node->uid != known.uid || node->pod_cidr != known.pod_cidr) {
-      say("I1: " + quoted(known.name) + " was told " + known.uid + " " + known.pod_cidr + ", the store says " + node->uid + " " + node->pod_cidr);
+      say("I1: " + named(known.name) + " was told " + known.uid + " " + known.pod_cidr + ", the store says " + node->uid + " " + node->pod_cidr);
     }
   }
 }
@@ -169,10 +169,10 @@ void CrashChecker::Check::unique() {
   };
   std::set<std::string> names, uids, identities;
   for (const StoreImage::Node& node : image.nodes) {
-    take(node.pod_cidr, quoted(node.name));
-    if (!names.insert(node.name).second) say("I3: " + quoted(node.name) + " is there twice");
+    take(node.pod_cidr, named(node.name));
+    if (!names.insert(node.name).second) say("I3: " + named(node.name) + " is there twice");
     if (!uids.insert(node.uid).second) say("I3: uid " + node.uid + " is there twice");
-    if (!identities.insert(node.identity).second) say("I3: the key of " + quoted(node.name) + " stands with two nodes");
+    if (!identities.insert(node.identity).second) say("I3: the key of " + named(node.name) + " stands with two nodes");
   }
   for (const StoreImage::Block& block : image.quarantined) take(block.pod_cidr, "quarantined " + block.uid);
 }
@@ -181,9 +181,9 @@ void CrashChecker::Check::leftovers() {
   for (const StoreImage::Node& node : image.nodes) {
     const auto known = checker.by_identity_.find(node.identity);
     if (known == checker.by_identity_.end()) {
-      say("I4: nobody asked for " + quoted(node.name));
+      say("I4: nobody asked for " + named(node.name));
     } else if (!known->second.acked && !known->second.join_pending) {
-      say("I4: " + quoted(node.name) + " holds " + node.pod_cidr + " and no request for it is on its way");
+      say("I4: " + named(node.name) + " holds " + node.pod_cidr + " and no request for it is on its way");
     }
   }
   for (const StoreImage::Block& block : image.quarantined) {
@@ -206,7 +206,7 @@ void CrashChecker::Check::certificates() {
   for (const StoreImage::Node& node : image.nodes) {
     live.insert(node.uid);
     for (const std::string& serial : node.serials) {
-      if (by_serial.count(serial) == 0) say("I5: " + quoted(node.name) + " has certificate " + serial + ", which is not recorded");
+      if (by_serial.count(serial) == 0) say("I5: " + named(node.name) + " has certificate " + serial + ", which is not recorded");
     }
   }
   for (const StoreImage::Certificate& certificate : image.certificates) {

@@ -1,12 +1,8 @@
 #pragma once
 // The ArtifactSource port in memory: serves bytes by digest, resuming as a source must; may stop short.
 // tests/contract/artifact_source_contract.cpp holds it to the port.
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <boost/asio/awaitable.hpp>
-#include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -14,7 +10,6 @@
 
 #include "agent/ports/artifact_source.hpp"
 #include "common/async/notifier.hpp"
-#include "common/core/unique_fd.hpp"
 
 namespace slipway::test {
 
@@ -26,31 +21,7 @@ class FakeArtifactSource final : public ArtifactSource {
   std::size_t sent = 0;
   std::vector<std::uint64_t> offsets;  // where each answer began
 
-  boost::asio::awaitable<Status> fetch(ArtifactRef artifact, std::string to_path) override {
-    const UniqueFd fd(::open(to_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-    struct stat file {};
-    if (!fd || ::fstat(fd.get(), &file) != 0) co_return from_errno("open " + to_path, errno);
-    auto have = static_cast<std::size_t>(file.st_size);
-    if (have > artifact.size && ::ftruncate(fd.get(), 0) == 0) have = 0;
-    if (have == artifact.size) co_return Status{};
-    const auto found = bytes.find(artifact.sha256);
-    if (found == bytes.end()) co_return make_error(Errc::not_found, "no such artifact");
-    offsets.push_back(have);
-    const std::string rest = have < found->second.size() ? found->second.substr(have) : std::string();
-    const std::string chunk = rest.substr(0, stop_after);
-    if (chunk.size() > artifact.size - have)
-      co_return make_error(Errc::corrupt, "more bytes came than the artifact has");
-    sent += chunk.size();
-    if (::write(fd.get(), chunk.data(), chunk.size()) != static_cast<ssize_t>(chunk.size()))
-      co_return from_errno("writing the download", errno);
-    if (have + chunk.size() == artifact.size) co_return Status{};
-    if (stall) {
-      boost::asio::awaitable<bool> waiting = nothing_comes_.wait(std::chrono::seconds(60));
-      co_await std::move(waiting);
-      co_return make_error(Errc::canceled, "download");
-    }
-    co_return make_error(Errc::unavailable, "connection lost");
-  }
+  boost::asio::awaitable<Status> fetch(ArtifactRef artifact, std::string to_path) override;
 
  private:
   Notifier nothing_comes_;

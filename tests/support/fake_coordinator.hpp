@@ -2,9 +2,8 @@
 // The CoordinatorApi port in memory, with real certificates from real authorities: what it gives must pass
 // the agent's checks. Behaves as the coordinator does towards one node: a token has uses, a known key needs
 // none, the same key gets the same membership. tests/contract/coordinator_api_contract.cpp holds it to that.
-#include <algorithm>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/this_coro.hpp>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
@@ -14,151 +13,42 @@
 
 #include "agent/ports/coordinator_api.hpp"
 #include "common/async/notifier.hpp"
-#include "common/crypto/certificate.hpp"
-#include "common/crypto/csr.hpp"
-#include "common/crypto/private_key.hpp"
-#include "common/crypto/random.hpp"
 #include "coordinator/ca/file_signer.hpp"
 #include "coordinator/domain/cert_profile.hpp"
-#include "proto/codec.hpp"
+#include "proto/types.hpp"
+
+namespace slipway {
+struct CsrKey;
+}
 
 namespace slipway::test {
 
-inline ProfileCluster service_cluster() {
-  ProfileCluster cluster;
-  cluster.name = "demo";
-  cluster.id = "11111111-2222-4333-8444-555555555555";
-  cluster.dns_domain = "cluster.local";
-  cluster.api_endpoint_host = "10.77.0.10";
-  cluster.pod_cidrs = {Cidr::parse("10.10.0.0/16").value()};
-  cluster.service_cidrs = {Cidr::parse("10.0.0.0/16").value()};
-  cluster.coordinator_names = {"10.77.0.10"};
-  return cluster;
-}
+ProfileCluster service_cluster();
 
 // Making authorities costs an RSA key: once for all cases.
-inline const Authority& service_authority() {
-  static const Authority authority =
-      Authority::create(service_cluster(), WallTime(Seconds(1'790'000'000))).value();
-  return authority;
-}
+const Authority& service_authority();
 
 class FakeCoordinator final : public CoordinatorApi {
  public:
-  FakeCoordinator(const Authority& authority, ProfileCluster cluster, Clock& clock)
-      : signer_(authority),
-        cluster_(std::move(cluster)),
-        clock_(clock),
-        pin(authority.ca(CaKind::fabric).certificate.sha256_hex()) {}
+  FakeCoordinator(const Authority& authority, ProfileCluster cluster, Clock& clock);
 
   // What an operator would hand over.
-  std::string token() const { return "slipway1" + pin + "::" + credential; }
+  std::string token() const;
 
-  boost::asio::awaitable<Result<proto::JoinReply>> join(proto::JoinRequest request,
-                                                        JoinTrust trust) override {
-    if (const Status trusted = check(trust); !trusted) co_return trusted.error();
-    ++joins;
-    last_join = request;
-    last_trust = trust;
-    if (refusal) co_return *refusal;
-    Result<proto::JoinReply> answer = admit(request);
-    if (lose_answers > 0) {
-      --lose_answers;
-      answer = make_error(Errc::timeout, "the answer was lost");
-    }
-    co_return answer;
-  }
-
-  boost::asio::awaitable<Result<std::optional<std::string>>> sync(SyncPosition position) override {
-    positions.push_back(position);
-    if (const Status allowed = admit_agent(); !allowed) co_return allowed.error();
-    if (!states.empty()) {
-      Result<std::optional<std::string>> next = states.front();
-      states.pop_front();
-      co_return next;
-    }
-    if (newer_than(position) || !waits || position.at_once) co_return newer_than(position);
-    boost::asio::awaitable<bool> waiting = changed_.wait(std::chrono::seconds(50));
-    (void)co_await std::move(waiting);
-    const auto cancellation = co_await boost::asio::this_coro::cancellation_state;
-    if (cancellation.cancelled() != boost::asio::cancellation_type::none)
-      co_return make_error(Errc::canceled, "asking for the desired state");
-    if (const Status still = admit_agent(); !still) co_return still.error();
-    co_return newer_than(position);
-  }
-
-  boost::asio::awaitable<Status> report(proto::NodeStatusReport report) override {
-    if (const Status allowed = admit_agent(); !allowed) co_return allowed.error();
-    reports.push_back(std::move(report));
-    if (report_error) co_return *report_error;
-    co_return Status{};
-  }
-
-  boost::asio::awaitable<Result<proto::RenewReply>> renew(proto::RenewRequest request) override {
-    renewals.push_back(request);
-    if (const Status allowed = admit_agent(); !allowed) co_return allowed.error();
-    if (request.csrs.empty()) co_return make_error(Errc::invalid, "there is no certificate request");
-    proto::RenewReply reply;
-    const Status issued = issue(request.csrs, reply.certificates, reply.ca_bundles);
-    if (!issued) co_return issued.error();
-    if (lose_answers > 0) {
-      --lose_answers;
-      co_return make_error(Errc::timeout, "the answer was lost");
-    }
-    co_return reply;
-  }
-
-  boost::asio::awaitable<Result<proto::MasterSecrets>> master_secrets() override {
-    ++secret_requests;
-    if (const Status allowed = admit_agent(); !allowed) co_return allowed.error();
-    if (role != "master") co_return make_error(Errc::denied, "this route is for masters");
-    co_return proto::MasterSecrets{service_account_key};
-  }
-
-  Status use_identity(const std::string& ca_pem, const KeyPair& pair) override {
-    if (const auto ca = Certificate::chain_from_pem(ca_pem); !ca) return ca.error();
-    const auto chain = Certificate::chain_from_pem(pair.chain_pem);
-    if (!chain) return chain.error();
-    const auto key = PrivateKey::from_pem(pair.key_pem);
-    if (!key) return key.error();
-    if (!chain->front().matches(*key)) return make_error(Errc::invalid, "the certificate is for another key");
-    const auto newest = issued_.find("agent");
-    if (newest != issued_.end() && Certificate::from_pem(newest->second.pem)->der() == chain->front().der())
-      removed = false;
-    used_ca = ca_pem;
-    used_chain = pair.chain_pem;
-    return {};
-  }
+  boost::asio::awaitable<Result<proto::JoinReply>> join(proto::JoinRequest request, JoinTrust trust) override;
+  boost::asio::awaitable<Result<std::optional<std::string>>> sync(SyncPosition position) override;
+  boost::asio::awaitable<Status> report(proto::NodeStatusReport report) override;
+  boost::asio::awaitable<Result<proto::RenewReply>> renew(proto::RenewRequest request) override;
+  boost::asio::awaitable<Result<proto::MasterSecrets>> master_secrets() override;
+  Status use_identity(const std::string& ca_pem, const KeyPair& pair) override;
 
   // There is news: whoever waits gets it.
-  void publish(proto::DesiredState state) {
-    published = std::move(state);
-    changed_.notify();
-  }
+  void publish(proto::DesiredState state);
   // As by an operator.
-  void remove_node() {
-    removed = true;
-    buried_keys.merge(agent_keys);
-    agent_keys.clear();
-    issued_.clear();
-    changed_.notify();
-  }
+  void remove_node();
 
   // The desired state of a cluster with this node alone.
-  proto::DesiredState desired(std::uint64_t revision) const {
-    proto::DesiredState state;
-    state.epoch = "e1";
-    state.revision = revision;
-    state.cluster.metadata.name = cluster_.name;
-    state.cluster.api_server.endpoint = "https://10.77.0.10:6443";
-    state.cluster.coordinator.addresses = {"10.77.0.10"};
-    state.cluster.network.pod_cidr = "10.10.0.0/16";
-    state.cluster.network.service_cidr = "10.0.0.0/16";
-    state.cluster.network.dns_ip = "10.0.0.10";
-    state.cluster.versions = {"1.20.2", "3.4.23", "20.10.24", "1.1.1"};
-    state.nodes.push_back({node_name, node_uid, generation_, role, address, "10.10.3.0/24"});
-    return state;
-  }
+  proto::DesiredState desired(std::uint64_t revision) const;
 
  private:
   FileSigner signer_;
@@ -203,111 +93,15 @@ class FakeCoordinator final : public CoordinatorApi {
   std::uint64_t generation_ = 1;
 
   // What TLS does in life: nothing of the request gets here when it fails.
-  Status check(const JoinTrust& trust) const {
-    if (trust.ca_pem.empty()) {
-      if (trust.ca_sha256.size() != 64)
-        return make_error(Errc::invalid, "the CA pin must be 64 hexadecimal digits");
-      if (trust.ca_sha256 != pin) return make_error(Errc::unauthenticated, "the pin is of another CA");
-      return {};
-    }
-    const auto chain = Certificate::chain_from_pem(trust.ca_pem);
-    if (!chain) return chain.error();
-    for (const Certificate& ca : *chain) {
-      if (ca.sha256_hex() == pin) return {};
-    }
-    return make_error(Errc::unauthenticated, "the coordinator's certificate is from another CA");
-  }
+  Status check(const JoinTrust& trust) const;
 
   // May the host whose certificate is in use ask for anything?
-  Status admit_agent() const {
-    if (used_chain.empty()) return make_error(Errc::unauthenticated, "this host has no certificate yet");
-    if (refusal) return *refusal;
-    if (removed) return make_error(Errc::gone, "this node was deleted from the cluster");
-    return {};
-  }
-
-  std::optional<std::string> newer_than(const SyncPosition& position) const {
-    if (!published) return std::nullopt;
-    if (published->epoch == position.epoch && published->revision <= position.revision) return std::nullopt;
-    return proto::encode(*published);
-  }
-
-  Result<proto::JoinReply> admit(const proto::JoinRequest& request) {
-    const auto csr = request.csrs.find("agent");
-    if (csr == request.csrs.end()) return make_error(Errc::invalid, "no request for the agent certificate");
-    auto key = parse_csr(csr->second);
-    if (!key) return key.error();
-    const bool known = agent_keys.contains(key->spki_sha256_hex);
-    if (!known) {
-      const bool valid = request.token == credential && token_uses > 0;
-      if (!valid && buried_keys.contains(key->spki_sha256_hex))
-        return make_error(Errc::gone, "this node was deleted from the cluster");
-      if (!valid) return make_error(Errc::denied, "the join was refused");
-      if (!agent_keys.empty()) return make_error(Errc::conflict, "the name is taken");
-      --token_uses;
-      if (removed) ++generation_;
-      agent_keys.insert(key->spki_sha256_hex);
-    }
-    proto::JoinReply reply;
-    reply.cluster_name = cluster_.name;
-    reply.cluster_id = cluster_.id;
-    reply.node_name = request.node_name;
-    reply.node_uid = node_uid;
-    reply.generation = generation_;
-    reply.role = request.role;
-    reply.address = request.address;
-    reply.pod_cidr = "10.10.3.0/24";
-    if (auto issued = issue(request.csrs, reply.certificates, reply.ca_bundles); !issued)
-      return issued.error();
-    return reply;
-  }
-
+  Status admit_agent() const;
+  std::optional<std::string> newer_than(const SyncPosition& position) const;
+  Result<proto::JoinReply> admit(const proto::JoinRequest& request);
   Status issue(const std::map<std::string, std::string>& csrs,
-               std::map<std::string, std::string>& certificates,
-               std::map<std::string, std::string>& bundles) {
-    std::map<std::string, CsrKey> keys;
-    for (const auto& [name, text] : csrs) {
-      auto csr = parse_csr(text);
-      if (!csr) return csr.error();
-      const auto usage = cert_usage_from_string(name);
-      if (!usage) return make_error(Errc::invalid, "no usage " + name);
-      const auto& allowed = role == "master" ? usages_of_master() : usages_of_node();
-      if (std::find(allowed.begin(), allowed.end(), *usage) == allowed.end())
-        return make_error(Errc::denied, "a " + role + " gets no certificate for " + name);
-      keys.emplace(name, std::move(*csr));
-    }
-    // A repeated request gets what was issued for it.
-    const bool same = std::all_of(keys.begin(), keys.end(), [this](const auto& wanted) {
-      const auto held = issued_.find(wanted.first);
-      return held != issued_.end() && held->second.spki == wanted.second.spki_sha256_hex &&
-             clock_.wall() < held->second.good_until;
-    });
-    for (const auto& [name, key] : keys) {
-      if (const Status made = same ? Status{} : sign(name, key); !made) return made;
-      certificates[name] = issued_.at(name).pem;
-    }
-    for (const CaKind kind : k_ca_kinds) {
-      const bool masters_only = kind == CaKind::etcd || kind == CaKind::front_proxy;
-      if (role == "master" || !masters_only) bundles[std::string(to_string(kind))] = signer_.ca_pem(kind);
-    }
-    return {};
-  }
-
-  Status sign(const std::string& name, const CsrKey& key) {
-    ProfileInput input;
-    input.cluster = cluster_;
-    input.node = {node_name, node_uid, generation_, role == "master", {IpAddress::parse(address).value()}};
-    auto spec = profile(*cert_usage_from_string(name), input);
-    if (!spec) return spec.error();
-    const auto serial = Serial::from_random(random_bytes(16));
-    if (!serial) return serial.error();
-    const WallTime now = clock_.wall();
-    auto cert = signer_.issue(*spec, key.spki_der, *serial, now - Seconds(300), now + life);
-    if (!cert) return cert.error();
-    issued_[name] = {key.spki_sha256_hex, cert->pem, now + life * 2 / 3};
-    if (name == "agent") agent_keys.insert(key.spki_sha256_hex);
-    return {};
-  }
+               std::map<std::string, std::string>& certificates, std::map<std::string, std::string>& bundles);
+  Status sign(const std::string& name, const CsrKey& key);
 };
 
 }  // namespace slipway::test

@@ -3,13 +3,10 @@
 // the whole run.
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <exception>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
@@ -19,58 +16,59 @@ class IoTest {
  public:
   using Limit = std::chrono::milliseconds;
 
-  boost::asio::any_io_executor executor() { return context_.get_executor(); }
+  IoTest();
+  ~IoTest();
+  IoTest(const IoTest&) = delete;
+  IoTest& operator=(const IoTest&) = delete;
+
+  boost::asio::any_io_executor executor();
+
+  struct Ending {
+    bool done = false;
+    std::exception_ptr failure;
+  };
+  template <class T>
+  struct Outcome : Ending {
+    std::optional<std::conditional_t<std::is_void_v<T>, bool, T>> value;
+  };
 
   // Runs the reactor until `work` ends; returns its value or rethrows its exception.
-  // T must be default constructible or void (Result<T> of such a T is).
   template <class T>
   T run(boost::asio::awaitable<T> work, Limit limit = Limit(30'000)) {
-    auto outcome = start(std::move(work));
-    const auto deadline = std::chrono::steady_clock::now() + limit;
-    context_.restart();
-    while (!outcome->done) {
-      if (context_.run_one_until(deadline) == 0) {
-        throw std::runtime_error("the coroutine under test did not end in time");
-      }
-    }
+    const std::shared_ptr<Outcome<T>> outcome = start(std::move(work));
+    run_until(*outcome, limit);
     if (outcome->failure) std::rethrow_exception(outcome->failure);
     if constexpr (!std::is_void_v<T>) return std::move(*outcome->value);
   }
-
-  template <class T>
-  struct Outcome {
-    bool done = false;
-    std::exception_ptr failure;
-    std::optional<std::conditional_t<std::is_void_v<T>, bool, T>> value;
-  };
 
   // Starts `work` without waiting; poll() or another run() lets it go on.
   template <class T>
   std::shared_ptr<Outcome<T>> start(boost::asio::awaitable<T> work) {
     auto outcome = std::make_shared<Outcome<T>>();
     if constexpr (std::is_void_v<T>) {
-      boost::asio::co_spawn(context_, std::move(work), [outcome](std::exception_ptr failure) {
-        outcome->done = true;
-        outcome->failure = failure;
-      });
+      start_ending(std::move(work), outcome);
     } else {
-      boost::asio::co_spawn(context_, std::move(work), [outcome](std::exception_ptr failure, T value) {
-        outcome->done = true;
-        outcome->failure = failure;
-        outcome->value.emplace(std::move(value));
-      });
+      boost::asio::awaitable<void> keeping = keep(std::move(work), outcome);
+      start_ending(std::move(keeping), outcome);
     }
     return outcome;
   }
 
   // Runs all that is ready, without waiting for timers or sockets.
-  void poll() {
-    context_.restart();
-    context_.poll();
-  }
+  void poll();
 
  private:
-  boost::asio::io_context context_{1};
+  // Templates stay this thin: what they pull in is compiled again for every test file.
+  template <class T>
+  static boost::asio::awaitable<void> keep(boost::asio::awaitable<T> work, std::shared_ptr<Outcome<T>> outcome) {
+    T value = co_await std::move(work);
+    outcome->value.emplace(std::move(value));
+  }
+  void start_ending(boost::asio::awaitable<void> work, std::shared_ptr<Ending> ending);
+  void run_until(const Ending& ending, Limit limit);
+
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace slipway::test

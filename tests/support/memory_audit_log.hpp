@@ -1,13 +1,14 @@
 #pragma once
 // An AuditLog in memory that passes the audit contract. Several logs may share one Disk; appends can be made
 // to fail.
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "coordinator/ports/audit_log.hpp"
-#include "coordinator/store/audit_chain.hpp"
 
 namespace slipway::test {
 
@@ -20,48 +21,13 @@ class MemoryAuditLog final : public AuditLog {
     std::size_t appends = 0;
     std::size_t fail_after = SIZE_MAX;  // appends that still succeed
   };
-  explicit MemoryAuditLog(std::shared_ptr<Disk> disk = std::make_shared<Disk>()) : disk_(std::move(disk)) {}
+  explicit MemoryAuditLog(std::shared_ptr<Disk> disk = std::make_shared<Disk>());
   const std::shared_ptr<Disk>& disk() const { return disk_; }
 
-  Result<AuditHead> append(std::vector<proto::AuditRecord> records) override {
-    const std::lock_guard lock(disk_->mutex);
-    if (failed_) return make_error(Errc::internal, "the audit log has failed before");
-    if (records.empty()) return disk_->head;
-    failed_ = disk_->appends >= disk_->fail_after;
-    if (failed_) return make_error(Errc::internal, "writing the audit log: planted failure");
-    ++disk_->appends;
-    for (proto::AuditRecord& record : records) {
-      std::string line = seal_record(std::move(record), disk_->head);
-      line.pop_back();
-      disk_->lines.push_back(std::move(line));
-    }
-    return disk_->head;
-  }
-  AuditHead head() override {
-    const std::lock_guard lock(disk_->mutex);
-    return disk_->head;
-  }
-  Result<proto::AuditList> list(const AuditQuery& query) override {
-    const std::lock_guard lock(disk_->mutex);
-    proto::AuditList list;
-    for (auto line = disk_->lines.rbegin(); line != disk_->lines.rend(); ++line) {
-      auto record = open_record(*line);
-      if (!record) return record.error();
-      if ((query.before != 0 && record->seq >= query.before) || !matches(query, *record)) continue;
-      list.items.push_back(std::move(*record));
-      if (list.items.size() < query.limit) continue;
-      if (list.items.back().seq > 1) list.next = std::to_string(list.items.back().seq);
-      break;
-    }
-    return list;
-  }
-  Result<proto::AuditVerdict> verify(const AuditHead& anchor) override {
-    const std::lock_guard lock(disk_->mutex);
-    ChainCheck check(anchor);
-    std::size_t number = 0;
-    for (const std::string& line : disk_->lines) check.line("line " + std::to_string(++number), line);
-    return check.finish();
-  }
+  Result<AuditHead> append(std::vector<proto::AuditRecord> records) override;
+  AuditHead head() override;
+  Result<proto::AuditList> list(const AuditQuery& query) override;
+  Result<proto::AuditVerdict> verify(const AuditHead& anchor) override;
 
  private:
   std::shared_ptr<Disk> disk_;

@@ -1,8 +1,11 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <set>
 
 #include "agent/service/status.hpp"
-#include "tests/unit/agent/service_fixture.hpp"
+#include "common/crypto/csr.hpp"
+#include "common/crypto/private_key.hpp"
+#include "tests/support/service_fixture.hpp"
 
 using namespace slipway;
 using namespace slipway::test;

@@ -1,11 +1,14 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 
 #include "agent/service/host_files.hpp"
 #include "agent/service/reconcile.hpp"
+#include "agent/service/renew.hpp"
 #include "common/core/text.hpp"
+#include "common/crypto/private_key.hpp"
 #include "tests/support/fake_network.hpp"
-#include "tests/unit/agent/service_fixture.hpp"
+#include "tests/support/service_fixture.hpp"
 
 using namespace slipway;
 using namespace slipway::test;

@@ -1,7 +1,9 @@
 #include <catch2/catch.hpp>
 
+#include "agent/service/renew.hpp"
 #include "common/crypto/certificate.hpp"
-#include "tests/unit/agent/service_fixture.hpp"
+#include "common/crypto/csr.hpp"
+#include "tests/support/service_fixture.hpp"
 
 using namespace slipway;
 using namespace slipway::test;

@@ -6,7 +6,8 @@
 #include "agent/service/desired_sync.hpp"
 #include "agent/service/status.hpp"
 #include "common/async/spawn.hpp"
-#include "tests/unit/agent/service_fixture.hpp"
+#include "proto/codec.hpp"
+#include "tests/support/service_fixture.hpp"
 
 using namespace slipway;
 using namespace slipway::test;

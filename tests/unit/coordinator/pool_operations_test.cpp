@@ -193,7 +193,10 @@ TEST_CASE("blocks are reserved, assigned and released", "[pools]") {
   says(c.refused(hold("10.10.9.0/24", "b"), Errc::conflict), "node b lives with 10.10.6.0/24, which cannot change");
   says(c.refused(hold("10.10.9.0/27", "tiny"), Errc::invalid), "29 pods");
   says(c.refused(hold("10.99.0.0/24"), Errc::invalid), "lies in no pool");
+  says(c.refused(hold("10.10.9.0/24", "", "blue"), Errc::not_found), "there is no pool blue");
+  c.must(CreatePool{pool("blue", "10.20.0.0/16"), {}});
   says(c.refused(hold("10.10.9.0/24", "", "blue"), Errc::conflict), "lies in pool default, not in blue");
+  c.must(DeletePool{"blue"});
   says(c.refused(hold("10.10.9.0/24", "Bad Name"), Errc::invalid), "/node");
   c.refused(ReleaseHold{"", cidr("10.10.9.0/24")}, Errc::not_found);
   c.must(ReleaseHold{"default", cidr("10.10.1.0/24")});

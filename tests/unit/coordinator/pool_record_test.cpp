@@ -17,21 +17,6 @@ PoolRecord record(const std::vector<std::string>& ranges, int length = 24) {
 }
 std::string problems(const PoolRecord& pool) { return join(pool_problems(pool, "pool"), "\n"); }
 
-TEST_CASE("patterns of node names", "[ledger][pools]") {
-  CHECK(matches_pattern("gpu-*", "gpu-1"));
-  CHECK(matches_pattern("*", ""));
-  CHECK(matches_pattern("*-gpu-*", "rack1-gpu-7"));
-  CHECK(matches_pattern("n?", "n1"));
-  CHECK(matches_pattern("a*b*c", "aXbXbc"));
-  CHECK_FALSE(matches_pattern("n?", "n"));
-  CHECK_FALSE(matches_pattern("n?", "n12"));
-  CHECK_FALSE(matches_pattern("gpu-*", "xgpu-1"));
-  CHECK_FALSE(matches_pattern("a*b", "abc"));
-  CHECK_FALSE(matches_pattern("", "a"));
-  const std::string hostile(200, 'a');
-  CHECK_FALSE(matches_pattern("a*a*a*a*a*a*a*a*a*b", hostile));  // in time that does not explode
-}
-
 TEST_CASE("a selector matches when all its criteria do", "[ledger][pools]") {
   CHECK(selects({}, "n1", NodeRole::node));
   CHECK(selects({NodeRole::master, "", false}, "m1", NodeRole::master));

@@ -1,0 +1,71 @@
+#include "tests/support/fake_kube_api.hpp"
+
+#include "common/core/text.hpp"
+
+namespace slipway::test {
+
+boost::asio::awaitable<Status> FakeKubeApi::ensure_access() {
+  if (away) co_return gone();
+  if (!credentials_known) co_return denied();
+  ++access_calls;
+  access = true;
+  co_return Status{};
+}
+
+boost::asio::awaitable<Result<std::vector<KubeNode>>> FakeKubeApi::list_nodes() {
+  const Status let = let_through();
+  if (!let) co_return let.error();
+  std::vector<KubeNode> list;
+  for (const auto& [name, cidrs] : objects) list.push_back({name, cidrs});
+  ++list_calls;
+  co_return list;
+}
+
+boost::asio::awaitable<Result<KubeNode>> FakeKubeApi::get_node(std::string name) {
+  const Status let = let_through(&name);
+  if (!let) co_return let.error();
+  ++get_calls;
+  const auto found = objects.find(name);
+  if (found == objects.end()) co_return make_error(Errc::not_found, "no such Node");
+  co_return KubeNode{name, found->second};
+}
+
+boost::asio::awaitable<Status> FakeKubeApi::set_pod_cidr(std::string name, Cidr pod_cidr,
+                                                         std::optional<Cidr> second) {
+  const Status let = let_through(&name);
+  if (!let) co_return let.error();
+  const auto found = objects.find(name);
+  if (found == objects.end()) co_return make_error(Errc::not_found, "no such Node");
+  std::vector<std::string> wanted = {pod_cidr.to_string()};
+  if (second && dual_stack) wanted.push_back(second->to_string());
+  // As kube-apiserver does: the fields cannot be changed.
+  if (!found->second.empty() && found->second != wanted)
+    co_return make_error(Errc::conflict, "spec.podCIDR may not change");
+  found->second = wanted;
+  co_return Status{};
+}
+
+boost::asio::awaitable<Status> FakeKubeApi::delete_node(std::string name) {
+  const Status let = let_through(&name);
+  if (!let) co_return let.error();
+  objects.erase(name);
+  deleted.push_back(name);
+  co_return Status{};
+}
+
+Status FakeKubeApi::let_through(const std::string* name) const {
+  if (name != nullptr && !is_dns_subdomain(*name)) return make_error(Errc::invalid, "not a node's name");
+  if (away) return gone();
+  if (!credentials_known || !access) return denied();
+  return {};
+}
+
+Error FakeKubeApi::denied() {
+  return make_error(Errc::denied, "kube-apiserver answered 403");
+}
+
+Error FakeKubeApi::gone() {
+  return make_error(Errc::unavailable, "connecting to kube-apiserver: refused");
+}
+
+}  // namespace slipway::test
