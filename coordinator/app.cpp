@@ -13,6 +13,8 @@
 #include "common/async/runtime.hpp"
 #include "common/async/spawn.hpp"
 #include "common/async/system_clock.hpp"
+#include "common/core/text.hpp"
+#include "common/crypto/certificate.hpp"
 #include "common/crypto/random.hpp"
 #include "common/files/dir_lock.hpp"
 #include "common/log/log.hpp"
@@ -20,11 +22,14 @@
 #include "coordinator/api/api.hpp"
 #include "coordinator/api/principal.hpp"
 #include "coordinator/ca/authority.hpp"
+#include "coordinator/ca/file_ca_keys.hpp"
 #include "coordinator/ca/file_signer.hpp"
+#include "coordinator/ca_passphrase.hpp"
 #include "coordinator/config.hpp"
 #include "coordinator/kube/kube_client.hpp"
 #include "coordinator/kube/node_sync.hpp"
 #include "coordinator/own_certificates.hpp"
+#include "coordinator/service/ca_rotation.hpp"
 #include "coordinator/store/records.hpp"
 #include "coordinator/store/sqlite_store.hpp"
 
@@ -36,6 +41,7 @@ namespace {
 
 constexpr int k_workers = 2;
 constexpr Millis k_housekeeping_interval{60'000};
+constexpr Millis k_answer_time{1'000};
 
 asio::awaitable<void> fulfil(asio::awaitable<Status> work, std::shared_ptr<std::promise<Status>> promise) {
   try {
@@ -71,16 +77,6 @@ Status check_clock(const State& state, WallTime now) {
   return {};
 }
 
-std::vector<proto::CertificateView> ca_views(const Authority& authority) {
-  std::vector<proto::CertificateView> views;
-  for (const CaKind kind : k_ca_kinds) {
-    const Certificate& ca = authority.ca(kind).certificate;
-    views.push_back({"(cluster)", "ca:" + std::string(to_string(kind)), ca.serial_hex(),
-                     to_rfc3339(ca.not_before()), to_rfc3339(ca.not_after()), ca.sha256_hex()});
-  }
-  return views;
-}
-
 struct Serving {
   WallTime renew_at{};
   proto::CoordinatorSettings settings;  // whose names it carries
@@ -91,8 +87,8 @@ struct Serving {
 // Order of the members is the order of construction: threads first, so that they end last, and sockets with
 // them.
 struct App::Impl {
-  Impl(AppOptions given, DirLock held, std::unique_ptr<SqliteStore> opened, Authority loaded, State state,
-       api::BlobStore blob_store);
+  Impl(AppOptions given, DirLock held, std::unique_ptr<SqliteStore> opened, Authority loaded,
+       std::optional<Secret> passphrase, State state, api::BlobStore blob_store);
 
   AppOptions options;
   DirLock lock;
@@ -104,9 +100,11 @@ struct App::Impl {
   RecordStore store;
   Authority authority;
   FileSigner signer;
+  FileCaKeys ca_keys;
   Registrar registrar;
   NodeStatusBoard board;
   Enrollment enrollment;
+  CaRotation cas;
   api::BlobStore blobs;
   std::unique_ptr<kube::KubeClient> kube_client;
   std::unique_ptr<kube::NodeSync> node_sync;
@@ -127,23 +125,29 @@ struct App::Impl {
                                  std::string spki_sha256);
 
   asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> make_serving();
+  asio::awaitable<Status> renew_serving();
+  asio::awaitable<Status> ca_changed(CaKind kind);
+  asio::awaitable<Status> cut_strangers(CaLine line);
   asio::awaitable<Status> begin();
   asio::awaitable<Status> housekeeping();
   asio::awaitable<Status> end(Millis deadline);
 };
 
 App::Impl::Impl(AppOptions given, DirLock held, std::unique_ptr<SqliteStore> opened, Authority loaded,
-                State state, api::BlobStore blob_store)
+                std::optional<Secret> passphrase, State state, api::BlobStore blob_store)
     : options(std::move(given)),
       lock(std::move(held)),
       sqlite(std::move(opened)),
       store(*sqlite),
       authority(std::move(loaded)),
       signer(authority),
+      ca_keys(ca_dir(options.config.data_dir), import_dir(options.config.data_dir), std::move(passphrase), authority, signer),
       registrar(std::move(state), {state_thread.executor(), workers, store, end_process}),
       board(clock),
       enrollment({state_thread.executor(), registrar, board, signer, store, workers, clock, random_bytes,
                   random_uuid, options.join_limits, options.quarantine_min_age}),
+      cas({state_thread.executor(), registrar, board, ca_keys, workers, clock,
+           [this](CaKind kind) { return ca_changed(kind); }}),
       blobs(std::move(blob_store)) {
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   const std::uint64_t count = options.config.io_threads == 0 ? cores : options.config.io_threads;
@@ -181,7 +185,8 @@ asio::awaitable<Status> App::Impl::record(CertUsage usage, std::string subject, 
                                   issued.not_before,
                                   issued.not_after,
                                   issued.sha256_hex,
-                                  std::move(spki_sha256)};
+                                  std::move(spki_sha256),
+                                  issued.ca};
   asio::awaitable<Result<Outcome>> recording = registrar.submit(std::move(operation));
   const auto recorded = co_await std::move(recording);
   if (!recorded) co_return recorded.error();
@@ -222,8 +227,7 @@ api::ApiDeps App::Impl::api_deps() {
                     clock,
                     blobs,
                     registrar.state().identity().id,
-                    authority.ca(CaKind::fabric).certificate.sha256_hex(),
-                    ca_views(authority),
+                    cas,
                     Secret(),
                     random_bytes,
                     {},
@@ -273,7 +277,10 @@ asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> App::Impl::make
                                   "", signer, clock.wall());
   if (!own) co_return own.error();
   const CertificateRecord made = own->certificate.record;
-  const std::string chain = own->certificate.pem + signer.ca_pem(CaKind::fabric);
+  // A first contact looks for the pinned CA among what is sent.
+  const std::string issuer = signer.issuer_pem(CertUsage::coordinator_serving);
+  const bool sent = own->certificate.pem.find(issuer) != std::string::npos;
+  const std::string chain = own->certificate.pem + (sent ? std::string() : issuer);
   asio::awaitable<Result<Outcome>> recording =
       registrar.submit(RecordCertificate{std::move(own->certificate)});
   const auto recorded = co_await std::move(recording);
@@ -286,7 +293,42 @@ asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> App::Impl::make
   co_return *tls;
 }
 
+asio::awaitable<Status> App::Impl::renew_serving() {
+  asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> making = make_serving();
+  const auto tls = co_await std::move(making);
+  if (!tls) co_return tls.error();
+  server->replace_tls(*tls);
+  co_return Status{};
+}
+
+// Whom we trust, and perhaps who signs for us, is another now.
+asio::awaitable<Status> App::Impl::ca_changed(CaKind kind) {
+  if (kind != CaKind::fabric) co_return Status{};
+  asio::awaitable<Status> renewing = renew_serving();
+  const Status renewed = co_await std::move(renewing);
+  if (!renewed) co_return error_of(renewed, "the step is done, but the serving certificate is not renewed yet");
+  tasks->spawn("cut connections", cut_strangers(*registrar.state().ca(kind)));
+  co_return Status{};
+}
+
+// Open connections whose certificate no new one would get in with. A moment later: one of them waits for the answer to this step.
+asio::awaitable<Status> App::Impl::cut_strangers(CaLine line) {
+  asio::awaitable<Status> sleeping = clock.sleep_for(k_answer_time);
+  const Status slept = co_await std::move(sleeping);
+  if (!slept) co_return slept.error();
+  server->cut([line](const std::string& certificate_der) {
+    const auto certificate = Certificate::from_der(certificate_der);
+    if (!certificate) return false;
+    const std::string issuer = to_hex(certificate->authority_key_id());
+    return issuer != line.signing.key_id && (!line.other || issuer != line.other->key_id);
+  });
+  co_return Status{};
+}
+
 asio::awaitable<Status> App::Impl::begin() {
+  asio::awaitable<Status> adopting = cas.adopt([this](CaKind kind) { return facts_of(authority.ca(kind)); });
+  const Status adopted = co_await std::move(adopting);
+  if (!adopted) co_return error_of(adopted, "taking the certificate authorities into the state");
   asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> making = make_serving();
   const auto tls = co_await std::move(making);
   if (!tls) co_return error_of(tls, "issuing the coordinator's certificate");
@@ -318,13 +360,10 @@ asio::awaitable<Status> App::Impl::housekeeping() {
     if (!swept) log::warning("housekeeping failed", {{"error", swept.error()}});
     if (clock.wall() < serving.renew_at && registrar.state().cluster().spec.coordinator == serving.settings)
       continue;
-    asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> making = make_serving();
-    const auto tls = co_await std::move(making);
-    if (tls)
-      server->replace_tls(*tls);
-    else
-      log::error("the serving certificate was not renewed; trying again in a minute",
-                 {{"error", tls.error()}});
+    asio::awaitable<Status> renewing = renew_serving();
+    const Status renewed = co_await std::move(renewing);
+    if (!renewed)
+      log::error("the serving certificate was not renewed; trying again in a minute", {{"error", renewed.error()}});
   }
 }
 
@@ -360,8 +399,6 @@ Result<std::unique_ptr<App>> App::start(AppOptions options) {
   if (!lock)
     return error_of(lock,
                     "taking the data directory (is there a cluster? slipway-coordinator init makes one)");
-  auto authority = Authority::load(ca_dir(dir));
-  if (!authority) return error_of(authority, "loading the certificate authorities");
   auto sqlite = SqliteStore::open(state_file(dir), false);
   if (!sqlite) return error_of(sqlite, "opening the store");
   RecordStore records(**sqlite);
@@ -370,14 +407,21 @@ Result<std::unique_ptr<App>> App::start(AppOptions options) {
   if (!state->has_cluster())
     return make_error(Errc::not_found,
                       "there is no cluster in " + dir + ": slipway-coordinator init makes one");
+  auto passphrase = find_ca_passphrase(options.config.ca_passphrase_file, credentials_dir());
+  if (!passphrase) return passphrase.error();
+  auto authority = Authority::load(ca_dir(dir), {*passphrase ? &**passphrase : nullptr, state->cas()});
+  if (!authority) return error_of(authority, "loading the certificate authorities");
   const Status time = check_clock(*state, std::chrono::floor<Seconds>(std::chrono::system_clock::now()));
   if (!time) return time.error();
   auto blobs = api::BlobStore::open(dir);
   if (!blobs) return error_of(blobs, "opening the artifacts");
   auto app = std::unique_ptr<App>(
       new App(std::make_unique<Impl>(std::move(options), std::move(*lock), std::move(*sqlite),
-                                     std::move(*authority), std::move(*state), std::move(*blobs))));
+                                     std::move(*authority), std::move(*passphrase), std::move(*state),
+                                     std::move(*blobs))));
   Impl& impl = *app->impl_;
+  const Status tidied = impl.ca_keys.tidy(impl.registrar.state().cas());
+  if (!tidied) return error_of(tidied, "deleting the keys of retired authorities");
   const Status built = impl.build();
   if (!built) return built.error();
   impl.state_thread.start();

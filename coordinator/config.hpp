@@ -4,7 +4,8 @@
 //   <dataDir>/                  0700
 //   <dataDir>/.lock             one daemon at a time
 //   <dataDir>/state.db          SQLite: the whole state
-//   <dataDir>/ca/               certificate authorities, service account key (coordinator/ca/authority.hpp)
+//   <dataDir>/ca/               certificate authorities, service account key (coordinator/ca/ca_files.hpp)
+//   <dataDir>/import/           CAs for `certs rotate-ca KIND --prepare --import`, put there by the operator
 //   <dataDir>/artifacts/sha256/ content by digest
 //   <dataDir>/spool/            uploads under way
 #include <string>
@@ -19,6 +20,9 @@ Result<proto::CoordinatorConfig> load_coordinator_config(const std::string& path
 
 inline std::string ca_dir(const std::string& data_dir) {
   return data_dir + "/ca";
+}
+inline std::string import_dir(const std::string& data_dir) {
+  return data_dir + "/import";
 }
 inline std::string state_file(const std::string& data_dir) {
   return data_dir + "/state.db";

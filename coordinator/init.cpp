@@ -11,8 +11,10 @@
 #include "common/crypto/random.hpp"
 #include "common/files/dir_lock.hpp"
 #include "common/files/tree.hpp"
+#include "coordinator/act_as_owner.hpp"
 #include "coordinator/ca/authority.hpp"
 #include "coordinator/ca/file_signer.hpp"
+#include "coordinator/ca_passphrase.hpp"
 #include "coordinator/config.hpp"
 #include "coordinator/own_certificates.hpp"
 #include "coordinator/service/enrollment.hpp"
@@ -171,12 +173,25 @@ struct NewCluster {
   std::string pin;
 };
 
+Result<Authority> make_authority(const InitOptions& options, const ValidatedCluster& cluster, const std::string& cluster_id,
+                                 const Secret* passphrase, WallTime now) {
+  const ProfileCluster profile = profile_cluster(cluster, cluster_id);
+  auto authority = options.ca_dir.empty()
+                       ? Authority::create(profile, now)
+                       : Authority::create_from(options.ca_dir, passphrase, profile, lifetimes_of(cluster), now);
+  if (!authority) return error_of(authority, "making the certificate authorities");
+  return authority;
+}
+
 Result<NewCluster> fill_data_dir(const InitOptions& options, const ValidatedCluster& cluster,
                                  const std::string& dir, WallTime now) {
   NewCluster made;
   made.identity = {random_uuid(), random_uuid(), now};
-  const auto authority = Authority::create(profile_cluster(cluster, made.identity.id), now);
-  if (!authority) return error_of(authority, "making the certificate authorities");
+  const auto passphrase = find_ca_passphrase(options.ca_passphrase_file, credentials_dir());
+  if (!passphrase) return passphrase.error();
+  const Secret* const seal = passphrase->has_value() ? &**passphrase : nullptr;
+  const auto authority = make_authority(options, cluster, made.identity.id, seal, now);
+  if (!authority) return authority.error();
   FileSigner signer(*authority);
   auto admin =
       make_own_certificate(CertUsage::operator_admin, cluster, made.identity.id, k_admin_user, signer, now);
@@ -187,7 +202,7 @@ Result<NewCluster> fill_data_dir(const InitOptions& options, const ValidatedClus
   made.master_token = std::move(*token);
   made.ca_pem = signer.ca_pem(CaKind::fabric);
   made.pin = authority->ca(CaKind::fabric).certificate.sha256_hex();
-  const Status saved = authority->save(ca_dir(dir), options.owner);
+  const Status saved = authority->save(ca_dir(dir), options.owner, seal);
   if (!saved) return saved.error();
   const Status committed =
       commit_operations(state_file(dir), true,
@@ -216,31 +231,6 @@ std::string report(const InitOptions& options, const ValidatedCluster& cluster, 
          options.admin_conf + " token create --max-uses 10   (for the nodes)\n";
 }
 
-// The effective user for the time of a block: the store's files stay their owner's.
-class ActAsOwner {
- public:
-  static Result<std::unique_ptr<ActAsOwner>> of(const std::string& path) {
-    struct stat info {};
-    if (::stat(path.c_str(), &info) != 0) return from_errno("looking at " + path, errno);
-    auto guard = std::unique_ptr<ActAsOwner>(new ActAsOwner);
-    if (::geteuid() != 0 || info.st_uid == 0) return guard;
-    if (::setegid(info.st_gid) != 0 || ::seteuid(info.st_uid) != 0)
-      return from_errno("acting as the owner of " + path, errno);
-    guard->changed_ = true;
-    return guard;
-  }
-  ActAsOwner(const ActAsOwner&) = delete;
-  ActAsOwner& operator=(const ActAsOwner&) = delete;
-  ~ActAsOwner() {
-    if (changed_ && (::seteuid(0) != 0 || ::setegid(0) != 0))
-      std::abort();  // never go on as a user nobody asked for
-  }
-
- private:
-  ActAsOwner() = default;
-  bool changed_ = false;
-};
-
 struct Reissued {
   ValidatedCluster cluster;
   OwnCertificate admin;
@@ -248,20 +238,24 @@ struct Reissued {
 };
 
 Result<Reissued> reissue_admin(const AdminConfOptions& options, WallTime now) {
+  // Before we act as another: it may be root's.
+  const auto passphrase = find_ca_passphrase(options.ca_passphrase_file, credentials_dir());
+  if (!passphrase) return passphrase.error();
   const auto as_owner = ActAsOwner::of(options.data_dir);
   if (!as_owner) return as_owner.error();
   const auto lock = DirLock::acquire(options.data_dir);
   if (!lock)
     return error_of(
         lock, "the coordinator is running: stop it for the moment (systemctl stop slipway-coordinator)");
-  const auto authority = Authority::load(ca_dir(options.data_dir));
-  if (!authority) return authority.error();
-  FileSigner signer(*authority);
   const auto sqlite = SqliteStore::open(state_file(options.data_dir), false);
   if (!sqlite) return sqlite.error();
   RecordStore store(**sqlite);
   auto state = store.load();
   if (!state) return state.error();
+  const auto authority =
+      Authority::load(ca_dir(options.data_dir), {passphrase->has_value() ? &**passphrase : nullptr, state->cas()});
+  if (!authority) return authority.error();
+  FileSigner signer(*authority);
   if (!state->has_cluster()) return make_error(Errc::not_found, "there is no cluster in " + options.data_dir);
   auto admin = make_own_certificate(CertUsage::operator_admin, state->cluster(), state->identity().id,
                                     options.user, signer, now);

@@ -72,7 +72,12 @@ template <class V> void fields(V& v, PeerNode& x) {
 }
 template <class V> void fields(V& v, DesiredState& x) {
   v("epoch", x.epoch); v("revision", x.revision); v("cluster", x.cluster); v("components", x.components); v("nodes", x.nodes);
+  v.optional("cas", x.cas);
 }
+template <class V> void fields(V& v, CaRef& x) {
+  v("kind", x.kind); v("bundleSha256", x.bundle_sha256); v("keyId", x.key_id);
+}
+template <class V> void fields(V& v, CaBundles& x) { v("caBundles", x.ca_bundles); }
 
 template <class V> void fields(V& v, Condition& x) {
   v("type", x.type); v("ok", x.ok); v.optional("reason", x.reason); v.optional("message", x.message);
@@ -87,7 +92,7 @@ template <class V> void fields(V& v, CertificateStatus& x) {
 template <class V> void fields(V& v, NodeStatusReport& x) {
   v("phase", x.phase); v("appliedRevision", x.applied_revision); v.optional("conditions", x.conditions);
   v.optional("components", x.components); v.optional("certificates", x.certificates); v.optional("facts", x.facts);
-  v.optional("lastError", x.last_error);
+  v.optional("lastError", x.last_error); v.optional("caBundles", x.ca_bundles);
 }
 
 template <class V> void fields(V& v, NodeView& x) {
@@ -119,6 +124,19 @@ template <class V> void fields(V& v, CertificateView& x) {
   v("sha256", x.sha256);
 }
 template <class V> void fields(V& v, CertificateList& x) { v("items", x.items); v.optional("next", x.next); }
+template <class V> void fields(V& v, CaCertificateView& x) {
+  v("number", x.number); v("subject", x.subject); v("sha256", x.sha256); v("notBefore", x.not_before);
+  v("notAfter", x.not_after);
+}
+template <class V> void fields(V& v, CaView& x) {
+  v("kind", x.kind); v("phase", x.phase); v("signing", x.signing); v.optional("other", x.other);
+  v("bundleSha256", x.bundle_sha256); v("changedAt", x.changed_at); v("waitingFor", x.waiting_for); v("heldBy", x.held_by);
+  v("next", x.next);
+}
+template <class V> void fields(V& v, CaList& x) { v("items", x.items); }
+template <class V> void fields(V& v, CaChangeRequest& x) {
+  v("action", x.action); v.optional("force", x.force); v.optional("import", x.from_files);
+}
 template <class V> void fields(V& v, KubeconfigRequest& x) { v("csr", x.csr); v.optional("user", x.user); }
 template <class V> void fields(V& v, KubeconfigReply& x) {
   v("clusterName", x.cluster_name); v("server", x.server); v("caCertificate", x.ca_certificate);
@@ -140,7 +158,7 @@ template <class V> void fields(V& v, AdminCluster& x) {
 template <class V> void fields(V& v, AdminConfig& x) { v("clusters", x.clusters); v.optional("current", x.current); }
 template <class V> void fields(V& v, CoordinatorConfig& x) {
   v.optional("listen", x.listen); v.optional("dataDir", x.data_dir); v.optional("ioThreads", x.io_threads);
-  v.optional("logLevel", x.log_level);
+  v.optional("logLevel", x.log_level); v.optional("caPassphraseFile", x.ca_passphrase_file);
 }
 template <class V> void fields(V& v, KubeconfigClusterData& x) {
   v("server", x.server); v("certificate-authority-data", x.ca_data);
@@ -178,7 +196,7 @@ template <class V> void fields(V& v, AgentLocalStatus& x) {
   X(ComponentRef) X(PeerNode) X(DesiredState) X(Condition) X(ComponentStatus) X(CertificateStatus) X(NodeStatusReport) \
   X(NodeView) X(NodeList) X(TokenRequest) X(TokenReply) X(TokenView) X(TokenList) X(Artifact) X(ArtifactList) \
   X(CertificateView) X(CertificateList) X(KubeconfigRequest) X(KubeconfigReply) X(HealthCheck) X(HealthReport) \
-  X(VersionInfo) X(Problem)
+  X(VersionInfo) X(Problem) X(CaRef) X(CaBundles) X(CaCertificateView) X(CaView) X(CaList) X(CaChangeRequest)
 
 // Types of files: coded by the same lists, but no part of the API's contract.
 #define SLIPWAY_FILE_TYPES(X) \

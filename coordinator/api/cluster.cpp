@@ -44,13 +44,18 @@ std::string server_url(const proto::CoordinatorSettings& coordinator) {
 
 }  // namespace
 
+CaFacts Handlers::pinned_ca() const {
+  const CaLine* line = deps_.registrar.state().ca(CaKind::fabric);
+  return line == nullptr ? CaFacts{} : server_ca(*line);
+}
+
 proto::ClusterView Handlers::cluster_view() const {
   const State& state = deps_.registrar.state();
   proto::ClusterView view;
   view.id = state.identity().id;
   view.epoch = state.identity().epoch;
   view.revision = state.revision();
-  view.ca_sha256 = deps_.ca_pin;
+  view.ca_sha256 = pinned_ca().sha256;
   view.spec = state.cluster().spec;
   view.capacity = state.capacity();
   return view;
@@ -111,6 +116,7 @@ Result<IssuedCertificate> Handlers::issue_for_person(const ValidatedCluster& clu
   certificate.record.not_after = issued->not_after;
   certificate.record.sha256 = issued->sha256_hex;
   certificate.record.spki_sha256 = sha256_hex(spki_der);
+  certificate.record.ca = issued->ca;
   return certificate;
 }
 
@@ -209,8 +215,13 @@ Handling Handlers::create_token(RequestContext context) {
   if (!request) co_return request.error();
   const auto spec = token_spec(*request);
   if (!spec) co_return spec.error();
-  const auto token = new_token(*spec, deps_.clock.wall());
+  auto token = new_token(*spec, deps_.clock.wall());
   if (!token) co_return token.error();
+  std::function<Result<CaFacts>()> pin_job = [this] { return Result<CaFacts>(pinned_ca()); };
+  boost::asio::awaitable<Result<CaFacts>> asking = read_state<CaFacts>(std::move(pin_job));
+  const auto pin = co_await std::move(asking);
+  if (!pin) co_return pin.error();
+  token->record.pinned_ca = pin->number;
   boost::asio::awaitable<Result<Outcome>> creating = submit(CreateToken{token->record});
   const auto created = co_await std::move(creating);
   if (!created) co_return created.error();
@@ -221,7 +232,7 @@ Handling Handlers::create_token(RequestContext context) {
       read_state<proto::CoordinatorSettings>(std::move(job));
   const auto settings = co_await std::move(reading);
   if (!settings) co_return settings.error();
-  proto::TokenReply reply{token->record.id, "slipway1" + deps_.ca_pin + "::" + token->text,
+  proto::TokenReply reply{token->record.id, "slipway1" + pin->sha256 + "::" + token->text,
                           to_rfc3339(token->record.expires_at), ""};
   reply.join_command = "slipway-agent join --server " + server_url(*settings) + " --token-file FILE" +
                        (request->role == "master" ? " --role master" : "");

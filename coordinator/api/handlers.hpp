@@ -60,6 +60,10 @@ class Handlers {
   Handling list_tokens(RequestContext context);
   Handling delete_token(RequestContext context);
   Handling list_certificates(RequestContext context);
+  // cas.cpp
+  Handling get_ca_bundles(RequestContext context);
+  Handling list_cas(RequestContext context);
+  Handling change_ca(RequestContext context);
   // service.cpp
   Handling get_health(RequestContext context);
   Handling get_open_api(RequestContext context);
@@ -77,10 +81,12 @@ class Handlers {
   boost::asio::awaitable<Status> check_live(AgentIdentity agent);
   boost::asio::awaitable<Status> check_live_on_state(AgentIdentity agent);
   Handling sync_on_state(AgentIdentity agent, SyncPosition have);
+  Handling change_ca_on_state(CaRotation::Wish wish);
   Handling apply_on_state(proto::ClusterSpec spec, std::string if_match);
   boost::asio::awaitable<Result<Outcome>> delete_on_state(std::string name);
   Result<IssuedCertificate> issue_for_person(const ValidatedCluster& cluster, const std::string& user,
                                              const std::string& spki_der);
+  CaFacts pinned_ca() const;  // whose digest join tokens carry; state thread
   proto::ClusterView cluster_view() const;                            // state thread
   std::vector<proto::NodeView> node_views() const;                    // state thread
   std::vector<proto::CertificateView> certificates_with_cas() const;  // state thread

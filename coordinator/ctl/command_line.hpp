@@ -55,11 +55,19 @@ struct ArtifactImport {
 };
 struct ArtifactList {};
 struct CertsCheckExpiration {};
+struct CertsStatus {};
+struct CertsRotateCa {
+  std::string kind;
+  bool prepare = false, activate = false, retire = false, abort = false;  // exactly one
+  bool force = false;
+  bool from_files = false;
+};
 struct Health {};
 
 using Command =
     std::variant<TokenCreate, TokenList, TokenDelete, NodeList, NodeGet, NodeDelete, ClusterGet, ClusterApply,
-                 ClusterKubeconfig, ArtifactImport, ArtifactList, CertsCheckExpiration, Health>;
+                 ClusterKubeconfig, ArtifactImport, ArtifactList, CertsCheckExpiration, Health,
+                 CertsStatus, CertsRotateCa>;
 
 enum class Format { table, wide, json, yaml };
 

@@ -124,6 +124,20 @@ struct Runner {
                                : render(certificate_table(*list, wide(), console.now)));
     return k_ok;
   }
+  int operator()(const CertsStatus&) {
+    const WallTime now = console.now;
+    return show<proto::CaList>(make_request(Method::get, "/v1/cas"),
+                               [now](const proto::CaList& list) { return ca_text(list, now); });
+  }
+  int operator()(const CertsRotateCa& wish) {
+    proto::CaChangeRequest request;
+    request.action = wish.prepare ? "prepare" : wish.activate ? "activate" : wish.retire ? "retire" : "abort";
+    request.force = wish.force;
+    request.from_files = wish.from_files;
+    const WallTime now = console.now;
+    return show<proto::CaView>(make_request(Method::post, "/v1/cas/" + percent_encode(wish.kind), proto::encode(request)),
+                               [now](const proto::CaView& ca) { return ca_text({{ca}}, now); });
+  }
   int operator()(const Health&) {
     auto report = ask<proto::HealthReport>(connection, make_request(Method::get, "/v1/health"));
     if (!report) return fail(console, report.error());

@@ -34,6 +34,8 @@ Table attempt_table(const proto::JoinAttemptList& list, WallTime now);
 Table artifact_table(const proto::ArtifactList& list, bool wide, WallTime now);
 Table certificate_table(const proto::CertificateList& list, bool wide, WallTime now);
 Table health_table(const proto::HealthReport& report);
+// A table of the authorities, and below it what each replacement under way waits for and asks for.
+std::string ca_text(const proto::CaList& list, WallTime now);
 std::string node_text(const proto::NodeView& node, WallTime now);
 std::string cluster_text(const proto::ClusterView& cluster);
 

@@ -58,6 +58,8 @@ inline constexpr CertUsage k_cert_usages[] = {CertUsage::agent,
 std::string_view to_string(CertUsage usage);  // wire names: "agent", "kubeletClient", "kubeletServing", ...
 std::optional<CertUsage> cert_usage_from_string(std::string_view text);
 
+CaKind ca_of(CertUsage usage);  // which CA signs it
+
 // What an agent asks for at join and renews. A master is a node with a control plane, so its set holds a
 // node's.
 const std::vector<CertUsage>& usages_of_node();

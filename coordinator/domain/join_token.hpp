@@ -30,6 +30,7 @@ struct JoinToken {
   std::uint64_t max_uses = 1;
   WallTime created_at{};
   WallTime expires_at{};
+  std::uint64_t pinned_ca = 1;  // number of the fabric CA whose digest the token's text carries
   bool operator==(const JoinToken&) const = default;
 };
 

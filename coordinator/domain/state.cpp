@@ -23,6 +23,7 @@ struct KeyOf {
   std::string operator()(const CertificateRecord& record) const { return record.serial; }
   std::string operator()(const CertificatePem& pem) const { return pem.serial; }
   std::string operator()(const proto::Artifact& artifact) const { return artifact_key(artifact.component, artifact.version); }
+  std::string operator()(const CaLine& line) const { return std::string(to_string(line.kind)); }
 };
 
 Error contradiction(const std::string& what) {
@@ -51,6 +52,7 @@ class Loader {
   Status operator()(const JoinToken& token) { return editor_.put_token(token), Status{}; }
   Status operator()(const CertificateRecord& record) { return editor_.put_certificate(record), Status{}; }
   Status operator()(const proto::Artifact& artifact) { return editor_.put_artifact(artifact), Status{}; }
+  Status operator()(const CaLine& line) { return editor_.put_ca(line), Status{}; }
   Status operator()(const Node& node) {
     if (!state_.has_cluster()) return contradiction("node " + node.name + " without a cluster");
     const Node* other = state_.node_by_uid(node.uid);
@@ -122,6 +124,8 @@ const CertificateRecord* State::current_certificate(const Node& node, CertUsage 
 const proto::Artifact* State::artifact(const std::string& component, const std::string& version) const {
   return find_in(artifacts_, artifact_key(component, version));
 }
+
+const CaLine* State::ca(CaKind kind) const { return find_in(cas_, kind); }
 
 proto::ClusterCapacity State::capacity() const {
   if (!cluster_) return {};
@@ -213,6 +217,11 @@ void StateEditor::erase_certificate(const std::string& serial) {
 void StateEditor::put_artifact(proto::Artifact artifact) {
   note(artifact);
   state_.artifacts_.insert_or_assign(artifact_key(artifact.component, artifact.version), artifact);
+}
+
+void StateEditor::put_ca(CaLine line) {
+  note(line);
+  state_.cas_.insert_or_assign(line.kind, line);
 }
 
 void StateEditor::put_counters(Counters counters) {

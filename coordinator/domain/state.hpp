@@ -11,6 +11,7 @@
 #include "common/core/ip.hpp"
 #include "common/core/result.hpp"
 #include "common/core/time.hpp"
+#include "coordinator/domain/ca_rotation.hpp"
 #include "coordinator/domain/cert_profile.hpp"
 #include "coordinator/domain/cidr_pool.hpp"
 #include "coordinator/domain/cluster_spec.hpp"
@@ -54,6 +55,7 @@ struct CertificateRecord {
   WallTime not_after{};
   std::string sha256;       // hex, of the DER
   std::string spki_sha256;  // hex, of the public key
+  std::uint64_t ca = 1;     // number of the CA that signed it, see ca_rotation.hpp
   bool operator==(const CertificateRecord&) const = default;
 };
 
@@ -94,9 +96,9 @@ struct CertificatePem {
 
 // The records that make up the state, each put and erased by its key. Leases of pod blocks stand in the nodes.
 using Record = std::variant<ClusterIdentity, Counters, proto::ClusterSpec, Node, Tombstone, JoinToken, QuarantinedBlock,
-                            CertificateRecord, CertificatePem, proto::Artifact>;
-enum class RecordKind { identity, counters, spec, node, tombstone, token, quarantined, certificate, pem, artifact };
-static_assert(std::variant_size_v<Record> == static_cast<std::size_t>(RecordKind::artifact) + 1);
+                            CertificateRecord, CertificatePem, proto::Artifact, CaLine>;
+enum class RecordKind { identity, counters, spec, node, tombstone, token, quarantined, certificate, pem, artifact, ca };
+static_assert(std::variant_size_v<Record> == static_cast<std::size_t>(RecordKind::ca) + 1);
 
 struct PutRecord {
   Record record;
@@ -137,6 +139,8 @@ class State {
   const CertificateRecord* current_certificate(const Node& node, CertUsage usage) const;
   const std::map<std::string, proto::Artifact>& artifacts() const { return artifacts_; }  // by artifact_key()
   const proto::Artifact* artifact(const std::string& component, const std::string& version) const;
+  const std::map<CaKind, CaLine>& cas() const { return cas_; }
+  const CaLine* ca(CaKind kind) const;  // null: its CA has not been taken into the state yet
   const CidrPool& pool() const { return *pool_; }  // only when has_cluster()
   proto::ClusterCapacity capacity() const;
 
@@ -159,6 +163,7 @@ class State {
   std::map<std::string, JoinToken> tokens_;
   std::map<std::string, CertificateRecord> certificates_;
   std::map<std::string, proto::Artifact> artifacts_;
+  std::map<CaKind, CaLine> cas_;
   std::optional<CidrPool> pool_;
 };
 

@@ -1,9 +1,12 @@
 #pragma once
 // What agents said last. Not persisted: the next report comes within a minute. State thread only.
+#include <array>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "common/async/clock.hpp"
 #include "coordinator/domain/state.hpp"
@@ -11,12 +14,17 @@
 
 namespace slipway {
 
+// The first 64 bits of a bundle's digest, all that is kept for each node: only the node itself could make them wrong. 0: it is no
+// digest.
+std::uint64_t bundle_mark(std::string_view sha256_hex);
+
 struct NodeContact {
   proto::NodeStatusReport report;   // empty phase: none yet
   std::uint64_t applied_revision = 0;
   WallTime last_contact{};          // for people
   SteadyTime last_seen{};           // for reckoning
   bool pod_cidr_published = false;  // stands in Node.spec.podCIDR
+  std::array<std::uint64_t, std::size(k_ca_kinds)> bundles{};  // marks of the CA bundles that it uses, by CaKind; 0: not told
 };
 
 class NodeStatusBoard {

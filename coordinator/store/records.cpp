@@ -2,6 +2,7 @@
 
 #include <array>
 #include <map>
+#include <optional>
 
 #include "common/core/text.hpp"
 #include "proto/json_fields.hpp"
@@ -29,6 +30,7 @@ struct Tombstone {
 struct Token {
   std::string id, secret_sha256, role, node, created_at, expires_at;
   std::uint64_t uses = 0, max_uses = 0;
+  std::uint64_t pinned_ca = 1;  // absent: made before CAs could be replaced
 };
 struct Quarantined {
   std::string prefix, uid, since;
@@ -37,6 +39,17 @@ struct Quarantined {
 struct Certificate {
   std::string serial, usage, subject, node_uid, not_before, not_after, sha256, spki_sha256;
   std::uint64_t generation = 0;
+  std::uint64_t ca = 1;  // absent: made before CAs could be replaced
+};
+struct CaFacts {
+  std::string sha256, serial, key_id, subject, not_before, not_after;
+  std::uint64_t number = 0;
+};
+struct Ca {
+  std::string kind, phase, bundle_sha256, changed_at;
+  CaFacts signing;
+  std::optional<CaFacts> other;
+  std::uint64_t last_number = 0;
 };
 struct Version {
   std::uint64_t layout = 0;
@@ -57,6 +70,7 @@ template <class V> void fields(V& v, Tombstone& x) {
 template <class V> void fields(V& v, Token& x) {
   v("id", x.id); v("secretSha256", x.secret_sha256); v("role", x.role); v("node", x.node); v("uses", x.uses);
   v("maxUses", x.max_uses); v("createdAt", x.created_at); v("expiresAt", x.expires_at);
+  v.optional("pinnedCa", x.pinned_ca);
 }
 template <class V> void fields(V& v, Quarantined& x) {
   v("prefix", x.prefix); v("uid", x.uid); v("generation", x.generation); v("since", x.since); v("revision", x.revision);
@@ -65,6 +79,15 @@ template <class V> void fields(V& v, Quarantined& x) {
 template <class V> void fields(V& v, Certificate& x) {
   v("serial", x.serial); v("usage", x.usage); v("subject", x.subject); v("nodeUid", x.node_uid); v("generation", x.generation);
   v("notBefore", x.not_before); v("notAfter", x.not_after); v("sha256", x.sha256); v("spkiSha256", x.spki_sha256);
+  v.optional("ca", x.ca);
+}
+template <class V> void fields(V& v, CaFacts& x) {
+  v("number", x.number); v("sha256", x.sha256); v("serial", x.serial); v("keyId", x.key_id); v("subject", x.subject); v("notBefore", x.not_before);
+  v("notAfter", x.not_after);
+}
+template <class V> void fields(V& v, Ca& x) {
+  v("kind", x.kind); v("phase", x.phase); v("signing", x.signing); v.optional("other", x.other);
+  v("bundleSha256", x.bundle_sha256); v("lastNumber", x.last_number); v("changedAt", x.changed_at);
 }
 template <class V> void fields(V& v, Version& x) { v("layout", x.layout); }
 
@@ -76,9 +99,9 @@ constexpr std::string_view k_version_key = "s/version";
 constexpr std::string_view k_state_prefix = "s/";
 
 // In the order of RecordKind.
-constexpr std::array<std::string_view, 10> k_prefixes = {"s/cluster/identity", "s/counters",    "s/cluster/spec", "s/node/",
+constexpr std::array<std::string_view, 11> k_prefixes = {"s/cluster/identity", "s/counters",    "s/cluster/spec", "s/node/",
                                                          "s/tombstone/",       "s/token/",      "s/quarantine/",  "s/certificate/",
-                                                         "p/",                 "s/artifact/"};
+                                                         "p/",                 "s/artifact/",   "s/ca/"};
 
 struct Encoder {
   std::string operator()(const ClusterIdentity& x) const {
@@ -98,7 +121,7 @@ struct Encoder {
   }
   std::string operator()(const JoinToken& x) const {
     return proto::encode_json(stored::Token{x.id, x.secret_sha256, std::string(to_string(x.role)), x.node, to_rfc3339(x.created_at),
-                                            to_rfc3339(x.expires_at), x.uses, x.max_uses});
+                                            to_rfc3339(x.expires_at), x.uses, x.max_uses, x.pinned_ca});
   }
   std::string operator()(const QuarantinedBlock& x) const {
     return proto::encode_json(stored::Quarantined{x.prefix.to_string(), x.owner.uid, to_rfc3339(x.since), x.owner.generation,
@@ -107,10 +130,19 @@ struct Encoder {
   std::string operator()(const CertificateRecord& x) const {
     return proto::encode_json(stored::Certificate{x.serial, std::string(to_string(x.usage)), x.subject, x.node_uid,
                                                   to_rfc3339(x.not_before), to_rfc3339(x.not_after), x.sha256, x.spki_sha256,
-                                                  x.generation});
+                                                  x.generation, x.ca});
   }
   std::string operator()(const CertificatePem& x) const { return x.pem; }
   std::string operator()(const proto::Artifact& x) const { return proto::encode_json(x); }
+  static stored::CaFacts facts(const CaFacts& x) {
+    return {x.sha256, x.serial, x.key_id, x.subject, to_rfc3339(x.not_before), to_rfc3339(x.not_after), x.number};
+  }
+  std::string operator()(const CaLine& x) const {
+    stored::Ca out{std::string(to_string(x.kind)), std::string(to_string(x.phase)), x.bundle_sha256, to_rfc3339(x.changed_at),
+                   facts(x.signing), {}, x.last_number};
+    if (x.other) out.other = facts(*x.other);
+    return proto::encode_json(out);
+  }
 };
 
 // Collects the first part of a record that is not what it should be.
@@ -173,14 +205,35 @@ Record convert(Parts& parts, const stored::Tombstone& x) {
 }
 Record convert(Parts& parts, const stored::Token& x) {
   return JoinToken{x.id,   x.secret_sha256, parts.role("role", x.role),           x.node,
-                   x.uses, x.max_uses,      parts.time("createdAt", x.created_at), parts.time("expiresAt", x.expires_at)};
+                   x.uses, x.max_uses,      parts.time("createdAt", x.created_at), parts.time("expiresAt", x.expires_at),
+                   x.pinned_ca};
 }
 Record convert(Parts& parts, const stored::Quarantined& x) {
   return QuarantinedBlock{parts.cidr("prefix", x.prefix), {x.uid, x.generation}, parts.time("since", x.since), x.revision, x.order};
 }
 Record convert(Parts& parts, const stored::Certificate& x) {
   return CertificateRecord{x.serial, parts.usage("usage", x.usage), x.subject, x.node_uid, x.generation,
-                           parts.time("notBefore", x.not_before), parts.time("notAfter", x.not_after), x.sha256, x.spki_sha256};
+                           parts.time("notBefore", x.not_before), parts.time("notAfter", x.not_after), x.sha256, x.spki_sha256,
+                           x.ca};
+}
+CaFacts facts_of(Parts& parts, const stored::CaFacts& x) {
+  return {x.number, x.sha256, x.serial, x.key_id, x.subject, parts.time("notBefore", x.not_before), parts.time("notAfter", x.not_after)};
+}
+Record convert(Parts& parts, const stored::Ca& x) {
+  CaLine line;
+  const auto kind = ca_kind_from_string(x.kind);
+  const auto phase = ca_phase_from_string(x.phase);
+  if (!kind) parts.fail("kind");
+  if (!phase) parts.fail("phase");
+  line.kind = kind.value_or(CaKind::fabric);
+  line.phase = phase.value_or(CaPhase::stable);
+  line.signing = facts_of(parts, x.signing);
+  if (x.other) line.other = facts_of(parts, *x.other);
+  line.bundle_sha256 = x.bundle_sha256;
+  line.last_number = x.last_number;
+  line.changed_at = parts.time("changedAt", x.changed_at);
+  if (line.other.has_value() == (line.phase == CaPhase::stable)) parts.fail("other");
+  return line;
 }
 
 Error corrupt(const std::string& key, const std::string& what) {
@@ -225,6 +278,7 @@ Result<Record> decode_record(const KeyValue& pair) {
     case RecordKind::certificate: return decode_as<stored::Certificate>(pair);
     case RecordKind::pem: return Record(CertificatePem{pair.key.substr(2), pair.value});
     case RecordKind::artifact: return decode_as<proto::Artifact>(pair);
+    case RecordKind::ca: return decode_as<stored::Ca>(pair);
   }
   return corrupt(pair.key, "is of no known kind");
 }

@@ -56,6 +56,9 @@ TEST_CASE("commands and their options", "[ctl][command_line]") {
   CHECK(import.component == "docker");
   CHECK(import.version == "20.10.24");
   CHECK(import.members == std::vector<std::string>{"docker/dockerd", "docker/runc"});
+  command_of<CertsStatus>({"certs", "status"});
+  const auto rotate = command_of<CertsRotateCa>({"certs", "rotate-ca", "fabric", "--retire", "--force"});
+  CHECK((rotate.kind == "fabric" && rotate.retire && rotate.force && !rotate.prepare));
   command_of<CertsCheckExpiration>({"certs", "check-expiration"});
   command_of<Health>({"health"});
 }
