@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/core/text.hpp"
 #include "proto/codec.hpp"
 
 namespace slipway {
@@ -85,12 +86,26 @@ Status check_single(const Node& node, const NodeContact* contact, const IpAddres
 NodeStatusBoard::NodeStatusBoard(const Clock& clock, Millis dead_after)
     : clock_(clock), dead_after_(dead_after), started_(clock.steady()) {}
 
+std::uint64_t bundle_mark(std::string_view sha256_hex) {
+  const auto bytes = sha256_hex.size() == 64 ? from_hex(sha256_hex.substr(0, 16)) : std::nullopt;
+  std::uint64_t mark = 0;
+  if (bytes) {
+    for (const char c : *bytes) mark = mark << 8 | static_cast<unsigned char>(c);
+  }
+  return mark;
+}
+
 void NodeStatusBoard::report(const std::string& uid, proto::NodeStatusReport report, bool at_home) {
   cut_report(report);
   contact(uid, report.applied_revision, at_home);
-  NodeContact& contact = contacts_[uid];
-  if (contact.changed == 0 || says_more(contact.report, report)) contact.changed = ++change_count_;
-  contact.report = std::move(report);
+  NodeContact& said = contacts_[uid];
+  said.bundles = {};
+  for (const auto& [name, digest] : report.ca_bundles) {
+    if (const auto kind = ca_kind_from_string(name)) said.bundles[static_cast<std::size_t>(*kind)] = bundle_mark(digest);
+  }
+  report.ca_bundles = {};
+  if (said.changed == 0 || says_more(said.report, report)) said.changed = ++change_count_;
+  said.report = std::move(report);
 }
 
 void NodeStatusBoard::contact(const std::string& uid, std::uint64_t applied_revision, bool at_home) {

@@ -114,6 +114,15 @@ class FakeCoordinator final : public CoordinatorApi {
     co_return proto::MasterSecrets{service_account_key};
   }
 
+  boost::asio::awaitable<Result<proto::CaBundles>> ca_bundles() override {
+    ++bundle_requests;
+    if (refusal) co_return *refusal;
+    proto::CaBundles reply;
+    for (const CaKind kind : k_ca_kinds) reply.ca_bundles[std::string(to_string(kind))] = signer_.ca_pem(kind);
+    if (false_bundle) reply.ca_bundles["fabric"] = *false_bundle;
+    co_return reply;
+  }
+
   Status use_identity(const std::string& ca_pem, const KeyPair& pair) override {
     if (const auto ca = Certificate::chain_from_pem(ca_pem); !ca) return ca.error();
     const auto chain = Certificate::chain_from_pem(pair.chain_pem);
@@ -128,6 +137,8 @@ class FakeCoordinator final : public CoordinatorApi {
     used_chain = pair.chain_pem;
     return {};
   }
+
+  FileSigner& signer() { return signer_; }
 
   // There is news: whoever waits gets it.
   void publish(proto::DesiredState state) {
@@ -182,6 +193,8 @@ class FakeCoordinator final : public CoordinatorApi {
 
   int joins = 0;
   int secret_requests = 0;
+  int bundle_requests = 0;
+  std::optional<std::string> false_bundle;  // instead of the fabric one
   std::set<std::string> agent_keys;   // SPKI digests that count as this node
   std::set<std::string> buried_keys;  // of the removed node
   std::optional<proto::JoinRequest> last_join;

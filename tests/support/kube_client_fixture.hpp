@@ -41,6 +41,8 @@ class StrangersSigner final : public Signer {
     return own_.issue(spec, spki_der, serial, not_before, not_after);
   }
   std::string ca_pem(CaKind kind) override { return trusted_.ca_pem(kind); }
+  std::uint64_t issuer_number(CertUsage usage) override { return own_.issuer_number(usage); }
+  std::string issuer_pem(CertUsage usage) override { return own_.issuer_pem(usage); }
 
  private:
   Signer& own_;
