@@ -298,7 +298,7 @@ Result<Reissued> reissue_admin(const AdminConfOptions& options, WallTime now) {
 Result<std::string> init_cluster(const InitOptions& options, WallTime now) {
   const auto cluster = read_cluster(options.config);
   if (!cluster) return cluster.error();
-  if (const Status time = check_clock(clock_floor(State()), now); !time) return time.error();
+  if (const Status time = check_clock(options.clock_floor.value_or(clock_floor(State())), now); !time) return time.error();
   const Status free = check_data_dir(options.data_dir);
   if (!free) return free.error();
   const auto known = read_admin_conf(options.admin_conf);

@@ -17,6 +17,8 @@ struct InitOptions {
   std::optional<FileOwner> owner;  // of the data directory; absent: the caller
   std::string ca_dir;              // CAs that somebody else made; empty: all are new
   std::string ca_passphrase_file;  // encrypts the keys, and opens imported ones; empty: the credential, or plain keys
+  // What the clock cannot be behind of; absent: the day of the build. For tests with clusters of the past.
+  std::optional<WallTime> clock_floor = {};
 };
 
 // Everything is made beside its place and moved there at the end: on an error nothing is left. Returns the

@@ -1,5 +1,5 @@
 #pragma once
-// Reads the JSON that encode_json() writes for records: one object of texts, whole numbers and maps of texts, without escapes and white
+// Reads the JSON that encode_json() writes for records: one object of texts, whole numbers, truths and maps of texts, without escapes and white
 // space. A start reads a million of them, and the general reader takes ten times as long. What is not of this form is left to it, with its
 // checks and its errors: false is no error, only "not me".
 #include <array>
@@ -34,7 +34,7 @@ class FlatJson {
   bool ok() const { return ok_; }
 
  private:
-  enum class Kind { text, number, map };
+  enum class Kind { text, number, truth, map };
   struct Member {
     std::string_view name, value;  // of a map: what stands between the braces
     Kind kind = Kind::text;
@@ -67,6 +67,15 @@ class FlatJson {
     rest_.remove_prefix(i);
     return true;
   }
+  bool truth(std::string_view& out) {
+    for (const std::string_view word : {std::string_view("true"), std::string_view("false")}) {
+      if (!rest_.starts_with(word)) continue;
+      out = rest_.substr(0, word.size());
+      rest_.remove_prefix(word.size());
+      return true;
+    }
+    return false;
+  }
   bool map(std::string_view& out) {
     const std::string_view whole = rest_;
     if (!take('{')) return false;
@@ -80,15 +89,22 @@ class FlatJson {
     out = whole.substr(1, whole.size() - rest_.size() - 2);
     return true;
   }
+  bool value(Member& member) {
+    switch (rest_.front()) {
+      case '"': return member.kind = Kind::text, text(member.value);
+      case '{': return member.kind = Kind::map, map(member.value);
+      case 't':
+      case 'f': return member.kind = Kind::truth, truth(member.value);
+      default: return member.kind = Kind::number, number(member.value);
+    }
+  }
   bool members() {
     if (rest_.starts_with('}')) return true;
     do {
       if (count_ == k_most) return false;
       Member& member = members_[count_];
       if (!text(member.name) || !take(':') || find(member.name) != nullptr || rest_.empty()) return false;
-      member.kind = rest_.front() == '"' ? Kind::text : rest_.front() == '{' ? Kind::map : Kind::number;
-      const bool read = member.kind == Kind::text ? text(member.value) : member.kind == Kind::map ? map(member.value) : number(member.value);
-      if (!read) return false;
+      if (!value(member)) return false;
       ++count_;
     } while (take(','));
     return true;
@@ -103,6 +119,10 @@ class FlatJson {
   static bool read(const Member& from, std::string& to) {
     to = from.value;
     return from.kind == Kind::text;
+  }
+  static bool read(const Member& from, bool& to) {
+    to = from.value == "true";
+    return from.kind == Kind::truth;
   }
   static bool read(const Member& from, std::uint64_t& to) {
     const auto end = from.value.data() + from.value.size();

@@ -18,13 +18,6 @@ network: {podCIDR: 10.10.0.0/16, serviceCIDR: 10.0.0.0/16, nodeCIDRs: [10.77.0.0
 versions: {kubernetes: 1.20.2, etcd: 3.4.23, docker: 20.10.24, cniPlugins: 1.1.1}
 )";
 
-SimulatedAgent joined(ClusterFixture& cluster, const std::string& name, int host) {
-  SimulatedAgent agent(name, host);
-  Caller caller = cluster.anonymous();
-  agent.accept(caller.send(agent.join_message(cluster.new_token())));
-  return agent;
-}
-
 std::uint64_t uses_of(ClusterFixture& cluster, const std::string& token) {
   Caller admin = cluster.admin();
   for (const auto& view : as<proto::TokenList>(admin.get("/v1/tokens")).items) {

@@ -41,13 +41,6 @@ int verify(const std::string& leaf_pem, const std::string& ca_pem, const std::st
   return X509_verify_cert(context.get()) == 1 ? 0 : X509_STORE_CTX_get_error(context.get());
 }
 
-SimulatedAgent joined(ClusterFixture& cluster, const std::string& name, int host) {
-  SimulatedAgent agent(name, host);
-  Caller caller = cluster.anonymous();
-  agent.accept(caller.send(agent.join_message(cluster.new_token(1))));
-  return agent;
-}
-
 TEST_CASE("a removed node's certificates are on the lists, the others' are not", "[cluster][removal]") {
   ClusterFixture cluster;
   cluster.start();

@@ -147,6 +147,7 @@ class ClusterFixture {
     options.data_dir = dir / "data";
     options.admin_conf = dir / "admin.conf";
     options.master_token_file = dir / "master.token";
+    options.clock_floor = made;
     const auto done = init_cluster(options, made);
     if (!done) FAIL(done.error().message);
     const auto json = yaml_to_json(get_file(dir / "admin.conf"), "admin.conf");

@@ -60,6 +60,7 @@ class FakeCoordinator final : public CoordinatorApi {
     ++joins;
     last_join = request;
     last_trust = trust;
+    if (refusal) co_return *refusal;
     Result<proto::JoinReply> answer = admit(request);
     if (lose_answers > 0) {
       --lose_answers;
@@ -216,7 +217,6 @@ class FakeCoordinator final : public CoordinatorApi {
 
   // What TLS does in life: nothing of the request gets here when it fails.
   Status check(const JoinTrust& trust) const {
-    if (refusal) return *refusal;
     if (trust.ca_pem.empty()) {
       if (trust.ca_sha256.size() != 64)
         return make_error(Errc::invalid, "the CA pin must be 64 hexadecimal digits");

@@ -190,6 +190,11 @@ TEST_CASE("when tokens are enough again, who waits joins at once") {
 
 TEST_CASE("a token's pool goes with the node") {
   World world(demo_spec());
+  PoolRecord gpu;
+  gpu.name = "gpu";
+  gpu.ranges = {*Cidr::parse("10.20.0.0/16")};
+  gpu.selector.only_by_name = true;
+  REQUIRE(world.apply_to(CreatePool{gpu, {}}));
   JoinToken token = demo_token("gpu000", 2);
   token.pool = "gpu";
   token.node = "gpu-*";

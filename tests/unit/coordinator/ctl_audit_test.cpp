@@ -25,6 +25,9 @@ class Answers final : public Connection {
   Result<http::Response> upload(http::Request, const std::string&, std::function<void(std::uint64_t)>) override {
     return make_error(Errc::internal, "nothing is uploaded");
   }
+  Result<http::Response> stream(http::Request, std::function<Status(std::string_view)>) override {
+    return make_error(Errc::internal, "nothing is watched");
+  }
 };
 
 struct Run {
@@ -36,7 +39,7 @@ Run run(Answers& answers, Command command, Format format = Format::table) {
   CommandLine line;
   line.command = std::move(command);
   line.format = format;
-  const int code = run_command(line, answers, Console{out, err, false, k_now});
+  const int code = run_command(line, answers, Console{out, err, false, k_now, {}});
   return {code, out.str(), err.str()};
 }
 
@@ -89,14 +92,14 @@ TEST_CASE("a removal says until when others take what is left, and the list name
   second.not_after = "2026-11-29T12:00:00Z";
   answers.table["DELETE /v1/nodes/node1"] = {204, ""};
   answers.table["GET /v1/certificates/revoked?limit=1000&node=node1"] = {200, proto::encode(proto::RevokedList{{first, second}, ""})};
-  const Run removed = run(answers, NodeDelete{"node1"});
+  const Run removed = run(answers, NodeDelete{"node1", true});
   CHECK(removed.code == k_ok);
   CHECK(removed.out.find("2 of its certificates have not ended") != std::string::npos);
   CHECK(removed.out.find("until 2026-11-29T12:00:00Z") != std::string::npos);
   answers.table["GET /v1/certificates/revoked?limit=1000"] = {200, proto::encode(proto::RevokedList{{first}, ""})};
   CHECK(run(answers, CertsList{true}).out.find("node1  agent  fabric  1m ago") != std::string::npos);
   answers.table["DELETE /v1/nodes/node2"] = {204, ""};
-  CHECK(run(answers, NodeDelete{"node2"}).code == k_ok);  // that the list cannot be had is no failure of the removal
+  CHECK(run(answers, NodeDelete{"node2", true}).code == k_ok);  // that the list cannot be had is no failure of the removal
 }
 
 }  // namespace

@@ -10,6 +10,7 @@ struct Sample {
   std::string name, other;
   std::uint64_t number = 7;
   std::map<std::string, std::string> texts;
+  bool truth = false;
 };
 template <class V>
 void fields(V& v, Sample& x) {
@@ -17,6 +18,7 @@ void fields(V& v, Sample& x) {
   v("number", x.number);
   v.optional("other", x.other);
   v.optional("texts", x.texts);
+  v.optional("truth", x.truth);
 }
 
 bool reads(std::string_view text, Sample& sample) {
@@ -39,6 +41,12 @@ TEST_CASE("a flat record is read, fields in any order", "[flat_json]") {
   CHECK(least.number == 0);
   CHECK(least.other.empty());
   CHECK(least.texts.empty());
+  CHECK_FALSE(least.truth);
+  Sample yes;
+  REQUIRE(reads(R"({"name":"","number":0,"truth":true})", yes));
+  CHECK(yes.truth);
+  REQUIRE(reads(R"({"name":"","number":0,"truth":false})", yes));
+  CHECK_FALSE(yes.truth);
 }
 
 TEST_CASE("what is not of the flat form is left to the general reader", "[flat_json]") {
@@ -49,7 +57,8 @@ TEST_CASE("what is not of the flat form is left to the general reader", "[flat_j
         R"({"name":"ä","number":1})", R"({"name":"a","name":"b","number":1})", R"({"name":"a", "number":1})",
         R"({"name":"a","number":1,})", R"({"name":"a","number":1,"texts":{"k":1}})", R"({"name":"a","number":1,"texts":{"k":"v",}})",
         R"({"name":"a","number":1,"texts":{"k":"v","k":"w"}})", R"({"name":"a","number":1,"texts":["k"]})", R"({"name":"a","number":null})",
-        R"({"name":"a","number":1,"other":null})", R"(["name"])", R"({"name)", R"({"name":"a","number":1,"other":"})"}) {
+        R"({"name":"a","number":1,"other":null})", R"({"name":"a","number":true})", R"({"name":"a","number":1,"truth":1})",
+        R"({"name":"a","number":1,"truth":"true"})", R"({"name":"a","number":1,"truth":tru})", R"({"name":"a","number":1,"truth":truex})", R"(["name"])", R"({"name)", R"({"name":"a","number":1,"other":"})"}) {
     Sample sample;
     INFO(text);
     CHECK_FALSE(reads(text, sample));
