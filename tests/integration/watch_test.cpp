@@ -11,14 +11,16 @@ namespace {
 class Watcher {
  public:
   Watcher(ClusterFixture& cluster, const std::string& target)
-      : cluster_(cluster), caller_(cluster.admin()), reader_([this](const ctl::Event& event) {
+      : cluster_(cluster), reader_([this](const ctl::Event& event) {
           events.push_back(event);
           return Status{};
         }) {
     http::Request request = request_of(http::Method::get, target);
-    cluster.clients.start(caller_.client.fetch(
+    // A watch may be under way when the test ends: its client lives as long as the coroutine that uses it.
+    const auto caller = std::make_shared<Caller>(cluster.admin());
+    cluster.clients.start(caller->client.fetch(
                               std::move(request), [this](std::string_view part) { return reader_.feed(part); }, std::chrono::seconds(60)),
-                          [this](Result<http::Response> reply) { ended = reply ? reply->status : -1; });
+                          [this, caller](Result<http::Response> reply) { ended = reply ? reply->status : -1; });
   }
   // The next event that has not been looked at.
   ctl::Event next() {
@@ -39,7 +41,6 @@ class Watcher {
 
  private:
   ClusterFixture& cluster_;
-  Caller caller_;
   ctl::EventReader reader_;
   std::size_t at_ = 0;
 };

@@ -170,6 +170,7 @@ class ClusterFixture {
     options.config.io_threads = 2;
     options.join_limits = limits;
     options.refusal_limits = {1'000'000, 1'000'000, 100};
+    options.limits = http_limits;
     options.kube = false;
     auto started = App::start(std::move(options));
     if (!started) FAIL(started.error().message);
@@ -224,6 +225,7 @@ class ClusterFixture {
   }
 
   TempDir dir;
+  http::ServerLimits http_limits;  // for the next start()
   proto::AdminCluster admin_cluster;
   Clients clients;
   std::unique_ptr<App> app;
