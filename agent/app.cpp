@@ -22,6 +22,7 @@
 #include "agent/memory.hpp"
 #include "agent/net/kernel_network.hpp"
 #include "agent/process/systemd_supervisor.hpp"
+#include "agent/service/ca_sync.hpp"
 #include "agent/service/desired_sync.hpp"
 #include "agent/service/enroll.hpp"
 #include "agent/service/reconcile.hpp"
@@ -199,6 +200,7 @@ class Agent {
     enroller_ = std::make_unique<Enroller>(enroll_settings(), deps(), random_seed());
     sync_ = std::make_unique<DesiredSync>(deps(), random_seed());
     renewer_ = std::make_unique<Renewer>(role_, deps(), *enroller_);
+    ca_sync_ = std::make_unique<CaSync>(role_, deps());
     FileNodeStore* store = store_.get();
     Installer* installer = &installer_;
     ReconcileDeps reconcile{
@@ -245,6 +247,7 @@ class Agent {
     const Status joined = co_await std::move(joining);
     if (!joined) co_return joined.error();
     group_.spawn("desired state", sync_->run());
+    group_.spawn("CA bundles", ca_sync_->run());
     group_.spawn("renewal", renewer_->run());
     co_return Status{};
   }
@@ -288,6 +291,7 @@ class Agent {
   std::unique_ptr<Enroller> enroller_;
   std::unique_ptr<DesiredSync> sync_;
   std::unique_ptr<Renewer> renewer_;
+  std::unique_ptr<CaSync> ca_sync_;
   std::unique_ptr<Reconciler> reconciler_;
   std::unique_ptr<StatusReporter> reporter_;
   asio::steady_timer last_resort_{thread_.executor()};

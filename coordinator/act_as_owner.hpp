@@ -1,11 +1,5 @@
 #pragma once
-// For root's commands on a data directory that belongs to the daemon's user: what they create must stay the
-// daemon's.
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
+// The effective user for the time of a block: files that root's commands write stay their owner's.
 #include <memory>
 #include <string>
 
@@ -13,25 +7,14 @@
 
 namespace slipway {
 
-// The effective user for the time of a block: the store's files stay their owner's.
+// Of the process: for commands with one thread.
 class ActAsOwner {
  public:
-  static Result<std::unique_ptr<ActAsOwner>> of(const std::string& path) {
-    struct stat info {};
-    if (::stat(path.c_str(), &info) != 0) return from_errno("looking at " + path, errno);
-    auto guard = std::unique_ptr<ActAsOwner>(new ActAsOwner);
-    if (::geteuid() != 0 || info.st_uid == 0) return guard;
-    if (::setegid(info.st_gid) != 0 || ::seteuid(info.st_uid) != 0)
-      return from_errno("acting as the owner of " + path, errno);
-    guard->changed_ = true;
-    return guard;
-  }
+  // Acts as the owner of `path` until it ends; does nothing when the caller is not root or root owns it.
+  static Result<std::unique_ptr<ActAsOwner>> of(const std::string& path);
   ActAsOwner(const ActAsOwner&) = delete;
   ActAsOwner& operator=(const ActAsOwner&) = delete;
-  ~ActAsOwner() {
-    if (changed_ && (::seteuid(0) != 0 || ::setegid(0) != 0))
-      std::abort();  // never go on as a user nobody asked for
-  }
+  ~ActAsOwner();
 
  private:
   ActAsOwner() = default;

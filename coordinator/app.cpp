@@ -13,6 +13,8 @@
 #include "common/async/runtime.hpp"
 #include "common/async/spawn.hpp"
 #include "common/async/system_clock.hpp"
+#include "common/core/text.hpp"
+#include "common/crypto/certificate.hpp"
 #include "common/crypto/random.hpp"
 #include "common/files/dir_lock.hpp"
 #include "common/log/log.hpp"
@@ -21,12 +23,15 @@
 #include "coordinator/api/principal.hpp"
 #include "coordinator/ca/authority.hpp"
 #include "coordinator/ca/clock_guard.hpp"
+#include "coordinator/ca/file_ca_keys.hpp"
 #include "coordinator/ca/file_signer.hpp"
+#include "coordinator/ca_passphrase.hpp"
 #include "coordinator/clock_floor.hpp"
 #include "coordinator/config.hpp"
 #include "coordinator/kube/kube_client.hpp"
 #include "coordinator/kube/node_sync.hpp"
 #include "coordinator/own_certificates.hpp"
+#include "coordinator/service/ca_rotation.hpp"
 #include "coordinator/service/pool_view.hpp"
 #include "coordinator/store/audit_files.hpp"
 #include "coordinator/store/records.hpp"
@@ -41,6 +46,7 @@ namespace {
 
 constexpr int k_workers = 2;
 constexpr Millis k_housekeeping_interval{60'000};
+constexpr Millis k_answer_time{1'000};
 
 asio::awaitable<void> fulfil(asio::awaitable<Status> work, std::shared_ptr<std::promise<Status>> promise) {
   try {
@@ -65,16 +71,6 @@ void end_process(const Error& failure) {
   ::_exit(1);
 }
 
-std::vector<proto::CertificateView> ca_views(const Authority& authority) {
-  std::vector<proto::CertificateView> views;
-  for (const CaKind kind : k_ca_kinds) {
-    const Certificate& ca = authority.ca(kind).certificate;
-    views.push_back({"(cluster)", "ca:" + std::string(to_string(kind)), ca.serial_hex(),
-                     to_rfc3339(ca.not_before()), to_rfc3339(ca.not_after()), ca.sha256_hex()});
-  }
-  return views;
-}
-
 struct Serving {
   WallTime renew_at{};
   proto::CoordinatorSettings settings;  // whose names it carries
@@ -86,7 +82,7 @@ struct Serving {
 // them.
 struct App::Impl {
   Impl(AppOptions given, DirLock held, std::unique_ptr<SqliteStore> opened, std::unique_ptr<AuditFiles> audit_log,
-       Authority loaded, State state, api::BlobStore blob_store);
+       Authority loaded, std::optional<Secret> passphrase, State state, api::BlobStore blob_store);
 
   AppOptions options;
   DirLock lock;
@@ -100,10 +96,12 @@ struct App::Impl {
   Authority authority;
   FileSigner file_signer;
   ClockGuard signer;
+  FileCaKeys ca_keys;
   Registrar registrar;
   AuditTrail trail;
   NodeStatusBoard board;
   Enrollment enrollment;
+  CaRotation cas;
   api::BlobStore blobs;
   std::unique_ptr<kube::KubeClient> kube_client;
   std::unique_ptr<kube::NodeSync> node_sync;
@@ -125,6 +123,9 @@ struct App::Impl {
                                  std::string spki_sha256);
 
   asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> make_serving();
+  asio::awaitable<Status> renew_serving();
+  asio::awaitable<Status> ca_changed(CaKind kind);
+  asio::awaitable<Status> cut_strangers(CaLine line);
   asio::awaitable<Status> begin();
   asio::awaitable<Status> housekeeping();
   asio::awaitable<Result<std::vector<std::string>>> import_nodes(std::vector<KubeNode> objects);
@@ -134,7 +135,7 @@ struct App::Impl {
 };
 
 App::Impl::Impl(AppOptions given, DirLock held, std::unique_ptr<SqliteStore> opened, std::unique_ptr<AuditFiles> audit_log,
-                Authority loaded, State state, api::BlobStore blob_store)
+                Authority loaded, std::optional<Secret> passphrase, State state, api::BlobStore blob_store)
     : options(std::move(given)),
       lock(std::move(held)),
       sqlite(std::move(opened)),
@@ -143,11 +144,15 @@ App::Impl::Impl(AppOptions given, DirLock held, std::unique_ptr<SqliteStore> ope
       authority(std::move(loaded)),
       file_signer(authority),
       signer(file_signer, clock, clock_floor(state)),
+      ca_keys(ca_dir(options.config.data_dir), import_dir(options.config.data_dir), std::move(passphrase), authority,
+              file_signer),
       registrar(std::move(state), {state_thread.executor(), workers, store, end_process, audit.get(), &clock}),
       trail(state_thread.executor(), registrar, options.refusal_limits),
       board(clock),
       enrollment({state_thread.executor(), registrar, board, signer, store, workers, clock, random_bytes,
                   random_uuid, options.join_limits, options.quarantine_min_age, &trail}),
+      cas({state_thread.executor(), registrar, board, ca_keys, workers, clock,
+           [this](CaKind kind) { return ca_changed(kind); }}),
       blobs(std::move(blob_store)) {
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   const std::uint64_t count = options.config.io_threads == 0 ? cores : options.config.io_threads;
@@ -185,7 +190,8 @@ asio::awaitable<Status> App::Impl::record(CertUsage usage, std::string subject, 
                                   issued.not_before,
                                   issued.not_after,
                                   issued.sha256_hex,
-                                  std::move(spki_sha256)};
+                                  std::move(spki_sha256),
+                                  issued.ca};
   asio::awaitable<Result<Outcome>> recording = registrar.submit(std::move(operation));
   const auto recorded = co_await std::move(recording);
   if (!recorded) co_return recorded.error();
@@ -256,8 +262,7 @@ api::ApiDeps App::Impl::api_deps() {
                     clock,
                     blobs,
                     registrar.state().identity().id,
-                    authority.ca(CaKind::fabric).certificate.sha256_hex(),
-                    ca_views(authority),
+                    cas,
                     Secret(),
                     random_bytes,
                     {},
@@ -315,7 +320,10 @@ asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> App::Impl::make
                                   "", signer, clock.wall());
   if (!own) co_return own.error();
   const CertificateRecord made = own->certificate.record;
-  const std::string chain = own->certificate.pem + signer.ca_pem(CaKind::fabric);
+  // A first contact looks for the pinned CA among what is sent.
+  const std::string issuer = signer.issuer_pem(CertUsage::coordinator_serving);
+  const bool sent = own->certificate.pem.find(issuer) != std::string::npos;
+  const std::string chain = own->certificate.pem + (sent ? std::string() : issuer);
   asio::awaitable<Result<Outcome>> recording =
       registrar.submit(RecordCertificate{std::move(own->certificate)});
   const auto recorded = co_await std::move(recording);
@@ -328,6 +336,38 @@ asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> App::Impl::make
   co_return *tls;
 }
 
+asio::awaitable<Status> App::Impl::renew_serving() {
+  asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> making = make_serving();
+  const auto tls = co_await std::move(making);
+  if (!tls) co_return tls.error();
+  server->replace_tls(*tls);
+  co_return Status{};
+}
+
+// Whom we trust, and perhaps who signs for us, is another now.
+asio::awaitable<Status> App::Impl::ca_changed(CaKind kind) {
+  if (kind != CaKind::fabric) co_return Status{};
+  asio::awaitable<Status> renewing = renew_serving();
+  const Status renewed = co_await std::move(renewing);
+  if (!renewed) co_return error_of(renewed, "the step is done, but the serving certificate is not renewed yet");
+  tasks->spawn("cut connections", cut_strangers(*registrar.state().ca(kind)));
+  co_return Status{};
+}
+
+// Open connections whose certificate no new one would get in with. A moment later: one of them waits for the answer to this step.
+asio::awaitable<Status> App::Impl::cut_strangers(CaLine line) {
+  asio::awaitable<Status> sleeping = clock.sleep_for(k_answer_time);
+  const Status slept = co_await std::move(sleeping);
+  if (!slept) co_return slept.error();
+  server->cut([line](const std::string& certificate_der) {
+    const auto certificate = Certificate::from_der(certificate_der);
+    if (!certificate) return false;
+    const std::string issuer = to_hex(certificate->authority_key_id());
+    return issuer != line.signing.key_id && (!line.other || issuer != line.other->key_id);
+  });
+  co_return Status{};
+}
+
 asio::awaitable<Status> App::Impl::begin() {
   proto::AuditRecord start;
   start.action = "coordinator.start";
@@ -335,6 +375,9 @@ asio::awaitable<Status> App::Impl::begin() {
   asio::awaitable<Status> noting = registrar.note(std::move(start));
   const Status noted = co_await std::move(noting);
   if (!noted) co_return noted;
+  asio::awaitable<Status> adopting = cas.adopt([this](CaKind kind) { return facts_of(authority.ca(kind)); });
+  const Status adopted = co_await std::move(adopting);
+  if (!adopted) co_return error_of(adopted, "taking the certificate authorities into the state");
   asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> making = make_serving();
   const auto tls = co_await std::move(making);
   if (!tls) co_return error_of(tls, "issuing the coordinator's certificate");
@@ -373,13 +416,10 @@ asio::awaitable<Status> App::Impl::housekeeping() {
     watch_pools();
     if (clock.wall() < serving.renew_at && registrar.state().cluster().spec.coordinator == serving.settings)
       continue;
-    asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> making = make_serving();
-    const auto tls = co_await std::move(making);
-    if (tls)
-      server->replace_tls(*tls);
-    else
-      log::error("the serving certificate was not renewed; trying again in a minute",
-                 {{"error", tls.error()}});
+    asio::awaitable<Status> renewing = renew_serving();
+    const Status renewed = co_await std::move(renewing);
+    if (!renewed)
+      log::error("the serving certificate was not renewed; trying again in a minute", {{"error", renewed.error()}});
   }
 }
 
@@ -418,8 +458,6 @@ Result<std::unique_ptr<App>> App::start(AppOptions options) {
   if (!lock)
     return error_of(lock,
                     "taking the data directory (is there a cluster? slipway-coordinator init makes one)");
-  auto authority = Authority::load(ca_dir(dir));
-  if (!authority) return error_of(authority, "loading the certificate authorities");
   auto sqlite = SqliteStore::open(state_file(dir), false);
   if (!sqlite) return error_of(sqlite, "opening the store");
   RecordStore records(**sqlite);
@@ -428,6 +466,10 @@ Result<std::unique_ptr<App>> App::start(AppOptions options) {
   if (!state->has_cluster())
     return make_error(Errc::not_found,
                       "there is no cluster in " + dir + ": slipway-coordinator init makes one");
+  auto passphrase = find_ca_passphrase(options.config.ca_passphrase_file, credentials_dir());
+  if (!passphrase) return passphrase.error();
+  auto authority = Authority::load(ca_dir(dir), {*passphrase ? &**passphrase : nullptr, state->cas()});
+  if (!authority) return error_of(authority, "loading the certificate authorities");
   const WallTime now = std::chrono::floor<Seconds>(std::chrono::system_clock::now());
   const Status time = check_clock(clock_floor(*state), now);
   if (!time) return time.error();
@@ -440,8 +482,11 @@ Result<std::unique_ptr<App>> App::start(AppOptions options) {
   if (!blobs) return error_of(blobs, "opening the artifacts");
   auto app = std::unique_ptr<App>(
       new App(std::make_unique<Impl>(std::move(options), std::move(*lock), std::move(*sqlite), std::move(*audit),
-                                     std::move(*authority), std::move(*state), std::move(*blobs))));
+                                     std::move(*authority), std::move(*passphrase), std::move(*state),
+                                     std::move(*blobs))));
   Impl& impl = *app->impl_;
+  const Status tidied = impl.ca_keys.tidy(impl.registrar.state().cas());
+  if (!tidied) return error_of(tidied, "deleting the keys of retired authorities");
   const Status built = impl.build();
   if (!built) return built.error();
   impl.state_thread.start();

@@ -5,7 +5,8 @@
 //   <dataDir>/.lock             one daemon at a time
 //   <dataDir>/state.db          SQLite: the whole state
 //   <dataDir>/audit/            audit log (coordinator/store/audit_files.hpp)
-//   <dataDir>/ca/               certificate authorities, service account key (coordinator/ca/authority.hpp)
+//   <dataDir>/ca/               certificate authorities, service account key (coordinator/ca/ca_files.hpp)
+//   <dataDir>/import/           CAs for `certs rotate-ca KIND --prepare --import`, put there by the operator
 //   <dataDir>/artifacts/sha256/ content by digest
 //   <dataDir>/spool/            uploads under way
 #include <string>
@@ -23,6 +24,9 @@ inline std::string ca_dir(const std::string& data_dir) {
 }
 inline std::string audit_dir(const std::string& data_dir) {
   return data_dir + "/audit";
+}
+inline std::string import_dir(const std::string& data_dir) {
+  return data_dir + "/import";
 }
 inline std::string state_file(const std::string& data_dir) {
   return data_dir + "/state.db";

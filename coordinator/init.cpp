@@ -14,6 +14,7 @@
 #include "coordinator/act_as_owner.hpp"
 #include "coordinator/ca/authority.hpp"
 #include "coordinator/ca/file_signer.hpp"
+#include "coordinator/ca_passphrase.hpp"
 #include "coordinator/clock_floor.hpp"
 #include "coordinator/config.hpp"
 #include "coordinator/own_certificates.hpp"
@@ -190,12 +191,25 @@ struct NewCluster {
   std::string pin;
 };
 
+Result<Authority> make_authority(const InitOptions& options, const ValidatedCluster& cluster, const std::string& cluster_id,
+                                 const Secret* passphrase, WallTime now) {
+  const ProfileCluster profile = profile_cluster(cluster, cluster_id);
+  auto authority = options.ca_dir.empty()
+                       ? Authority::create(profile, now)
+                       : Authority::create_from(options.ca_dir, passphrase, profile, lifetimes_of(cluster), now);
+  if (!authority) return error_of(authority, "making the certificate authorities");
+  return authority;
+}
+
 Result<NewCluster> fill_data_dir(const InitOptions& options, const ValidatedCluster& cluster,
                                  const std::string& dir, WallTime now) {
   NewCluster made;
   made.identity = {random_uuid(), random_uuid(), now};
-  const auto authority = Authority::create(profile_cluster(cluster, made.identity.id), now);
-  if (!authority) return error_of(authority, "making the certificate authorities");
+  const auto passphrase = find_ca_passphrase(options.ca_passphrase_file, credentials_dir());
+  if (!passphrase) return passphrase.error();
+  const Secret* const seal = passphrase->has_value() ? &**passphrase : nullptr;
+  const auto authority = make_authority(options, cluster, made.identity.id, seal, now);
+  if (!authority) return authority.error();
   FileSigner signer(*authority);
   auto admin =
       make_own_certificate(CertUsage::operator_admin, cluster, made.identity.id, k_admin_user, signer, now);
@@ -206,7 +220,7 @@ Result<NewCluster> fill_data_dir(const InitOptions& options, const ValidatedClus
   made.master_token = std::move(*token);
   made.ca_pem = signer.ca_pem(CaKind::fabric);
   made.pin = authority->ca(CaKind::fabric).certificate.sha256_hex();
-  const Status saved = authority->save(ca_dir(dir), options.owner);
+  const Status saved = authority->save(ca_dir(dir), options.owner, seal);
   if (!saved) return saved.error();
   const Status committed =
       commit_operations(dir,
@@ -245,20 +259,24 @@ struct Reissued {
 };
 
 Result<Reissued> reissue_admin(const AdminConfOptions& options, WallTime now) {
+  // Before we act as another: it may be root's.
+  const auto passphrase = find_ca_passphrase(options.ca_passphrase_file, credentials_dir());
+  if (!passphrase) return passphrase.error();
   const auto as_owner = ActAsOwner::of(options.data_dir);
   if (!as_owner) return as_owner.error();
   const auto lock = DirLock::acquire(options.data_dir);
   if (!lock)
     return error_of(
         lock, "the coordinator is running: stop it for the moment (systemctl stop slipway-coordinator)");
-  const auto authority = Authority::load(ca_dir(options.data_dir));
-  if (!authority) return authority.error();
-  FileSigner signer(*authority);
   const auto sqlite = SqliteStore::open(state_file(options.data_dir), false);
   if (!sqlite) return sqlite.error();
   RecordStore store(**sqlite);
   auto state = store.load();
   if (!state) return state.error();
+  const auto authority =
+      Authority::load(ca_dir(options.data_dir), {passphrase->has_value() ? &**passphrase : nullptr, state->cas()});
+  if (!authority) return authority.error();
+  FileSigner signer(*authority);
   if (!state->has_cluster()) return make_error(Errc::not_found, "there is no cluster in " + options.data_dir);
   if (const Status time = check_clock(clock_floor(*state), now); !time) return time.error();
   auto admin = make_own_certificate(CertUsage::operator_admin, state->cluster(), state->identity().id,

@@ -15,6 +15,8 @@ struct InitOptions {
   std::string admin_conf = "/etc/slipway/admin.conf";
   std::string master_token_file = "/etc/slipway/master.token";
   std::optional<FileOwner> owner;  // of the data directory; absent: the caller
+  std::string ca_dir;              // CAs that somebody else made; empty: all are new
+  std::string ca_passphrase_file;  // encrypts the keys, and opens imported ones; empty: the credential, or plain keys
   // What the clock cannot be behind of; absent: the day of the build. For tests with clusters of the past.
   std::optional<WallTime> clock_floor = {};
 };
@@ -29,6 +31,7 @@ struct AdminConfOptions {
   std::string data_dir = "/var/lib/slipway/coordinator";
   std::string admin_conf = "/etc/slipway/admin.conf";
   std::string user = "admin";
+  std::string ca_passphrase_file = {};
 };
 // A new credential for `user`; an entry of the cluster's name in the file is replaced. Errc::conflict while
 // the daemon runs. Run as root, the store is opened as the data directory's owner.
@@ -45,5 +48,14 @@ struct AuditReport {
 };
 // `audit verify` without a daemon. Errc::conflict while one runs on the data directory (slipwayctl audit verify asks it).
 Result<AuditReport> verify_audit(const AuditVerifyOptions& options);
+
+struct ConvertOptions {
+  std::string data_dir = "/var/lib/slipway/coordinator";
+  std::string ca_passphrase_file;      // opens keys that are encrypted; encrypt: also what they are encrypted with
+  std::string new_passphrase_file;     // passwd
+  enum class To { encrypted, plain, other_passphrase } to = To::encrypted;
+};
+// `ca encrypt|decrypt|passwd`: the daemon must not run; after a crash the same command ends it. Returns the text for the operator.
+Result<std::string> convert_ca_keys(const ConvertOptions& options);
 
 }  // namespace slipway

@@ -31,6 +31,7 @@ struct Arguments {
   InitOptions init;
   AdminConfOptions admin;
   AuditVerifyOptions audit;
+  ConvertOptions convert;
   std::string config = "/etc/slipway/coordinator.yaml";
   std::string data_dir;  // of run: over the file's
   std::string listen;
@@ -58,21 +59,17 @@ void harden() {
   }
 }
 
-int init(InitOptions options) {
-  if (::geteuid() == 0) {
-    if (const passwd* user = ::getpwnam(k_user)) options.owner = FileOwner{user->pw_uid, user->pw_gid};
-  }
-  const auto text = init_cluster(options, now());
+int print(const Result<std::string>& text) {
   if (!text) return fail(text.error());
   std::cout << *text;
   return 0;
 }
 
-int admin_conf(const AdminConfOptions& options) {
-  const auto text = renew_admin_conf(options, now());
-  if (!text) return fail(text.error());
-  std::cout << *text;
-  return 0;
+int init(InitOptions options) {
+  if (::geteuid() == 0) {
+    if (const passwd* user = ::getpwnam(k_user)) options.owner = FileOwner{user->pw_uid, user->pw_gid};
+  }
+  return print(init_cluster(options, now()));
 }
 
 int audit_verify(const AuditVerifyOptions& options) {
@@ -130,39 +127,76 @@ cli::ManualFrame manual_frame() {
   return frame;
 }
 
+constexpr const char* k_passphrase_help = "file (0600) with the passphrase of the CA keys; the credential ca-passphrase when absent";
+
+CLI::App* add_init(CLI::App& app, InitOptions& options) {
+  CLI::App* command = app.add_subcommand("init", "make a cluster from cluster.yaml");
+  command->add_option("--config", options.config, "cluster.yaml")->required();
+  command->add_option("--data-dir", options.data_dir, "where the cluster lives")->capture_default_str();
+  command->add_option("--admin-conf", options.admin_conf, "gets the operator's credential")->capture_default_str();
+  command->add_option("--master-token-file", options.master_token_file, "gets a token for one master")->capture_default_str();
+  command->add_option("--ca-dir", options.ca_dir, "import the authorities in this folder (fabric-ca.crt, fabric-ca.key, ...)");
+  command->add_option("--ca-passphrase-file", options.ca_passphrase_file, k_passphrase_help);
+  return command;
+}
+
+CLI::App* add_run(CLI::App& app, Arguments& arguments) {
+  CLI::App* command = app.add_subcommand("run", "serve the cluster");
+  command->add_option("--config", arguments.config, "settings of the daemon")->capture_default_str();
+  command->add_option("--data-dir", arguments.data_dir, "instead of the settings' dataDir");
+  command->add_option("--listen", arguments.listen, "instead of the settings' listen");
+  return command;
+}
+
+CLI::App* add_admin_conf(CLI::App& app, AdminConfOptions& options) {
+  CLI::App* command = app.add_subcommand("admin-conf", "make the operator's credential anew; the daemon must not run");
+  command->add_option("--data-dir", options.data_dir, "where the cluster lives")->capture_default_str();
+  command->add_option("--admin-conf", options.admin_conf, "gets the credential")->capture_default_str();
+  command->add_option("--user", options.user, "name in the certificate")->capture_default_str();
+  command->add_option("--ca-passphrase-file", options.ca_passphrase_file, k_passphrase_help);
+  return command;
+}
+
+CLI::App* add_ca(CLI::App& app, ConvertOptions& options) {
+  using To = ConvertOptions::To;
+  CLI::App* group = app.add_subcommand("ca", "encrypt or decrypt the CA keys on disk; the daemon must not run");
+  group->require_subcommand(1);
+  const auto add = [group, &options](const char* name, const char* help, To to) {
+    CLI::App* command = group->add_subcommand(name, help);
+    command->add_option("--data-dir", options.data_dir, "where the cluster lives")->capture_default_str();
+    command->add_option("--ca-passphrase-file", options.ca_passphrase_file, k_passphrase_help);
+    command->callback([&options, to] { options.to = to; });
+    return command;
+  };
+  add("encrypt", "encrypt all keys with the passphrase", To::encrypted);
+  add("decrypt", "write all keys plain", To::plain);
+  add("passwd", "encrypt all keys with another passphrase", To::other_passphrase)
+      ->add_option("--new-passphrase-file", options.new_passphrase_file, "file (0600) with the new passphrase")
+      ->required();
+  return group;
+}
+
+CLI::App* add_audit_verify(CLI::App& app, AuditVerifyOptions& options) {
+  CLI::App* group = app.add_subcommand("audit", "the audit log, without the daemon");
+  group->require_subcommand(1);
+  CLI::App* command = group->add_subcommand("verify", "name what was changed, deleted or cut; exits with 1 when something was");
+  command->add_option("--data-dir", options.data_dir, "where the cluster lives")->capture_default_str();
+  command->add_option("--files", options.files, "a copy of the log's files instead, without the store");
+  command->add_option("--head", options.head, "with --files: SEQ:HASH of a record that must be there");
+  return command;
+}
+
 int command(int argc, char** argv) {
   Arguments arguments;
   CLI::App app("slipway-coordinator: owns a cluster and serves its API", "slipway-coordinator");
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("slipway-coordinator ") + k_version);
-  CLI::App* init_command = app.add_subcommand("init", "make a cluster from cluster.yaml");
-  init_command->add_option("--config", arguments.init.config, "cluster.yaml")->required();
-  init_command->add_option("--data-dir", arguments.init.data_dir, "where the cluster lives")
-      ->capture_default_str();
-  init_command->add_option("--admin-conf", arguments.init.admin_conf, "gets the operator's credential")
-      ->capture_default_str();
-  init_command
-      ->add_option("--master-token-file", arguments.init.master_token_file, "gets a token for one master")
-      ->capture_default_str();
-  CLI::App* run_command = app.add_subcommand("run", "serve the cluster");
-  run_command->add_option("--config", arguments.config, "settings of the daemon")->capture_default_str();
-  run_command->add_option("--data-dir", arguments.data_dir, "instead of the settings' dataDir");
-  run_command->add_option("--listen", arguments.listen, "instead of the settings' listen");
-  CLI::App* admin_command =
-      app.add_subcommand("admin-conf", "make the operator's credential anew; the daemon must not run");
-  admin_command->add_option("--data-dir", arguments.admin.data_dir, "where the cluster lives")
-      ->capture_default_str();
-  admin_command->add_option("--admin-conf", arguments.admin.admin_conf, "gets the credential")
-      ->capture_default_str();
-  admin_command->add_option("--user", arguments.admin.user, "name in the certificate")->capture_default_str();
-  CLI::App* audit_command = app.add_subcommand("audit", "the audit log, without the daemon");
-  audit_command->require_subcommand(1);
-  CLI::App* verify_command =
-      audit_command->add_subcommand("verify", "name what was changed, deleted or cut; exits with 1 when something was");
-  verify_command->add_option("--data-dir", arguments.audit.data_dir, "where the cluster lives")->capture_default_str();
-  verify_command->add_option("--files", arguments.audit.files, "a copy of the log's files instead, without the store");
-  verify_command->add_option("--head", arguments.audit.head, "with --files: SEQ:HASH of a record that must be there");
-  CLI::App* manual_command = app.add_subcommand("manual-page", "print the manual page")->group("");
+  const CLI::App* init_command = add_init(app, arguments.init);
+  add_run(app, arguments);
+  const CLI::App* admin_command = add_admin_conf(app, arguments.admin);
+  const CLI::App* verify_command = add_audit_verify(app, arguments.audit);
+  const CLI::App* ca_command = add_ca(app, arguments.convert);
+  const CLI::App* manual_command = app.add_subcommand("manual-page", "print the manual page")->group("");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -174,7 +208,8 @@ int command(int argc, char** argv) {
   }
   if (init_command->parsed()) return init(arguments.init);
   if (verify_command->parsed()) return audit_verify(arguments.audit);
-  if (admin_command->parsed()) return admin_conf(arguments.admin);
+  if (admin_command->parsed()) return print(renew_admin_conf(arguments.admin, now()));
+  if (ca_command->parsed()) return print(convert_ca_keys(arguments.convert));
   return run(arguments);
 }
 

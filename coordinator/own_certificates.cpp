@@ -48,6 +48,7 @@ Result<OwnCertificate> make_own_certificate(CertUsage usage, const ValidatedClus
   record.not_after = issued->not_after;
   record.sha256 = issued->sha256_hex;
   record.spki_sha256 = key->spki_sha256_hex();
+  record.ca = issued->ca;
   return own;
 }
 

@@ -89,7 +89,12 @@ template <class V> void fields(V& v, PeerNode& x) {
 template <class V> void fields(V& v, DesiredState& x) {
   v("epoch", x.epoch); v("revision", x.revision); v("cluster", x.cluster); v("components", x.components); v("nodes", x.nodes);
   v.optional("podRanges", x.pod_ranges);
+  v.optional("cas", x.cas);
 }
+template <class V> void fields(V& v, CaRef& x) {
+  v("kind", x.kind); v("bundleSha256", x.bundle_sha256); v("keyId", x.key_id);
+}
+template <class V> void fields(V& v, CaBundles& x) { v("caBundles", x.ca_bundles); }
 
 template <class V> void fields(V& v, Condition& x) {
   v("type", x.type); v("ok", x.ok); v.optional("reason", x.reason); v.optional("message", x.message);
@@ -104,7 +109,7 @@ template <class V> void fields(V& v, CertificateStatus& x) {
 template <class V> void fields(V& v, NodeStatusReport& x) {
   v("phase", x.phase); v("appliedRevision", x.applied_revision); v.optional("conditions", x.conditions);
   v.optional("components", x.components); v.optional("certificates", x.certificates); v.optional("facts", x.facts);
-  v.optional("lastError", x.last_error);
+  v.optional("lastError", x.last_error); v.optional("caBundles", x.ca_bundles);
 }
 
 template <class V> void fields(V& v, NodeView& x) {
@@ -156,6 +161,19 @@ template <class V> void fields(V& v, CertificateView& x) {
   v("sha256", x.sha256);
 }
 template <class V> void fields(V& v, CertificateList& x) { v("items", x.items); v.optional("next", x.next); }
+template <class V> void fields(V& v, CaCertificateView& x) {
+  v("number", x.number); v("subject", x.subject); v("sha256", x.sha256); v("notBefore", x.not_before);
+  v("notAfter", x.not_after);
+}
+template <class V> void fields(V& v, CaView& x) {
+  v("kind", x.kind); v("phase", x.phase); v("signing", x.signing); v.optional("other", x.other);
+  v("bundleSha256", x.bundle_sha256); v("changedAt", x.changed_at); v("waitingFor", x.waiting_for); v("heldBy", x.held_by);
+  v("next", x.next);
+}
+template <class V> void fields(V& v, CaList& x) { v("items", x.items); }
+template <class V> void fields(V& v, CaChangeRequest& x) {
+  v("action", x.action); v.optional("force", x.force); v.optional("import", x.from_files);
+}
 template <class V> void fields(V& v, KubeconfigRequest& x) { v("csr", x.csr); v.optional("user", x.user); }
 template <class V> void fields(V& v, KubeconfigReply& x) {
   v("clusterName", x.cluster_name); v("server", x.server); v("caCertificate", x.ca_certificate);
@@ -186,7 +204,7 @@ template <class V> void fields(V& v, AdminCluster& x) {
 template <class V> void fields(V& v, AdminConfig& x) { v("clusters", x.clusters); v.optional("current", x.current); }
 template <class V> void fields(V& v, CoordinatorConfig& x) {
   v.optional("listen", x.listen); v.optional("dataDir", x.data_dir); v.optional("ioThreads", x.io_threads);
-  v.optional("logLevel", x.log_level);
+  v.optional("logLevel", x.log_level); v.optional("caPassphraseFile", x.ca_passphrase_file);
 }
 template <class V> void fields(V& v, KubeconfigClusterData& x) {
   v("server", x.server); v("certificate-authority-data", x.ca_data);
@@ -230,7 +248,7 @@ template <class V> void fields(V& v, NodeOverview& x) { v("nodes", x.nodes); v("
   X(VersionInfo) X(Problem) X(PendingNodeView) X(PendingNodeList) X(ApproveRequest) X(DenyRequest) X(ReplaceRequest) \
   X(ReplaceReply) X(AuditActor) X(AuditCertificate) X(AuditRecord) X(AuditList) X(AuditVerdict) \
   X(RevokedCertificate) X(RevokedList) X(PoolSettings) X(Reservation) X(ReservationRequest) X(PoolTenant) X(PoolView) X(PoolList) \
-  X(PoolGrowRequest) X(PoolDrainRequest)
+  X(PoolGrowRequest) X(PoolDrainRequest) X(CaRef) X(CaBundles) X(CaCertificateView) X(CaView) X(CaList) X(CaChangeRequest)
 
 // Types of files: coded by the same lists, but no part of the API's contract.
 #define SLIPWAY_FILE_TYPES(X) \

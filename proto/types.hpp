@@ -216,6 +216,14 @@ struct PeerNode {
   std::string pod_cidr;
   bool operator==(const PeerNode&) const = default;
 };
+// What agents must trust and be signed by, for one kind of CA. Small on purpose: the bundle itself is fetched when its digest is
+// not the stored one's.
+struct CaRef {
+  std::string kind;           // "fabric", "kubeClient", ...
+  std::string bundle_sha256;  // of the bundle's text
+  std::string key_id;         // hex, subject key identifier of the CA that signs: a certificate from another is renewed
+  bool operator==(const CaRef&) const = default;
+};
 // One document for all agents, encoded once; a node finds itself among the nodes by uid.
 struct DesiredState {
   std::string epoch;
@@ -224,6 +232,10 @@ struct DesiredState {
   std::vector<ComponentRef> components;
   std::vector<PeerNode> nodes;
   std::vector<std::string> pod_ranges = {};  // of all pools, the default pool's first; empty: podCIDR alone
+  std::vector<CaRef> cas = {};               // since 0.2; a kind that is missing is not watched
+};
+struct CaBundles {
+  std::map<std::string, std::string> ca_bundles;  // CA kind -> PEM
 };
 
 // ---- what agents report --------------------------------------------------------------------------------------------
@@ -257,6 +269,7 @@ struct NodeStatusReport {
   std::vector<CertificateStatus> certificates;
   NodeFacts facts;
   std::string last_error;
+  std::map<std::string, std::string> ca_bundles;  // CA kind -> SHA-256 of the bundle in use; since 0.2, absent: does not tell
   bool operator==(const NodeStatusReport&) const = default;
 };
 
@@ -394,6 +407,34 @@ struct CertificateList {
   std::vector<CertificateView> items;
   std::string next;
 };
+// One certificate authority.
+struct CaCertificateView {
+  std::uint64_t number = 0;  // 1 is the one of init
+  std::string subject;
+  std::string sha256;        // of the DER
+  std::string not_before;
+  std::string not_after;
+};
+// A kind of CA and how far its replacement is.
+struct CaView {
+  std::string kind;
+  std::string phase;                       // stable, distributing, replacing, reverting
+  CaCertificateView signing;
+  std::optional<CaCertificateView> other;  // the coming one, or the one on its way out
+  std::string bundle_sha256;
+  std::string changed_at;
+  std::vector<std::string> waiting_for;    // nodes that have not confirmed the bundle
+  std::vector<std::string> held_by;        // what still depends on `other`, while it is on its way out
+  std::string next;                        // what the operator does now
+};
+struct CaList {
+  std::vector<CaView> items;
+};
+struct CaChangeRequest {
+  std::string action;    // prepare, activate, retire, abort
+  bool force = false;    // retire: although certificates or tokens depend on it
+  bool from_files = false;  // prepare: from the coordinator's import folder instead of a new key
+};
 struct KubeconfigRequest {
   std::string csr;
   std::string user = "admin";
@@ -471,6 +512,7 @@ struct CoordinatorConfig {
   std::string data_dir = "/var/lib/slipway/coordinator";
   std::uint64_t io_threads = 0;  // 0: as many as there are cores
   std::string log_level = "info";
+  std::string ca_passphrase_file;  // empty: the systemd credential ca-passphrase, if there is one
 };
 // ~/.kube/config, as far as we write it. Names on the wire are kubectl's.
 struct KubeconfigClusterData {

@@ -270,6 +270,13 @@ asio::awaitable<Result<proto::MasterSecrets>> HttpCoordinator::master_secrets() 
   co_return decode_answer<proto::MasterSecrets>(response, "asking for what masters share");
 }
 
+asio::awaitable<Result<proto::CaBundles>> HttpCoordinator::ca_bundles() {
+  http::Request get = make_request(http::Method::get, "/v1/agent/ca-bundles");
+  asio::awaitable<Result<http::Response>> calling = call_once(std::move(get));
+  const Result<http::Response> response = co_await std::move(calling);
+  co_return decode_answer<proto::CaBundles>(response, "asking for the CA bundles");
+}
+
 asio::awaitable<Status> HttpCoordinator::fetch(ArtifactRef artifact, std::string to_path) {
   if (!tls_) co_return not_joined();
   const UniqueFd fd(::open(to_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));

@@ -13,6 +13,7 @@ struct CertificateLife {
   std::string serial;  // hex
   WallTime not_before{};
   WallTime not_after{};
+  std::string issuer_key_id = {};  // hex, authority key identifier
 
   bool operator==(const CertificateLife&) const = default;
 };

@@ -43,6 +43,8 @@ class CoordinatorApi {
   virtual boost::asio::awaitable<Status> report(proto::NodeStatusReport report) = 0;
   virtual boost::asio::awaitable<Result<proto::RenewReply>> renew(proto::RenewRequest request) = 0;
   virtual boost::asio::awaitable<Result<proto::MasterSecrets>> master_secrets() = 0;
+  // The bundles that this node's role gets.
+  virtual boost::asio::awaitable<Result<proto::CaBundles>> ca_bundles() = 0;
   // From now on calls use this certificate and trust these CAs; calls on their way are not disturbed.
   virtual Status use_identity(const std::string& ca_pem, const KeyPair& pair) = 0;
 };

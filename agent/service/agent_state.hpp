@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/domain/ca_watch.hpp"
 #include "agent/domain/unit_status.hpp"
 #include "agent/ports/node_store.hpp"
 #include "agent/service/trigger.hpp"
@@ -55,7 +56,11 @@ struct AgentState {
   bool certificates_valid = true;
   bool was_running = false;
   proto::NodeFacts facts;
+  BundleDigests ca_stored;                   // on the disk; "fabric": trusted by our connections as well
+  std::map<std::string, BundleUse> ca_uses;  // where components read them, by kind
 
+  Trigger ca_news;           // the coordinator may have announced other CAs
+  Trigger renew;             // certificates may come from a CA that is being replaced
   Trigger reconcile;         // something to bring about
   Trigger report;            // something to tell
   Trigger identity_changed;  // certificates were renewed or the node joined

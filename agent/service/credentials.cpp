@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "common/core/text.hpp"
 #include "common/crypto/certificate.hpp"
 #include "common/crypto/csr.hpp"
 #include "common/crypto/private_key.hpp"
@@ -177,9 +178,30 @@ Result<std::vector<CertificateLife>> certificate_lives(CredentialStore& credenti
     if (!pair) return pair.error();
     if (!*pair) continue;
     const auto leaf = leaf_of((*pair)->chain_pem);
-    if (leaf) lives.push_back({profile.usage, leaf->serial_hex(), leaf->not_before(), leaf->not_after()});
+    if (!leaf) continue;
+    lives.push_back({profile.usage, leaf->serial_hex(), leaf->not_before(), leaf->not_after(), to_hex(leaf->authority_key_id())});
   }
   return lives;
+}
+
+boost::asio::awaitable<Status> use_stored_identity(CredentialStore& store, CoordinatorApi& coordinator, Workers& workers) {
+  struct Pair {
+    KeyPair pair;
+    std::string fabric_ca;
+  };
+  CredentialStore* credentials = &store;
+  std::function<Result<Pair>()> read = [credentials]() -> Result<Pair> {
+    auto pair = credentials->pair("agent");
+    if (!pair) return pair.error();
+    auto bundle = credentials->ca_bundle("fabric");
+    if (!bundle) return bundle.error();
+    if (!*pair || !*bundle) return make_error(Errc::corrupt, "the agent's certificate is not there");
+    return Pair{std::move(**pair), std::move(**bundle)};
+  };
+  boost::asio::awaitable<Result<Pair>> reading = offload<Pair>(workers, std::move(read));
+  const Result<Pair> pair = co_await std::move(reading);
+  if (!pair) co_return pair.error();
+  co_return coordinator.use_identity(pair->fabric_ca, pair->pair);
 }
 
 }  // namespace slipway

@@ -1,13 +1,16 @@
 #pragma once
 // Keys and certificates between the stores and the coordinator's answers. Everything here blocks: call it
 // through offload().
+#include <boost/asio/awaitable.hpp>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "agent/domain/enrollment_state.hpp"
 #include "agent/domain/renewal.hpp"
+#include "agent/ports/coordinator_api.hpp"
 #include "agent/ports/node_store.hpp"
+#include "common/async/runtime.hpp"
 #include "common/core/result.hpp"
 #include "common/core/time.hpp"
 
@@ -56,5 +59,9 @@ Status take_over(CredentialStore& credentials, const IssuedCertificates& issued)
 // Usage, serial and life of the pairs in use; those that are missing or unreadable are left out.
 Result<std::vector<CertificateLife>> certificate_lives(CredentialStore& credentials,
                                                        const std::vector<UsageProfile>& profiles);
+
+// The coordinator is asked with the agent's pair, and known by the fabric bundle, that are on the disk now. Does not block; the
+// references outlive it.
+boost::asio::awaitable<Status> use_stored_identity(CredentialStore& store, CoordinatorApi& coordinator, Workers& workers);
 
 }  // namespace slipway

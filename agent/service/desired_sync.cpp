@@ -80,8 +80,13 @@ asio::awaitable<Status> DesiredSync::take(std::string json) {
   if (!saved) co_return context(saved.error(), "keeping the desired state");
   log::info("desired state", {{"revision", desired->revision}, {"nodes", desired->nodes.size()}});
   deps_.state.renew_at = desired->cluster.certificates.renew_at;
+  const bool other_cas = !deps_.state.desired || deps_.state.desired->cas != desired->cas;
   deps_.state.desired = std::move(*desired);
   deps_.state.reconcile.set();
+  if (other_cas) {
+    deps_.state.ca_news.set();
+    deps_.state.renew.set();
+  }
   co_return Status{};
 }
 

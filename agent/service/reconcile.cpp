@@ -76,6 +76,8 @@ struct Reconciler::Pass {
   std::vector<std::optional<std::string>> inputs;  // of each component; empty: its files are not as wanted
   bool units_changed = false;                      // a unit file was written
   bool units_acted = false;                        // a unit was started or restarted
+  BundleDigests bundles;                           // stored when the pass began
+  std::vector<bool> good;                          // of each component: files in place, and its unit runs with them
   PassReport report;
 
   void problem(const std::string& component, const std::string& stage, const std::string& what) {
@@ -93,13 +95,30 @@ asio::awaitable<PassReport> Reconciler::pass() {
   pass.identity = *deps_.state.identity;
   pass.desired = *deps_.state.desired;
   pass.report.revision = pass.desired.revision;
+  pass.bundles = deps_.state.ca_stored;
   asio::awaitable<Status> working = work(pass);
   const Status done = co_await std::move(working);
   if (!done) pass.problem("node", "rendering", done.error().message);
+  if (done) note_bundles(pass);
   deps_.state.busy.clear();
   deps_.state.last_pass = pass.report;
   deps_.state.report.set();
   co_return pass.report;
+}
+
+// Only what every reader of a bundle has: a component that waits for its artifact, or did not come up again, holds it back.
+void Reconciler::note_bundles(const Pass& pass) {
+  for (const auto& [kind, digest] : pass.bundles) {
+    bool all = true;
+    for (std::size_t i = 0; i < pass.components.size(); ++i) {
+      const std::vector<FileInput>& inputs = pass.components[i].inputs;
+      const bool reads = std::any_of(inputs.begin(), inputs.end(), [&name = kind](const FileInput& input) {
+        return input.kind == InputKind::ca_bundle && input.name == name;
+      });
+      all = all && (!reads || pass.good[i]);
+    }
+    if (all) note_use(deps_.state.ca_uses, kind, digest, deps_.clock.steady());
+  }
 }
 
 asio::awaitable<Status> Reconciler::work(Pass& pass) {
@@ -116,6 +135,7 @@ asio::awaitable<Status> Reconciler::work(Pass& pass) {
   if (!components) co_return components.error();
   pass.components = std::move(*components);
   pass.inputs.resize(pass.components.size());
+  pass.good.resize(pass.components.size());
   for (const ComponentFiles& component : pass.components) {
     pass.report.components.push_back(
         {component.name, component.version, "", "", component.unit ? component.unit->name : ""});
@@ -147,7 +167,9 @@ asio::awaitable<Status> Reconciler::bring_up(Pass& pass, bool after_network) {
       continue;
     }
     asio::awaitable<Status> placing = place_component(pass, i);
-    if (const Status placed = co_await std::move(placing); !placed) pass.report.configured = false;
+    const Status placed = co_await std::move(placing);
+    pass.good[i] = placed.has_value();
+    if (!placed) pass.report.configured = false;
   }
   asio::awaitable<Status> reloading = reload_units(pass, after_network);
   if (const Status reloaded = co_await std::move(reloading); !reloaded) {
@@ -158,6 +180,7 @@ asio::awaitable<Status> Reconciler::bring_up(Pass& pass, bool after_network) {
     if (pass.components[i].after_network != after_network || !pass.components[i].unit) continue;
     asio::awaitable<Status> running = run_unit(pass, i);
     if (const Status ran = co_await std::move(running); !ran) {
+      pass.good[i] = false;
       pass.problem(pass.components[i].name, "running", ran.error().message);
       pass.outcome(i).message = ran.error().message;
     }

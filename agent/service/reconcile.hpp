@@ -71,6 +71,7 @@ class Reconciler {
   boost::asio::awaitable<Status> act_on_unit(Pass& pass, std::size_t index, UnitDecision decision);
   boost::asio::awaitable<Status> wait_healthy(Pass& pass, std::size_t index);
   void program_network(Pass& pass);
+  void note_bundles(const Pass& pass);
   Millis next_wait(const PassReport& report);
   void log_pass(const PassReport& report);
 

@@ -1,9 +1,12 @@
 #include "agent/service/renew.hpp"
 
 #include <algorithm>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <chrono>
 #include <utility>
 
+#include "agent/domain/ca_watch.hpp"
 #include "common/async/backoff.hpp"
 #include "common/core/text.hpp"
 #include "common/log/log.hpp"
@@ -16,6 +19,8 @@ namespace {
 
 constexpr Millis k_first_retry{2'000};
 constexpr Millis k_longest_retry{60'000};
+constexpr Seconds k_old_ca_retry{30};
+constexpr std::int64_t k_spread_for_node = 5;  // ms: a fleet that renews because of a new CA does not come all at once
 
 void show(AgentState& state, const std::vector<CertificateLife>& lives, WallTime now) {
   state.certificates.clear();
@@ -44,6 +49,11 @@ asio::awaitable<Result<std::vector<CertificateLife>>> Renewer::read_lives() {
   co_return lives;
 }
 
+std::vector<std::string> Renewer::from_old_ca(const std::vector<CertificateLife>& lives) const {
+  if (!deps_.state.desired) return {};
+  return issued_by_others(lives, usages_of_role(role_), deps_.state.desired->cas);
+}
+
 asio::awaitable<Result<Seconds>> Renewer::tick() {
   using Lives = std::vector<CertificateLife>;
   asio::awaitable<Result<Lives>> reading = read_lives();
@@ -55,6 +65,10 @@ asio::awaitable<Result<Seconds>> Renewer::tick() {
     const bool there = std::any_of(lives->begin(), lives->end(),
                                    [&](const CertificateLife& l) { return l.usage == profile.usage; });
     if (!there) plan.due.push_back(profile.usage);  // lost or unreadable
+  }
+  for (const std::string& usage : from_old_ca(*lives)) {
+    const bool due = std::find(plan.due.begin(), plan.due.end(), usage) != plan.due.end();
+    if (!due) plan.due.push_back(usage);
   }
   if (plan.due.empty()) co_return renewal_sleep(plan.next, now);
 
@@ -73,6 +87,8 @@ asio::awaitable<Result<Seconds>> Renewer::tick() {
   deps_.state.reconcile.set();
   deps_.state.report.set();
   const RenewalPlan next = plan_renewals(*lives, deps_.state.renew_at, deps_.clock.wall());
+  // The coordinator has announced its new CA a moment before it signed by it.
+  if (next.due.empty() && !from_old_ca(*lives).empty()) co_return k_old_ca_retry;
   co_return renewal_sleep(next.due.empty() ? next.next : std::optional<WallTime>(deps_.clock.wall()),
                           deps_.clock.wall());
 }
@@ -109,28 +125,8 @@ asio::awaitable<Status> Renewer::renew(std::vector<std::string> usages) {
   const Status stored = co_await std::move(storing);
   if (!stored) co_return context(stored.error(), "keeping renewed certificates");
   if (!issued.certificates.contains("agent")) co_return Status{};
-  asio::awaitable<Status> adopting = adopt_agent_certificate();
+  asio::awaitable<Status> adopting = use_stored_identity(deps_.credentials, deps_.coordinator, deps_.workers);
   co_return co_await std::move(adopting);
-}
-
-asio::awaitable<Status> Renewer::adopt_agent_certificate() {
-  struct Pair {
-    KeyPair pair;
-    std::string fabric_ca;
-  };
-  CredentialStore* credentials = &deps_.credentials;
-  std::function<Result<Pair>()> read = [credentials]() -> Result<Pair> {
-    auto pair = credentials->pair("agent");
-    if (!pair) return pair.error();
-    auto bundle = credentials->ca_bundle("fabric");
-    if (!bundle) return bundle.error();
-    if (!*pair || !*bundle) return make_error(Errc::corrupt, "the agent's certificate is not there");
-    return Pair{std::move(**pair), std::move(**bundle)};
-  };
-  asio::awaitable<Result<Pair>> reading = offload<Pair>(deps_.workers, std::move(read));
-  const Result<Pair> pair = co_await std::move(reading);
-  if (!pair) co_return pair.error();
-  co_return deps_.coordinator.use_identity(pair->fabric_ca, pair->pair);
 }
 
 // Certificates may live for minutes only: the wait must not eat what is left.
@@ -164,10 +160,20 @@ asio::awaitable<Status> Renewer::run() {
                      {{"error", next.error()}, {"nextTrySeconds", (wait.count() + 999) / 1000}});
       }
     }
-    asio::awaitable<Status> sleeping = deps_.clock.sleep_for(wait);
+    asio::awaitable<bool> waiting = deps_.state.renew.wait(wait);
+    const bool asked = co_await std::move(waiting);
+    asio::awaitable<Status> sleeping = deps_.clock.sleep_for(asked ? spread() : Millis(0));
     const Status slept = co_await std::move(sleeping);
     if (!slept) co_return slept.error();
+    const asio::cancellation_state cancelled = co_await asio::this_coro::cancellation_state;
+    if (cancelled.cancelled() != asio::cancellation_type::none) co_return make_error(Errc::canceled, "stopping");
   }
+}
+
+Millis Renewer::spread() const {
+  const auto nodes = deps_.state.desired ? static_cast<std::int64_t>(deps_.state.desired->nodes.size()) : 0;
+  const std::int64_t moment = deps_.clock.steady().time_since_epoch().count() / 1000;
+  return Millis(moment % (nodes * k_spread_for_node + 1));
 }
 
 }  // namespace slipway

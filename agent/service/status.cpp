@@ -171,7 +171,8 @@ asio::awaitable<Status> StatusReporter::tick() {
   asio::awaitable<Status> watching = watch_units();
   const Status watched = co_await std::move(watching);
   if (!watched && watched.error().code == Errc::canceled) co_return watched.error();
-  const proto::AgentLocalStatus local = build_local_status(deps_.state, deps_.clock.wall());
+  proto::AgentLocalStatus local = build_local_status(deps_.state, deps_.clock.wall());
+  local.report.ca_bundles = confirmed_bundles(deps_.state.ca_uses, deps_.state.ca_stored, deps_.clock.steady());
   if (local.report.phase == "Running") deps_.state.was_running = true;
   if (local.report.phase != last_phase_) {
     log::info("phase", {{"phase", local.report.phase}});

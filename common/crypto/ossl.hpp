@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "common/core/result.hpp"
+#include "common/core/secret.hpp"
 
 namespace slipway::ossl {
 
@@ -24,6 +25,9 @@ using MdCtxPtr = std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>>;
 
 // Takes the thread's queue of errors; only the first, the cause, becomes text.
 Error take_error(Errc code, std::string_view doing);
+
+// See PrivateKey::from_uri(); engine_key.cpp.
+Result<PkeyPtr> load_engine_key(const Secret& uri);
 
 // Fetched once: a lookup by name on each use costs more than the hash of a small message.
 const EVP_MD* sha1_md();

@@ -24,7 +24,17 @@ class PrivateKey {
   PrivateKey& operator=(PrivateKey&&) noexcept;
   ~PrivateKey();
 
+  // A key that cannot be copied, by its PKCS#11 URI (RFC 7512), such as "pkcs11:token=slipway;object=fabric?module-path=/usr/lib/
+  // softhsm/libsofthsm2.so&pin-source=file:/etc/slipway/pin": through OpenSSL's engine "pkcs11" (libengine-pkcs11-openssl).
+  // to_pem() of it fails. Errc::unavailable when engine, module or token are not there. Blocks.
+  static Result<PrivateKey> from_uri(const Secret& uri);
+  // "BEGIN ENCRYPTED PRIVATE KEY" (PKCS#8, PBES2: AES-256-CBC, scrypt as to_encrypted_pem() makes it, or PBKDF2 as `openssl
+  // pkcs8 -topk8` does). Errc::denied when the passphrase does not open it. About 50 ms.
+  static Result<PrivateKey> from_encrypted_pem(std::string_view pem, const Secret& passphrase);
+  static bool is_encrypted_pem(std::string_view pem);
+
   Result<Secret> to_pem() const;   // PKCS#8, "BEGIN PRIVATE KEY"
+  Result<std::string> to_encrypted_pem(const Secret& passphrase) const;
   std::string public_pem() const;  // "BEGIN PUBLIC KEY"
   KeyType type() const;
   const std::string& spki_der() const;

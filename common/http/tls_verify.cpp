@@ -125,17 +125,26 @@ bool has_pin(const X509* certificate, std::string_view pin) {
   return std::string_view(reinterpret_cast<const char*>(digest.data()), size) == pin;
 }
 
+// The pinned CA may stand anywhere above the leaf: of an imported intermediate some issuers may be sent as well.
+X509* find_pinned(const STACK_OF(X509) * chain, std::string_view pin) {
+  for (int i = 1; i < sk_X509_num(chain); ++i) {
+    X509* const certificate = sk_X509_value(chain, i);
+    if (has_pin(certificate, pin) && X509_check_ca(certificate) != 0) return certificate;
+  }
+  return nullptr;
+}
+
 int verify_pinned(X509_STORE_CTX* store, const STACK_OF(X509) * chain, std::string_view pin) {
-  X509* const last = sk_X509_value(chain, sk_X509_num(chain) - 1);
   // One certificate alone would be anchor and server in one: the pin names a CA.
-  if (!has_pin(last, pin) || sk_X509_num(chain) < 2 || X509_check_ca(last) == 0) {
+  X509* const pinned = find_pinned(chain, pin);
+  if (pinned == nullptr) {
     return refuse(store, X509_V_ERR_APPLICATION_VERIFICATION,
                   "the CA that the server presents is not the one the join token pins (wrong pin): the token "
-                  "belongs to "
-                  "another cluster, or somebody is in between; check the address and make a new token");
+                  "belongs to another cluster, the cluster's CA was replaced since, or somebody is in between; "
+                  "check the address and make a new token");
   }
   const Ossl<STACK_OF(X509)> anchors(sk_X509_new_null());
-  if (!anchors || sk_X509_push(anchors.get(), last) == 0)
+  if (!anchors || sk_X509_push(anchors.get(), pinned) == 0)
     return refuse(store, X509_V_ERR_OUT_OF_MEM, "out of memory");
   X509_STORE_CTX_set0_trusted_stack(store, anchors.get());
   return X509_verify_cert(store) == 1 ? 1 : 0;

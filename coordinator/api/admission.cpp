@@ -88,6 +88,10 @@ Handling Handlers::replace_node(RequestContext context) {
   spec.ttl = *ttl;
   auto token = new_token(spec, deps_.clock.wall());
   if (!token) co_return token.error();
+  boost::asio::awaitable<Result<CaFacts>> asking = current_pin();
+  const auto pin = co_await std::move(asking);
+  if (!pin) co_return pin.error();
+  token->record.pinned_ca = pin->number;
   const ReplaceNode replacement{context.parameters["name"], token->record};
   const proto::AuditActor actor = actor_of(context);
   std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, replacement, actor] {
@@ -98,7 +102,7 @@ Handling Handlers::replace_node(RequestContext context) {
   if (!outcome) co_return outcome.error();
   const Node& node = *outcome->node;
   token->record.role = node.role;
-  boost::asio::awaitable<Result<proto::TokenReply>> replying = token_reply(*token);
+  boost::asio::awaitable<Result<proto::TokenReply>> replying = token_reply(*token, pin->sha256);
   auto reply = co_await std::move(replying);
   if (!reply) co_return reply.error();
   co_return json_response(201, proto::ReplaceReply{node.name, node.generation + 1, node.pod_cidr.to_string(),
@@ -116,7 +120,7 @@ boost::asio::awaitable<Result<Outcome>> Handlers::replace_on_state(ReplaceNode r
   co_return outcome;
 }
 
-boost::asio::awaitable<Result<proto::TokenReply>> Handlers::token_reply(NewToken token) {
+boost::asio::awaitable<Result<proto::TokenReply>> Handlers::token_reply(NewToken token, std::string pin) {
   std::function<Result<proto::CoordinatorSettings>()> job = [this] {
     return Result<proto::CoordinatorSettings>(deps_.registrar.state().cluster().spec.coordinator);
   };
@@ -124,7 +128,7 @@ boost::asio::awaitable<Result<proto::TokenReply>> Handlers::token_reply(NewToken
       read_state<proto::CoordinatorSettings>(std::move(job));
   const auto settings = co_await std::move(reading);
   if (!settings) co_return settings.error();
-  proto::TokenReply reply{token.record.id, "slipway1" + deps_.ca_pin + "::" + token.text,
+  proto::TokenReply reply{token.record.id, "slipway1" + pin + "::" + token.text,
                           to_rfc3339(token.record.expires_at), ""};
   reply.join_command = "slipway-agent join --server " + coordinator_url(*settings) + " --token-file FILE" +
                        (token.record.role == NodeRole::master ? " --role master" : "");

@@ -19,6 +19,7 @@
 #include "coordinator/ports/signer.hpp"
 #include "coordinator/ports/state_store.hpp"
 #include "coordinator/service/audit_trail.hpp"
+#include "coordinator/service/ca_rotation.hpp"
 #include "coordinator/service/enrollment.hpp"
 #include "coordinator/service/node_status.hpp"
 #include "coordinator/service/registrar.hpp"
@@ -36,8 +37,7 @@ struct ApiDeps {
   Clock& clock;
   BlobStore blobs;
   std::string cluster_id;
-  std::string ca_pin;                                    // SHA-256 of the fabric CA's DER, as in join tokens
-  std::vector<proto::CertificateView> ca_views;          // the CAs, for lists of certificates
+  CaRotation& cas;
   Secret service_account_key;                            // PEM; for masters
   std::function<std::string(std::size_t)> random_bytes;  // thread safe
   // On the state thread, after the deletion is durable: cut the node's connections, delete its Node object.

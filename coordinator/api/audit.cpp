@@ -37,11 +37,19 @@ proto::RevokedCertificate view_of(const Revoked& revoked) {
   const CertificateRecord& record = *revoked.record;
   return {record.subject,
           std::string(to_string(record.usage)),
-          std::string(to_string(authority_of(record.usage))),
+          std::string(to_string(ca_of(record.usage))),
           record.serial,
           record.sha256,
           to_rfc3339(revoked.revoked_at),
           to_rfc3339(record.not_after)};
+}
+
+// Numbers of the CAs that have signed what may still be trusted; 0 before the CA is in the state.
+std::vector<std::uint64_t> issuers(const CaLine* line, bool all) {
+  if (line == nullptr) return {0};
+  std::vector<std::uint64_t> numbers = {line->signing.number};
+  if (all && line->other) numbers.push_back(line->other->number);
+  return numbers;
 }
 
 struct CrlWish {
@@ -125,21 +133,24 @@ Handling Handlers::list_revoked(RequestContext context) {
   co_return json_response(200, *list);
 }
 
-// Made on demand: the number is the state's revision, so that a later list has a number that is not smaller.
-Result<std::vector<CrlSpec>> Handlers::crl_specs(std::vector<CaKind> kinds) const {
+// Made on demand: the number is the state's revision, so that a later list has a number that is not smaller. `all`: while
+// one CA replaces another both have a list, each of what it signed; else only the one in charge has.
+Result<std::vector<CrlSpec>> Handlers::crl_specs(std::vector<CaKind> kinds, bool all) const {
   const State& state = deps_.registrar.state();
   const WallTime now = deps_.clock.wall();
   const auto revoked = revoked_certificates(state, now);
   std::vector<CrlSpec> specs;
   for (const CaKind kind : kinds) {
-    CrlSpec spec{kind, state.revision(), now, now + k_crl_life, {}};
-    for (const Revoked& one : revoked) {
-      if (authority_of(one.record->usage) != kind) continue;
-      auto serial = Serial::from_hex(one.record->serial);
-      if (!serial) return serial.error();
-      spec.entries.push_back({std::move(*serial), std::min(one.revoked_at, now)});
+    for (const std::uint64_t number : issuers(state.ca(kind), all)) {
+      CrlSpec spec{kind, state.revision(), now, now + k_crl_life, {}, number};
+      for (const Revoked& one : revoked) {
+        if (ca_of(one.record->usage) != kind || (number != 0 && one.record->ca != number)) continue;
+        auto serial = Serial::from_hex(one.record->serial);
+        if (!serial) return serial.error();
+        spec.entries.push_back({std::move(*serial), std::min(one.revoked_at, now)});
+      }
+      specs.push_back(std::move(spec));
     }
-    specs.push_back(std::move(spec));
   }
   return specs;
 }
@@ -147,8 +158,8 @@ Result<std::vector<CrlSpec>> Handlers::crl_specs(std::vector<CaKind> kinds) cons
 Handling Handlers::get_crl(RequestContext context) {
   const auto wish = crl_wish(context.request);
   if (!wish) co_return wish.error();
-  std::function<Result<std::vector<CrlSpec>>()> job = [this, kinds = wish->kinds] {
-    return crl_specs(kinds);
+  std::function<Result<std::vector<CrlSpec>>()> job = [this, kinds = wish->kinds, all = !wish->der] {
+    return crl_specs(kinds, all);
   };
   boost::asio::awaitable<Result<std::vector<CrlSpec>>> reading =
       read_state<std::vector<CrlSpec>>(std::move(job));

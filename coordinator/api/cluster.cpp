@@ -58,13 +58,24 @@ Result<Seconds> token_ttl(const std::string& text) {
   return *ttl;
 }
 
+CaFacts Handlers::pinned_ca() const {
+  const CaLine* line = deps_.registrar.state().ca(CaKind::fabric);
+  return line == nullptr ? CaFacts{} : server_ca(*line);
+}
+
+boost::asio::awaitable<Result<CaFacts>> Handlers::current_pin() {
+  std::function<Result<CaFacts>()> job = [this] { return Result<CaFacts>(pinned_ca()); };
+  boost::asio::awaitable<Result<CaFacts>> reading = read_state<CaFacts>(std::move(job));
+  co_return co_await std::move(reading);
+}
+
 proto::ClusterView Handlers::cluster_view() const {
   const State& state = deps_.registrar.state();
   proto::ClusterView view;
   view.id = state.identity().id;
   view.epoch = state.identity().epoch;
   view.revision = state.revision();
-  view.ca_sha256 = deps_.ca_pin;
+  view.ca_sha256 = pinned_ca().sha256;
   view.spec = state.cluster().spec;
   view.capacity = state.capacity();
   return view;
@@ -127,6 +138,7 @@ Result<IssuedCertificate> Handlers::issue_for_person(CertUsage usage, const Vali
   certificate.record.not_after = issued->not_after;
   certificate.record.sha256 = issued->sha256_hex;
   certificate.record.spki_sha256 = sha256_hex(spki_der);
+  certificate.record.ca = issued->ca;
   return certificate;
 }
 
@@ -228,12 +240,16 @@ Handling Handlers::create_token(RequestContext context) {
   if (!request) co_return request.error();
   const auto spec = token_spec(*request);
   if (!spec) co_return spec.error();
-  const auto token = new_token(*spec, deps_.clock.wall());
+  auto token = new_token(*spec, deps_.clock.wall());
   if (!token) co_return token.error();
+  boost::asio::awaitable<Result<CaFacts>> asking = current_pin();
+  const auto pin = co_await std::move(asking);
+  if (!pin) co_return pin.error();
+  token->record.pinned_ca = pin->number;
   boost::asio::awaitable<Result<Outcome>> creating = submit(CreateToken{token->record}, actor_of(context));
   const auto created = co_await std::move(creating);
   if (!created) co_return created.error();
-  boost::asio::awaitable<Result<proto::TokenReply>> replying = token_reply(*token);
+  boost::asio::awaitable<Result<proto::TokenReply>> replying = token_reply(*token, pin->sha256);
   const auto reply = co_await std::move(replying);
   if (!reply) co_return reply.error();
   co_return json_response(201, *reply);

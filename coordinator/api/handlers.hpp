@@ -100,6 +100,10 @@ class Handlers {
   Handling drain_pool(RequestContext context);
   Handling create_reservation(RequestContext context);
   Handling delete_reservation(RequestContext context);
+  // cas.cpp
+  Handling get_ca_bundles(RequestContext context);
+  Handling list_cas(RequestContext context);
+  Handling change_ca(RequestContext context);
   // service.cpp
   Handling get_health(RequestContext context);
   Handling get_open_api(RequestContext context);
@@ -120,17 +124,20 @@ class Handlers {
   Handling sync_on_state(AgentIdentity agent, SyncPosition have);
   Handling apply_on_state(proto::ClusterSpec spec, std::string if_match, proto::AuditActor actor);
   boost::asio::awaitable<Result<Outcome>> delete_on_state(std::string name, proto::AuditActor actor);
-  Result<std::vector<CrlSpec>> crl_specs(std::vector<CaKind> kinds) const;  // state thread
+  Result<std::vector<CrlSpec>> crl_specs(std::vector<CaKind> kinds, bool all) const;  // state thread
   boost::asio::awaitable<Status> audit_refusal(proto::AuditRecord record);
   Handling decide(DecideNode decision, proto::AuditActor actor);
   boost::asio::awaitable<Result<Outcome>> replace_on_state(ReplaceNode replacement, proto::AuditActor actor);
-  // For the operator, with the pin and the join command.
-  boost::asio::awaitable<Result<proto::TokenReply>> token_reply(NewToken token);
+  // For the operator, with the join command. `pin`: digest of the CA that the record says it pins.
+  boost::asio::awaitable<Result<proto::TokenReply>> token_reply(NewToken token, std::string pin);
   boost::asio::awaitable<Result<Outcome>> change_pool(Operation operation, proto::AuditActor actor);
   boost::asio::awaitable<Result<Outcome>> change_pool_on_state(Operation operation, proto::AuditActor actor);
   Handling pool_response(int status, std::string name);
+  Handling change_ca_on_state(CaRotation::Wish wish, proto::AuditActor actor);
   Result<IssuedCertificate> issue_for_person(CertUsage usage, const ValidatedCluster& cluster,
                                              const std::string& user, const std::string& spki_der);
+  CaFacts pinned_ca() const;  // whose digest join tokens carry; state thread
+  boost::asio::awaitable<Result<CaFacts>> current_pin();
   proto::ClusterView cluster_view() const;                            // state thread
   std::vector<proto::NodeView> node_views() const;                    // state thread
   std::vector<proto::CertificateView> certificates_with_cas() const;  // state thread

@@ -15,6 +15,15 @@ namespace {
 
 constexpr Millis k_ready_limit{2'000};
 
+proto::CertificateView ca_view(CaKind kind, const CaFacts& facts) {
+  return {"(cluster)",
+          "ca:" + std::string(to_string(kind)),
+          facts.serial,
+          to_rfc3339(facts.not_before),
+          to_rfc3339(facts.not_after),
+          facts.sha256};
+}
+
 }  // namespace
 
 std::vector<proto::NodeView> Handlers::node_views() const {
@@ -29,7 +38,10 @@ std::vector<proto::NodeView> Handlers::node_views() const {
 std::vector<proto::CertificateView> Handlers::certificates_with_cas() const {
   std::vector<proto::CertificateView> views =
       current_certificates(deps_.registrar.state(), deps_.clock.wall());
-  views.insert(views.end(), deps_.ca_views.begin(), deps_.ca_views.end());
+  for (const auto& [kind, line] : deps_.registrar.state().cas()) {
+    views.push_back(ca_view(kind, line.signing));
+    if (line.other) views.push_back(ca_view(kind, *line.other));
+  }
   std::sort(views.begin(), views.end(), [](const proto::CertificateView& a, const proto::CertificateView& b) {
     return a.node + "/" + a.usage + "/" + a.serial < b.node + "/" + b.usage + "/" + b.serial;
   });

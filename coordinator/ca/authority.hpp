@@ -1,21 +1,19 @@
 #pragma once
 // The cluster's certificate authorities and the service account key: made once, kept as files, held in
-// memory.
-//
-//   <dir>/                      0700
-//   <dir>/<kind>-ca.crt         0644  PEM, one for each CaKind ("fabric-ca.crt", "kubeClient-ca.crt", ...)
-//   <dir>/<kind>-ca.key         0600  PEM, PKCS#8
-//   <dir>/service-account.key   0600  PEM, PKCS#8, RSA
-//   <dir>/service-account.pub   0644  PEM
+// memory. Layout of the files: coordinator/ca/ca_files.hpp.
+#include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "common/core/result.hpp"
+#include "common/core/secret.hpp"
 #include "common/core/time.hpp"
 #include "common/crypto/certificate.hpp"
 #include "common/crypto/private_key.hpp"
 #include "common/files/atomic_file.hpp"
+#include "coordinator/domain/ca_rotation.hpp"
 #include "coordinator/domain/cert_profile.hpp"
 
 namespace slipway {
@@ -23,7 +21,27 @@ namespace slipway {
 struct CertificateAuthority {
   Certificate certificate;
   PrivateKey key;
-  std::string pem;
+  std::string pem;           // its certificate alone: what verifiers trust
+  std::uint64_t number = 1;  // see CaFacts
+  std::string issuers_pem;   // of an intermediate: what is above it, up to the root
+  std::string sent_pem;      // of an intermediate: what its certificates are sent with, without the root; else empty
+  Secret key_uri;            // of a key that stays in its token; else empty
+};
+using CaPtr = std::shared_ptr<const CertificateAuthority>;
+
+CaFacts facts_of(const CertificateAuthority& ca);
+
+// The one or two CAs of a kind that count, see CaLine.
+struct CaSet {
+  CaPtr signing;
+  CaPtr other;  // may be null
+  CaPhase phase = CaPhase::stable;
+};
+
+struct LoadOptions {
+  const Secret* passphrase = nullptr;  // borrowed for the call; null: keys are not encrypted
+  // By the state; a kind that is missing has its first CA alone.
+  std::map<CaKind, CaLine> lines = {};
 };
 
 // Not changed once made: const members may be called from any thread.
@@ -33,23 +51,30 @@ class Authority {
   // written.
   static Result<Authority> create(const ProfileCluster& cluster, WallTime now);
 
+  // With those CAs from `dir` that are there, "<kind>-ca.crt" with "<kind>-ca.key" (and "service-account.key"); the others are
+  // made. Errc::invalid says what does not fit, Errc::not_found when there is none at all. `passphrase`: of encrypted keys.
+  static Result<Authority> create_from(const std::string& dir, const Secret* passphrase, const ProfileCluster& cluster,
+                                       const Lifetimes& lifetimes, WallTime now);
+
   // Refuses keys that others than the owner may read or that somebody else owns, with the command that mends
-  // it, and sets whose parts do not belong together.
-  static Result<Authority> load(const std::string& dir);
+  // it, sets whose parts do not belong together, and files that are not those of the state.
+  static Result<Authority> load(const std::string& dir, const LoadOptions& options = {});
 
   // The whole set appears under `dir` at once, or nothing does. Errc::conflict when `dir` exists: a CA is
-  // never overwritten.
-  Status save(const std::string& dir, std::optional<FileOwner> owner) const;
+  // never overwritten. Keys are encrypted when there is a passphrase.
+  Status save(const std::string& dir, std::optional<FileOwner> owner, const Secret* passphrase = nullptr) const;
 
-  const CertificateAuthority& ca(CaKind kind) const { return cas_.find(kind)->second; }
+  // The one that signs.
+  const CertificateAuthority& ca(CaKind kind) const { return *set(kind).signing; }
+  const CaSet& set(CaKind kind) const { return cas_.find(kind)->second; }
   const PrivateKey& service_account_key() const { return service_account_key_; }
 
  private:
-  Authority(std::map<CaKind, CertificateAuthority> cas, PrivateKey service_account_key)
+  Authority(std::map<CaKind, CaSet> cas, PrivateKey service_account_key)
       : cas_(std::move(cas)), service_account_key_(std::move(service_account_key)) {}
-  Status write_files(const std::string& dir, std::optional<FileOwner> owner) const;
+  Status write_files(const std::string& dir, std::optional<FileOwner> owner, const Secret* passphrase) const;
 
-  std::map<CaKind, CertificateAuthority> cas_;  // all kinds
+  std::map<CaKind, CaSet> cas_;  // all kinds
   PrivateKey service_account_key_;
 };
 

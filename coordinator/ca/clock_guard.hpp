@@ -22,6 +22,8 @@ class ClockGuard final : public Signer {
                            WallTime not_before, WallTime not_after) override;
   Result<std::string> sign_crl(const CrlSpec& spec) override;
   std::string ca_pem(CaKind kind) override { return signer_.ca_pem(kind); }
+  std::uint64_t issuer_number(CertUsage usage) override { return signer_.issuer_number(usage); }
+  std::string issuer_pem(CertUsage usage) override { return signer_.issuer_pem(usage); }
 
  private:
   Status check() const;

@@ -1,86 +1,65 @@
 #include "coordinator/ca/file_signer.hpp"
 
-#include <algorithm>
-
-#include "common/crypto/digest.hpp"
-#include "common/crypto/name.hpp"
-#include "common/crypto/pem.hpp"
-#include "coordinator/ca/cert_check.hpp"
 #include "coordinator/ca/crl.hpp"
-#include "coordinator/ca/der_rules.hpp"
-#include "coordinator/ca/tbs.hpp"
+#include "coordinator/ca/issue.hpp"
 
 namespace slipway {
 
-namespace {
-
-// kube-controller-manager's rule: a certificate never outlives its CA. One that would begin before it begins
-// with it.
-Result<Validity> within_ca(const Certificate& ca, WallTime not_before, WallTime not_after) {
-  const Validity validity{std::max(not_before, ca.not_before()), std::min(not_after, ca.not_after())};
-  if (not_before >= ca.not_after()) {
-    return make_error(Errc::unavailable, "the certificate authority \"" + ca.common_name() +
-                                             "\" expired at " + to_rfc3339(ca.not_after()) +
-                                             "; replace it before anything can be signed");
-  }
-  if (validity.not_before >= validity.not_after) {
-    return make_error(Errc::invalid, "a certificate from " + to_rfc3339(not_before) + " to " +
-                                         to_rfc3339(not_after) +
-                                         " would never be valid; check this host's clock");
-  }
-  return validity;
+FileSigner::FileSigner(const Authority& authority) {
+  for (const CaKind kind : k_ca_kinds) use(kind, authority.set(kind));
 }
 
-std::string extensions_of(const CertSpec& spec, KeyType type, std::string_view key_id,
-                          const PrivateKey& ca_key) {
-  return tbs::leaf_key_usage(type == KeyType::rsa) + tbs::extended_key_usage(spec.eku) +
-         tbs::leaf_constraints() + tbs::subject_key_id(key_id) + tbs::authority_key_id(ca_key.key_id()) +
-         tbs::alt_names(spec);
+void FileSigner::use(CaKind kind, const CaSet& set) {
+  auto in_use = std::make_shared<InUse>();
+  in_use->signing = set.signing;
+  // As server_ca() of the domain: while one replaces the other the older one stays what clients see.
+  const bool exchange = set.phase == CaPhase::replacing || set.phase == CaPhase::reverting;
+  const bool other_is_older = exchange && set.other != nullptr && set.other->number < set.signing->number;
+  in_use->server = other_is_older ? set.other : set.signing;
+  in_use->other = set.other;
+  in_use->bundle = bundle_of(set);
+  const std::lock_guard lock(mutex_);
+  cas_[kind] = std::move(in_use);
 }
 
-}  // namespace
+std::shared_ptr<const FileSigner::InUse> FileSigner::in_use(CaKind kind) {
+  const std::lock_guard lock(mutex_);
+  return cas_.find(kind)->second;
+}
 
-FileSigner::FileSigner(const Authority& authority) : authority_(authority) {}
+CaPtr FileSigner::issuer_of(CertUsage usage) {
+  const auto cas = in_use(ca_of(usage));
+  return usage == CertUsage::coordinator_serving ? cas->server : cas->signing;
+}
 
 Result<IssuedCert> FileSigner::issue(const CertSpec& spec, const std::string& spki_der, const Serial& serial,
                                      WallTime not_before, WallTime not_after) {
-  if (const auto allowed = check_spec(spec); !allowed) return allowed.error();
-  const auto type = check_public_key(spki_der);
-  if (!type) return type.error();
-  const auto key_id = key_identifier(spki_der);
-  if (!key_id) return key_id.error();
-  const auto& ca = authority_.ca(spec.issuer);
-  const auto validity = within_ca(ca.certificate, not_before, not_after);
-  if (!validity) return validity.error();
-  const auto subject = write_name(spec.organization, spec.common_name);
-  const auto extensions = extensions_of(spec, *type, *key_id, ca.key);
-  const auto bytes = tbs::sign(
-      {serial.bytes(), ca.certificate.subject_der(), subject, *validity, spki_der, extensions}, ca.key);
-  if (!bytes) return bytes.error();
-  const auto certificate = Certificate::from_der(*bytes);
-  if (!certificate)
-    return make_error(Errc::internal,
-                      "the certificate just signed cannot be read: " + certificate.error().message);
-  const ExpectedCert expected{spec, spki_der, serial, *validity};
-  if (const auto checked = check_certificate(*certificate, expected, ca.certificate); !checked)
-    return checked.error();
-  const std::size_t usages = (spec.eku.server_auth ? 1U : 0U) + (spec.eku.client_auth ? 1U : 0U);
-  const Validity life{ca.certificate.not_before(), ca.certificate.not_after()};
-  if (const auto ruled = check_der_rules(*bytes, usages, life); !ruled) return ruled.error();
-  // Always, not by sampling: it triples the cost of a certificate (about 25 us without, 100 us with), but a
-  // signature made wrong by a fault tells about the key that made it, and the durable commit leaves room for
-  // it many times over.
-  if (const auto genuine = certificate->verify_issued_by(ca.certificate); !genuine) return genuine.error();
-  return IssuedCert{certificate->pem(), *bytes, certificate->sha256_hex(), serial.hex(), validity->not_before,
-                    validity->not_after};
+  return issue_certificate(*issuer_of(spec.usage), spec, spki_der, serial, not_before, not_after);
 }
 
 Result<std::string> FileSigner::sign_crl(const CrlSpec& spec) {
-  return make_crl(authority_.ca(spec.issuer), spec);
+  const auto cas = in_use(spec.issuer);
+  for (const CaPtr& ca : {cas->signing, cas->other}) {
+    if (ca != nullptr && (spec.ca == 0 || ca->number == spec.ca)) return make_crl(*ca, spec);
+  }
+  return make_error(Errc::unavailable, "the " + std::string(to_string(spec.issuer)) + " authority number " + std::to_string(spec.ca) +
+                                        " is not in use any more: ask again");
 }
 
 std::string FileSigner::ca_pem(CaKind kind) {
-  return authority_.ca(kind).pem;
+  return in_use(kind)->bundle;
+}
+std::uint64_t FileSigner::issuer_number(CertUsage usage) {
+  return issuer_of(usage)->number;
+}
+std::string FileSigner::issuer_pem(CertUsage usage) {
+  return issuer_of(usage)->pem;
+}
+
+std::string bundle_of(const CaSet& set) {
+  if (set.other == nullptr) return set.signing->pem;
+  const bool other_first = set.other->number < set.signing->number;
+  return other_first ? set.other->pem + set.signing->pem : set.signing->pem + set.other->pem;
 }
 
 }  // namespace slipway

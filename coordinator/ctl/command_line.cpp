@@ -231,19 +231,41 @@ void add_audit(CLI::App& app, CommandLine& line) {
                            "read the whole log and name what was changed, deleted or cut; exits with 1 when something was");
 }
 
+void add_certs(CLI::App& app, CommandLine& line) {
+  CLI::App& certs = *add_group(app, "certs", "certificates and their authorities");
+  add_command<CertsCheckExpiration>(certs, line, "check-expiration",
+                                    "list all certificates with their residual time");
+  auto [list, listed] = add_command<CertsList>(certs, line, "list", "list certificates");
+  list->add_flag("--revoked", listed->revoked, "those of removed nodes, and until when others still take them");
+  add_command<CertsStatus>(certs, line, "status",
+                           "show the authorities, and how far the replacement of one is");
+  auto [rotate, options] = add_command<CertsRotateCa>(
+      certs, line, "rotate-ca",
+      "replace an authority step by step: --prepare, --activate, --retire; --abort takes back until the retire");
+  rotate->add_option("KIND", options->kind, "which authority")
+      ->required()
+      ->check(CLI::IsMember({"fabric", "kubeClient", "kubeletServing", "apiserver", "frontProxy", "etcd"}));
+  CLI::Option_group* step = rotate->add_option_group("step", "what to do");
+  step->add_flag("--prepare", options->prepare, "make a new one and let all nodes trust it besides the old one");
+  step->add_flag("--activate", options->activate, "when all nodes trust both: sign by the new one, renew all certificates");
+  step->add_flag("--retire", options->retire, "when nothing needs the old one: trust it no more, delete its key");
+  step->add_flag("--abort", options->abort, "go back to the old one");
+  step->require_option(1);
+  rotate->add_flag("--force", options->force, "with --retire: although certificates or tokens still need it");
+  rotate->add_flag("--import", options->from_files,
+                   "with --prepare: take KIND-ca.crt and KIND-ca.key from the coordinator's folder import");
+  add_yes(*rotate, options->yes);
+}
+
 void add_all(CLI::App& app, CommandLine& line) {
   add_token(app, line);
   add_node(app, line);
   add_pool(app, line);
   add_cluster(app, line);
   add_artifact(app, line);
-  CLI::App& certs = *add_group(app, "certs", "certificates");
-  add_command<CertsCheckExpiration>(certs, line, "check-expiration",
-                                    "list all certificates with their residual time");
+  add_certs(app, line);
   add_operator(app, line);
   add_config(app, line);
-  auto [list, listed] = add_command<CertsList>(certs, line, "list", "list certificates");
-  list->add_flag("--revoked", listed->revoked, "those of removed nodes, and until when others still take them");
   add_audit(app, line);
   add_command<Health>(app, line, "health",
                       "check the whole cluster; exits with 1 when something is not well");

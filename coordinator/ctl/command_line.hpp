@@ -112,6 +112,14 @@ struct CertsCheckExpiration {};
 struct CertsList {
   bool revoked = false;  // those of removed nodes that have not ended
 };
+struct CertsStatus {};
+struct CertsRotateCa {
+  std::string kind;
+  bool prepare = false, activate = false, retire = false, abort = false;  // exactly one
+  bool force = false;
+  bool from_files = false;
+  bool yes = false;
+};
 struct AuditList {
   std::uint64_t limit = 50;
   std::string node;
@@ -142,7 +150,8 @@ using Command =
                  ClusterKubeconfig, ArtifactImport, ArtifactList, CertsCheckExpiration, Health,
                  OperatorCreate, OperatorList, OperatorRevoke, ConfigGetContexts, ConfigCurrentContext, ConfigUseContext,
                  NodeApprove, NodeDeny, NodeReplace, CertsList, AuditList, AuditVerify,
-                 PoolList, PoolGet, PoolCreate, PoolGrow, PoolDrain, PoolDelete, PoolHold, PoolRelease>;
+                 PoolList, PoolGet, PoolCreate, PoolGrow, PoolDrain, PoolDelete, PoolHold, PoolRelease,
+                 CertsStatus, CertsRotateCa>;
 
 enum class Format { table, wide, json, yaml };
 

@@ -39,6 +39,15 @@ std::string pool_path(const std::string& name) {
   return "/v1/pools/" + percent_encode(name);
 }
 
+// What a step of replacing a CA does that others notice; empty: nothing.
+std::string rotation_question(const CertsRotateCa& wish) {
+  if (wish.activate) return "sign by the new " + wish.kind + " authority and renew all certificates of the old one";
+  if (wish.retire && wish.force)
+    return "end all trust in the old " + wish.kind + " authority, although certificates or tokens may still need it, and delete its key";
+  if (wish.retire) return "end all trust in the old " + wish.kind + " authority and delete its key";
+  return {};
+}
+
 struct Runner {
   const CommandLine& line;
   Connection& connection;
@@ -288,6 +297,22 @@ struct Runner {
   int operator()(const ConfigGetContexts&) { return k_usage; }  // run_local_command() has had these
   int operator()(const ConfigCurrentContext&) { return k_usage; }
   int operator()(const ConfigUseContext&) { return k_usage; }
+  int operator()(const CertsStatus&) {
+    const WallTime now = console.now;
+    return show<proto::CaList>(make_request(Method::get, "/v1/cas"),
+                               [now](const proto::CaList& list) { return ca_text(list, now); });
+  }
+  int operator()(const CertsRotateCa& wish) {
+    const std::string question = rotation_question(wish);
+    if (!question.empty() && !confirmed(wish.yes, question, console)) return k_usage;
+    proto::CaChangeRequest request;
+    request.action = wish.prepare ? "prepare" : wish.activate ? "activate" : wish.retire ? "retire" : "abort";
+    request.force = wish.force;
+    request.from_files = wish.from_files;
+    const WallTime now = console.now;
+    return show<proto::CaView>(make_request(Method::post, "/v1/cas/" + percent_encode(wish.kind), proto::encode(request)),
+                               [now](const proto::CaView& ca) { return ca_text({{ca}}, now); });
+  }
   int operator()(const Health&) {
     auto report = ask<proto::HealthReport>(connection, make_request(Method::get, "/v1/health"));
     if (!report) return fail(console, report.error());

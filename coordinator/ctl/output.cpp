@@ -221,6 +221,26 @@ Table certificate_table(const proto::CertificateList& list, bool wide, WallTime 
   return table;
 }
 
+std::string ca_text(const proto::CaList& list, WallTime now) {
+  Table table{{"AUTHORITY", "PHASE", "SIGNS", "SUBJECT", "ENDS", "OTHER"}, {}};
+  std::string notes;
+  for (const proto::CaView& ca : list.items) {
+    table.rows.push_back({ca.kind, ca.phase, "number " + std::to_string(ca.signing.number), ca.signing.subject, when(ca.signing.not_after, now),
+                          ca.other ? "number " + std::to_string(ca.other->number) : "-"});
+    for (const std::string& node : ca.waiting_for) notes += ca.kind + ": not confirmed by node " + node + "\n";
+    for (const std::string& holder : ca.held_by) notes += ca.kind + ": needed by " + holder + "\n";
+    if (!ca.next.empty()) notes += ca.kind + ": next: " + ca.next + "\n";
+  }
+  const std::string text = render(table);
+  if (notes.empty()) return text;
+  // What nodes and people are named is theirs to say: nothing of it moves the cursor.
+  for (char& c : notes) {
+    const bool plain = c == '\n' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f);
+    if (!plain) c = '?';
+  }
+  return text + "\n" + notes;
+}
+
 Table health_table(const proto::HealthReport& report) {
   Table table{{"CHECK", "STATE", "MESSAGE", "CURE"}, {}};
   for (const proto::HealthCheck& check : report.checks) {

@@ -41,6 +41,8 @@ Table certificate_table(const proto::CertificateList& list, bool wide, WallTime 
 Table health_table(const proto::HealthReport& report);
 Table pool_table(const proto::PoolList& list, bool wide, WallTime now);
 std::string pool_text(const proto::PoolView& pool, WallTime now);
+// A table of the authorities, and below it what each replacement under way waits for and asks for.
+std::string ca_text(const proto::CaList& list, WallTime now);
 std::string node_text(const proto::NodeView& node, WallTime now);
 std::string cluster_text(const proto::ClusterView& cluster);
 

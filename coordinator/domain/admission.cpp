@@ -99,10 +99,17 @@ bool good_for_long(const State& state, const CertificateRecord& record, WallTime
   return now < record.not_before + renew;
 }
 
+// Of one that is on its way out nothing is given out again.
+bool of_signing_ca(const State& state, const CertificateRecord& record) {
+  const CaLine* line = state.ca(ca_of(record.usage));
+  return line == nullptr || record.ca == line->signing.number;
+}
+
 AdmissionKind kind_for(const State& state, const Node& node, const std::map<CertUsage, std::string>& spkis, WallTime now) {
   const bool same = std::all_of(spkis.begin(), spkis.end(), [&](const auto& wanted) {
     const CertificateRecord* record = state.current_certificate(node, wanted.first);
-    return record != nullptr && record->spki_sha256 == wanted.second && good_for_long(state, *record, now);
+    const bool same_key = record != nullptr && record->spki_sha256 == wanted.second;
+    return same_key && good_for_long(state, *record, now) && of_signing_ca(state, *record);
   });
   return same ? AdmissionKind::same_certificates : AdmissionKind::new_certificates;
 }

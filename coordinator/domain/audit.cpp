@@ -27,6 +27,16 @@ struct Namer {
   std::string_view operator()(const QueueNode&) const { return "node.wait"; }
   std::string_view operator()(const DecideNode& op) const { return op.approve ? "node.approve" : "node.deny"; }
   std::string_view operator()(const ReplaceNode&) const { return "node.replace"; }
+  std::string_view operator()(const ChangeCa& op) const {
+    switch (op.step) {
+      case CaStep::adopt: return "ca.adopt";
+      case CaStep::prepare: return "ca.prepare";
+      case CaStep::activate: return "ca.activate";
+      case CaStep::abort: return "ca.abort";
+      case CaStep::retire: return "ca.retire";
+    }
+    return "ca.change";
+  }
   std::string_view operator()(const Sweep&) const { return "housekeeping"; }
   template <class Other> std::string_view operator()(const Other&) const { return "change"; }
 };
@@ -83,6 +93,12 @@ struct Describer {
   void operator()(const ReplaceNode& op) const {
     record.node = op.name;
     record.subject = op.token.id;
+  }
+  void operator()(const ChangeCa& op) const {
+    record.subject = to_string(op.kind);
+    const bool brings_one = op.step == CaStep::adopt || op.step == CaStep::prepare;
+    if (brings_one) record.detail = "number " + std::to_string(op.facts.number) + ", sha256 " + op.facts.sha256;
+    if (op.step == CaStep::retire && op.force) record.detail = "forced";
   }
   template <class Other> void operator()(const Other&) const {}
 };

@@ -271,6 +271,12 @@ std::optional<CertUsage> cert_usage_from_string(std::string_view text) {
   return value_in(k_usage_names, text);
 }
 
+CaKind ca_of(CertUsage usage) {
+  const auto fixed =
+      std::find_if(k_fixed.begin(), k_fixed.end(), [usage](const FixedPart& f) { return f.usage == usage; });
+  return fixed == k_fixed.end() ? CaKind::fabric : fixed->issuer;
+}
+
 const std::vector<CertUsage>& usages_of_node() {
   static const std::vector<CertUsage> k_usages = {CertUsage::agent, CertUsage::kubelet_client,
                                                   CertUsage::kubelet_serving, CertUsage::kube_proxy};
@@ -318,11 +324,6 @@ Result<CertSpec> profile(CertUsage usage, const ProfileInput& input) {
   spec.validity = fixed->validity;
   if (const auto filled = fill(spec, input); !filled) return filled.error();
   return spec;
-}
-
-CaKind authority_of(CertUsage usage) {
-  const auto fixed = std::find_if(k_fixed.begin(), k_fixed.end(), [usage](const FixedPart& f) { return f.usage == usage; });
-  return fixed == k_fixed.end() ? CaKind::fabric : fixed->issuer;
 }
 
 std::vector<std::string> names_of(const CertSpec& spec) {

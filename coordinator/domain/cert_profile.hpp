@@ -67,6 +67,8 @@ constexpr bool is_operator_usage(CertUsage usage) {
 std::string_view to_string(CertUsage usage);  // wire names: "agent", "kubeletClient", "kubeletServing", ...
 std::optional<CertUsage> cert_usage_from_string(std::string_view text);
 
+CaKind ca_of(CertUsage usage);  // which CA signs it
+
 // What an agent asks for at join and renews. A master is a node with a control plane, so its set holds a
 // node's.
 const std::vector<CertUsage>& usages_of_node();
@@ -126,8 +128,6 @@ struct CertSpec {
 // malformed; the message says which and why.
 Result<CertSpec> profile(CertUsage usage, const ProfileInput& input);
 
-// Who signs certificates of this usage.
-CaKind authority_of(CertUsage usage);
 // All subject alternative names as text.
 std::vector<std::string> names_of(const CertSpec& spec);
 

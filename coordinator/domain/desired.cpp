@@ -68,6 +68,9 @@ proto::DesiredState desired_state(const State& state) {
     desired.nodes.push_back({node.name, node.uid, node.generation, std::string(to_string(node.role)), node.address.to_string(),
                              node.pod_cidr.to_string()});
   }
+  for (const auto& [kind, line] : state.cas()) {
+    desired.cas.push_back({std::string(to_string(kind)), line.bundle_sha256, line.signing.key_id});
+  }
   return desired;
 }
 

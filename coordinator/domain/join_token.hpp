@@ -34,6 +34,7 @@ struct JoinToken {
   WallTime expires_at{};
   std::string pool = {};           // where nodes that it admits get their block; empty: the cluster's own range
   std::vector<Cidr> sources = {};  // where nodes must come from; empty: anywhere
+  std::uint64_t pinned_ca = 1;     // number of the fabric CA whose digest the token's text carries
   bool operator==(const JoinToken&) const = default;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/core/text.hpp"
+#include "coordinator/domain/ca_operations.hpp"
 #include "coordinator/domain/desired.hpp"
 #include "coordinator/domain/pending_operations.hpp"
 #include "coordinator/domain/pool_operations.hpp"
@@ -23,6 +24,7 @@ Status check_certificates(const State& state, const std::vector<IssuedCertificat
     const std::string shown = "certificate " + std::string(to_string(record.usage)) + " with serial " + record.serial;
     if (record.serial.empty() || certificate.pem.empty()) return make_error(Errc::internal, shown + " is empty");
     if (record.node_uid != uid || record.generation != generation) return make_error(Errc::internal, shown + " is for another node");
+    if (const auto issuer = check_issuer(state, record); !issuer) return issuer;
     if (state.certificate(record.serial) != nullptr) return make_error(Errc::internal, shown + " was issued before");
     if (std::find(seen.begin(), seen.end(), record.usage) != seen.end()) return make_error(Errc::internal, shown + " stands twice");
     seen.push_back(record.usage);
@@ -158,6 +160,12 @@ class Applier {
     if (serials.empty()) return make_error(Errc::not_found, "no operator named \"" + op.user.substr(0, 64) + "\" has a certificate");
     for (const std::string& serial : serials) editor_.erase_certificate(serial);
     return done(false);
+  }
+
+  Result<Outcome> operator()(const ChangeCa& op) {
+    if (!state_.has_cluster()) return no_cluster();
+    if (const Status changed = change_ca(state_, editor_, op); !changed) return changed.error();
+    return done(true);
   }
 
   Result<Outcome> operator()(const Sweep& op) {

@@ -1,5 +1,6 @@
 #pragma once
 // Every change of the state. Pure, deterministic: time, random ids and certificates come in. All or nothing.
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -144,9 +145,22 @@ struct SamplePools {
   WallTime now{};
 };
 
+// A step in the life of a kind of CA; what each asks for and does: ca_rotation.hpp. Errc::not_found for a kind not adopted,
+// Errc::conflict when the step is not the next one or is held up, with who holds it.
+struct ChangeCa {
+  CaKind kind = CaKind::fabric;
+  CaStep step = CaStep::adopt;
+  CaFacts facts;                   // adopt: the CA of init; prepare: the coming one
+  std::string bundle_sha256;       // adopt, prepare, abort, retire: of the bundle as it will be
+  std::set<std::string> confirmed; // activate: uids of nodes that use the bundle
+  std::set<std::string> reported;  // retire: serials that agents say they use
+  bool force = false;              // retire
+  WallTime now{};
+};
+
 using Operation = std::variant<InitCluster, ApplyCluster, CreateToken, DeleteToken, AdmitNode, RecordRenewal,
                                RecordCertificate, DeleteNode, PutArtifact, Sweep, RevokeOperator, QueueNode, DecideNode, ReplaceNode,
-                               CreatePool, GrowPool, DrainPool, DeletePool, HoldBlock, ReleaseHold, ImportNodes, SamplePools>;
+                               CreatePool, GrowPool, DrainPool, DeletePool, HoldBlock, ReleaseHold, ImportNodes, SamplePools, ChangeCa>;
 
 struct Outcome {
   bool changed = false;

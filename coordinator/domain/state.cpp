@@ -29,6 +29,7 @@ struct KeyOf {
   std::string operator()(const PoolRecord& pool) const { return pool.name; }
   std::string operator()(const BlockHold& hold) const { return hold.block.to_string(); }
   std::string operator()(const PoolHistory& history) const { return history.pool; }
+  std::string operator()(const CaLine& line) const { return std::string(to_string(line.kind)); }
 };
 
 Error contradiction(const std::string& what) {
@@ -85,6 +86,7 @@ class Loader {
   Status operator()(const JoinToken& token) { return editor_.put_token(token), Status{}; }
   Status operator()(const CertificateRecord& record) { return editor_.put_certificate(record), Status{}; }
   Status operator()(const proto::Artifact& artifact) { return editor_.put_artifact(artifact), Status{}; }
+  Status operator()(const CaLine& line) { return editor_.put_ca(line), Status{}; }
   Status operator()(const Node& node) {
     if (!state_.has_cluster()) return contradiction("node " + node.name + " without a cluster");
     const Node* other = state_.node_by_uid(node.uid);
@@ -196,6 +198,8 @@ const CertificateRecord* State::current_certificate(const Node& node, CertUsage 
 const proto::Artifact* State::artifact(const std::string& component, const std::string& version) const {
   return find_in(artifacts_, artifact_key(component, version));
 }
+
+const CaLine* State::ca(CaKind kind) const { return find_in(cas_, kind); }
 
 proto::ClusterCapacity State::capacity() const {
   if (!cluster_) return {};
@@ -329,6 +333,11 @@ void StateEditor::put_history(PoolHistory history) {
   note(history);
   std::string pool = history.pool;
   state_.pool_histories_.insert_or_assign(std::move(pool), std::move(history));
+}
+
+void StateEditor::put_ca(CaLine line) {
+  note(line);
+  state_.cas_.insert_or_assign(line.kind, line);
 }
 
 void StateEditor::put_counters(Counters counters) {

@@ -12,6 +12,7 @@
 #include "common/core/ip.hpp"
 #include "common/core/result.hpp"
 #include "common/core/time.hpp"
+#include "coordinator/domain/ca_rotation.hpp"
 #include "coordinator/domain/cert_profile.hpp"
 #include "coordinator/domain/cidr_ledger.hpp"
 #include "coordinator/domain/cluster_spec.hpp"
@@ -57,6 +58,7 @@ struct CertificateRecord {
   WallTime not_after{};
   std::string sha256;       // hex, of the DER
   std::string spki_sha256;  // hex, of the public key
+  std::uint64_t ca = 1;     // number of the CA that signed it, see ca_rotation.hpp
   bool operator==(const CertificateRecord&) const = default;
 };
 
@@ -130,9 +132,9 @@ struct CertificatePem {
 
 // The records that make up the state, each put and erased by its key. Leases of pod blocks stand in the nodes.
 using Record = std::variant<ClusterIdentity, Counters, proto::ClusterSpec, Node, Tombstone, JoinToken, QuarantinedBlock,
-                            CertificateRecord, CertificatePem, proto::Artifact, PendingNode, PoolRecord, BlockHold, PoolHistory>;
-enum class RecordKind { identity, counters, spec, node, tombstone, token, quarantined, certificate, pem, artifact, pending, pool, hold, history };
-static_assert(std::variant_size_v<Record> == static_cast<std::size_t>(RecordKind::history) + 1);
+                            CertificateRecord, CertificatePem, proto::Artifact, PendingNode, PoolRecord, BlockHold, PoolHistory, CaLine>;
+enum class RecordKind { identity, counters, spec, node, tombstone, token, quarantined, certificate, pem, artifact, pending, pool, hold, history, ca };
+static_assert(std::variant_size_v<Record> == static_cast<std::size_t>(RecordKind::ca) + 1);
 
 struct PutRecord {
   Record record;
@@ -179,6 +181,8 @@ class State {
   const CertificateRecord* current_certificate(const Node& node, CertUsage usage) const;
   const std::map<std::string, proto::Artifact>& artifacts() const { return artifacts_; }  // by artifact_key()
   const proto::Artifact* artifact(const std::string& component, const std::string& version) const;
+  const std::map<CaKind, CaLine>& cas() const { return cas_; }
+  const CaLine* ca(CaKind kind) const;  // null: its CA has not been taken into the state yet
   const CidrLedger& ledger() const { return ledger_; }
   const std::map<std::string, PoolHistory>& pool_histories() const { return pool_histories_; }  // by pool
   bool nodes_imported() const { return counters_.nodes_imported; }
@@ -212,6 +216,7 @@ class State {
   std::map<std::string, proto::Artifact> artifacts_;
   CidrLedger ledger_;
   std::map<std::string, PoolHistory> pool_histories_;
+  std::map<CaKind, CaLine> cas_;
 };
 
 }  // namespace slipway

@@ -36,6 +36,7 @@ class StateEditor {
   void put_pem(CertificatePem pem) { note(std::move(pem)); }
   void erase_certificate(const std::string& serial);
   void put_artifact(proto::Artifact artifact);
+  void put_ca(CaLine line);
   void put_counters(Counters counters);
   // One revision an operation; call last. `desired`: agents must see it.
   void finish(bool desired);

@@ -73,10 +73,15 @@ std::string path_of(const std::string& name) {
 // A certificate with its key in memory and the connection that uses it.
 struct KubeClient::Identity {
   Identity(boost::asio::any_io_executor executor, http::Endpoint endpoint,
-           std::shared_ptr<http::TlsClientContext> tls, WallTime renew)
-      : client(std::move(executor), std::move(endpoint), std::move(tls)), renew_at(renew) {}
+           std::shared_ptr<http::TlsClientContext> tls, WallTime renew, std::uint64_t issuer, std::string trusted)
+      : client(std::move(executor), std::move(endpoint), std::move(tls)),
+        renew_at(renew),
+        ca(issuer),
+        bundle(std::move(trusted)) {}
   http::Client client;
   WallTime renew_at;
+  std::uint64_t ca;    // number of the CA that signed it
+  std::string bundle;  // of the API server's CAs
 };
 
 KubeClient::KubeClient(KubeClientDeps deps, http::Endpoint endpoint)
@@ -117,13 +122,17 @@ boost::asio::awaitable<Result<std::shared_ptr<KubeClient::Identity>>> KubeClient
   auto pem = (*key)->to_pem();
   if (!pem) co_return pem.error();
   http::ClientIdentity identity{issued->pem, std::move(*pem)};
-  auto tls = http::TlsClientContext::make(deps_.signer.ca_pem(CaKind::apiserver), &identity);
+  std::string bundle = deps_.signer.ca_pem(CaKind::apiserver);
+  auto tls = http::TlsClientContext::make(bundle, &identity);
   if (!tls) co_return tls.error();
-  co_return std::make_shared<Identity>(deps_.executor, endpoint_, std::move(*tls), now + life * 2 / 3);
+  co_return std::make_shared<Identity>(deps_.executor, endpoint_, std::move(*tls), now + life * 2 / 3, issued->ca,
+                                       std::move(bundle));
 }
 
 boost::asio::awaitable<Result<std::shared_ptr<KubeClient::Identity>>> KubeClient::own_identity() {
-  if (own_ == nullptr || own_->renew_at <= deps_.clock.wall()) {
+  const bool ca_changed = own_ != nullptr && (own_->ca != deps_.signer.issuer_number(CertUsage::coordinator_kube_client) ||
+                                              own_->bundle != deps_.signer.ca_pem(CaKind::apiserver));
+  if (own_ == nullptr || ca_changed || own_->renew_at <= deps_.clock.wall()) {
     boost::asio::awaitable<Result<std::shared_ptr<Identity>>> making =
         make_identity(CertUsage::coordinator_kube_client, "slipway:coordinator", k_own_life);
     auto made = co_await std::move(making);

@@ -11,12 +11,13 @@
 namespace slipway {
 
 struct IssuedCert {
-  std::string pem;  // the leaf alone
+  std::string pem;  // the leaf; with an intermediate as CA followed by it and what is above it, but for the root
   std::string der;
   std::string sha256_hex;  // of the DER
   std::string serial_hex;
   WallTime not_before{};  // as written
   WallTime not_after{};   // as written: capped at the CA's own end
+  std::uint64_t ca = 1;   // number of the CA that signed, for the record
 };
 
 struct CrlEntry {
@@ -30,6 +31,7 @@ struct CrlSpec {
   WallTime this_update{};
   WallTime next_update{};
   std::vector<CrlEntry> entries;  // no serial twice
+  std::uint64_t ca = 0;           // number of the CA that signs the list, see CaFacts; 0: the one that signs certificates
 };
 
 // Called from several threads at once (the I/O threads sign). Does not block on I/O, takes tens of
@@ -41,10 +43,13 @@ class Signer {
   // Errc::unavailable when the CA has expired, Errc::invalid for a key that is not accepted.
   virtual Result<IssuedCert> issue(const CertSpec& spec, const std::string& spki_der, const Serial& serial,
                                    WallTime not_before, WallTime not_after) = 0;
-  // DER. Errc::unavailable from a signer that cannot sign lists.
+  // DER. Errc::unavailable from a signer that cannot sign lists, and when that CA is not in use any more.
   virtual Result<std::string> sign_crl(const CrlSpec&) { return make_error(Errc::unavailable, "this signer signs no revocation lists"); }
   // What verifiers of this CA's certificates must trust; PEM, one block or more.
   virtual std::string ca_pem(CaKind kind) = 0;
+  // Number, and certificate (PEM), of the CA that signs this usage now.
+  virtual std::uint64_t issuer_number(CertUsage usage) = 0;
+  virtual std::string issuer_pem(CertUsage usage) = 0;
 };
 
 }  // namespace slipway

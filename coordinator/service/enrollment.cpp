@@ -9,6 +9,7 @@
 #include "common/crypto/digest.hpp"
 #include "common/crypto/random.hpp"
 #include "common/log/log.hpp"
+#include "coordinator/domain/ca_gates.hpp"
 
 namespace slipway {
 
@@ -108,8 +109,7 @@ Status Enrollment::Work::read_csrs() {
 std::map<std::string, std::string> Enrollment::Work::ca_bundles(Signer& signer) const {
   std::map<std::string, std::string> bundles;
   for (const CaKind kind : k_ca_kinds) {
-    const bool masters_only = kind == CaKind::etcd || kind == CaKind::front_proxy;
-    if (masters_only && node.role != NodeRole::master) continue;
+    if (!node_trusts(node.role, kind)) continue;
     bundles.emplace(to_string(kind), signer.ca_pem(kind));
   }
   return bundles;
@@ -336,7 +336,7 @@ Status Enrollment::sign(Work& work) {
     const auto cert = deps_.signer.issue(*spec, key.spki_der, *serial, validity.not_before, validity.not_after);
     if (!cert) return error_of(cert, "signing the certificate " + std::string(to_string(usage)));
     CertificateRecord record{cert->serial_hex, usage, work.profile.node.name, work.admission.uid, work.admission.generation,
-                             cert->not_before, cert->not_after, cert->sha256_hex, key.spki_sha256_hex};
+                             cert->not_before, cert->not_after, cert->sha256_hex, key.spki_sha256_hex, cert->ca};
     work.issued.push_back({std::move(record), cert->pem, names_of(*spec)});
   }
   return {};

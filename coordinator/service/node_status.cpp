@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/core/text.hpp"
+
 namespace slipway {
 
 namespace {
@@ -78,9 +80,23 @@ Status check_single(const Node& node, const NodeContact* contact, const IpAddres
 NodeStatusBoard::NodeStatusBoard(const Clock& clock, Millis dead_after)
     : clock_(clock), dead_after_(dead_after), started_(clock.steady()) {}
 
+std::uint64_t bundle_mark(std::string_view sha256_hex) {
+  const auto bytes = sha256_hex.size() == 64 ? from_hex(sha256_hex.substr(0, 16)) : std::nullopt;
+  std::uint64_t mark = 0;
+  if (bytes) {
+    for (const char c : *bytes) mark = mark << 8 | static_cast<unsigned char>(c);
+  }
+  return mark;
+}
+
 void NodeStatusBoard::report(const std::string& uid, proto::NodeStatusReport report, bool at_home) {
   cut_report(report);
   NodeContact& sender = heard(uid, report.applied_revision, at_home);
+  sender.bundles = {};
+  for (const auto& [name, digest] : report.ca_bundles) {
+    if (const auto kind = ca_kind_from_string(name)) sender.bundles[static_cast<std::size_t>(*kind)] = bundle_mark(digest);
+  }
+  report.ca_bundles = {};
   if (sender.changed != 0 && sender.report == report) return;
   sender.changed = ++change_count_;
   sender.report = std::move(report);

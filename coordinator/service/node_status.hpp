@@ -1,15 +1,22 @@
 #pragma once
 // What agents said last. Not persisted: the next report comes within a minute. State thread only.
+#include <array>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "common/async/clock.hpp"
 #include "coordinator/domain/state.hpp"
 #include "proto/types.hpp"
 
 namespace slipway {
+
+// The first 64 bits of a bundle's digest, all that is kept for each node: only the node itself could make them wrong. 0: it is no
+// digest.
+std::uint64_t bundle_mark(std::string_view sha256_hex);
 
 struct NodeContact {
   proto::NodeStatusReport report;   // empty phase: none yet
@@ -19,6 +26,7 @@ struct NodeContact {
   SteadyTime seen_at_home{};        // from the node's own address
   bool pod_cidr_published = false;  // stands in Node.spec.podCIDR
   std::uint64_t changed = 0;        // change_count() of the board when something new was said last
+  std::array<std::uint64_t, std::size(k_ca_kinds)> bundles{};  // marks of the CA bundles that it uses, by CaKind; 0: not told
 };
 
 class NodeStatusBoard {

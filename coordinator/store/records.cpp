@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 
 #include "common/core/text.hpp"
 #include "coordinator/store/flat_json.hpp"
@@ -40,6 +41,7 @@ struct Tombstone {
 struct Token {
   std::string id, secret_sha256, role, node, created_at, expires_at;
   std::uint64_t uses = 0, max_uses = 0;
+  std::uint64_t pinned_ca = 1;  // absent: made before CAs could be replaced
   std::string pool;
   std::vector<std::string> sources;
 };
@@ -50,6 +52,17 @@ struct Quarantined {
 struct Certificate {
   std::string serial, usage, subject, node_uid, not_before, not_after, sha256, spki_sha256;
   std::uint64_t generation = 0;
+  std::uint64_t ca = 1;  // absent: made before CAs could be replaced
+};
+struct CaFacts {
+  std::string sha256, serial, key_id, subject, not_before, not_after;
+  std::uint64_t number = 0;
+};
+struct Ca {
+  std::string kind, phase, bundle_sha256, changed_at;
+  CaFacts signing;
+  std::optional<CaFacts> other;
+  std::uint64_t last_number = 0;
 };
 struct Version {
   std::uint64_t layout = 0;
@@ -107,7 +120,7 @@ template <class V> void fields(V& v, Tombstone& x) {
 template <class V> void fields(V& v, Token& x) {
   v("id", x.id); v("secretSha256", x.secret_sha256); v("role", x.role); v("node", x.node); v("uses", x.uses);
   v("maxUses", x.max_uses); v("createdAt", x.created_at); v("expiresAt", x.expires_at);
-  v.optional("pool", x.pool); v.optional("sources", x.sources);
+  v.optional("pool", x.pool); v.optional("sources", x.sources); v.optional("pinnedCa", x.pinned_ca);
 }
 template <class V> void fields(V& v, Quarantined& x) {
   v("prefix", x.prefix); v("uid", x.uid); v("generation", x.generation); v("since", x.since); v("revision", x.revision);
@@ -116,6 +129,15 @@ template <class V> void fields(V& v, Quarantined& x) {
 template <class V> void fields(V& v, Certificate& x) {
   v("serial", x.serial); v("usage", x.usage); v("subject", x.subject); v("nodeUid", x.node_uid); v("generation", x.generation);
   v("notBefore", x.not_before); v("notAfter", x.not_after); v("sha256", x.sha256); v("spkiSha256", x.spki_sha256);
+  v.optional("ca", x.ca);
+}
+template <class V> void fields(V& v, CaFacts& x) {
+  v("number", x.number); v("sha256", x.sha256); v("serial", x.serial); v("keyId", x.key_id); v("subject", x.subject); v("notBefore", x.not_before);
+  v("notAfter", x.not_after);
+}
+template <class V> void fields(V& v, Ca& x) {
+  v("kind", x.kind); v("phase", x.phase); v("signing", x.signing); v.optional("other", x.other);
+  v("bundleSha256", x.bundle_sha256); v("lastNumber", x.last_number); v("changedAt", x.changed_at);
 }
 template <class V> void fields(V& v, AuditEnd& x) { v("seq", x.seq); v("hash", x.hash); }
 template <class V> void fields(V& v, Version& x) { v("layout", x.layout); }
@@ -129,10 +151,10 @@ constexpr std::string_view k_audit_key = "a/head";
 constexpr std::string_view k_state_prefix = "s/";
 
 // In the order of RecordKind.
-constexpr std::array<std::string_view, 14> k_prefixes = {"s/cluster/identity", "s/counters",    "s/cluster/spec", "s/node/",
+constexpr std::array<std::string_view, 15> k_prefixes = {"s/cluster/identity", "s/counters",    "s/cluster/spec", "s/node/",
                                                          "s/tombstone/",       "s/token/",      "s/quarantine/",  "s/certificate/",
                                                          "p/",                 "s/artifact/",  "s/pending/",     "s/pool/",
-                                                         "s/hold/",            "s/pool-history/"};
+                                                         "s/hold/",            "s/pool-history/", "s/ca/"};
 
 struct Encoder {
   std::string operator()(const ClusterIdentity& x) const {
@@ -153,7 +175,7 @@ struct Encoder {
   }
   std::string operator()(const JoinToken& x) const {
     stored::Token out{x.id, x.secret_sha256, std::string(to_string(x.role)), x.node, to_rfc3339(x.created_at), to_rfc3339(x.expires_at),
-                      x.uses, x.max_uses, x.pool, {}};
+                      x.uses, x.max_uses, x.pinned_ca, x.pool, {}};
     for (const Cidr& source : x.sources) out.sources.push_back(source.to_string());
     return proto::encode_json(out);
   }
@@ -164,7 +186,7 @@ struct Encoder {
   std::string operator()(const CertificateRecord& x) const {
     return proto::encode_json(stored::Certificate{x.serial, std::string(to_string(x.usage)), x.subject, x.node_uid,
                                                   to_rfc3339(x.not_before), to_rfc3339(x.not_after), x.sha256, x.spki_sha256,
-                                                  x.generation});
+                                                  x.generation, x.ca});
   }
   std::string operator()(const CertificatePem& x) const { return x.pem; }
   std::string operator()(const proto::Artifact& x) const { return proto::encode_json(x); }
@@ -186,6 +208,15 @@ struct Encoder {
   std::string operator()(const PoolHistory& x) const {
     stored::History out{x.pool, {}};
     for (const PoolSample& sample : x.samples) out.samples.push_back({to_rfc3339(sample.at), sample.used});
+    return proto::encode_json(out);
+  }
+  static stored::CaFacts facts(const CaFacts& x) {
+    return {x.sha256, x.serial, x.key_id, x.subject, to_rfc3339(x.not_before), to_rfc3339(x.not_after), x.number};
+  }
+  std::string operator()(const CaLine& x) const {
+    stored::Ca out{std::string(to_string(x.kind)), std::string(to_string(x.phase)), x.bundle_sha256, to_rfc3339(x.changed_at),
+                   facts(x.signing), {}, x.last_number};
+    if (x.other) out.other = facts(*x.other);
     return proto::encode_json(out);
   }
 };
@@ -275,6 +306,7 @@ Record convert(Parts& parts, const stored::Token& x) {
                   x.uses, x.max_uses,      parts.time("createdAt", x.created_at), parts.time("expiresAt", x.expires_at)};
   token.pool = x.pool;
   for (const std::string& source : x.sources) token.sources.push_back(parts.cidr("sources", source));
+  token.pinned_ca = x.pinned_ca;
   return token;
 }
 Record convert(Parts& parts, const stored::Quarantined& x) {
@@ -282,7 +314,27 @@ Record convert(Parts& parts, const stored::Quarantined& x) {
 }
 Record convert(Parts& parts, const stored::Certificate& x) {
   return CertificateRecord{x.serial, parts.usage("usage", x.usage), x.subject, x.node_uid, x.generation,
-                           parts.time("notBefore", x.not_before), parts.time("notAfter", x.not_after), x.sha256, x.spki_sha256};
+                           parts.time("notBefore", x.not_before), parts.time("notAfter", x.not_after), x.sha256, x.spki_sha256,
+                           x.ca};
+}
+CaFacts facts_of(Parts& parts, const stored::CaFacts& x) {
+  return {x.number, x.sha256, x.serial, x.key_id, x.subject, parts.time("notBefore", x.not_before), parts.time("notAfter", x.not_after)};
+}
+Record convert(Parts& parts, const stored::Ca& x) {
+  CaLine line;
+  const auto kind = ca_kind_from_string(x.kind);
+  const auto phase = ca_phase_from_string(x.phase);
+  if (!kind) parts.fail("kind");
+  if (!phase) parts.fail("phase");
+  line.kind = kind.value_or(CaKind::fabric);
+  line.phase = phase.value_or(CaPhase::stable);
+  line.signing = facts_of(parts, x.signing);
+  if (x.other) line.other = facts_of(parts, *x.other);
+  line.bundle_sha256 = x.bundle_sha256;
+  line.last_number = x.last_number;
+  line.changed_at = parts.time("changedAt", x.changed_at);
+  if (line.other.has_value() == (line.phase == CaPhase::stable)) parts.fail("other");
+  return line;
 }
 
 Record convert(Parts& parts, const stored::Pool& x) {
@@ -360,6 +412,7 @@ Result<Record> decode_pair(std::string_view key, std::string_view value) {
     case RecordKind::pool: return decode_as<stored::Pool>(key, value);
     case RecordKind::hold: return decode_as<stored::Hold>(key, value);
     case RecordKind::history: return decode_as<stored::History>(key, value);
+    case RecordKind::ca: return decode_as<stored::Ca>(key, value);
   }
   return corrupt(std::string(key), "is of no known kind");
 }

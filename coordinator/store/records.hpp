@@ -5,6 +5,7 @@
 //   a/head                  end of the audit log: seq and hash; absent: nothing was audited yet
 //   p/<serial>              certificate text, PEM as it is; never read at start
 //   s/artifact/<component>/<version>
+//   s/ca/<kind>             which CA signs, which one comes or goes; absent: the one of init, not looked at yet
 //   s/certificate/<serial>
 //   s/cluster/identity      id, epoch, creation
 //   s/cluster/spec          the operator's cluster specification

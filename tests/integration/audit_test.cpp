@@ -38,6 +38,7 @@ TEST_CASE("all that is done stands in the audit log, with who did it", "[cluster
   std::vector<std::string> actions;
   for (auto record = log.rbegin(); record != log.rend(); ++record) actions.push_back(record->action + " " + record->result);
   CHECK(actions == std::vector<std::string>{"cluster.init done", "token.create done", "certificate.issue done", "coordinator.start done",
+                                            "ca.adopt done", "ca.adopt done", "ca.adopt done", "ca.adopt done", "ca.adopt done", "ca.adopt done",
                                             "certificate.issue done", "token.create done", "node.join done", "operator.request refused",
                                             "node.delete done"});
   const auto& join = log[2];

@@ -72,6 +72,13 @@ class MortalCoordinator final : public CoordinatorApi {
     effect_("after master secrets");
     co_return secrets;
   }
+  asio::awaitable<Result<proto::CaBundles>> ca_bundles() override {
+    mark_effect("before CA bundles");
+    asio::awaitable<Result<proto::CaBundles>> asking = inner_.ca_bundles();
+    Result<proto::CaBundles> bundles = co_await std::move(asking);
+    effect_("after CA bundles");
+    co_return bundles;
+  }
   Status use_identity(const std::string& ca_pem, const KeyPair& pair) override { return inner_.use_identity(ca_pem, pair); }
 
  private:

@@ -102,6 +102,15 @@ boost::asio::awaitable<Result<proto::MasterSecrets>> FakeCoordinator::master_sec
   co_return proto::MasterSecrets{service_account_key};
 }
 
+boost::asio::awaitable<Result<proto::CaBundles>> FakeCoordinator::ca_bundles() {
+  ++bundle_requests;
+  if (refusal) co_return *refusal;
+  proto::CaBundles reply;
+  for (const CaKind kind : k_ca_kinds) reply.ca_bundles[std::string(to_string(kind))] = signer_.ca_pem(kind);
+  if (false_bundle) reply.ca_bundles["fabric"] = *false_bundle;
+  co_return reply;
+}
+
 Status FakeCoordinator::use_identity(const std::string& ca_pem, const KeyPair& pair) {
   if (const auto ca = Certificate::chain_from_pem(ca_pem); !ca) return ca.error();
   const auto chain = Certificate::chain_from_pem(pair.chain_pem);

@@ -40,7 +40,10 @@ class FakeCoordinator final : public CoordinatorApi {
   boost::asio::awaitable<Status> report(proto::NodeStatusReport report) override;
   boost::asio::awaitable<Result<proto::RenewReply>> renew(proto::RenewRequest request) override;
   boost::asio::awaitable<Result<proto::MasterSecrets>> master_secrets() override;
+  boost::asio::awaitable<Result<proto::CaBundles>> ca_bundles() override;
   Status use_identity(const std::string& ca_pem, const KeyPair& pair) override;
+
+  FileSigner& signer() { return signer_; }
 
   // There is news: whoever waits gets it.
   void publish(proto::DesiredState state);
@@ -73,6 +76,8 @@ class FakeCoordinator final : public CoordinatorApi {
 
   int joins = 0;
   int secret_requests = 0;
+  int bundle_requests = 0;
+  std::optional<std::string> false_bundle;  // instead of the fabric one
   std::set<std::string> agent_keys;   // SPKI digests that count as this node
   std::set<std::string> buried_keys;  // of the removed node
   std::optional<proto::JoinRequest> last_join;

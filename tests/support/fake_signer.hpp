@@ -19,6 +19,8 @@ class FakeSigner final : public Signer {
     return IssuedCert{"CERT " + std::string(to_string(spec.usage)) + " " + serial.hex(), der, sha256_hex(der), serial.hex(), not_before, not_after};
   }
   std::string ca_pem(CaKind kind) override { return "CA " + std::string(to_string(kind)); }
+  std::uint64_t issuer_number(CertUsage) override { return 1; }
+  std::string issuer_pem(CertUsage usage) override { return ca_pem(ca_of(usage)); }
   std::size_t issued() {
     const std::lock_guard lock(mutex_);
     return serials_.size();

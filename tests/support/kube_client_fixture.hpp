@@ -29,6 +29,8 @@ class StrangersSigner final : public Signer {
   Result<IssuedCert> issue(const CertSpec& spec, const std::string& spki_der, const Serial& serial,
                            WallTime not_before, WallTime not_after) override;
   std::string ca_pem(CaKind kind) override;
+  std::uint64_t issuer_number(CertUsage usage) override { return own_.issuer_number(usage); }
+  std::string issuer_pem(CertUsage usage) override { return own_.issuer_pem(usage); }
 
  private:
   Signer& own_;

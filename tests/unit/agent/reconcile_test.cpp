@@ -317,3 +317,34 @@ TEST_CASE("nothing is done before the node has joined and knows what is wanted",
   CHECK(w.world.io.run(w.reconciler->pass()).changes.empty());
   CHECK(w.units->log.empty());
 }
+
+TEST_CASE("a CA bundle counts as used only where all its readers run with it", "[agent][reconcile][ca]") {
+  ReconcileWorld w;
+  w.life->state.ca_stored = {{"apiserver", "new"}, {"kubeClient", "new"}, {"kubeletServing", "new"}};
+  w.units->broken = {"kube-proxy.service"};  // reads the bundle of the API server
+  w.pass();
+  auto& uses = w.life->state.ca_uses;
+  CHECK(uses.count("apiserver") == 0);
+  CHECK(uses.count("kubeClient") == 1);      // the kubelet's alone
+  CHECK(uses.count("kubeletServing") == 1);  // nothing on a node reads it
+  w.units->broken.clear();
+  w.world.clock.advance(std::chrono::minutes(10));
+  w.pass();
+  REQUIRE(uses.count("apiserver") == 1);
+  CHECK(uses.at("apiserver").digest == "new");
+
+  // A later bundle restarts what reads it at its start only, and counts from then.
+  const std::string other = w.life->store.ca_bundle("apiserver").value().value() + "\n";
+  REQUIRE(w.life->store.save_ca_bundle("apiserver", other));
+  w.life->state.ca_stored["apiserver"] = "newer";
+  w.units->log.clear();
+  w.component("kubelet").artifact.reset();  // its place is not touched while it waits: the old bundle is in use
+  w.pass();
+  CHECK(uses.at("apiserver").digest == "new");
+  w.component("kubelet").artifact = proto::ArtifactRef{std::string(64, 'a'), 10, "file"};
+  w.pass();
+  CHECK(uses.at("apiserver").digest == "newer");
+  const std::set<std::string> acted(w.units->log.begin(), w.units->log.end());
+  CHECK(acted.count("restart kubelet.service") == 1);
+  CHECK(acted.count("restart kube-proxy.service") == 1);
+}

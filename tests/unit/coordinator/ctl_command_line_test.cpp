@@ -106,6 +106,10 @@ TEST_CASE("commands and their options", "[ctl][command_line]") {
   CHECK(command_of<PoolHold>({"pool", "reserve", "10.20.3.0/24", "--note", "why"}).node.empty());
   CHECK(command_of<PoolHold>({"pool", "assign", "gpu-3", "10.20.3.0/24"}).node == "gpu-3");
   CHECK(command_of<PoolRelease>({"pool", "release", "10.20.3.0/24"}).block == "10.20.3.0/24");
+  command_of<CertsStatus>({"certs", "status"});
+  const auto rotate = command_of<CertsRotateCa>({"certs", "rotate-ca", "fabric", "--retire", "--force"});
+  CHECK((rotate.kind == "fabric" && rotate.retire && rotate.force && !rotate.prepare && !rotate.yes));
+  CHECK(command_of<CertsRotateCa>({"certs", "rotate-ca", "etcd", "--activate", "--yes"}).yes);
   command_of<CertsCheckExpiration>({"certs", "check-expiration"});
   command_of<Health>({"health"});
 }

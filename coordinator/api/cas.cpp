@@ -1,0 +1,55 @@
+// Certificate authorities: what agents fetch and what operators do with them.
+#include "coordinator/api/handlers.hpp"
+#include "coordinator/domain/ca_gates.hpp"
+
+namespace slipway::api {
+
+Handling Handlers::get_ca_bundles(RequestContext context) {
+  const AgentIdentity agent = context.principal.agent;
+  std::function<Result<proto::CaBundles>()> job = [this, agent]() -> Result<proto::CaBundles> {
+    const auto node = deps_.registrar.state().authenticate_agent(agent.uid, agent.generation, agent.serial);
+    if (!node) return node.error();
+    proto::CaBundles reply;
+    for (const CaKind kind : k_ca_kinds) {
+      if (node_trusts((*node)->role, kind)) reply.ca_bundles.emplace(to_string(kind), deps_.signer.ca_pem(kind));
+    }
+    return reply;
+  };
+  boost::asio::awaitable<Result<proto::CaBundles>> reading = read_state<proto::CaBundles>(std::move(job));
+  const auto reply = co_await std::move(reading);
+  if (!reply) co_return reply.error();
+  co_return json_response(200, *reply);
+}
+
+Handling Handlers::list_cas(RequestContext) {
+  std::function<Result<proto::CaList>()> job = [this] { return Result<proto::CaList>(deps_.cas.list()); };
+  boost::asio::awaitable<Result<proto::CaList>> reading = read_state<proto::CaList>(std::move(job));
+  const auto list = co_await std::move(reading);
+  if (!list) co_return list.error();
+  co_return json_response(200, *list);
+}
+
+Handling Handlers::change_ca(RequestContext context) {
+  const auto request = body_as<proto::CaChangeRequest>(context.request);
+  if (!request) co_return request.error();
+  const auto kind = ca_kind_from_string(context.parameters["kind"]);
+  if (!kind) co_return make_error(Errc::not_found, "there is no such kind of authority: fabric, kubeClient, kubeletServing, apiserver, frontProxy, etcd");
+  const auto step = ca_step_from_string(request->action);
+  if (!step) co_return make_error(Errc::invalid, "/action must be prepare, activate, retire or abort");
+  if (request->force && *step != CaStep::retire) co_return make_error(Errc::invalid, "/force is for retire alone");
+  if (request->from_files && *step != CaStep::prepare) co_return make_error(Errc::invalid, "/import is for prepare alone");
+  const CaRotation::Wish wish{*kind, *step, request->force, request->from_files};
+  const proto::AuditActor actor = actor_of(context);
+  std::function<Handling()> there = [this, wish, actor] { return change_ca_on_state(wish, actor); };
+  Handling hop = run_on<http::Response>(deps_.state, std::move(there));
+  co_return co_await std::move(hop);
+}
+
+Handling Handlers::change_ca_on_state(CaRotation::Wish wish, proto::AuditActor actor) {
+  boost::asio::awaitable<Status> running = deps_.cas.run(wish, std::move(actor));
+  const Status done = co_await std::move(running);
+  if (!done) co_return done.error();
+  co_return json_response(200, deps_.cas.view(*deps_.registrar.state().ca(wish.kind)));
+}
+
+}  // namespace slipway::api
