@@ -9,28 +9,12 @@ using lab::eventually;
 using lab::must;
 using lab::must_kubectl;
 using lab::on;
+using lab::pods_talk;
 
 namespace {
 
 // IPv4 routes of another node's pods, as node `host` has them.
 std::string routes_of(const std::string& host) { return must(host, {"ip", "route", "show", "proto", "77"}); }
-
-std::string pod_field(const std::string& pod, const std::string& path) {
-  return must_kubectl({"get", "pod", pod, "-o", "jsonpath={" + path + "}"});
-}
-
-// A request from the pod that the quickstart left on node2 to the one on node1, by its address and by its service's.
-bool answers(const std::string& url) {
-  // timeout(1) of busybox: the option -T crashes the wget of Debian's static busybox.
-  const auto answer = lab::kubectl({"exec", "check-client", "--", "/bin/busybox", "timeout", "5", "/bin/busybox", "wget", "-q", "-O", "-", url});
-  UNSCOPED_INFO(url << " gave status " << answer.status << ": " << answer.out << answer.err);
-  return answer.out.find("hello from check-web") != std::string::npos;
-}
-
-bool pods_talk() {
-  return answers("http://" + pod_field("check-web", ".status.podIP") + ":8080/") &&
-         answers("http://" + must_kubectl({"get", "service", "check-web", "-o", "jsonpath={.spec.clusterIP}"}) + "/");
-}
 
 }  // namespace
 

@@ -189,6 +189,27 @@ std::string main_pid(const std::string& host, const std::string& unit) {
   return must(host, {"systemctl", "show", "-p", "MainPID", "--value", unit});
 }
 
+namespace {
+
+std::string pod_field(const std::string& pod, const std::string& path) {
+  return must_kubectl({"get", "pod", pod, "-o", "jsonpath={" + path + "}"});
+}
+
+// A request from the pod that the quickstart left on node2 to the one on node1, by its address and by its service's.
+bool answers(const std::string& url) {
+  // timeout(1) of busybox: the option -T crashes the wget of Debian's static busybox.
+  const auto answer = kubectl({"exec", "check-client", "--", "/bin/busybox", "timeout", "5", "/bin/busybox", "wget", "-q", "-O", "-", url});
+  UNSCOPED_INFO(url << " gave status " << answer.status << ": " << answer.out << answer.err);
+  return answer.out.find("hello from check-web") != std::string::npos;
+}
+
+}  // namespace
+
+bool pods_talk() {
+  return answers("http://" + pod_field("check-web", ".status.podIP") + ":8080/") &&
+         answers("http://" + must_kubectl({"get", "service", "check-web", "-o", "jsonpath={.spec.clusterIP}"}) + "/");
+}
+
 ExtraHost::ExtraHost(std::string name, int last_octet)
     : name_(std::move(name)), address_(network_prefix() + "." + std::to_string(last_octet)) {
   tool({"destroy", cluster_name(), name_});
