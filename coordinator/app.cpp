@@ -71,6 +71,13 @@ void end_process(const Error& failure) {
   ::_exit(1);
 }
 
+// On a single core a thread of its own for I/O only means switching: it is done by the state thread then.
+std::uint64_t io_thread_count(std::uint64_t wanted) {
+  if (wanted != 0) return wanted;
+  const unsigned cores = std::thread::hardware_concurrency();  // those that we may run on
+  return cores <= 1 ? 0 : cores;
+}
+
 struct Serving {
   WallTime renew_at{};
   proto::CoordinatorSettings settings;  // whose names it carries
@@ -154,9 +161,7 @@ App::Impl::Impl(AppOptions given, DirLock held, std::unique_ptr<SqliteStore> ope
       cas({state_thread.executor(), registrar, board, ca_keys, workers, clock,
            [this](CaKind kind) { return ca_changed(kind); }}),
       blobs(std::move(blob_store)) {
-  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-  const std::uint64_t count = options.config.io_threads == 0 ? cores : options.config.io_threads;
-  for (std::uint64_t i = 0; i < count; ++i)
+  for (std::uint64_t i = 0; i < io_thread_count(options.config.io_threads); ++i)
     io_threads.push_back(std::make_unique<EventThread>("io-" + std::to_string(i)));
 }
 
@@ -383,6 +388,7 @@ asio::awaitable<Status> App::Impl::begin() {
   if (!tls) co_return error_of(tls, "issuing the coordinator's certificate");
   std::vector<asio::any_io_executor> executors;
   for (const auto& thread : io_threads) executors.push_back(thread->executor());
+  if (executors.empty()) executors.push_back(state_thread.executor());
   server = std::make_unique<http::Server>(std::move(executors), *tls, options.limits, api->handler());
   const auto bound = server->listen(options.config.listen);
   if (!bound) co_return bound.error();

@@ -52,7 +52,8 @@ class Workers {
 template <class R>
 boost::asio::awaitable<Result<R>> offload(Workers& workers, std::function<Result<R>()> job);
 
-// Runs the coroutine made by `job` on `target` and resumes with its value on the caller's executor.
+// Runs the coroutine made by `job` on `target` and resumes with its value on the caller's executor. When that is `target` already, it
+// runs at once.
 template <class R>
 boost::asio::awaitable<Result<R>> run_on(boost::asio::any_io_executor target, std::function<boost::asio::awaitable<Result<R>>()> job);
 

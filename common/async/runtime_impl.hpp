@@ -106,6 +106,16 @@ boost::asio::awaitable<void> run_and_complete(Completion<R> completion,
 }
 
 template <class R>
+boost::asio::awaitable<Result<R>> run_here(std::function<boost::asio::awaitable<Result<R>>()> job) {
+  try {
+    boost::asio::awaitable<Result<R>> work = job();
+    co_return co_await std::move(work);
+  } catch (...) {
+    co_return error_from_exception(std::current_exception());
+  }
+}
+
+template <class R>
 boost::asio::awaitable<Result<R>> take(std::shared_ptr<Slot<R>> slot) {
   boost::asio::awaitable<bool> waiting = WakeUp::wait(slot->wake);
   const bool woken = co_await std::move(waiting);
@@ -134,8 +144,13 @@ boost::asio::awaitable<Result<R>> offload(Workers& workers, std::function<Result
 template <class R>
 boost::asio::awaitable<Result<R>> run_on(boost::asio::any_io_executor target,
                                          std::function<boost::asio::awaitable<Result<R>>()> job) {
+  const boost::asio::any_io_executor own = co_await boost::asio::this_coro::executor;
+  if (own == target) {
+    boost::asio::awaitable<Result<R>> here = detail::run_here<R>(std::move(job));
+    co_return co_await std::move(here);
+  }
   auto slot = std::make_shared<detail::Slot<R>>();
-  slot->wake = std::make_shared<detail::WakeUp>(co_await boost::asio::this_coro::executor);
+  slot->wake = std::make_shared<detail::WakeUp>(own);
   const detail::WakeUp::Claim claim(slot->wake);
   boost::asio::awaitable<void> running =
       detail::run_and_complete<R>(detail::Completion<R>(slot), std::move(job));

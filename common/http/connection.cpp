@@ -128,6 +128,7 @@ asio::awaitable<bool> Connection::shake_hands() {
   }
   peer_.certificate_der = stream_.peer_certificate();
   live_.certificate_der = peer_.certificate_der;
+  if (server_->handler.identify) peer_.identity = server_->handler.identify(peer_);
   if (!peer_.certificate_der.empty()) co_return true;
   is_anonymous_ = server_->enter_anonymous();
   co_return is_anonymous_;

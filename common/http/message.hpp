@@ -26,11 +26,17 @@ class Headers {
   std::vector<std::pair<std::string, std::string>> all_;
 };
 
+// What the owner of the server made of a connection's other end (Handler::identify).
+struct PeerIdentity {
+  virtual ~PeerIdentity() = default;
+};
+
 // What the TLS layer verified about the other end. Empty certificate_der: none was presented.
 struct Peer {
   IpAddress address;
   std::uint16_t port = 0;
   std::string certificate_der;  // leaf, verified against the trusted CAs with client purpose
+  std::shared_ptr<const PeerIdentity> identity = {};
 };
 
 struct Request {

@@ -34,10 +34,13 @@ struct Admission {
   std::string spool_dir;                // not empty: the body goes to a new 0600 file there
 };
 
-// Called on the connection's I/O thread. Both may be called concurrently from several threads.
+// Called on the connection's I/O thread. All may be called concurrently from several threads.
 struct Handler {
   std::function<Admission(const Request& head)> admit;
   std::function<boost::asio::awaitable<Response>(Request request)> handle;
+  // Once after the handshake, so that the certificate need not be read for every request; the result comes with each, in its peer.
+  // Only what the certificate says: whether it still counts is another question. Must not throw; may be empty.
+  std::function<std::shared_ptr<const PeerIdentity>(const Peer& peer)> identify = {};
 };
 
 class Server {

@@ -71,20 +71,21 @@ Handling Handlers::sync_agent(RequestContext context) {
   const SyncPosition have{wish->epoch, wish->revision,
                           deps_.clock.steady() + std::chrono::seconds(wish->wait),
                           context.request.peer.address};
-  const AgentIdentity agent = context.principal.agent;
+  const Principal agent = context.principal;
   std::function<Handling()> there = [this, agent, have] { return sync_on_state(agent, have); };
   Handling hop = run_on<http::Response>(deps_.state, std::move(there));
   co_return co_await std::move(hop);
 }
 
-Handling Handlers::sync_on_state(AgentIdentity agent, SyncPosition have) {
+Handling Handlers::sync_on_state(Principal agent, SyncPosition have) {
   while (true) {
     // Asked again after each wait: the node may have been removed meanwhile.
-    const auto live = deps_.registrar.state().authenticate_agent(agent.uid, agent.generation, agent.serial);
+    const Status live = still_counts(agent, have.from);
     if (!live) co_return live.error();
+    const Node& node = *deps_.registrar.state().node_by_uid(agent.agent.uid);
     const std::shared_ptr<const Published> published = deps_.registrar.published();
     const bool same_epoch = published != nullptr && published->epoch == have.epoch;
-    deps_.board.contact(agent.uid, same_epoch ? have.revision : 0, is_at_home(**live, have.from));
+    deps_.board.contact(node.uid, same_epoch ? have.revision : 0, is_at_home(node, have.from));
     if (published != nullptr && (!same_epoch || published->revision > have.revision))
       co_return state_response(published);
     const auto left = std::chrono::ceil<Millis>(have.deadline - deps_.clock.steady());
@@ -97,14 +98,14 @@ Handling Handlers::sync_on_state(AgentIdentity agent, SyncPosition have) {
 Handling Handlers::report_status(RequestContext context) {
   auto report = body_as<proto::NodeStatusReport>(context.request);
   if (!report) co_return report.error();
-  const AgentIdentity agent = context.principal.agent;
+  const Principal agent = context.principal;
   const IpAddress from = context.request.peer.address;
   std::function<Status()> job = [this, agent, from, given = std::move(*report)]() -> Status {
-    // Removed since it was let in: nothing is kept of it.
-    const auto live = deps_.registrar.state().authenticate_agent(agent.uid, agent.generation, agent.serial);
+    const Status live = still_counts(agent, from);
     if (!live) return live.error();
+    const Node& node = *deps_.registrar.state().node_by_uid(agent.agent.uid);
     const std::uint64_t before = deps_.board.change_count();
-    deps_.board.report(agent.uid, given, is_at_home(**live, from));
+    deps_.board.report(node.uid, given, is_at_home(node, from));
     if (deps_.board.change_count() != before) nodes_changed_.notify();
     return {};
   };

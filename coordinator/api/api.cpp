@@ -56,6 +56,11 @@ http::Response route_refusal(const proto::RouteMatch& match, const http::Request
       make_error(Errc::invalid, "the method is not one of this path; see /v1/openapi.json"), 405);
 }
 
+// Heartbeats, by far the most requests: they go to the state thread anyway, and begin with still_counts() there.
+bool asks_the_state_itself(std::string_view operation) { return operation == "syncAgent" || operation == "reportStatus"; }
+
+boost::asio::awaitable<Status> ready(Status status) { co_return status; }
+
 }  // namespace
 
 proto::AuditActor actor_of(const Principal& principal, const http::Request& request) {
@@ -184,7 +189,7 @@ http::Admission Handlers::admit(const http::Request& head) const {
     return admission;
   }
   if (match.route->role != proto::Role::none) {
-    const auto principal = principal_of(head.peer.certificate_der, deps_.cluster_id);
+    const auto principal = principal_of(head.peer, deps_.cluster_id);
     const Status allowed = principal ? authorize(match.route->role, *principal) : Status(principal.error());
     if (!allowed) admission.refuse = problem_response(allowed.error());
     // Who has a certificate and tries to change what is not his to change.
@@ -194,6 +199,10 @@ http::Admission Handlers::admit(const http::Request& head) const {
   }
   if (match.route->spooled) admission.spool_dir = deps_.blobs.spool_dir();
   return admission;
+}
+
+std::shared_ptr<const http::PeerIdentity> Handlers::identify(const http::Peer& peer) const {
+  return std::make_shared<const KnownPeer>(principal_of(peer.certificate_der, deps_.cluster_id));
 }
 
 boost::asio::awaitable<http::Response> Handlers::handle(http::Request request) {
@@ -214,13 +223,13 @@ Handling Handlers::dispatch(http::Request request) {
   if (match.route == nullptr) co_return route_refusal(match, request);
   RequestContext context;
   if (match.route->role != proto::Role::none) {
-    auto principal = principal_of(request.peer.certificate_der, deps_.cluster_id);
+    auto principal = principal_of(request.peer, deps_.cluster_id);
     if (!principal) co_return principal.error();
     const Status allowed = authorize(match.route->role, *principal);
     if (!allowed) co_return allowed.error();
     context.principal = std::move(*principal);
   }
-  if (context.principal.kind != PrincipalKind::anonymous) {
+  if (context.principal.kind != PrincipalKind::anonymous && !asks_the_state_itself(match.route->operation)) {
     boost::asio::awaitable<Status> checking = check_live(context.principal, request.peer.address);
     const Status live = co_await std::move(checking);
     if (!live) co_return live.error();
@@ -244,21 +253,21 @@ Handling Handlers::dispatch(http::Request request) {
 }
 
 boost::asio::awaitable<Status> Handlers::check_live(Principal principal, IpAddress from) {
-  std::function<boost::asio::awaitable<Status>()> there = [this, principal, from] {
-    return check_live_on_state(principal, from);
+  std::function<boost::asio::awaitable<Status>()> there = [this, principal, from]() -> boost::asio::awaitable<Status> {
+    return ready(still_counts(principal, from));
   };
   boost::asio::awaitable<Status> hop = run_on<void>(deps_.state, std::move(there));
   co_return co_await std::move(hop);
 }
 
-boost::asio::awaitable<Status> Handlers::check_live_on_state(Principal principal, IpAddress from) {
+Status Handlers::still_counts(const Principal& principal, const IpAddress& from) const {
   const State& state = deps_.registrar.state();
   if (principal.kind == PrincipalKind::person)
-    co_return state.authenticate_operator(principal.name, principal.serial, deps_.clock.wall());
+    return state.authenticate_operator(principal.name, principal.serial, deps_.clock.wall());
   const AgentIdentity& agent = principal.agent;
   const auto node = state.authenticate_agent(agent.uid, agent.generation, agent.serial);
-  if (!node) co_return node.error();
-  co_return check_single(**node, deps_.board.find(agent.uid), from, deps_.clock.steady());
+  if (!node) return node.error();
+  return check_single(**node, deps_.board.find(agent.uid), from, deps_.clock.steady());
 }
 
 boost::asio::awaitable<Status> Handlers::audit_refusal(proto::AuditRecord record) {
@@ -304,7 +313,8 @@ Result<std::unique_ptr<Api>> Api::make(ApiDeps deps) {
 http::Handler Api::handler() {
   Handlers* handlers = handlers_.get();
   return {[handlers](const http::Request& head) { return handlers->admit(head); },
-          [handlers](http::Request request) { return handlers->handle(std::move(request)); }};
+          [handlers](http::Request request) { return handlers->handle(std::move(request)); },
+          [handlers](const http::Peer& peer) { return handlers->identify(peer); }};
 }
 
 void Api::stop_waiting() {

@@ -46,6 +46,7 @@ class Handlers {
   static const std::map<std::string_view, Function>& table();
 
   http::Admission admit(const http::Request& head) const;
+  std::shared_ptr<const http::PeerIdentity> identify(const http::Peer& peer) const;
   boost::asio::awaitable<http::Response> handle(http::Request request);
   void stop_waiting();
 
@@ -120,8 +121,9 @@ class Handlers {
   };
   Handling dispatch(http::Request request);
   boost::asio::awaitable<Status> check_live(Principal principal, IpAddress from);
-  boost::asio::awaitable<Status> check_live_on_state(Principal principal, IpAddress from);
-  Handling sync_on_state(AgentIdentity agent, SyncPosition have);
+  // Whether who has the certificate is still one of ours, and only one. State thread.
+  Status still_counts(const Principal& principal, const IpAddress& from) const;
+  Handling sync_on_state(Principal agent, SyncPosition have);
   Handling apply_on_state(proto::ClusterSpec spec, std::string if_match, proto::AuditActor actor);
   boost::asio::awaitable<Result<Outcome>> delete_on_state(std::string name, proto::AuditActor actor);
   Result<std::vector<CrlSpec>> crl_specs(std::vector<CaKind> kinds, bool all) const;  // state thread

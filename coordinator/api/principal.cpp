@@ -63,6 +63,11 @@ Result<Principal> principal_of(const std::string& certificate_der, std::string_v
   return principal;
 }
 
+Result<Principal> principal_of(const http::Peer& peer, std::string_view cluster_id) {
+  const auto* known = dynamic_cast<const KnownPeer*>(peer.identity.get());
+  return known != nullptr ? known->principal : principal_of(peer.certificate_der, cluster_id);
+}
+
 Status authorize(proto::Role needed, const Principal& principal) {
   if (needed == proto::Role::none) return {};
   if (principal.kind == PrincipalKind::anonymous) {

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "common/core/result.hpp"
+#include "common/http/message.hpp"
 #include "coordinator/service/enrollment.hpp"
 #include "proto/routes.hpp"
 
@@ -23,6 +24,14 @@ struct Principal {
 // `certificate_der` empty: anonymous. Errc::denied when the certificate is neither an operator's nor an
 // agent's of this cluster.
 Result<Principal> principal_of(const std::string& certificate_der, std::string_view cluster_id);
+
+// The same, read once a connection.
+struct KnownPeer final : http::PeerIdentity {
+  explicit KnownPeer(Result<Principal> who) : principal(std::move(who)) {}
+  const Result<Principal> principal;
+};
+// What KnownPeer says of the peer, or its certificate where nobody has asked before.
+Result<Principal> principal_of(const http::Peer& peer, std::string_view cluster_id);
 
 // Errc::unauthenticated without a certificate, Errc::denied when the role does not reach.
 Status authorize(proto::Role needed, const Principal& principal);

@@ -139,7 +139,7 @@ void ClusterFixture::start(JoinLimits limits) {
   AppOptions options;
   options.config.listen = "127.0.0.1:0";
   options.config.data_dir = dir / "data";
-  options.config.io_threads = 2;
+  options.config.io_threads = io_threads;
   options.join_limits = limits;
   options.refusal_limits = {1'000'000, 1'000'000, 100};
   options.limits = http_limits;

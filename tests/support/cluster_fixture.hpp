@@ -111,6 +111,7 @@ class ClusterFixture {
 
   TempDir dir;
   http::ServerLimits http_limits;  // for the next start()
+  std::uint64_t io_threads = 2;    // likewise
   proto::AdminCluster admin_cluster;
   Clients clients;
   std::unique_ptr<App> app;

@@ -20,6 +20,11 @@ void IoTest::poll() {
   impl_->context.poll();
 }
 
+void IoTest::poll_one() {
+  impl_->context.restart();
+  impl_->context.poll_one();
+}
+
 void IoTest::start_ending(boost::asio::awaitable<void> work, std::shared_ptr<Ending> ending) {
   boost::asio::co_spawn(impl_->context, std::move(work), [ending](std::exception_ptr failure) {
     ending->done = true;

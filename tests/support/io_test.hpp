@@ -56,6 +56,8 @@ class IoTest {
 
   // Runs all that is ready, without waiting for timers or sockets.
   void poll();
+  // One handler of what is ready.
+  void poll_one();
 
  private:
   // Templates stay this thin: what they pull in is compiled again for every test file.

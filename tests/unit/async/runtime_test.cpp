@@ -97,6 +97,15 @@ TEST_CASE("run_on runs there and resumes here") {
   CHECK(broken.error().code == Errc::internal);
 }
 
+TEST_CASE("run_on runs at once where it already is") {
+  test::IoTest io;
+  CHECK(io.run(run_on<std::thread::id>(io.executor(), thread_here)).value() == std::this_thread::get_id());
+  CHECK(io.run(run_on<int>(io.executor(), throws_there)).error().code == Errc::internal);
+  auto outcome = io.start(run_on<std::thread::id>(io.executor(), thread_here));
+  io.poll_one();
+  CHECK(outcome->done);  // by the one step that starts it: nothing was posted
+}
+
 TEST_CASE("run_on is cancelled when the target's context ends") {
   test::IoTest io;
   auto other = std::make_unique<EventThread>("other");  // never started
