@@ -67,7 +67,10 @@ Handling Handlers::get_ca_certificates(RequestContext) {
 
 Handling Handlers::sync_agent(RequestContext context) {
   const auto wish = sync_wish(context.request);
-  if (!wish) co_return wish.error();
+  if (!wish) {
+    Handling refusing = refuse_live(context.principal, context.request.peer.address, wish.error());
+    co_return co_await std::move(refusing);
+  }
   const SyncPosition have{wish->epoch, wish->revision,
                           deps_.clock.steady() + std::chrono::seconds(wish->wait),
                           context.request.peer.address};
@@ -75,6 +78,14 @@ Handling Handlers::sync_agent(RequestContext context) {
   std::function<Handling()> there = [this, agent, have] { return sync_on_state(agent, have); };
   Handling hop = run_on<http::Response>(deps_.state, std::move(there));
   co_return co_await std::move(hop);
+}
+
+// To a removed node it does not matter what was wrong with its request.
+Handling Handlers::refuse_live(Principal principal, IpAddress from, Error error) {
+  boost::asio::awaitable<Status> checking = check_live(std::move(principal), from);
+  const Status live = co_await std::move(checking);
+  if (!live) co_return live.error();
+  co_return error;
 }
 
 Handling Handlers::sync_on_state(Principal agent, SyncPosition have) {
@@ -97,7 +108,10 @@ Handling Handlers::sync_on_state(Principal agent, SyncPosition have) {
 
 Handling Handlers::report_status(RequestContext context) {
   auto report = body_as<proto::NodeStatusReport>(context.request);
-  if (!report) co_return report.error();
+  if (!report) {
+    Handling refusing = refuse_live(context.principal, context.request.peer.address, report.error());
+    co_return co_await std::move(refusing);
+  }
   const Principal agent = context.principal;
   const IpAddress from = context.request.peer.address;
   std::function<Status()> job = [this, agent, from, given = std::move(*report)]() -> Status {

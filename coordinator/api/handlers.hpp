@@ -124,6 +124,7 @@ class Handlers {
   // Whether who has the certificate is still one of ours, and only one. State thread.
   Status still_counts(const Principal& principal, const IpAddress& from) const;
   Handling sync_on_state(Principal agent, SyncPosition have);
+  Handling refuse_live(Principal principal, IpAddress from, Error error);
   Handling apply_on_state(proto::ClusterSpec spec, std::string if_match, proto::AuditActor actor);
   boost::asio::awaitable<Result<Outcome>> delete_on_state(std::string name, proto::AuditActor actor);
   Result<std::vector<CrlSpec>> crl_specs(std::vector<CaKind> kinds, bool all) const;  // state thread
