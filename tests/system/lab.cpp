@@ -189,11 +189,15 @@ std::string main_pid(const std::string& host, const std::string& unit) {
   return must(host, {"systemctl", "show", "-p", "MainPID", "--value", unit});
 }
 
-namespace {
-
-std::string pod_field(const std::string& pod, const std::string& path) {
-  return must_kubectl({"get", "pod", pod, "-o", "jsonpath={" + path + "}"});
+std::string field_of(const Words& object, const std::string& path) {
+  Words arguments = {"get"};
+  arguments.insert(arguments.end(), object.begin(), object.end());
+  arguments.insert(arguments.end(), {"-o", "jsonpath={" + path + "}"});
+  const Outcome answer = kubectl(arguments);
+  return answer.ok() ? trimmed(answer.out) : "";
 }
+
+namespace {
 
 // A request from the pod that the quickstart left on node2 to the one on node1, by its address and by its service's.
 bool answers(const std::string& url) {
@@ -206,8 +210,8 @@ bool answers(const std::string& url) {
 }  // namespace
 
 bool pods_talk() {
-  return answers("http://" + pod_field("check-web", ".status.podIP") + ":8080/") &&
-         answers("http://" + must_kubectl({"get", "service", "check-web", "-o", "jsonpath={.spec.clusterIP}"}) + "/");
+  return answers("http://" + field_of({"pod", "check-web"}, ".status.podIP") + ":8080/") &&
+         answers("http://" + field_of({"service", "check-web"}, ".spec.clusterIP") + "/");
 }
 
 ExtraHost::ExtraHost(std::string name, int last_octet)

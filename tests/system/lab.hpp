@@ -43,6 +43,8 @@ void eventually(const std::string& what, std::chrono::seconds limit, std::functi
 
 bool node_ready(const std::string& node);
 std::string pod_cidr_of(const std::string& node);            // as the coordinator has it
+// A field of an object (type, name, options) by its JSON path; empty when kube-apiserver does not answer.
+std::string field_of(const Words& object, const std::string& path);
 // Requests from the pod that the quickstart left on node2 to the one on node1: by its address and by its service's.
 bool pods_talk();
 std::string main_pid(const std::string& host, const std::string& unit);
