@@ -150,6 +150,7 @@ TEST_CASE("content is taken by digest and given in parts", "[cluster][artifacts]
     auto reply = cluster.clients.run(admin.client.upload(request_of(Method::put, "/v1/blobs/" + digest),
                                                          cluster.dir / "program", std::chrono::seconds(10)));
     REQUIRE(reply);
+    check_declared("PUT", "/v1/blobs/" + digest, reply->status);
     return reply->status;
   };
   const std::string blobs = cluster.dir / "data/artifacts/sha256";

@@ -11,6 +11,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -33,7 +34,9 @@ namespace slipway::test {
 
 const nlohmann::json& openapi();
 
-void check_declared(const http::Request& request, int status);
+// Whether openapi.json says that this operation may give this status. Noted, so that "every status is given by some test" can be held
+// against all tests (tests/contract/statuses_seen.cpp).
+void check_declared(std::string_view method, const std::string& target, int status);
 
 // One thread's clients: requests run to their end one after the other, or together with all().
 class Clients {

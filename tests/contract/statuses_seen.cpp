@@ -1,0 +1,38 @@
+// Run after all other tests (tests/run does): what openapi.json promises, some test has seen.
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+#include "tests/support/cluster_fixture.hpp"
+
+namespace slipway::test {
+namespace {
+
+// Any operation may fail or be unavailable in the same way; http_server_test and registrar_disk_test show how.
+const std::set<std::string> k_of_all = {"500", "503"};
+// Races that unit tests make: a random token id that is taken (operations_test), an authority that is replaced while it signs
+// (ca_rotation_test).
+const std::set<std::string> k_races = {"createToken-409", "replaceNode-409", "renewCertificates-409"};
+
+TEST_CASE("every status in openapi.json has been given by some test", "[.statuses]") {
+  const std::filesystem::path folder = std::filesystem::path(SLIPWAY_BINARY_DIR) / "statuses";
+  REQUIRE(std::filesystem::exists(folder));
+  std::size_t promised = 0;
+  for (const auto& [path, methods] : openapi().at("paths").items()) {
+    for (const auto& [method, operation] : methods.items()) {
+      for (const auto& [status, response] : operation.at("responses").items()) {
+        const std::string name = operation.at("operationId").get<std::string>() + "-" + status;
+        if (k_of_all.count(status) != 0 || k_races.count(name) != 0) continue;
+        ++promised;
+        INFO(name);
+        CHECK(std::filesystem::exists(folder / name));
+      }
+    }
+  }
+  CHECK(promised > 200);
+}
+
+}  // namespace
+}  // namespace slipway::test
