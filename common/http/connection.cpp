@@ -313,6 +313,8 @@ asio::awaitable<bool> Connection::exchange() {
   const bool head_only = request.method == Method::head;
   asio::awaitable<Response> handling = handle(std::move(request));
   Response response = co_await std::move(handling);
+  // RFC 9112 7.1: HTTP/1.0 knows no chunks, and without them the end of a stream cannot be told from a broken one.
+  if (response.stream && reader.version() == 10) response = problem(505, "httpVersion", "this answer is a stream: ask with HTTP/1.1");
   const bool keep_alive = reader.keep_alive() && !response.close && !server_->draining;
   asio::awaitable<bool> responding = respond(std::move(response), head_only, keep_alive);
   co_return co_await std::move(responding);

@@ -142,10 +142,9 @@ Result<IssuedCertificate> Handlers::issue_for_person(CertUsage usage, const Vali
   return certificate;
 }
 
-Handling Handlers::create_kubeconfig(RequestContext context) {
-  const auto request = body_as<proto::KubeconfigRequest>(context.request);
-  if (!request) co_return request.error();
-  const auto key = parse_csr(request->csr);
+boost::asio::awaitable<Result<Handlers::PersonsCertificate>> Handlers::issue_and_record(CertUsage usage, std::string user, std::string csr,
+                                                                                        proto::AuditActor actor) {
+  const auto key = parse_csr(csr);
   if (!key) co_return error_of(key, "/csr");
   std::function<Result<ValidatedCluster>()> job = [this] {
     return Result<ValidatedCluster>(deps_.registrar.state().cluster());
@@ -153,15 +152,24 @@ Handling Handlers::create_kubeconfig(RequestContext context) {
   boost::asio::awaitable<Result<ValidatedCluster>> reading = read_state<ValidatedCluster>(std::move(job));
   const auto cluster = co_await std::move(reading);
   if (!cluster) co_return cluster.error();
-  const auto certificate = issue_for_person(CertUsage::kubeconfig_admin, *cluster, request->user, key->spki_der);
+  const auto certificate = issue_for_person(usage, *cluster, user, key->spki_der);
   if (!certificate) co_return certificate.error();
-  // Recorded durably before it leaves.
-  boost::asio::awaitable<Result<Outcome>> recording = submit(RecordCertificate{*certificate}, actor_of(context));
+  boost::asio::awaitable<Result<Outcome>> recording = submit(RecordCertificate{*certificate}, std::move(actor));
   const auto recorded = co_await std::move(recording);
   if (!recorded) co_return recorded.error();
-  const proto::KubeconfigReply reply{cluster->spec.metadata.name, cluster->spec.api_server.endpoint,
-                                     deps_.signer.ca_pem(CaKind::apiserver), certificate->pem,
-                                     to_rfc3339(certificate->record.not_after)};
+  co_return PersonsCertificate{*cluster, *certificate};
+}
+
+Handling Handlers::create_kubeconfig(RequestContext context) {
+  const auto request = body_as<proto::KubeconfigRequest>(context.request);
+  if (!request) co_return request.error();
+  boost::asio::awaitable<Result<PersonsCertificate>> issuing =
+      issue_and_record(CertUsage::kubeconfig_admin, request->user, request->csr, actor_of(context));
+  const auto issued = co_await std::move(issuing);
+  if (!issued) co_return issued.error();
+  const proto::KubeconfigReply reply{issued->cluster.spec.metadata.name, issued->cluster.spec.api_server.endpoint,
+                                     deps_.signer.ca_pem(CaKind::apiserver), issued->certificate.pem,
+                                     to_rfc3339(issued->certificate.record.not_after)};
   co_return json_response(200, reply);
 }
 

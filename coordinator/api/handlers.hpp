@@ -137,6 +137,12 @@ class Handlers {
   boost::asio::awaitable<Result<Outcome>> change_pool_on_state(Operation operation, proto::AuditActor actor);
   Handling pool_response(int status, std::string name);
   Handling change_ca_on_state(CaRotation::Wish wish, proto::AuditActor actor);
+  struct PersonsCertificate {
+    ValidatedCluster cluster;
+    IssuedCertificate certificate;
+  };
+  // For an operator's CSR. Recorded durably before it is returned: without its record it counts nothing. Errc::invalid names /csr.
+  boost::asio::awaitable<Result<PersonsCertificate>> issue_and_record(CertUsage usage, std::string user, std::string csr, proto::AuditActor actor);
   Result<IssuedCertificate> issue_for_person(CertUsage usage, const ValidatedCluster& cluster,
                                              const std::string& user, const std::string& spki_der);
   CaFacts pinned_ca() const;  // whose digest join tokens carry; state thread

@@ -39,41 +39,47 @@ NodeWatch::~NodeWatch() {
   handlers_.watches_.fetch_sub(1);
 }
 
+// What the other end knows and the state does not.
+std::string NodeWatch::drop_missing(const State& state, Seen& seen) {
+  std::string text;
+  for (auto it = seen.nodes.begin(); it != seen.nodes.end();) {
+    const Node* node = state.node(it->first);
+    if (node != nullptr && node->uid == it->second.uid) {
+      ++it;
+      continue;
+    }
+    if (it->second.shown) text += removed(it->first, it->second.uid);
+    it = seen.nodes.erase(it);
+  }
+  return text;
+}
+
+std::string NodeWatch::collect_node(Handlers& handlers, Seen& seen, const Node& node) {
+  const NodeContact* contact = handlers.deps_.board.find(node.uid);
+  const auto [known, is_new] = seen.nodes.try_emplace(node.name, Known{node.uid, false});
+  const bool reported = contact != nullptr && contact->changed > seen.board_changes;
+  if (!is_new && !reported) return {};
+  const proto::NodeView view = node_view(handlers.deps_.registrar.state(), node, contact);
+  const bool was_shown = known->second.shown;
+  known->second.shown = seen.filter.matches(view);
+  if (known->second.shown) return event(was_shown ? "modified" : "added", proto::encode(view));
+  return was_shown ? removed(node.name, node.uid) : std::string();
+}
+
 // All that is new to the other end. State thread.
 std::string NodeWatch::collect(Handlers& handlers, Seen& seen) {
   const State& state = handlers.deps_.registrar.state();
-  NodeStatusBoard& board = handlers.deps_.board;
+  const NodeStatusBoard& board = handlers.deps_.board;
   if (seen.synced && seen.desired_revision == state.desired_revision() &&
       seen.board_changes == board.change_count())
     return {};
-  std::string text;
-  std::map<std::string, std::string> now;
-  for (const auto& [name, node] : state.nodes()) {
-    const NodeContact* contact = board.find(node.uid);
-    const auto known = seen.uid_by_name.find(name);
-    const bool same = known != seen.uid_by_name.end() && known->second == node.uid;
-    const bool reported = contact != nullptr && contact->changed > seen.board_changes;
-    if (same && !reported) {
-      now.emplace(name, node.uid);
-      continue;
-    }
-    const proto::NodeView view = node_view(state, node, contact);
-    if (!seen.filter.matches(view)) continue;
-    now.emplace(name, node.uid);
-    if (!same) text += event("added", proto::encode(view));
-    if (same) text += event("modified", proto::encode(view));
-  }
-  std::string gone;
-  for (const auto& [name, uid] : seen.uid_by_name) {
-    const auto still = now.find(name);
-    if (still == now.end() || still->second != uid) gone += removed(name, uid);
-  }
-  seen.uid_by_name = std::move(now);
+  std::string text = drop_missing(state, seen);
+  for (const auto& [name, node] : state.nodes()) text += collect_node(handlers, seen, node);
   seen.desired_revision = state.desired_revision();
   seen.board_changes = board.change_count();
   if (!seen.synced) text += "event: synced\ndata: {}\n\n";
   seen.synced = true;
-  return gone + text;
+  return text;
 }
 
 boost::asio::awaitable<Result<std::string>> NodeWatch::next_on_state(Handlers* handlers,

@@ -8,6 +8,7 @@
 
 #include "common/http/body_stream.hpp"
 #include "coordinator/api/node_filter.hpp"
+#include "coordinator/domain/state.hpp"
 
 namespace slipway::api {
 
@@ -26,16 +27,22 @@ class NodeWatch final : public http::BodyStream {
   boost::asio::awaitable<Result<std::string>> next() override;
 
  private:
+  struct Known {
+    std::string uid;
+    bool shown = false;  // matched the filter: the other end knows of it
+  };
   // What the state thread works on; it may outlive the watch by one job.
   struct Seen {
     NodeFilter filter;
-    std::map<std::string, std::string> uid_by_name;  // what the other end knows
+    std::map<std::string, Known> nodes;  // by name
     std::uint64_t desired_revision = 0;
     std::uint64_t board_changes = 0;
     bool synced = false;
   };
   static boost::asio::awaitable<Result<std::string>> next_on_state(Handlers* handlers, std::shared_ptr<Seen> seen);
   static std::string collect(Handlers& handlers, Seen& seen);
+  static std::string collect_node(Handlers& handlers, Seen& seen, const Node& node);
+  static std::string drop_missing(const State& state, Seen& seen);
 
   Handlers& handlers_;
   std::shared_ptr<Seen> seen_;

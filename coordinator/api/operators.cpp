@@ -1,5 +1,4 @@
 // People who ask this API: who they are is in their certificate, whether it counts in our records.
-#include "common/crypto/csr.hpp"
 #include "coordinator/api/handlers.hpp"
 
 namespace slipway::api {
@@ -25,26 +24,15 @@ Handling Handlers::create_operator(RequestContext context) {
   if (!request) co_return request.error();
   const auto usage = usage_of_role(request->role);
   if (!usage) co_return make_error(Errc::invalid, "/role must be viewer, operator or admin");
-  const auto key = parse_csr(request->csr);
-  if (!key) co_return error_of(key, "/csr");
-  std::function<Result<ValidatedCluster>()> job = [this] {
-    return Result<ValidatedCluster>(deps_.registrar.state().cluster());
-  };
-  boost::asio::awaitable<Result<ValidatedCluster>> reading = read_state<ValidatedCluster>(std::move(job));
-  const auto cluster = co_await std::move(reading);
-  if (!cluster) co_return cluster.error();
-  const auto certificate = issue_for_person(*usage, *cluster, request->user, key->spki_der);
-  if (!certificate) co_return certificate.error();
-  // Recorded durably before it leaves: without its record it counts nothing.
-  boost::asio::awaitable<Result<Outcome>> recording = submit(RecordCertificate{*certificate}, actor_of(context));
-  const auto recorded = co_await std::move(recording);
-  if (!recorded) co_return recorded.error();
-  const proto::OperatorReply reply{cluster->spec.metadata.name,
-                                   coordinator_url(cluster->spec.coordinator),
+  boost::asio::awaitable<Result<PersonsCertificate>> issuing = issue_and_record(*usage, request->user, request->csr, actor_of(context));
+  const auto issued = co_await std::move(issuing);
+  if (!issued) co_return issued.error();
+  const proto::OperatorReply reply{issued->cluster.spec.metadata.name,
+                                   coordinator_url(issued->cluster.spec.coordinator),
                                    deps_.signer.ca_pem(CaKind::fabric),
-                                   certificate->pem,
+                                   issued->certificate.pem,
                                    request->role,
-                                   to_rfc3339(certificate->record.not_after)};
+                                   to_rfc3339(issued->certificate.record.not_after)};
   co_return json_response(201, reply);
 }
 

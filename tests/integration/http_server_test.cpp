@@ -143,6 +143,11 @@ TEST_CASE("a stream that fails does not look like a whole body") {
   CHECK_FALSE(response.has_value());
 }
 
+TEST_CASE("a stream is refused to a client that could not see its end") {
+  HttpsFixture fixture({admit_small, in_parts});
+  is_problem(raw_exchange(fixture, "GET / HTTP/1.0\r\nHost: a\r\n\r\n"), 505, "httpVersion");
+}
+
 TEST_CASE("a silent client is cut off before the handshake") {
   HttpsFixture fixture(echo_handler(), short_limits());
   RawTlsClient client(fixture.port);
