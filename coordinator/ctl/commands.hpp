@@ -20,6 +20,8 @@ struct Console {
   WallTime now{};
   // Asks whoever sits there and returns whether the answer was yes; empty when nobody can be asked.
   std::function<bool(const std::string& question)> ask = {};
+  // For what runs on while it prints, like a watch; empty: it is `now` all the time.
+  std::function<WallTime()> clock = {};
 };
 
 // Runs against `connection`.

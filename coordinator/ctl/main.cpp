@@ -24,6 +24,8 @@ bool ask_person(const std::string& question) {
   return answer == "y" || answer == "Y" || answer == "yes";
 }
 
+WallTime time_now() { return std::chrono::floor<Seconds>(std::chrono::system_clock::now()); }
+
 int run(int argc, const char* const* argv) {
   const char* from_environment = std::getenv("SLIPWAYCTL_CONFIG");
   auto parsed = parse_command_line(argc, argv, from_environment != nullptr ? from_environment : "");
@@ -32,8 +34,7 @@ int run(int argc, const char* const* argv) {
     return usage->code;
   }
   const auto& line = std::get<CommandLine>(parsed);
-  Console console{std::cout, std::cerr, ::isatty(STDERR_FILENO) == 1,
-                  std::chrono::floor<Seconds>(std::chrono::system_clock::now()), {}};
+  Console console{std::cout, std::cerr, ::isatty(STDERR_FILENO) == 1, time_now(), {}, time_now};
   if (::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1) console.ask = ask_person;
   if (const auto code = run_local_command(line, console)) return *code;
   const auto cluster = load_admin_cluster(line.config, line.cluster);

@@ -1,6 +1,5 @@
 // `node list --watch`: a line for each node, and one more whenever it changes.
-#include <chrono>
-
+#include "common/config/yaml_to_json.hpp"
 #include "coordinator/ctl/commands.hpp"
 #include "coordinator/ctl/event_reader.hpp"
 #include "coordinator/ctl/output.hpp"
@@ -17,10 +16,7 @@ class Printer {
     if (event.name == "synced") return flush();
     const auto node = proto::decode<proto::NodeView>(event.data);
     if (!node) return error_of(node, "reading an event of the watch");
-    if (line_.format == Format::json || line_.format == Format::yaml) {
-      console_.out << "{\"event\":\"" << event.name << "\",\"node\":" << event.data << "}\n" << std::flush;
-      return {};
-    }
+    if (line_.format == Format::json || line_.format == Format::yaml) return print_document(event);
     proto::NodeView shown = *node;
     if (event.name == "removed") shown.phase = "(removed)";
     pending_.items.push_back(std::move(shown));
@@ -28,11 +24,23 @@ class Printer {
   }
 
  private:
+  // JSON: one line an event. YAML: one document of a stream (YAML 1.2, 9.2).
+  Status print_document(const Event& event) {
+    const std::string json = "{\"event\":\"" + event.name + "\",\"node\":" + event.data + "}";
+    if (line_.format == Format::json) {
+      console_.out << json << "\n" << std::flush;
+      return {};
+    }
+    const auto yaml = json_to_yaml(json);
+    if (!yaml) return error_of(yaml, "reading an event of the watch");
+    console_.out << "---\n" << *yaml << std::flush;
+    return {};
+  }
+
   // The first table sets the columns; later lines keep to its widths as far as they can.
   Status flush() {
     synced_ = true;
-    // The clock of the watch, not of its start.
-    const WallTime now = std::chrono::floor<Seconds>(std::chrono::system_clock::now());
+    const WallTime now = console_.clock ? console_.clock() : console_.now;
     const Table table = node_table(pending_, line_.format == Format::wide, now);
     pending_.items.clear();
     const std::string text = render_rows(table, widths_, first_);

@@ -240,6 +240,20 @@ TEST_CASE("a watch prints the table, then a line for each change", "[ctl][watch]
   CHECK((running < degraded && degraded < removed && removed != std::string::npos));
 }
 
+TEST_CASE("a watch as YAML is a stream of documents, as JSON of lines", "[ctl][watch]") {
+  FakeConnection connection;
+  const std::string added = "event: added\ndata: " + proto::encode(node("a")) + "\n\n";
+  connection.on("GET /v1/nodes?watch=true", 200, added + added);
+  NodeList wish;
+  wish.watch = true;
+  const std::string yaml = run(connection, wish, Format::yaml).out;
+  CHECK(yaml.starts_with("---\nevent: added\nnode:\n"));
+  CHECK(yaml.find("\n---\nevent: added\n") != std::string::npos);
+  const std::string json = run(connection, wish, Format::json).out;
+  CHECK(json.starts_with("{\"event\":\"added\",\"node\":{"));
+  CHECK(std::count(json.begin(), json.end(), '\n') == 2);
+}
+
 TEST_CASE("a broken event ends the watch with the reason", "[ctl][watch]") {
   FakeConnection connection;
   connection.on("GET /v1/nodes?watch=true", 200, "event: added\ndata: {\"name\":1}\n\n");
