@@ -1,5 +1,6 @@
 #include "coordinator/app.hpp"
 
+#include <sched.h>
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -7,7 +8,6 @@
 #include <chrono>
 #include <future>
 #include <optional>
-#include <thread>
 #include <vector>
 
 #include "common/async/runtime.hpp"
@@ -74,8 +74,11 @@ void end_process(const Error& failure) {
 // On a single core a thread of its own for I/O only means switching: it is done by the state thread then.
 std::uint64_t io_thread_count(std::uint64_t wanted) {
   if (wanted != 0) return wanted;
-  const unsigned cores = std::thread::hardware_concurrency();  // those that we may run on
-  return cores <= 1 ? 0 : cores;
+  // Those that we may run on; glibc 2.36 counts all there are in hardware_concurrency().
+  cpu_set_t usable;
+  const bool known = ::sched_getaffinity(0, sizeof usable, &usable) == 0;
+  const int cores = known ? CPU_COUNT(&usable) : 2;
+  return cores <= 1 ? 0 : static_cast<std::uint64_t>(cores);
 }
 
 struct Serving {

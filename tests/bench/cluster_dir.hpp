@@ -30,8 +30,9 @@ T must(slipway::Result<T> result, const std::string& doing) {
 // A cluster made by `slipway-coordinator init`, and what its operator has.
 class ClusterDir {
  public:
-  // A new folder below `parent`; `bin` holds the programs. Pod blocks are /24 of 11.0.0.0/8.
-  ClusterDir(std::string bin, const std::string& parent, int io_threads = 1);
+  // A new folder below `parent`; `bin` holds the programs. Pod blocks are /24 of 11.0.0.0/8. `io_threads` 0: as many as the
+  // coordinator thinks right, none of their own on a single core.
+  ClusterDir(std::string bin, const std::string& parent, int io_threads = 0);
   ~ClusterDir();
   ClusterDir(const ClusterDir&) = delete;
   ClusterDir& operator=(const ClusterDir&) = delete;

@@ -1,6 +1,6 @@
 // B1: joins a second. A join is connect, TLS 1.3 with the CA pinned, one request with a token and four CSRs, and the answer
 // after the durable commit. The coordinator is the real program on one core, the load this program on another. Needs root.
-//   sudo join_bench --bin build/release/bin [--joins 2000] [--concurrency 32] [--rounds 5] [--rate 0] [--server-cpu 0] [--load-cpu 1]
+//   sudo join_bench --bin build/release/bin [--joins 2000] [--concurrency 32] [--rounds 5] [--rate 0] [--server-cpu 0] [--load-cpu 1] [--io-threads 0]
 // --rate N: open loop, N joins a second begin whether earlier ones have ended or not; latency counts from when each was due.
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -26,6 +26,7 @@ struct Options {
   int rounds = 5;
   int server_cpu = 0;
   int load_cpu = 1;
+  int io_threads = 0;
 };
 
 struct Load {
@@ -50,6 +51,7 @@ Options parse(int argc, char** argv) {
     else if (name == "--rounds") options.rounds = static_cast<int>(parse_u64(value, 1'000).value_or(1));
     else if (name == "--server-cpu") options.server_cpu = std::atoi(value.c_str());
     else if (name == "--load-cpu") options.load_cpu = std::atoi(value.c_str());
+    else if (name == "--io-threads") options.io_threads = std::atoi(value.c_str());
     else bench::die("unknown option " + name);
   }
   return options;
@@ -118,7 +120,7 @@ void one_round(const bench::ClusterDir& cluster, bench::ServerProcess& server, c
 int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
   bench::enter_own_network(bench::k_address);
-  const bench::ClusterDir cluster(options.bin, "/var/tmp");
+  const bench::ClusterDir cluster(options.bin, "/var/tmp", options.io_threads);
   bench::ServerProcess server(cluster.run_command(), options.server_cpu, cluster.path("log"));
   if (!server.wait_until_listening(bench::k_address, cluster.port())) bench::die("the coordinator has ended");
   bench::pin_this_thread(options.load_cpu);

@@ -1,6 +1,6 @@
 // What nodes cost after they have joined: renewals, heartbeats, and memory for each that is known or connected. The coordinator is the
 // real program on one core, the load this program on another. Needs root.
-//   sudo node_bench renew|status|sync|connected --bin build/release/bin [--nodes 500] [--requests 5000] [--server-cpu 0] [--load-cpu 1]
+//   sudo node_bench renew|status|sync|connected --bin build/release/bin [--nodes 500] [--requests 5000] [--server-cpu 0] [--load-cpu 1] [--io-threads 0]
 // renew: connect, mutual TLS, four CSRs, four certificates, durable. status, sync: one request on a kept connection of each node.
 // connected: resident memory for each node that waits in a long poll.
 #include <unistd.h>
@@ -31,6 +31,7 @@ struct Options {
   std::size_t requests = 5000;
   int server_cpu = 0;
   int load_cpu = 1;
+  int io_threads = 0;
 };
 
 struct Load {
@@ -64,6 +65,7 @@ Options parse(int argc, char** argv) {
     else if (name == "--requests") options.requests = parse_u64(value).value_or(1);
     else if (name == "--server-cpu") options.server_cpu = std::atoi(value.c_str());
     else if (name == "--load-cpu") options.load_cpu = std::atoi(value.c_str());
+    else if (name == "--io-threads") options.io_threads = std::atoi(value.c_str());
     else bench::die("unknown option " + name);
   }
   return options;
@@ -220,7 +222,7 @@ int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
   bench::raise_descriptor_limit();
   bench::enter_own_network(bench::k_address);
-  const bench::ClusterDir cluster(options.bin, "/var/tmp");
+  const bench::ClusterDir cluster(options.bin, "/var/tmp", options.io_threads);
   bench::ServerProcess server(cluster.run_command(), options.server_cpu, cluster.path("log"));
   if (!server.wait_until_listening(bench::k_address, cluster.port())) bench::die("the coordinator has ended");
   bench::pin_this_thread(options.load_cpu);

@@ -2,6 +2,7 @@
 #include <sched.h>
 
 #include <catch2/catch.hpp>
+#include <filesystem>
 
 #include "tests/support/cluster_fixture.hpp"
 
@@ -28,11 +29,21 @@ class OneCore {
   cpu_set_t before_;
 };
 
+// Threads of this process that do I/O only.
+std::size_t io_threads() {
+  std::size_t count = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    if (get_file(task.path() / "comm").starts_with("io-")) ++count;
+  }
+  return count;
+}
+
 TEST_CASE("a coordinator on one core serves joins, waiting agents, reports, operators and its own end", "[cluster]") {
   const OneCore pinned;
   ClusterFixture cluster;
   cluster.io_threads = 0;
   cluster.start();
+  CHECK(io_threads() == 0);
   SimulatedAgent first = joined(cluster, "node-1", 11);
   Caller agent = first.caller(cluster);
   proto::NodeStatusReport report;
