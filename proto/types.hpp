@@ -510,7 +510,7 @@ struct AdminConfig {
 struct CoordinatorConfig {
   std::string listen = "0.0.0.0:7443";
   std::string data_dir = "/var/lib/slipway/coordinator";
-  std::uint64_t io_threads = 0;  // 0: as many as there are cores
+  std::uint64_t io_threads = 0;  // 0: as many as there are cores, none of their own on one
   std::string log_level = "info";
   std::string ca_passphrase_file;  // empty: the systemd credential ca-passphrase, if there is one
 };

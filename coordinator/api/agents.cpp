@@ -74,7 +74,7 @@ Handling Handlers::sync_agent(RequestContext context) {
   const SyncPosition have{wish->epoch, wish->revision,
                           deps_.clock.steady() + std::chrono::seconds(wish->wait),
                           context.request.peer.address};
-  const Principal agent = context.principal;
+  const AgentIdentity agent = context.principal.agent;
   std::function<Handling()> there = [this, agent, have] { return sync_on_state(agent, have); };
   Handling hop = run_on<http::Response>(deps_.state, std::move(there));
   co_return co_await std::move(hop);
@@ -88,12 +88,12 @@ Handling Handlers::refuse_live(Principal principal, IpAddress from, Error error)
   co_return error;
 }
 
-Handling Handlers::sync_on_state(Principal agent, SyncPosition have) {
+Handling Handlers::sync_on_state(AgentIdentity agent, SyncPosition have) {
   while (true) {
     // Asked again after each wait: the node may have been removed meanwhile.
-    const Status live = still_counts(agent, have.from);
+    const auto live = live_node(agent, have.from);
     if (!live) co_return live.error();
-    const Node& node = *deps_.registrar.state().node_by_uid(agent.agent.uid);
+    const Node& node = **live;
     const std::shared_ptr<const Published> published = deps_.registrar.published();
     const bool same_epoch = published != nullptr && published->epoch == have.epoch;
     deps_.board.contact(node.uid, same_epoch ? have.revision : 0, is_at_home(node, have.from));
@@ -112,12 +112,12 @@ Handling Handlers::report_status(RequestContext context) {
     Handling refusing = refuse_live(context.principal, context.request.peer.address, report.error());
     co_return co_await std::move(refusing);
   }
-  const Principal agent = context.principal;
+  const AgentIdentity agent = context.principal.agent;
   const IpAddress from = context.request.peer.address;
   std::function<Status()> job = [this, agent, from, given = std::move(*report)]() -> Status {
-    const Status live = still_counts(agent, from);
+    const auto live = live_node(agent, from);
     if (!live) return live.error();
-    const Node& node = *deps_.registrar.state().node_by_uid(agent.agent.uid);
+    const Node& node = **live;
     const std::uint64_t before = deps_.board.change_count();
     deps_.board.report(node.uid, given, is_at_home(node, from));
     if (deps_.board.change_count() != before) nodes_changed_.notify();

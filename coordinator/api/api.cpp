@@ -56,7 +56,7 @@ http::Response route_refusal(const proto::RouteMatch& match, const http::Request
       make_error(Errc::invalid, "the method is not one of this path; see /v1/openapi.json"), 405);
 }
 
-// Heartbeats, by far the most requests: they go to the state thread anyway, and begin with still_counts() there.
+// Heartbeats, by far the most requests: they go to the state thread anyway, and begin with live_node() there.
 bool asks_the_state_itself(std::string_view operation) { return operation == "syncAgent" || operation == "reportStatus"; }
 
 boost::asio::awaitable<Status> ready(Status status) { co_return status; }
@@ -261,13 +261,18 @@ boost::asio::awaitable<Status> Handlers::check_live(Principal principal, IpAddre
 }
 
 Status Handlers::still_counts(const Principal& principal, const IpAddress& from) const {
-  const State& state = deps_.registrar.state();
   if (principal.kind == PrincipalKind::person)
-    return state.authenticate_operator(principal.name, principal.serial, deps_.clock.wall());
-  const AgentIdentity& agent = principal.agent;
-  const auto node = state.authenticate_agent(agent.uid, agent.generation, agent.serial);
+    return deps_.registrar.state().authenticate_operator(principal.name, principal.serial, deps_.clock.wall());
+  const auto node = live_node(principal.agent, from);
+  return node ? Status{} : Status(node.error());
+}
+
+Result<const Node*> Handlers::live_node(const AgentIdentity& agent, const IpAddress& from) const {
+  const auto node = deps_.registrar.state().authenticate_agent(agent.uid, agent.generation, agent.serial);
   if (!node) return node.error();
-  return check_single(**node, deps_.board.find(agent.uid), from, deps_.clock.steady());
+  const Status single = check_single(**node, deps_.board.find(agent.uid), from, deps_.clock.steady());
+  if (!single) return single.error();
+  return node;
 }
 
 boost::asio::awaitable<Status> Handlers::audit_refusal(proto::AuditRecord record) {

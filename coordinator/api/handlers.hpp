@@ -123,7 +123,9 @@ class Handlers {
   boost::asio::awaitable<Status> check_live(Principal principal, IpAddress from);
   // Whether who has the certificate is still one of ours, and only one. State thread.
   Status still_counts(const Principal& principal, const IpAddress& from) const;
-  Handling sync_on_state(Principal agent, SyncPosition have);
+  // The same of an agent, with its node. State thread; the pointer lives until the next operation.
+  Result<const Node*> live_node(const AgentIdentity& agent, const IpAddress& from) const;
+  Handling sync_on_state(AgentIdentity agent, SyncPosition have);
   Handling refuse_live(Principal principal, IpAddress from, Error error);
   Handling apply_on_state(proto::ClusterSpec spec, std::string if_match, proto::AuditActor actor);
   boost::asio::awaitable<Result<Outcome>> delete_on_state(std::string name, proto::AuditActor actor);

@@ -53,7 +53,7 @@ struct Parts {
 
 class Rules {
  public:
-  Rules(std::size_t usages, const Validity& authority) : usages_(usages), authority_(authority) {}
+  Rules(std::size_t usages, const DerIssuer& authority) : usages_(usages), authority_(authority) {}
   Status check(std::string_view bytes);
 
  private:
@@ -69,7 +69,7 @@ class Rules {
   bool is_rsa() const;
 
   const std::size_t usages_;
-  const Validity authority_;
+  const DerIssuer authority_;
   Parts parts_;
 };
 
@@ -152,8 +152,8 @@ Status Rules::check_dates() const {
   if (der::time(*begin) != from->whole || der::time(*end) != until->whole)
     return broken("a date in the wrong form");
   if (*begin >= *end) return broken("it ends before it begins");
-  if (*begin < authority_.not_before) return broken("it begins before its authority");
-  if (*end > authority_.not_after) return broken("it outlives its authority");
+  if (*begin < authority_.life.not_before) return broken("it begins before its authority");
+  if (*end > authority_.life.not_after) return broken("it outlives its authority");
   return {};
 }
 
@@ -223,9 +223,9 @@ Status Rules::check_values() const {
   if (!subject_id || subject_id->content.size() != k_key_id) return broken("its subject key identifier");
   const auto list = der::only(e[4].value, der::k_sequence);
   const auto issuer_id = list ? der::only(list->content, der::context_tag(0, false)) : std::nullopt;
-  // An imported authority has the identifier that its maker chose; that it is the one of this authority is checked elsewhere.
-  if (!issuer_id || issuer_id->content.empty())
-    return broken("its authority key identifier is not a key id alone");
+  if (!issuer_id) return broken("its authority key identifier is not a key id alone");
+  // An imported authority has the identifier that its maker chose, of any length.
+  if (issuer_id->content.empty() || issuer_id->content != authority_.key_id) return broken("its authority key identifier is not that of its authority");
   return e.size() > 5 ? check_alt_names(e[5].value) : Status();
 }
 
@@ -270,7 +270,7 @@ Status Rules::check_alt_names(std::string_view value) const {
 
 }  // namespace
 
-Status check_der_rules(std::string_view certificate_der, std::size_t usages, const Validity& authority) {
+Status check_der_rules(std::string_view certificate_der, std::size_t usages, const DerIssuer& authority) {
   return Rules(usages, authority).check(certificate_der);
 }
 

@@ -11,8 +11,13 @@
 
 namespace slipway {
 
-// `usages`: how many extended key usages there must be. `authority`: the life of the CA. Errc::internal names
-// the first rule that is broken.
-Status check_der_rules(std::string_view certificate_der, std::size_t usages, const Validity& authority);
+// The CA as a certificate of its must show it.
+struct DerIssuer {
+  Validity life;
+  std::string_view key_id;  // bytes of its subject key identifier; borrowed for the call
+};
+
+// `usages`: how many extended key usages there must be. Errc::internal names the first rule that is broken.
+Status check_der_rules(std::string_view certificate_der, std::size_t usages, const DerIssuer& authority);
 
 }  // namespace slipway

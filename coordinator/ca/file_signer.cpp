@@ -5,6 +5,17 @@
 
 namespace slipway {
 
+namespace {
+
+// What verifiers get: the certificates alone, ascending by number.
+std::string bundle_of(const CaSet& set) {
+  if (set.other == nullptr) return set.signing->pem;
+  const bool other_first = set.other->number < set.signing->number;
+  return other_first ? set.other->pem + set.signing->pem : set.signing->pem + set.other->pem;
+}
+
+}  // namespace
+
 FileSigner::FileSigner(const Authority& authority) {
   for (const CaKind kind : k_ca_kinds) use(kind, authority.set(kind));
 }
@@ -12,10 +23,8 @@ FileSigner::FileSigner(const Authority& authority) {
 void FileSigner::use(CaKind kind, const CaSet& set) {
   auto in_use = std::make_shared<InUse>();
   in_use->signing = set.signing;
-  // As server_ca() of the domain: while one replaces the other the older one stays what clients see.
-  const bool exchange = set.phase == CaPhase::replacing || set.phase == CaPhase::reverting;
-  const bool other_is_older = exchange && set.other != nullptr && set.other->number < set.signing->number;
-  in_use->server = other_is_older ? set.other : set.signing;
+  const bool other = set.other != nullptr && other_serves(set.phase, set.signing->number, set.other->number);
+  in_use->server = other ? set.other : set.signing;
   in_use->other = set.other;
   in_use->bundle = bundle_of(set);
   const std::lock_guard lock(mutex_);
@@ -54,12 +63,6 @@ std::uint64_t FileSigner::issuer_number(CertUsage usage) {
 }
 std::string FileSigner::issuer_pem(CertUsage usage) {
   return issuer_of(usage)->pem;
-}
-
-std::string bundle_of(const CaSet& set) {
-  if (set.other == nullptr) return set.signing->pem;
-  const bool other_first = set.other->number < set.signing->number;
-  return other_first ? set.other->pem + set.signing->pem : set.signing->pem + set.other->pem;
 }
 
 }  // namespace slipway

@@ -39,7 +39,4 @@ class FileSigner final : public Signer {
   std::map<CaKind, std::shared_ptr<const InUse>> cas_;
 };
 
-// What verifiers get: the certificates alone, ascending by number.
-std::string bundle_of(const CaSet& set);
-
 }  // namespace slipway

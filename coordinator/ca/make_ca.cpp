@@ -64,10 +64,6 @@ Result<tbs::NameConstraints> kubelet_constraints(const ProfileCluster& cluster) 
 
 }  // namespace
 
-UsageBits usages_of_ca(CaKind kind) {
-  return shape_of(kind).eku;
-}
-
 Result<CertificateAuthority> make_ca(CaKind kind, std::uint64_t number, const ProfileCluster& cluster, WallTime now) {
   auto key = PrivateKey::generate_p256();
   if (!key) return key.error();

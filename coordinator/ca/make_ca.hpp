@@ -7,7 +7,4 @@ namespace slipway {
 // A P-256 CA of ten years, self-signed, constrained to its kind. Nothing is written.
 Result<CertificateAuthority> make_ca(CaKind kind, std::uint64_t number, const ProfileCluster& cluster, WallTime now);
 
-// What the CA of a kind must be allowed to give to those it signs for.
-UsageBits usages_of_ca(CaKind kind);
-
 }  // namespace slipway

@@ -32,7 +32,7 @@ std::string shown(const std::vector<std::string>& names) {
   return text;
 }
 
-bool in_exchange(const CaLine& line) { return line.phase == CaPhase::replacing || line.phase == CaPhase::reverting; }
+bool in_exchange(CaPhase phase) { return phase == CaPhase::replacing || phase == CaPhase::reverting; }
 
 void exchange(CaLine& line, CaPhase phase, WallTime now) {
   std::swap(line.signing, *line.other);
@@ -71,13 +71,15 @@ std::optional<CaStep> ca_step_from_string(std::string_view text) {
   return std::nullopt;
 }
 
+bool other_serves(CaPhase phase, std::uint64_t signing, std::uint64_t other) { return in_exchange(phase) && other < signing; }
+
 const CaFacts& server_ca(const CaLine& line) {
-  const bool other_is_older = in_exchange(line) && line.other->number < line.signing.number;
-  return other_is_older ? *line.other : line.signing;
+  const bool other = line.other && other_serves(line.phase, line.signing.number, line.other->number);
+  return other ? *line.other : line.signing;
 }
 
 bool may_sign(const CaLine& line, std::uint64_t number) {
-  return line.signing.number == number || (in_exchange(line) && line.other->number == number);
+  return line.signing.number == number || (in_exchange(line.phase) && line.other->number == number);
 }
 
 CaLine adopt_ca(CaKind kind, CaFacts first, std::string bundle_sha256, WallTime now) {
@@ -131,7 +133,7 @@ Result<CaLine> abort_ca(CaLine line, std::string bundle_sha256, WallTime now) {
 }
 
 Result<CaLine> retire_ca(CaLine line, const std::vector<std::string>& held_by, bool force, std::string bundle_sha256, WallTime now) {
-  if (!in_exchange(line)) {
+  if (!in_exchange(line.phase)) {
     return not_now(line, line.phase == CaPhase::stable ? "there is nothing to retire" : "the new one does not sign yet; run " + command(line, "activate"));
   }
   if (!held_by.empty() && !force) {

@@ -55,6 +55,8 @@ struct CaLine {
   bool operator==(const CaLine&) const = default;
 };
 
+// Whether of two CAs, by their numbers, the one that does not sign is still what clients see: while one replaces the other, the older.
+bool other_serves(CaPhase phase, std::uint64_t signing, std::uint64_t other);
 // Behind the coordinator's own serving certificate; also the one that new join tokens pin.
 const CaFacts& server_ca(const CaLine& line);
 // Whether a certificate signed by the CA of this number may still be recorded.

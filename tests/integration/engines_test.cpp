@@ -10,6 +10,7 @@
 #include "common/core/text.hpp"
 #include "common/crypto/random.hpp"
 #include "coordinator/ca/file_signer.hpp"
+#include "tests/support/profile_cluster.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace slipway::test {
@@ -18,13 +19,7 @@ namespace {
 WallTime now() { return std::chrono::floor<Seconds>(std::chrono::system_clock::now()); }
 
 ProfileCluster cluster_of_engines() {
-  ProfileCluster cluster;
-  cluster.name = "demo";
-  cluster.id = "11111111-2222-4333-8444-555555555555";
-  cluster.dns_domain = "cluster.local";
-  cluster.api_endpoint_host = "api.example.org";
-  cluster.pod_cidrs = {Cidr::parse("10.10.0.0/16").value()};
-  cluster.service_cidrs = {Cidr::parse("10.0.0.0/16").value()};
+  ProfileCluster cluster = demo_profile_cluster("api.example.org");
   cluster.node_cidrs = {Cidr::parse("10.77.0.0/24").value()};
   cluster.coordinator_names = {"10.77.0.10", "coordinator.example.org"};
   return cluster;

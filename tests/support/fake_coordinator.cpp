@@ -10,17 +10,12 @@
 #include "common/crypto/private_key.hpp"
 #include "common/crypto/random.hpp"
 #include "proto/codec.hpp"
+#include "tests/support/profile_cluster.hpp"
 
 namespace slipway::test {
 
 ProfileCluster service_cluster() {
-  ProfileCluster cluster;
-  cluster.name = "demo";
-  cluster.id = "11111111-2222-4333-8444-555555555555";
-  cluster.dns_domain = "cluster.local";
-  cluster.api_endpoint_host = "10.77.0.10";
-  cluster.pod_cidrs = {Cidr::parse("10.10.0.0/16").value()};
-  cluster.service_cidrs = {Cidr::parse("10.0.0.0/16").value()};
+  ProfileCluster cluster = demo_profile_cluster("10.77.0.10");
   cluster.coordinator_names = {"10.77.0.10"};
   return cluster;
 }

@@ -4,18 +4,12 @@
 
 #include "common/core/ip.hpp"
 #include "common/crypto/random.hpp"
+#include "tests/support/profile_cluster.hpp"
 
 namespace slipway::test {
 
 ProfileCluster kube_test_cluster() {
-  ProfileCluster cluster;
-  cluster.name = "demo";
-  cluster.id = "11111111-2222-4333-8444-555555555555";
-  cluster.dns_domain = "cluster.local";
-  cluster.api_endpoint_host = "127.0.0.1";
-  cluster.pod_cidrs = {Cidr::parse("10.10.0.0/16").value()};
-  cluster.service_cidrs = {Cidr::parse("10.0.0.0/16").value()};
-  return cluster;
+  return demo_profile_cluster("127.0.0.1");
 }
 
 TestCert ca_for_tests(const Authority& authority, CaKind kind) {

@@ -76,7 +76,7 @@ struct Draft {
 };
 
 std::string verdict(const std::string& der, std::size_t usages = 1) {
-  const auto checked = check_der_rules(der, usages, k_authority);
+  const auto checked = check_der_rules(der, usages, {k_authority, "aaaaaaaaaaaaaaaaaaaa"});
   if (checked) return "good";
   CHECK(checked.error().code == Errc::internal);
   return checked.error().message;
@@ -127,6 +127,9 @@ const Case k_cases[] = {
     {"no key usage", [](Draft& d) { d.order = "ucsan"; }, "extension 2.5.29.15 is missing"},
     {"no subject key id", [](Draft& d) { d.order = "kucan"; }, "extension 2.5.29.14 is missing"},
     {"no authority key id", [](Draft& d) { d.order = "kucsn"; }, "extension 2.5.29.35 is missing"},
+    {"the key id of another authority", [](Draft& d) { d.authority_id = extension("551d23", "", tlv(0x30, tlv(0x80, std::string(20, 'b')))); }, "not that of its authority"},
+    {"a part of the authority's key id", [](Draft& d) { d.authority_id = extension("551d23", "", tlv(0x30, tlv(0x80, std::string(19, 'a')))); }, "not that of its authority"},
+    {"an empty authority key id", [](Draft& d) { d.authority_id = extension("551d23", "", tlv(0x30, tlv(0x80, ""))); }, "not that of its authority"},
     {"another order", [](Draft& d) { d.order = "kcusan"; }, "has no place there"},
     {"an extension twice", [](Draft& d) { d.order = "kucsann"; }, "stands twice"},
     {"an unknown extension", [](Draft& d) { d.more = extension("2a030405", "", bytes("0500")); }, "extension 1.2.3.4.5 has no place"},
@@ -210,7 +213,8 @@ TEST_CASE("all that the signer makes keeps the DER rules", "[pki][rules]") {
     const auto cert = signer.issue(spec, key->spki_der(), *Serial::from_random(random_bytes(16)), validity.not_before, validity.not_after);
     REQUIRE(cert);
     const std::size_t usages = (spec.eku.server_auth ? 1U : 0U) + (spec.eku.client_auth ? 1U : 0U);
-    CHECK(check_der_rules(cert->der, usages, {ca.not_before(), ca.not_after()}));
+    const std::string key_id = ca.subject_key_id();
+    CHECK(check_der_rules(cert->der, usages, {{ca.not_before(), ca.not_after()}, key_id}));
     CHECK((usages == 1 || usage == CertUsage::etcd_peer || usage == CertUsage::etcd_server));
   }
 }

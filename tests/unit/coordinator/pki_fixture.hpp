@@ -4,19 +4,14 @@
 
 #include "coordinator/ca/file_signer.hpp"
 #include "coordinator/domain/cert_profile.hpp"
+#include "tests/support/profile_cluster.hpp"
 
 namespace slipway::test {
 
 inline const WallTime k_now{Seconds(1795348800)};  // 2026-11-22T12:00:00Z
 
 inline ProfileCluster test_cluster() {
-  ProfileCluster cluster;
-  cluster.name = "demo";
-  cluster.id = "11111111-2222-4333-8444-555555555555";
-  cluster.dns_domain = "cluster.local";
-  cluster.api_endpoint_host = "api.example.org";
-  cluster.pod_cidrs = {Cidr::parse("10.10.0.0/16").value()};
-  cluster.service_cidrs = {Cidr::parse("10.0.0.0/16").value()};
+  ProfileCluster cluster = demo_profile_cluster("api.example.org");
   cluster.node_cidrs = {Cidr::parse("10.77.0.0/24").value()};
   cluster.coordinator_names = {"10.77.0.10", "coordinator.example.org"};
   return cluster;
