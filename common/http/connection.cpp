@@ -50,6 +50,7 @@ class BodySink {
     return problem(507, "exhausted", "no room to receive the body");
   }
   std::string release() { return file_.release(); }
+  void discard() { file_.discard(); }
 
  private:
   const std::uint64_t limit_;
@@ -257,6 +258,8 @@ asio::awaitable<Connection::Got> Connection::read_body(MessageReader& reader, Re
       if (got || got.error().code != Errc::timeout) co_return Got::nothing;
       fault = problem(408, "timeout", "the request's body did not arrive in time");
     }
+    // Before the answer: whoever is told that there is no room finds the room that his own half took free again.
+    sink.discard();
     asio::awaitable<void> refusing = refuse(std::move(*fault));
     co_await std::move(refusing);
     co_return Got::refused;

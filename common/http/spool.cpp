@@ -9,8 +9,11 @@
 
 namespace slipway::http {
 
-SpoolFile::~SpoolFile() {
-  if (!path_.empty()) ::unlink(path_.c_str());
+SpoolFile::~SpoolFile() { discard(); }
+
+void SpoolFile::discard() {
+  const std::string path = release();
+  if (!path.empty()) ::unlink(path.c_str());
 }
 
 Status SpoolFile::create(const std::string& directory) {

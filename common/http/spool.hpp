@@ -19,6 +19,7 @@ class SpoolFile {
   Status create(const std::string& directory);
   Status append(std::string_view bytes);  // into the page cache: whoever keeps the file syncs it
   std::string release();                  // closes; the path is the caller's to delete
+  void discard();                         // closes and deletes now
 
  private:
   UniqueFd fd_;
