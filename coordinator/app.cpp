@@ -310,7 +310,7 @@ Status App::Impl::build() {
 
 void App::Impl::cut_node(const Node& node) {
   const std::string cluster_id = registrar.state().identity().id;
-  server->cut([uid = node.uid, cluster_id](const std::string& certificate_der) {
+  server->cut([uid = node.uid, cluster_id](std::string_view certificate_der) {
     const auto principal = api::principal_of(certificate_der, cluster_id);
     return principal && principal->agent.uid == uid;
   });
@@ -367,7 +367,7 @@ asio::awaitable<Status> App::Impl::cut_strangers(CaLine line) {
   asio::awaitable<Status> sleeping = clock.sleep_for(k_answer_time);
   const Status slept = co_await std::move(sleeping);
   if (!slept) co_return slept.error();
-  server->cut([line](const std::string& certificate_der) {
+  server->cut([line](std::string_view certificate_der) {
     const auto certificate = Certificate::from_der(certificate_der);
     if (!certificate) return false;
     const std::string issuer = to_hex(certificate->authority_key_id());

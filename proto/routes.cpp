@@ -1,8 +1,7 @@
 #include "proto/routes.hpp"
 
+#include <algorithm>
 #include <array>
-
-#include "common/core/text.hpp"
 
 namespace slipway::proto {
 
@@ -65,16 +64,25 @@ constexpr std::array k_routes = {
     Route{"getMetrics", "GET", "/metrics", Role::viewer},
 };
 
+// Up to the next slash; `rest` begins behind it.
+std::string_view next_segment(std::string_view& rest) {
+  const std::size_t end = std::min(rest.find('/'), rest.size());
+  const std::string_view segment = rest.substr(0, end);
+  rest.remove_prefix(std::min(end + 1, rest.size()));
+  return segment;
+}
+
+// Looks at every route of every request: nothing is allocated but for the parameters of one that matches so far.
 bool match_path(std::string_view pattern, std::string_view path, std::map<std::string, std::string>& parameters) {
-  const auto wanted = split(pattern, '/');
-  const auto given = split(path, '/');
-  if (wanted.size() != given.size()) return false;
+  if (std::count(pattern.begin(), pattern.end(), '/') != std::count(path.begin(), path.end(), '/')) return false;
   std::map<std::string, std::string> found;
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    if (wanted[i].starts_with('{')) {
-      if (given[i].empty()) return false;
-      found[std::string(wanted[i].substr(1, wanted[i].size() - 2))] = given[i];
-    } else if (wanted[i] != given[i]) {
+  while (!pattern.empty() || !path.empty()) {
+    const std::string_view wanted = next_segment(pattern);
+    const std::string_view given = next_segment(path);
+    if (wanted.starts_with('{')) {
+      if (given.empty()) return false;
+      found.emplace(wanted.substr(1, wanted.size() - 2), given);
+    } else if (wanted != given) {
       return false;
     }
   }

@@ -124,6 +124,19 @@ boost::asio::awaitable<Result<R>> take(std::shared_ptr<Slot<R>> slot) {
   co_return std::move(*slot->value);
 }
 
+// Apart from run_on(), whose frame is then small for the thousands that wait on their own thread.
+template <class R>
+boost::asio::awaitable<Result<R>> run_there(boost::asio::any_io_executor own, boost::asio::any_io_executor target,
+                                            std::function<boost::asio::awaitable<Result<R>>()> job) {
+  auto slot = std::make_shared<Slot<R>>();
+  slot->wake = std::make_shared<WakeUp>(std::move(own));
+  const WakeUp::Claim claim(slot->wake);
+  boost::asio::awaitable<void> running = run_and_complete<R>(Completion<R>(slot), std::move(job));
+  start_on(std::move(target), std::move(running));
+  boost::asio::awaitable<Result<R>> taking = take<R>(std::move(slot));
+  co_return co_await std::move(taking);
+}
+
 }  // namespace slipway::detail
 
 namespace slipway {
@@ -145,18 +158,9 @@ template <class R>
 boost::asio::awaitable<Result<R>> run_on(boost::asio::any_io_executor target,
                                          std::function<boost::asio::awaitable<Result<R>>()> job) {
   const boost::asio::any_io_executor own = co_await boost::asio::this_coro::executor;
-  if (own == target) {
-    boost::asio::awaitable<Result<R>> here = detail::run_here<R>(std::move(job));
-    co_return co_await std::move(here);
-  }
-  auto slot = std::make_shared<detail::Slot<R>>();
-  slot->wake = std::make_shared<detail::WakeUp>(own);
-  const detail::WakeUp::Claim claim(slot->wake);
-  boost::asio::awaitable<void> running =
-      detail::run_and_complete<R>(detail::Completion<R>(slot), std::move(job));
-  detail::start_on(std::move(target), std::move(running));
-  boost::asio::awaitable<Result<R>> taking = detail::take<R>(std::move(slot));
-  co_return co_await std::move(taking);
+  boost::asio::awaitable<Result<R>> running =
+      own == target ? detail::run_here<R>(std::move(job)) : detail::run_there<R>(own, std::move(target), std::move(job));
+  co_return co_await std::move(running);
 }
 
 }  // namespace slipway

@@ -18,6 +18,7 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr std::size_t k_first_block = 2 * 1024;  // a header, and a heartbeat with its body
 constexpr std::size_t k_read_block = 16 * 1024;
 // Up to here one TLS record with the head is cheaper than sparing the copy.
 constexpr std::size_t k_join_with_head = 4 * 1024;
@@ -66,6 +67,7 @@ class Connection {
   Connection(std::shared_ptr<ServerShared> server, std::size_t thread, TlsStream stream, Peer peer)
       : server_(std::move(server)), thread_(thread), stream_(std::move(stream)), peer_(std::move(peer)) {
     live_.stream = &stream_;
+    live_.peer = &peer_;
     place_ = server_->live[thread_].insert(server_->live[thread_].end(), &live_);
   }
   Connection(const Connection&) = delete;
@@ -80,18 +82,25 @@ class Connection {
  private:
   // What came of reading something.
   enum class Got { all, nothing, refused };
+  // A request that is to be answered.
+  struct Turn {
+    Request request;
+    int version = 11;
+    bool keep_alive = false;
+    bool head_only = false;
+  };
 
   asio::awaitable<bool> shake_hands();
   asio::awaitable<bool> exchange();  // one request and its response; false: the connection is over
   asio::awaitable<bool> wait_for_request();
+  asio::awaitable<std::optional<Turn>> read_request();  // absent: the connection is over, any refusal is sent
   asio::awaitable<Got> read_header(MessageReader& reader);
   asio::awaitable<Got> read_body(MessageReader& reader, Request& request, const Admission& admission);
-  asio::awaitable<Result<std::size_t>> read_more(SteadyTime deadline);
+  asio::awaitable<Result<std::size_t>> read_more(std::size_t block, SteadyTime deadline);
   Result<Request> make_request(MessageReader& reader);
   std::optional<Response> judge(MessageReader& reader, Request& request, Admission& admission);
   std::optional<Response> fault_in_head(MessageReader& reader) const;
   Result<Admission> admit(const Request& request) const;
-  asio::awaitable<Response> handle(Request request);
   asio::awaitable<bool> respond(Response response, bool head_only, bool keep_alive);
   asio::awaitable<Status> send_file(FileReader& file);
   asio::awaitable<bool> respond_in_chunks(Response response, bool head_only, bool keep_alive);
@@ -127,19 +136,18 @@ asio::awaitable<bool> Connection::shake_hands() {
     log::debug("TLS handshake failed", {{"peer", peer_.address.to_string()}, {"error", shaken.error()}});
     co_return false;
   }
-  peer_.certificate_der = stream_.peer_certificate();
-  live_.certificate_der = peer_.certificate_der;
+  std::string certificate = stream_.peer_certificate();
+  if (!certificate.empty()) peer_.certificate = std::make_shared<const std::string>(std::move(certificate));
   if (server_->handler.identify) peer_.identity = server_->handler.identify(peer_);
-  if (!peer_.certificate_der.empty()) co_return true;
+  if (peer_.has_certificate()) co_return true;
   is_anonymous_ = server_->enter_anonymous();
   co_return is_anonymous_;
 }
 
-asio::awaitable<Result<std::size_t>> Connection::read_more(SteadyTime deadline) {
+asio::awaitable<Result<std::size_t>> Connection::read_more(std::size_t block, SteadyTime deadline) {
   const std::size_t before = buffer_.size();
-  buffer_.resize(before + k_read_block);
-  asio::awaitable<Result<std::size_t>> reading =
-      stream_.read_some(buffer_.data() + before, k_read_block, deadline);
+  buffer_.resize(before + block);
+  asio::awaitable<Result<std::size_t>> reading = stream_.read_some(buffer_.data() + before, block, deadline);
   const Result<std::size_t> got = co_await std::move(reading);
   buffer_.resize(before + (got ? *got : 0));
   co_return got;
@@ -173,7 +181,7 @@ asio::awaitable<Connection::Got> Connection::read_header(MessageReader& reader) 
       co_return Got::refused;
     }
     if (reader.header_done()) co_return Got::all;
-    asio::awaitable<Result<std::size_t>> reading = read_more(deadline);
+    asio::awaitable<Result<std::size_t>> reading = read_more(k_first_block, deadline);
     const Result<std::size_t> got = co_await std::move(reading);
     if (got && *got > 0) continue;
     if (!got && got.error().code == Errc::timeout) {
@@ -213,7 +221,7 @@ Result<Request> Connection::make_request(MessageReader& reader) {
   request.target = reader.target();
   request.path = std::move(target->path);
   request.query = std::move(target->query);
-  request.headers = reader.headers();
+  request.headers = std::move(reader.headers());
   request.peer = peer_;
   return request;
 }
@@ -228,21 +236,11 @@ Result<Admission> Connection::admit(const Request& request) const {
   }
 }
 
-asio::awaitable<Response> Connection::handle(Request request) {
-  const std::string path = request.path;
-  try {
-    asio::awaitable<Response> handling = server_->handler.handle(std::move(request));
-    co_return co_await std::move(handling);
-  } catch (const std::exception& error) {
-    log::error("handling a request failed", {{"path", path}, {"error", error.what()}});
-  }
-  co_return problem(500, "internal", "unexpected fault; the coordinator's log tells more");
-}
-
 asio::awaitable<Connection::Got> Connection::read_body(MessageReader& reader, Request& request,
                                                        const Admission& admission) {
   BodySink sink(admission, request.body);
   const SteadyTime body_deadline = after(server_->limits.body);
+  const bool is_small = reader.content_length().value_or(k_read_block) < k_first_block;
   reader.read_body();
   for (;;) {
     const Status fed = reader.feed(buffer_);
@@ -252,7 +250,7 @@ asio::awaitable<Connection::Got> Connection::read_body(MessageReader& reader, Re
     if (!fault && reader.done()) break;
     if (!fault) {
       const SteadyTime deadline = sink.spools() ? after(server_->limits.spool_idle) : body_deadline;
-      asio::awaitable<Result<std::size_t>> reading = read_more(deadline);
+      asio::awaitable<Result<std::size_t>> reading = read_more(is_small ? k_first_block : k_read_block, deadline);
       const Result<std::size_t> got = co_await std::move(reading);
       if (got && *got > 0) continue;
       if (got || got.error().code != Errc::timeout) co_return Got::nothing;
@@ -283,43 +281,60 @@ std::optional<Response> Connection::judge(MessageReader& reader, Request& reques
   return std::nullopt;
 }
 
+// The reader and its buffers end here: while a long poll waits its connection keeps only what the answer needs.
+asio::awaitable<std::optional<Connection::Turn>> Connection::read_request() {
+  MessageReader reader(MessageKind::request, server_->limits.header_bytes);
+  asio::awaitable<Got> reading_header = read_header(reader);
+  const Got header = co_await std::move(reading_header);
+  if (header != Got::all) co_return std::nullopt;
+
+  Turn turn;
+  Admission admission;
+  turn.head_only = reader.method() == Method::head;
+  std::optional<Response> fault = judge(reader, turn.request, admission);
+  if (fault) {
+    asio::awaitable<bool> responding = respond(std::move(*fault), turn.head_only, false);
+    co_await std::move(responding);
+    co_return std::nullopt;
+  }
+  if (!reader.done()) {
+    if (turn.request.headers.find("Expect") != nullptr && buffer_.empty()) {
+      asio::awaitable<Status> inviting =
+          stream_.write("HTTP/1.1 100 Continue\r\n\r\n", server_->limits.write_idle);
+      const Status invited = co_await std::move(inviting);
+      if (!invited) co_return std::nullopt;
+    }
+    asio::awaitable<Got> reading_body = read_body(reader, turn.request, admission);
+    const Got body = co_await std::move(reading_body);
+    if (body != Got::all) co_return std::nullopt;
+  }
+  turn.version = reader.version();
+  turn.keep_alive = reader.keep_alive();
+  if (buffer_.empty()) std::string().swap(buffer_);
+  co_return turn;
+}
+
 asio::awaitable<bool> Connection::exchange() {
   asio::awaitable<bool> waiting = wait_for_request();
   const bool has_request = co_await std::move(waiting);
   if (!has_request) co_return false;
   had_request_ = true;
-  MessageReader reader(MessageKind::request, server_->limits.header_bytes);
-  asio::awaitable<Got> reading_header = read_header(reader);
-  const Got header = co_await std::move(reading_header);
-  if (header != Got::all) co_return false;
-
-  Request request;
-  Admission admission;
-  std::optional<Response> fault = judge(reader, request, admission);
-  if (fault) {
-    const bool head_only = reader.method() == Method::head;
-    asio::awaitable<bool> responding = respond(std::move(*fault), head_only, false);
-    co_await std::move(responding);
-    co_return false;
+  asio::awaitable<std::optional<Turn>> reading = read_request();
+  std::optional<Turn> turn = co_await std::move(reading);
+  if (!turn) co_return false;
+  const std::string path = turn->request.path;
+  Response response;
+  try {
+    asio::awaitable<Response> handling = server_->handler.handle(std::move(turn->request));
+    response = co_await std::move(handling);
+  } catch (const std::exception& error) {
+    log::error("handling a request failed", {{"path", path}, {"error", error.what()}});
+    response = problem(500, "internal", "unexpected fault; the coordinator's log tells more");
   }
-  if (!reader.done()) {
-    if (reader.headers().find("Expect") != nullptr && buffer_.empty()) {
-      asio::awaitable<Status> inviting =
-          stream_.write("HTTP/1.1 100 Continue\r\n\r\n", server_->limits.write_idle);
-      const Status invited = co_await std::move(inviting);
-      if (!invited) co_return false;
-    }
-    asio::awaitable<Got> reading_body = read_body(reader, request, admission);
-    const Got body = co_await std::move(reading_body);
-    if (body != Got::all) co_return false;
-  }
-  const bool head_only = request.method == Method::head;
-  asio::awaitable<Response> handling = handle(std::move(request));
-  Response response = co_await std::move(handling);
   // RFC 9112 7.1: HTTP/1.0 knows no chunks, and without them the end of a stream cannot be told from a broken one.
-  if (response.stream && reader.version() == 10) response = problem(505, "httpVersion", "this answer is a stream: ask with HTTP/1.1");
-  const bool keep_alive = reader.keep_alive() && !response.close && !server_->draining;
-  asio::awaitable<bool> responding = respond(std::move(response), head_only, keep_alive);
+  if (response.stream && turn->version == 10) response = problem(505, "httpVersion", "this answer is a stream: ask with HTTP/1.1");
+  const bool keep_alive = turn->keep_alive && !response.close && !server_->draining;
+  asio::awaitable<bool> responding = respond(std::move(response), turn->head_only, keep_alive);
   co_return co_await std::move(responding);
 }
 

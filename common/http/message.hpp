@@ -31,12 +31,16 @@ struct PeerIdentity {
   virtual ~PeerIdentity() = default;
 };
 
-// What the TLS layer verified about the other end. Empty certificate_der: none was presented.
+// What the TLS layer verified about the other end.
+// Copied with every request, so what is large is shared.
 struct Peer {
   IpAddress address;
   std::uint16_t port = 0;
-  std::string certificate_der;  // leaf, verified against the trusted CAs with client purpose
+  std::shared_ptr<const std::string> certificate = {};  // leaf, DER, verified against the trusted CAs with client purpose; null: none
   std::shared_ptr<const PeerIdentity> identity = {};
+
+  bool has_certificate() const { return certificate != nullptr; }
+  std::string_view certificate_der() const { return certificate == nullptr ? std::string_view() : *certificate; }
 };
 
 struct Request {

@@ -56,7 +56,7 @@ class Server {
   // New handshakes use this context; live connections keep theirs.
   void replace_tls(std::shared_ptr<TlsServerContext> tls);
   // Cuts live connections whose verified client certificate (DER) satisfies `doomed` (node removal).
-  void cut(std::function<bool(const std::string& certificate_der)> doomed);
+  void cut(std::function<bool(std::string_view certificate_der)> doomed);
   // Stops accepting, lets requests in progress finish until the deadline, then cuts. Thread safe; call once.
   boost::asio::awaitable<void> drain(std::chrono::milliseconds deadline);
   std::size_t connection_count() const;

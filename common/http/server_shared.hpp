@@ -17,7 +17,7 @@ namespace slipway::http {
 // A live connection, owned by its coroutine's frame.
 struct LiveConnection {
   TlsStream* stream = nullptr;
-  std::string certificate_der;
+  const Peer* peer = nullptr;
   bool is_idle = false;  // between two requests
 };
 

@@ -224,14 +224,19 @@ void append_headers(std::string& out, const Headers& headers) {
   }
 }
 
-std::string http_date() {
+// Formatted once a second and thread: a heartbeat costs little more than this.
+const std::string& http_date() {
+  thread_local std::time_t last = 0;
+  thread_local std::string shown;
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  if (now == last && !shown.empty()) return shown;
+  last = now;
   std::tm parts{};
   ::gmtime_r(&now, &parts);
   std::array<char, 64> text{};
   // Only the C locale's names: nothing in a daemon calls setlocale().
   const std::size_t size = std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
-  return std::string(text.data(), size);
+  return shown.assign(text.data(), size);
 }
 
 std::string reason_of(int status) {

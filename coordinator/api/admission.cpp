@@ -63,7 +63,7 @@ Handling Handlers::approve_node(RequestContext context) {
   decision.name = context.parameters["name"];
   decision.approve = true;
   decision.fingerprint = request->fingerprint;
-  decision.by = context.principal.name;
+  decision.by = context.principal->name;
   Handling deciding = decide(std::move(decision), actor_of(context));
   co_return co_await std::move(deciding);
 }
@@ -74,7 +74,7 @@ Handling Handlers::deny_node(RequestContext context) {
   DecideNode decision;
   decision.name = context.parameters["name"];
   decision.reason = request->reason;
-  decision.by = context.principal.name;
+  decision.by = context.principal->name;
   Handling deciding = decide(std::move(decision), actor_of(context));
   co_return co_await std::move(deciding);
 }

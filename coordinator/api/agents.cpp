@@ -66,66 +66,74 @@ Handling Handlers::get_ca_certificates(RequestContext) {
 }
 
 Handling Handlers::sync_agent(RequestContext context) {
-  const auto wish = sync_wish(context.request);
-  if (!wish) {
-    Handling refusing = refuse_live(context.principal, context.request.peer.address, wish.error());
-    co_return co_await std::move(refusing);
-  }
-  const SyncPosition have{wish->epoch, wish->revision,
-                          deps_.clock.steady() + std::chrono::seconds(wish->wait),
-                          context.request.peer.address};
-  const AgentIdentity agent = context.principal.agent;
-  std::function<Handling()> there = [this, agent, have] { return sync_on_state(agent, have); };
-  Handling hop = run_on<http::Response>(deps_.state, std::move(there));
-  co_return co_await std::move(hop);
+  auto wish = sync_wish(context.request);
+  if (!wish) return refuse_live(context.principal, context.request.peer.address, wish.error());
+  const auto have = std::make_shared<const SyncPosition>(SyncPosition{context.principal, std::move(wish->epoch), wish->revision,
+                                                                      deps_.clock.steady() + std::chrono::seconds(wish->wait),
+                                                                      context.request.peer.address});
+  std::function<Handling()> there = [this, have] { return sync_on_state(have); };
+  return run_on<http::Response>(deps_.state, std::move(there));
 }
 
 // To a removed node it does not matter what was wrong with its request.
-Handling Handlers::refuse_live(Principal principal, IpAddress from, Error error) {
+Handling Handlers::refuse_live(std::shared_ptr<const Principal> principal, IpAddress from, Error error) {
   boost::asio::awaitable<Status> checking = check_live(std::move(principal), from);
   const Status live = co_await std::move(checking);
   if (!live) co_return live.error();
   co_return error;
 }
 
-Handling Handlers::sync_on_state(AgentIdentity agent, SyncPosition have) {
+Handling Handlers::sync_on_state(std::shared_ptr<const SyncPosition> have) {
   while (true) {
     // Asked again after each wait: the node may have been removed meanwhile.
-    const auto live = live_node(agent, have.from);
+    const auto live = live_node(have->who->agent, have->from);
     if (!live) co_return live.error();
     const Node& node = **live;
     const std::shared_ptr<const Published> published = deps_.registrar.published();
-    const bool same_epoch = published != nullptr && published->epoch == have.epoch;
-    deps_.board.contact(node.uid, same_epoch ? have.revision : 0, is_at_home(node, have.from));
-    if (published != nullptr && (!same_epoch || published->revision > have.revision))
+    const bool same_epoch = published != nullptr && published->epoch == have->epoch;
+    deps_.board.contact(node.uid, same_epoch ? have->revision : 0, is_at_home(node, have->from));
+    if (published != nullptr && (!same_epoch || published->revision > have->revision))
       co_return state_response(published);
-    const auto left = std::chrono::ceil<Millis>(have.deadline - deps_.clock.steady());
+    const auto left = std::chrono::ceil<Millis>(have->deadline - deps_.clock.steady());
     if (left <= Millis(0) || stopping_) co_return empty_response(204);
     boost::asio::awaitable<bool> waiting = deps_.registrar.published_changed().wait(left);
     co_await std::move(waiting);
   }
 }
 
+// Most reports are the last one again, byte for byte: such a one is a sign of life and is not read.
 Handling Handlers::report_status(RequestContext context) {
+  Sender sender{context.principal, context.request.peer.address, report_mark(context.request.body)};
+  std::function<boost::asio::awaitable<Result<bool>>()> asking = [this, sender] { return repeats_on_state(sender); };
+  boost::asio::awaitable<Result<bool>> hop = run_on<bool>(deps_.state, std::move(asking));
+  const Result<bool> repeats = co_await std::move(hop);
+  if (!repeats) co_return repeats.error();
+  if (*repeats) co_return empty_response(204);
   auto report = body_as<proto::NodeStatusReport>(context.request);
-  if (!report) {
-    Handling refusing = refuse_live(context.principal, context.request.peer.address, report.error());
-    co_return co_await std::move(refusing);
-  }
-  const AgentIdentity agent = context.principal.agent;
-  const IpAddress from = context.request.peer.address;
-  std::function<Status()> job = [this, agent, from, given = std::move(*report)]() -> Status {
-    const auto live = live_node(agent, from);
-    if (!live) return live.error();
-    const Node& node = **live;
-    const std::uint64_t before = deps_.board.change_count();
-    deps_.board.report(node.uid, given, is_at_home(node, from));
-    if (deps_.board.change_count() != before) nodes_changed_.notify();
-    return {};
-  };
-  boost::asio::awaitable<Status> reporting = read_state<void>(std::move(job));
-  const Status reported = co_await std::move(reporting);
-  if (!reported) co_return reported.error();
+  if (!report) co_return report.error();
+  const auto given = std::make_shared<const proto::NodeStatusReport>(std::move(*report));
+  std::function<Handling()> there = [this, given, sender] { return status_on_state(given, sender); };
+  Handling taking = run_on<http::Response>(deps_.state, std::move(there));
+  co_return co_await std::move(taking);
+}
+
+boost::asio::awaitable<Result<bool>> Handlers::repeats_on_state(Sender sender) {
+  const auto live = live_node(sender.who->agent, sender.from);
+  if (!live) co_return live.error();
+  co_return deps_.board.repeat((*live)->uid, sender.mark, is_at_home(**live, sender.from));
+}
+
+Handling Handlers::status_on_state(std::shared_ptr<const proto::NodeStatusReport> given, Sender sender) {
+  const auto live = live_node(sender.who->agent, sender.from);
+  if (!live) co_return live.error();
+  const Node& node = **live;
+  const std::uint64_t before = deps_.board.change_count();
+  deps_.board.report(node.uid, *given, is_at_home(node, sender.from), sender.mark);
+  if (deps_.board.change_count() != before) nodes_changed_.notify();
+  // What the answer rests on is durable: the node may have been deleted a moment ago.
+  boost::asio::awaitable<Status> durable = deps_.registrar.durable(deps_.registrar.state().revision());
+  const Status safe = co_await std::move(durable);
+  if (!safe) co_return safe.error();
   co_return empty_response(204);
 }
 
@@ -133,7 +141,7 @@ Handling Handlers::renew_certificates(RequestContext context) {
   auto request = body_as<proto::RenewRequest>(context.request);
   if (!request) co_return request.error();
   boost::asio::awaitable<Result<proto::RenewReply>> renewing =
-      deps_.enrollment.renew(std::move(*request), context.principal.agent, actor_of(context));
+      deps_.enrollment.renew(std::move(*request), context.principal->agent, actor_of(context));
   const auto reply = co_await std::move(renewing);
   renewals_[reply ? 1 : 0].fetch_add(1, std::memory_order_relaxed);
   if (!reply) co_return reply.error();
@@ -141,7 +149,7 @@ Handling Handlers::renew_certificates(RequestContext context) {
 }
 
 Handling Handlers::get_master_secrets(RequestContext context) {
-  const AgentIdentity agent = context.principal.agent;
+  const AgentIdentity agent = context.principal->agent;
   std::function<Status()> job = [this, agent]() -> Status {
     const auto node = deps_.registrar.state().authenticate_agent(agent.uid, agent.generation, agent.serial);
     if (!node) return node.error();

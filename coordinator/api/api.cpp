@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "common/core/text.hpp"
 #include "common/crypto/digest.hpp"
@@ -20,11 +21,14 @@ constexpr const char* k_retry_seconds = "10";
 class SpooledBody {
  public:
   explicit SpooledBody(std::string path) : path_(std::move(path)) {}
+  SpooledBody(SpooledBody&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  SpooledBody& operator=(SpooledBody&&) = delete;
   SpooledBody(const SpooledBody&) = delete;
   SpooledBody& operator=(const SpooledBody&) = delete;
   ~SpooledBody() {
     if (!path_.empty()) ::unlink(path_.c_str());
   }
+  const std::string& path() const { return path_; }
 
  private:
   std::string path_;
@@ -60,12 +64,25 @@ http::Response route_refusal(const proto::RouteMatch& match, const http::Request
 bool asks_the_state_itself(std::string_view operation) { return operation == "syncAgent" || operation == "reportStatus"; }
 
 boost::asio::awaitable<Status> ready(Status status) { co_return status; }
+Handling ready_reply(Reply reply) { co_return reply; }
+
+boost::asio::awaitable<http::Response> to_response(Handling handling, [[maybe_unused]] SpooledBody spooled, std::string path) {
+  Reply reply = co_await std::move(handling);
+  if (reply) co_return std::move(*reply);
+  if (reply.error().code == Errc::internal) log::error("request failed", {{"path", path}, {"error", reply.error()}});
+  co_return problem_response(reply.error());
+}
+
+const std::shared_ptr<const Principal>& nobody() {
+  static const auto anonymous = std::make_shared<const Principal>();
+  return anonymous;
+}
 
 }  // namespace
 
 proto::AuditActor actor_of(const Principal& principal, const http::Request& request) {
   const std::string address = request.peer.address.to_string();
-  const std::string certificate = request.peer.certificate_der.empty() ? "" : sha256_hex(request.peer.certificate_der);
+  const std::string certificate = request.peer.has_certificate() ? sha256_hex(request.peer.certificate_der()) : "";
   switch (principal.kind) {
     case PrincipalKind::person: return {"operator", principal.name, certificate, address};
     case PrincipalKind::agent: return {"agent", principal.name, certificate, address};
@@ -190,71 +207,72 @@ http::Admission Handlers::admit(const http::Request& head) const {
   }
   if (match.route->role != proto::Role::none) {
     const auto principal = principal_of(head.peer, deps_.cluster_id);
-    const Status allowed = principal ? authorize(match.route->role, *principal) : Status(principal.error());
+    const Status allowed = principal ? authorize(match.route->role, **principal) : Status(principal.error());
     if (!allowed) admission.refuse = problem_response(allowed.error());
     // Who has a certificate and tries to change what is not his to change.
-    const bool told = !allowed && principal && principal->kind != PrincipalKind::anonymous && match.route->method != "GET";
+    const bool told = !allowed && principal && (*principal)->kind != PrincipalKind::anonymous && match.route->method != "GET";
     if (told && deps_.trail != nullptr)
-      deps_.trail->refused_later(refusal_record(actor_of(*principal, head), *match.route, head.path, allowed.error()));
+      deps_.trail->refused_later(refusal_record(actor_of(**principal, head), *match.route, head.path, allowed.error()));
   }
   if (match.route->spooled) admission.spool_dir = deps_.blobs.spool_dir();
   return admission;
 }
 
 std::shared_ptr<const http::PeerIdentity> Handlers::identify(const http::Peer& peer) const {
-  return std::make_shared<const KnownPeer>(principal_of(peer.certificate_der, deps_.cluster_id));
+  return std::make_shared<const KnownPeer>(principal_of(peer.certificate_der(), deps_.cluster_id));
 }
 
 boost::asio::awaitable<http::Response> Handlers::handle(http::Request request) {
-  const SpooledBody spooled(request.body_file);
-  const std::string path = request.path;
+  SpooledBody spooled(std::move(request.body_file));
+  request.body_file = spooled.path();
+  std::string path = request.path;
   Handling handling = dispatch(std::move(request));
-  Reply reply = co_await std::move(handling);
-  if (reply) co_return std::move(*reply);
-  if (reply.error().code == Errc::internal)
-    log::error("request failed", {{"path", path}, {"error", reply.error()}});
-  co_return problem_response(reply.error());
+  return to_response(std::move(handling), std::move(spooled), std::move(path));
 }
 
 // admit() has looked at route and role already; what decides is looked at here again, where the handler is
-// called.
+// called. No coroutine of its own: thousands of heartbeats wait in their handlers, and each frame above them would wait too.
 Handling Handlers::dispatch(http::Request request) {
   proto::RouteMatch match = proto::match_route(http::to_string(request.method), request.path);
-  if (match.route == nullptr) co_return route_refusal(match, request);
-  RequestContext context;
+  if (match.route == nullptr) return ready_reply(route_refusal(match, request));
+  RequestContext context{{}, std::move(match.parameters), nobody()};
   if (match.route->role != proto::Role::none) {
     auto principal = principal_of(request.peer, deps_.cluster_id);
-    if (!principal) co_return principal.error();
-    const Status allowed = authorize(match.route->role, *principal);
-    if (!allowed) co_return allowed.error();
+    if (!principal) return ready_reply(principal.error());
+    const Status allowed = authorize(match.route->role, **principal);
+    if (!allowed) return ready_reply(allowed.error());
     context.principal = std::move(*principal);
   }
-  if (context.principal.kind != PrincipalKind::anonymous && !asks_the_state_itself(match.route->operation)) {
-    boost::asio::awaitable<Status> checking = check_live(context.principal, request.peer.address);
+  context.request = std::move(request);
+  if (!asks_the_state_itself(match.route->operation)) return dispatch_live(*match.route, std::move(context));
+  return (this->*table().find(match.route->operation)->second)(std::move(context));
+}
+
+Handling Handlers::dispatch_live(const proto::Route& route, RequestContext context) {
+  if (context.principal->kind != PrincipalKind::anonymous) {
+    boost::asio::awaitable<Status> checking = check_live(context.principal, context.request.peer.address);
     const Status live = co_await std::move(checking);
     if (!live) co_return live.error();
   }
-  context.parameters = std::move(match.parameters);
-  context.request = std::move(request);
-  const bool change = context.principal.kind == PrincipalKind::person && match.route->method != "GET";
-  const std::string who = context.principal.name;
+  const bool change = context.principal->kind == PrincipalKind::person && route.method != "GET";
+  const std::string who = context.principal->name;
   const proto::AuditActor actor = change ? actor_of(context) : proto::AuditActor{};
   const std::string path = context.request.path;
-  const Function function = table().find(match.route->operation)->second;
+  const Function function = table().find(route.operation)->second;
   Handling handling = (this->*function)(std::move(context));
   Reply reply = co_await std::move(handling);
-  if (change) note_change(who, *match.route, path, reply);
+  if (change) note_change(who, route, path, reply);
   if (change && !reply) {
-    boost::asio::awaitable<Status> noting = audit_refusal(refusal_record(actor, *match.route, path, reply.error()));
+    boost::asio::awaitable<Status> noting = audit_refusal(refusal_record(actor, route, path, reply.error()));
     const Status noted = co_await std::move(noting);
     if (!noted) co_return noted.error();
   }
   co_return reply;
 }
 
-boost::asio::awaitable<Status> Handlers::check_live(Principal principal, IpAddress from) {
+boost::asio::awaitable<Status> Handlers::check_live(std::shared_ptr<const Principal> principal, IpAddress from) {
   std::function<boost::asio::awaitable<Status>()> there = [this, principal, from]() -> boost::asio::awaitable<Status> {
-    return ready(still_counts(principal, from));
+    return ready(still_counts(*principal, from));
   };
   boost::asio::awaitable<Status> hop = run_on<void>(deps_.state, std::move(there));
   co_return co_await std::move(hop);

@@ -5,7 +5,7 @@
 namespace slipway::api {
 
 Handling Handlers::get_ca_bundles(RequestContext context) {
-  const AgentIdentity agent = context.principal.agent;
+  const AgentIdentity agent = context.principal->agent;
   std::function<Result<proto::CaBundles>()> job = [this, agent]() -> Result<proto::CaBundles> {
     const auto node = deps_.registrar.state().authenticate_agent(agent.uid, agent.generation, agent.serial);
     if (!node) return node.error();

@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,7 +23,7 @@ namespace slipway::api {
 struct RequestContext {
   http::Request request;
   std::map<std::string, std::string> parameters;
-  Principal principal;
+  std::shared_ptr<const Principal> principal;  // never null
 };
 
 // ?limit= and ?continue=.
@@ -34,7 +35,7 @@ Result<PageWish> page_wish(const http::Request& request);
 
 // Who asks, for the audit log.
 proto::AuditActor actor_of(const Principal& principal, const http::Request& request);
-inline proto::AuditActor actor_of(const RequestContext& context) { return actor_of(context.principal, context.request); }
+inline proto::AuditActor actor_of(const RequestContext& context) { return actor_of(*context.principal, context.request); }
 
 using Reply = Result<http::Response>;
 using Handling = boost::asio::awaitable<Reply>;
@@ -114,19 +115,28 @@ class Handlers {
   Handling get_metrics(RequestContext context);
 
   struct SyncPosition {
+    std::shared_ptr<const Principal> who;  // an agent
     std::string epoch;
     std::uint64_t revision = 0;
     SteadyTime deadline{};
     IpAddress from;
   };
   Handling dispatch(http::Request request);
-  boost::asio::awaitable<Status> check_live(Principal principal, IpAddress from);
+  Handling dispatch_live(const proto::Route& route, RequestContext context);
+  boost::asio::awaitable<Status> check_live(std::shared_ptr<const Principal> principal, IpAddress from);
   // Whether who has the certificate is still one of ours, and only one. State thread.
   Status still_counts(const Principal& principal, const IpAddress& from) const;
   // The same of an agent, with its node. State thread; the pointer lives until the next operation.
   Result<const Node*> live_node(const AgentIdentity& agent, const IpAddress& from) const;
-  Handling sync_on_state(AgentIdentity agent, SyncPosition have);
-  Handling refuse_live(Principal principal, IpAddress from, Error error);
+  Handling sync_on_state(std::shared_ptr<const SyncPosition> have);
+  struct Sender {
+    std::shared_ptr<const Principal> who;  // an agent
+    IpAddress from;
+    std::uint64_t mark = 0;  // report_mark() of what it sent
+  };
+  boost::asio::awaitable<Result<bool>> repeats_on_state(Sender sender);
+  Handling status_on_state(std::shared_ptr<const proto::NodeStatusReport> given, Sender sender);
+  Handling refuse_live(std::shared_ptr<const Principal> principal, IpAddress from, Error error);
   Handling apply_on_state(proto::ClusterSpec spec, std::string if_match, proto::AuditActor actor);
   boost::asio::awaitable<Result<Outcome>> delete_on_state(std::string name, proto::AuditActor actor);
   Result<std::vector<CrlSpec>> crl_specs(std::vector<CaKind> kinds, bool all) const;  // state thread

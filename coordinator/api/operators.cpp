@@ -60,7 +60,7 @@ Handling Handlers::list_operators(RequestContext) {
 Handling Handlers::revoke_operator(RequestContext context) {
   const std::string user = context.parameters["user"];
   // Nobody locks the last door behind himself by a slip of the finger.
-  if (user == context.principal.name)
+  if (user == context.principal->name)
     co_return make_error(Errc::conflict, "that is your own certificate: another admin must revoke it");
   boost::asio::awaitable<Result<Outcome>> revoking = submit(RevokeOperator{user}, actor_of(context));
   const auto revoked = co_await std::move(revoking);

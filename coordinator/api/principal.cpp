@@ -46,7 +46,7 @@ int rank_of(proto::Role role) {
 
 }  // namespace
 
-Result<Principal> principal_of(const std::string& certificate_der, std::string_view cluster_id) {
+Result<Principal> principal_of(std::string_view certificate_der, std::string_view cluster_id) {
   if (certificate_der.empty()) return Principal{};
   const auto certificate = Certificate::from_der(certificate_der);
   if (!certificate || !certificate->has_eku(Eku::client_auth)) return not_ours();
@@ -63,9 +63,14 @@ Result<Principal> principal_of(const std::string& certificate_der, std::string_v
   return principal;
 }
 
-Result<Principal> principal_of(const http::Peer& peer, std::string_view cluster_id) {
-  const auto* known = dynamic_cast<const KnownPeer*>(peer.identity.get());
-  return known != nullptr ? known->principal : principal_of(peer.certificate_der, cluster_id);
+Result<std::shared_ptr<const Principal>> principal_of(const http::Peer& peer, std::string_view cluster_id) {
+  if (const auto known = std::dynamic_pointer_cast<const KnownPeer>(peer.identity)) {
+    if (!known->principal) return known->principal.error();
+    return std::shared_ptr<const Principal>(known, &*known->principal);
+  }
+  auto principal = principal_of(peer.certificate_der(), cluster_id);
+  if (!principal) return principal.error();
+  return std::make_shared<const Principal>(std::move(*principal));
 }
 
 Status authorize(proto::Role needed, const Principal& principal) {

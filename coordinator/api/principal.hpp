@@ -1,6 +1,7 @@
 #pragma once
 // Who asks, from the certificate that the TLS layer verified against the fabric CA; and whether they may.
 // Pure.
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -23,15 +24,15 @@ struct Principal {
 
 // `certificate_der` empty: anonymous. Errc::denied when the certificate is neither an operator's nor an
 // agent's of this cluster.
-Result<Principal> principal_of(const std::string& certificate_der, std::string_view cluster_id);
+Result<Principal> principal_of(std::string_view certificate_der, std::string_view cluster_id);
 
 // The same, read once a connection.
 struct KnownPeer final : http::PeerIdentity {
   explicit KnownPeer(Result<Principal> who) : principal(std::move(who)) {}
   const Result<Principal> principal;
 };
-// What KnownPeer says of the peer, or its certificate where nobody has asked before.
-Result<Principal> principal_of(const http::Peer& peer, std::string_view cluster_id);
+// What KnownPeer says of the peer, or its certificate where nobody has asked before. Shared: asked several times a request.
+Result<std::shared_ptr<const Principal>> principal_of(const http::Peer& peer, std::string_view cluster_id);
 
 // Errc::unauthenticated without a certificate, Errc::denied when the role does not reach.
 Status authorize(proto::Role needed, const Principal& principal);

@@ -18,8 +18,12 @@ namespace slipway {
 // digest.
 std::uint64_t bundle_mark(std::string_view sha256_hex);
 
+// 64 bits of a report as it came, never 0. Only the node itself could make two of its reports look alike.
+std::uint64_t report_mark(std::string_view body);
+
 struct NodeContact {
   proto::NodeStatusReport report;   // empty phase: none yet
+  std::uint64_t mark = 0;           // report_mark() of the report; 0: not known
   std::uint64_t applied_revision = 0;
   WallTime last_contact{};          // for people
   SteadyTime last_seen{};           // for reckoning
@@ -37,7 +41,9 @@ class NodeStatusBoard {
   // Only for live nodes (the caller has authenticated them). Texts and lists are cut to sane sizes: a node's word must not
   // fill our memory.
   // `at_home`: it came from the node's own address.
-  void report(const std::string& uid, proto::NodeStatusReport report, bool at_home = true);
+  void report(const std::string& uid, proto::NodeStatusReport report, bool at_home = true, std::uint64_t mark = 0);
+  // Whether what came with this mark is the node's last report again; it is then taken as such, unread.
+  bool repeat(const std::string& uid, std::uint64_t mark, bool at_home = true);
   void contact(const std::string& uid, std::uint64_t applied_revision, bool at_home = true);  // a sync request
   void set_pod_cidr_published(const std::string& uid, bool published);
   void forget(const std::string& uid);

@@ -134,6 +134,12 @@ TEST_CASE("a node's report is what operators see", "[cluster]") {
   const auto health = as<proto::HealthReport>(cluster.admin().get("/v1/health"));
   CHECK_FALSE(health.ok);  // nothing was imported
   CHECK(cluster.admin().get("/metrics").body.find("slipway_nodes{phase=\"Running\"} 1") != std::string::npos);
+  // The same again, something new, and what is no report: each is taken for what it is.
+  CHECK(agent.caller(cluster).post("/v1/agent/status", proto::encode(report)).status == 204);
+  report.components[0].pid = 43;
+  CHECK(agent.caller(cluster).post("/v1/agent/status", proto::encode(report)).status == 204);
+  CHECK(as<proto::NodeView>(cluster.admin().get("/v1/nodes/node-1")).components.at(0).pid == 43);
+  CHECK(agent.caller(cluster).post("/v1/agent/status", "{\"phase\":7}").status == 400);
 }
 
 TEST_CASE("content is taken by digest and given in parts", "[cluster][artifacts]") {

@@ -16,7 +16,7 @@ http::Admission admit_all(const http::Request&) {
 
 asio::awaitable<http::Response> tell_peer(http::Request request) {
   http::Response response;
-  response.body = request.peer.certificate_der;
+  response.body = request.peer.certificate_der();
   co_return response;
 }
 

@@ -27,7 +27,7 @@ TEST_CASE("the other end is identified once a connection, and every request know
   std::atomic<int> asked{0};
   std::atomic<bool> had_certificate{false};
   http::Handler handler{any, number_of, [&](const http::Peer& peer) {
-                          had_certificate = !peer.certificate_der.empty();
+                          had_certificate = peer.has_certificate();
                           return std::make_shared<const Number>(++asked);
                         }};
   HttpsFixture fixture(handler);

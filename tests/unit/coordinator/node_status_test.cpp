@@ -68,6 +68,32 @@ TEST_CASE("a node's word is cut to size and shown") {
   CHECK(board.size() == 1);
 }
 
+TEST_CASE("the last report again is a sign of life and is not read") {
+  ManualClock clock;
+  NodeStatusBoard board(clock);
+  proto::NodeStatusReport report;
+  report.phase = "Running";
+  report.applied_revision = 4;
+  const std::uint64_t mark = report_mark("the bytes");
+  CHECK(mark != report_mark("other bytes"));
+  CHECK_FALSE(board.repeat("uid-1", mark));  // nothing was said yet
+  board.report("uid-1", report, true, mark);
+  board.contact("uid-1", 9);
+  clock.advance(1min);
+  const std::uint64_t before = board.change_count();
+  CHECK_FALSE(board.repeat("uid-1", report_mark("other bytes")));
+  CHECK(board.find("uid-1")->last_contact < clock.wall());
+  CHECK(board.repeat("uid-1", mark));
+  CHECK(board.find("uid-1")->last_contact == clock.wall());
+  CHECK(board.find("uid-1")->applied_revision == 4);  // what that report says
+  CHECK(board.change_count() == before);
+  CHECK_FALSE(board.repeat("uid-2", mark));  // another node's words
+  board.report("uid-1", report);             // without a mark nothing is known to be the same
+  CHECK_FALSE(board.repeat("uid-1", 0));
+  board.forget("uid-1");
+  CHECK_FALSE(board.repeat("uid-1", mark));
+}
+
 TEST_CASE("failed joins of one address slow it, not others") {
   ManualClock clock;
   JoinLimiter limiter(clock, {3, 0.5, 100, 10, 100});
