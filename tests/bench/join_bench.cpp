@@ -1,6 +1,7 @@
 // B1: joins a second. A join is connect, TLS 1.3 with the CA pinned, one request with a token and four CSRs, and the answer
 // after the durable commit. The coordinator is the real program on one core, the load this program on another. Needs root.
 //   sudo join_bench --bin build/release/bin [--joins 2000] [--concurrency 32] [--rounds 5] [--rate 0] [--server-cpu 0] [--load-cpu 1] [--io-threads 0]
+//        [--dir /var/tmp]
 // --rate N: open loop, N joins a second begin whether earlier ones have ended or not; latency counts from when each was due.
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -20,6 +21,7 @@ namespace {
 
 struct Options {
   std::string bin = "build/release/bin";
+  std::string dir = "/var/tmp";  // where the cluster's folder is made
   std::size_t joins = 2000;
   std::size_t concurrency = 32;
   std::size_t rate = 0;
@@ -45,6 +47,7 @@ Options parse(int argc, char** argv) {
     const std::string name = argv[i];
     const std::string value = argv[i + 1];
     if (name == "--bin") options.bin = value;
+    else if (name == "--dir") options.dir = value;
     else if (name == "--joins") options.joins = parse_u64(value, 50'000).value_or(1);
     else if (name == "--concurrency") options.concurrency = parse_u64(value, 1'000).value_or(1);
     else if (name == "--rate") options.rate = parse_u64(value, 100'000).value_or(0);
@@ -120,7 +123,7 @@ void one_round(const bench::ClusterDir& cluster, bench::ServerProcess& server, c
 int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
   bench::enter_own_network(bench::k_address);
-  const bench::ClusterDir cluster(options.bin, "/var/tmp", options.io_threads);
+  const bench::ClusterDir cluster(options.bin, options.dir, options.io_threads);
   bench::ServerProcess server(cluster.run_command(), options.server_cpu, cluster.path("log"));
   if (!server.wait_until_listening(bench::k_address, cluster.port())) bench::die("the coordinator has ended");
   bench::pin_this_thread(options.load_cpu);

@@ -1,7 +1,9 @@
 // What nodes cost after they have joined: renewals, heartbeats, and memory for each that is known or connected. The coordinator is the
 // real program on one core, the load this program on another. Needs root.
-//   sudo node_bench renew|status|sync|connected --bin build/release/bin [--nodes 500] [--requests 5000] [--server-cpu 0] [--load-cpu 1] [--io-threads 0]
+//   sudo node_bench renew|status|sync|handshake|connected --bin build/release/bin [--nodes 500] [--requests 5000] [--server-cpu 0] [--load-cpu 1]
+//        [--io-threads 0] [--dir /var/tmp]
 // renew: connect, mutual TLS, four CSRs, four certificates, durable. status, sync: one request on a kept connection of each node.
+// handshake: a new connection, mutual TLS, the cheapest request there is, close.
 // connected: resident memory for each node that waits in a long poll.
 #include <unistd.h>
 
@@ -15,6 +17,8 @@
 #include "cluster_dir.hpp"
 #include "common/core/text.hpp"
 #include "common/crypto/csr.hpp"
+#include "connection_load.hpp"
+#include "figures.hpp"
 #include "proto/codec.hpp"
 #include "server_process.hpp"
 
@@ -27,6 +31,7 @@ namespace {
 struct Options {
   std::string mode;
   std::string bin = "build/release/bin";
+  std::string dir = "/var/tmp";  // where the cluster's folder is made
   std::size_t nodes = 500;
   std::size_t requests = 5000;
   int server_cpu = 0;
@@ -61,6 +66,7 @@ Options parse(int argc, char** argv) {
     const std::string name = argv[i];
     const std::string value = argv[i + 1];
     if (name == "--bin") options.bin = value;
+    else if (name == "--dir") options.dir = value;
     else if (name == "--nodes") options.nodes = parse_u64(value, 50'000).value_or(1);
     else if (name == "--requests") options.requests = parse_u64(value).value_or(1);
     else if (name == "--server-cpu") options.server_cpu = std::atoi(value.c_str());
@@ -186,11 +192,8 @@ asio::awaitable<void> report_connected(asio::any_io_executor executor, Load* loa
 }
 
 void report(const Load& load, double seconds) {
-  const double cpu = load.server->usage().cpu_seconds - load.before.cpu_seconds;
-  const auto count = static_cast<double>(load.latencies_ms.size());
-  std::printf("%s: %.0f a second, server %.1f us each (%.0f a second and core), p50 %.2f ms, p99 %.2f ms, resident %.1f MiB, load %.2f\n",
-              load.options->mode.c_str(), count / seconds, cpu / count * 1e6, count / cpu, bench::percentile(load.latencies_ms, 0.5),
-              bench::percentile(load.latencies_ms, 0.99), static_cast<double>(load.server->usage().rss_kib) / 1024, bench::load_average());
+  const bench::Usage after = load.server->usage();
+  bench::print_figures(load.options->mode, {seconds, after.cpu_seconds - load.before.cpu_seconds, after.rss_kib, load.latencies_ms});
 }
 
 void learn_position(Load& load, const bench::SimNode& node) {
@@ -216,13 +219,28 @@ std::vector<asio::awaitable<void>> jobs_of(asio::any_io_executor executor, Load&
   return jobs;
 }
 
+double shake_hands(Load& load, const std::vector<bench::SimNode>& nodes) {
+  bench::ConnectionLoad connections;
+  for (const bench::SimNode& node : nodes) {
+    connections.endpoints.push_back(load.cluster->endpoint(node.address));
+    connections.contexts.push_back(node.tls(load.cluster->ca_pem()));
+  }
+  connections.requests.push_back(bench::json_request(http::Method::get, "/livez", ""));
+  connections.expected = "ok";
+  connections.connections = load.options->requests;
+  load.begin();
+  const double seconds = bench::run_connections(connections, 32);
+  load.latencies_ms = std::move(connections.latencies_ms);
+  return seconds;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
   bench::raise_descriptor_limit();
   bench::enter_own_network(bench::k_address);
-  const bench::ClusterDir cluster(options.bin, "/var/tmp", options.io_threads);
+  const bench::ClusterDir cluster(options.bin, options.dir, options.io_threads);
   bench::ServerProcess server(cluster.run_command(), options.server_cpu, cluster.path("log"));
   if (!server.wait_until_listening(bench::k_address, cluster.port())) bench::die("the coordinator has ended");
   bench::pin_this_thread(options.load_cpu);
@@ -236,6 +254,10 @@ int main(int argc, char** argv) {
   load.left = options.requests;
   // The last joins are published within a second.
   ::usleep(1'500'000);
+  if (options.mode == "handshake") {
+    report(load, shake_hands(load, nodes));
+    return 0;
+  }
   learn_position(load, nodes[0]);
   bench::run_together([&](asio::any_io_executor executor) { return jobs_of(executor, load, nodes); });
   report(load, std::chrono::duration<double>(SteadyClock::now() - load.began).count());
