@@ -71,6 +71,10 @@ std::shared_ptr<http::TlsClientContext> PeerDir::tls(const test::TestCert& ident
   return must(http::TlsClientContext::make(ca_.certificate_pem, &own), "tls");
 }
 
+PeerProcesses::~PeerProcesses() {
+  for (ServerProcess& process : processes_) process.kill_now();
+}
+
 void PeerProcesses::start(const std::string& name, const std::vector<std::string>& argv, int port) {
   const std::string log = name + ".log";
   ServerProcess& process = processes_.emplace_back(argv, cpu_, dir_.path(log));

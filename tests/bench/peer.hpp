@@ -49,6 +49,9 @@ class PeerDir {
 class PeerProcesses {
  public:
   PeerProcesses(const PeerDir& dir, int cpu) : dir_(dir), cpu_(cpu) {}
+  ~PeerProcesses();  // SIGKILL: nothing of theirs is kept, and kube-apiserver takes a minute to leave when etcd is gone
+  PeerProcesses(const PeerProcesses&) = delete;
+  PeerProcesses& operator=(const PeerProcesses&) = delete;
   // Returns when something listens on k_address:port; ends the program with the end of the log when that does not happen.
   void start(const std::string& name, const std::vector<std::string>& argv, int port);
   bool running();
