@@ -19,14 +19,16 @@ asio::awaitable<void> connect_loop(asio::any_io_executor executor, ConnectionLoa
     http::Client client(executor, load->endpoints[mine], load->contexts[mine]);
     for (const http::Request& request : load->requests) {
       http::Request copy = request;
-      asio::awaitable<Result<http::Response>> sending = client.send(std::move(copy), std::chrono::seconds(30));
+      asio::awaitable<Result<http::Response>> sending =
+          client.send(std::move(copy), std::chrono::seconds(30));
       const Result<http::Response> response = co_await std::move(sending);
       if (!response) die("a request failed: " + response.error().message);
       if (response->status != 200 || response->body.find(load->expected) == std::string::npos) {
         die("a request was answered " + std::to_string(response->status) + " " + response->body);
       }
     }
-    load->latencies_ms.push_back(std::chrono::duration<double, std::milli>(SteadyClock::now() - start).count());
+    load->latencies_ms.push_back(
+        std::chrono::duration<double, std::milli>(SteadyClock::now() - start).count());
   }
 }
 

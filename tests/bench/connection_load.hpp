@@ -1,6 +1,6 @@
 #pragma once
-// Connections that are made, used once and closed, as by nodes that come back after hours. The same load for the coordinator and for
-// others' servers, so that only the servers differ.
+// Connections that are made, used once and closed, as by nodes that come back after hours. The same load for
+// the coordinator and for others' servers, so that only the servers differ.
 #include <memory>
 #include <string>
 #include <vector>

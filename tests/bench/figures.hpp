@@ -7,9 +7,9 @@
 namespace bench {
 
 struct Figures {
-  double seconds = 0;      // of wall time
-  double cpu_seconds = 0;  // of the server, all its processes
-  long rss_kib = 0;        // of the server, all its processes, at the end
+  double seconds = 0;                // of wall time
+  double cpu_seconds = 0;            // of the server, all its processes
+  long rss_kib = 0;                  // of the server, all its processes, at the end
   std::vector<double> latencies_ms;  // one an operation
 };
 

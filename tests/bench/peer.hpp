@@ -1,5 +1,6 @@
 #pragma once
-// What the peers of peer_bench have in common: a folder, certificates for k_address, and how they are measured.
+// What the peers of peer_bench have in common: a folder, certificates for k_address, and how they are
+// measured.
 #include <deque>
 #include <memory>
 #include <string>
@@ -13,14 +14,14 @@
 namespace bench {
 
 struct PeerOptions {
-  std::string peer;               // cfssl, cfssl-tls, nginx, kubernetes
-  std::string dir = "/var/tmp";   // where its folder is made
-  std::string kubernetes_dir;     // kube-apiserver and kube-controller-manager; empty: those in PATH
+  std::string peer;              // cfssl, cfssl-tls, nginx, kubernetes
+  std::string dir = "/var/tmp";  // where its folder is made
+  std::string kubernetes_dir;    // kube-apiserver and kube-controller-manager; empty: those in PATH
   std::string etcd = "etcd";
   std::size_t requests = 2000;
   std::size_t concurrency = 32;
-  int kube_api_qps = 0;           // 0: kube-controller-manager's own limits
-  int seconds = 60;               // kubernetes: what is not finished by then does not count
+  int kube_api_qps = 0;  // 0: kube-controller-manager's own limits
+  int seconds = 60;      // kubernetes: what is not finished by then does not count
   int server_cpu = 0;
   int load_cpu = 1;
 };
@@ -49,10 +50,12 @@ class PeerDir {
 class PeerProcesses {
  public:
   PeerProcesses(const PeerDir& dir, int cpu) : dir_(dir), cpu_(cpu) {}
-  ~PeerProcesses();  // SIGKILL: nothing of theirs is kept, and kube-apiserver takes a minute to leave when etcd is gone
+  ~PeerProcesses();  // SIGKILL: nothing of theirs is kept, and kube-apiserver takes a minute to leave when
+                     // etcd is gone
   PeerProcesses(const PeerProcesses&) = delete;
   PeerProcesses& operator=(const PeerProcesses&) = delete;
-  // Returns when something listens on k_address:port; ends the program with the end of the log when that does not happen.
+  // Returns when something listens on k_address:port; ends the program with the end of the log when that does
+  // not happen.
   void start(const std::string& name, const std::vector<std::string>& argv, int port);
   bool running();
   Usage usage() const;  // the sum

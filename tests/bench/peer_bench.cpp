@@ -1,9 +1,12 @@
-// Other people's servers under the load that ours get: tests/bench/peers runs it. One core for the server, one for the load. Needs root.
-//   sudo peer_bench cfssl|cfssl-tls|nginx|kubernetes [--requests 2000] [--concurrency 32] [--server-cpu 0] [--load-cpu 1] [--dir /var/tmp]
+// Other people's servers under the load that ours get: tests/bench/peers runs it. One core for the server,
+// one for the load. Needs root.
+//   sudo peer_bench cfssl|cfssl-tls|nginx|kubernetes [--requests 2000] [--concurrency 32] [--server-cpu 0]
+//   [--load-cpu 1] [--dir /var/tmp]
 //        [--kubernetes-dir DIR] [--etcd FILE] [--kube-api-qps 0] [--seconds 60]
-// cfssl: one CSR, one certificate on a kept connection without TLS, as `cfssl serve` comes. cfssl-tls: connect, mutual TLS, four CSRs one
-// after the other, close: what a renewal is with us. nginx: connect, mutual TLS, a tiny answer, close. kubernetes: a CSR approved and
-// signed, then a Node given its podCIDR, by kube-apiserver, kube-controller-manager and etcd.
+// cfssl: one CSR, one certificate on a kept connection without TLS, as `cfssl serve` comes. cfssl-tls:
+// connect, mutual TLS, four CSRs one after the other, close: what a renewal is with us. nginx: connect,
+// mutual TLS, a tiny answer, close. kubernetes: a CSR approved and signed, then a Node given its podCIDR, by
+// kube-apiserver, kube-controller-manager and etcd.
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -27,8 +30,8 @@ namespace bench {
 
 namespace {
 
-constexpr std::size_t k_clients = 64;       // certificates that the connections show in turn
-constexpr std::size_t k_certificates = 4;   // of a node's renewal
+constexpr std::size_t k_clients = 64;      // certificates that the connections show in turn
+constexpr std::size_t k_certificates = 4;  // of a node's renewal
 constexpr char k_sign[] = "/api/v1/cfssl/sign";
 
 // Connections from many addresses, as nodes': one address would run out of ports.
@@ -51,7 +54,8 @@ Figures measure_connections(ConnectionLoad load, const PeerProcesses& server, st
 
 std::string sign_body() {
   const PrivateKey key = must(PrivateKey::generate_p256(), "key");
-  return nlohmann::json{{"certificate_request", must(make_csr(key), "csr")}, {"hosts", {"node-1.example"}}}.dump();
+  return nlohmann::json{{"certificate_request", must(make_csr(key), "csr")}, {"hosts", {"node-1.example"}}}
+      .dump();
 }
 
 struct PlainLoad {
@@ -86,7 +90,8 @@ asio::awaitable<void> sign_plain(asio::any_io_executor executor, PlainLoad* load
       answer.append(block, 0, got);
     }
     if (answer.find("\"success\":true") == std::string::npos) die("cfssl answered " + answer);
-    load->latencies_ms.push_back(std::chrono::duration<double, std::milli>(SteadyClock::now() - start).count());
+    load->latencies_ms.push_back(
+        std::chrono::duration<double, std::milli>(SteadyClock::now() - start).count());
   }
 }
 
@@ -104,7 +109,8 @@ Figures measure_plain(const PeerOptions& options, const PeerProcesses& server, i
   PlainLoad load;
   load.server = {asio::ip::make_address(k_address), static_cast<std::uint16_t>(port)};
   load.message = std::string("POST ") + k_sign + " HTTP/1.1\r\nHost: " + k_address +
-                 "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+                 "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
+                 "\r\n\r\n" + body;
   load.left = options.requests;
   const Usage before = server.usage();
   const double seconds = run_together([&](asio::any_io_executor executor) {
@@ -116,22 +122,50 @@ Figures measure_plain(const PeerOptions& options, const PeerProcesses& server, i
   return {seconds, after.cpu_seconds - before.cpu_seconds, after.rss_kib, std::move(load.latencies_ms)};
 }
 
+// One process that is master and worker: what it costs is then the child's own figure. No resumption and no
+// log, as with us.
+std::string nginx_conf(int port) {
+  const std::string listen = std::string(k_address) + ":" + std::to_string(port);
+  return R"(daemon off; master_process off; pid nginx.pid; error_log nginx.log;
+events { worker_connections 1024; }
+http {
+  access_log off;
+  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+  ssl_protocols TLSv1.3; ssl_session_cache off; ssl_session_tickets off;
+  ssl_certificate server.crt; ssl_certificate_key server.key; ssl_client_certificate ca.crt; ssl_verify_client on;
+  server {
+    listen )" + listen + R"( ssl;
+    location = /livez { return 200 "ok\n"; }
+  }
+})";
+}
+
 PeerOptions parse(int argc, char** argv) {
   PeerOptions options;
   if (argc > 1) options.peer = argv[1];
   for (int i = 2; i + 1 < argc; i += 2) {
     const std::string name = argv[i];
     const std::string value = argv[i + 1];
-    if (name == "--dir") options.dir = value;
-    else if (name == "--kubernetes-dir") options.kubernetes_dir = value;
-    else if (name == "--etcd") options.etcd = value;
-    else if (name == "--requests") options.requests = parse_u64(value).value_or(1);
-    else if (name == "--concurrency") options.concurrency = parse_u64(value, 1'000).value_or(1);
-    else if (name == "--kube-api-qps") options.kube_api_qps = std::atoi(value.c_str());
-    else if (name == "--seconds") options.seconds = std::atoi(value.c_str());
-    else if (name == "--server-cpu") options.server_cpu = std::atoi(value.c_str());
-    else if (name == "--load-cpu") options.load_cpu = std::atoi(value.c_str());
-    else die("unknown option " + name);
+    if (name == "--dir")
+      options.dir = value;
+    else if (name == "--kubernetes-dir")
+      options.kubernetes_dir = value;
+    else if (name == "--etcd")
+      options.etcd = value;
+    else if (name == "--requests")
+      options.requests = parse_u64(value).value_or(1);
+    else if (name == "--concurrency")
+      options.concurrency = parse_u64(value, 1'000).value_or(1);
+    else if (name == "--kube-api-qps")
+      options.kube_api_qps = std::atoi(value.c_str());
+    else if (name == "--seconds")
+      options.seconds = std::atoi(value.c_str());
+    else if (name == "--server-cpu")
+      options.server_cpu = std::atoi(value.c_str());
+    else if (name == "--load-cpu")
+      options.load_cpu = std::atoi(value.c_str());
+    else
+      die("unknown option " + name);
   }
   return options;
 }
@@ -148,16 +182,16 @@ Figures measure(const PeerOptions& options) {
 Figures measure_cfssl(const PeerOptions& options) {
   const PeerDir dir(options.dir);
   const int port = free_port();
-  // Level 4 and up: it writes no line for each signature, which would cost it more than the signature's own arithmetic.
-  std::vector<std::string> command{"cfssl", "serve", "-address=" + std::string(k_address), "-port=" + std::to_string(port),
-                                   "-ca=" + dir.path("ca.crt"), "-ca-key=" + dir.path("ca.key"), "-loglevel=4"};
+  // Level 4: no line in the log for each signature, to its advantage.
+  std::vector<std::string> command{"cfssl", "serve", "-address=" + std::string(k_address), "-loglevel=4"};
+  command.push_back("-port=" + std::to_string(port));
+  command.push_back("-ca=" + dir.path("ca.crt"));
+  command.push_back("-ca-key=" + dir.path("ca.key"));
   const bool tls = options.peer == "cfssl-tls";
   if (tls) {
-    for (const char* word : {"-tls-cert=server.crt", "-tls-key=server.key", "-mutual-tls-ca=ca.crt"}) {
-      const std::string option = word;
-      const std::size_t name = option.find('=') + 1;
-      command.push_back(option.substr(0, name) + dir.path(option.substr(name)));
-    }
+    command.push_back("-tls-cert=" + dir.path("server.crt"));
+    command.push_back("-tls-key=" + dir.path("server.key"));
+    command.push_back("-mutual-tls-ca=" + dir.path("ca.crt"));
   }
   PeerProcesses server(dir, options.server_cpu);
   server.start("cfssl", command, port);
@@ -172,15 +206,11 @@ Figures measure_cfssl(const PeerOptions& options) {
 Figures measure_nginx(const PeerOptions& options) {
   const PeerDir dir(options.dir);
   const int port = free_port();
-  // One process that is master and worker: what it costs is then the child's own figure. No resumption and no log, as with us.
-  dir.write("nginx.conf", "daemon off; master_process off; pid nginx.pid; error_log nginx.log;\nevents { worker_connections 1024; }\n"
-                          "http {\n  access_log off;\n  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;\n"
-                          "  uwsgi_temp_path uwsgi; scgi_temp_path scgi;\n  ssl_protocols TLSv1.3; ssl_session_cache off; ssl_session_tickets off;\n"
-                          "  ssl_certificate server.crt; ssl_certificate_key server.key;\n"
-                          "  ssl_client_certificate ca.crt; ssl_verify_client on;\n  server {\n    listen " + std::string(k_address) + ":" +
-                          std::to_string(port) + " ssl;\n    location = /livez { return 200 \"ok\\n\"; }\n  }\n}\n");
+  dir.write("nginx.conf", nginx_conf(port));
   PeerProcesses server(dir, options.server_cpu);
-  server.start("nginx", {"nginx", "-p", dir.path(""), "-c", dir.path("nginx.conf"), "-e", dir.path("nginx.log")}, port);
+  server.start("nginx",
+               {"nginx", "-p", dir.path(""), "-c", dir.path("nginx.conf"), "-e", dir.path("nginx.log")},
+               port);
   pin_this_thread(options.load_cpu);
   ConnectionLoad load = connections_to(dir, port, options.requests);
   load.requests.push_back(json_request(http::Method::get, "/livez", ""));
