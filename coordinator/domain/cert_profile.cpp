@@ -450,14 +450,15 @@ Result<Serial> Serial::from_random(std::string_view sixteen_bytes) {
   return Serial(std::move(bytes));
 }
 
-Result<Serial> Serial::in_order(WallTime now, std::string_view sixteen_bytes) {
+Result<Serial> Serial::in_order(WallTime now, std::uint16_t count, std::string_view fourteen_bytes) {
   constexpr std::int64_t k_step = 2;  // seconds: 31 bits of these last until 2106
-  if (sixteen_bytes.size() != 16) return missing("a serial number is made from 16 random bytes");
+  if (fourteen_bytes.size() != 14) return missing("a serial number in order is made from 14 random bytes");
   const std::int64_t since = now.time_since_epoch().count() / k_step;
   if (since < 0x01000000 || since > 0x7fffffff) return missing("a serial number needs a clock that is right: it says " + to_rfc3339(now));
   std::string bytes;
   for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(since >> shift & 0xff));
-  return Serial(bytes.append(sixteen_bytes));
+  for (int shift = 8; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(count >> shift & 0xff));
+  return Serial(bytes.append(fourteen_bytes));
 }
 
 Result<Serial> Serial::from_hex(std::string_view hex) {

@@ -164,14 +164,15 @@ struct Validity {
 // or more includes these minutes, a shorter one gets them on top.
 Validity validity_of(ValidityClass validity, const Lifetimes& lifetimes, WallTime now);
 
-// X.509 serial number: at least 127 random bits, never zero.
+// X.509 serial number: at least 112 random bits, never zero.
 class Serial {
  public:
   // Takes 16 random bytes; clears the top bit, so that DER needs no 17th octet.
   static Result<Serial> from_random(std::string_view sixteen_bytes);
-  // 16 random bytes behind the time: 20 octets. Certificates issued together get numbers that lie together, so a store that is ordered by
-  // them grows at its end instead of everywhere. Errc::invalid before 1971 and after 2105.
-  static Result<Serial> in_order(WallTime now, std::string_view sixteen_bytes);
+  // 14 random bytes behind the time and a number that counts on (and round) from one certificate to the next: 20 octets. Certificates
+  // issued one after the other get numbers that lie side by side, so a store that is ordered by them grows at its end instead of
+  // everywhere; the count only orders what is issued within two seconds. Errc::invalid before 1971 and after 2105.
+  static Result<Serial> in_order(WallTime now, std::uint16_t count, std::string_view fourteen_bytes);
   static Result<Serial> from_hex(std::string_view hex);
   std::string hex() const;  // lower case, no leading zero octets: equals Certificate::serial_hex()
   const std::string& bytes() const { return bytes_; }  // big endian, no leading zero octets

@@ -330,7 +330,7 @@ Status Enrollment::sign(Work& work) {
   for (const auto& [usage, key] : work.keys) {
     const auto spec = profile(usage, work.profile);
     if (!spec) return spec.error();
-    const auto serial = Serial::in_order(now, deps_.random_bytes(16));
+    const auto serial = Serial::in_order(now, issued_++, deps_.random_bytes(14));
     if (!serial) return serial.error();
     const Validity validity = validity_of(spec->validity, work.lifetimes, now);
     const auto cert = deps_.signer.issue(*spec, key.spki_der, *serial, validity.not_before, validity.not_after);

@@ -2,6 +2,7 @@
 // Joins and renewals: from the requests to the certificates.
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -87,6 +88,7 @@ class Enrollment {
   Deps deps_;
   JoinLimiter limiter_;
   JoinLog attempts_;  // state thread
+  std::atomic<std::uint16_t> issued_{0};  // certificates so far, going round: the order of their serials
 };
 
 // "id.secret" as the API hands it over, with the secret hashed. Absent when the form is wrong.

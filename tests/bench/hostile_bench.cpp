@@ -3,6 +3,7 @@
 //   sudo hostile_bench --bin build/release/bin [--attackers 5000] [--nodes 50] [--seconds 15] [--server-cpu 0] [--load-cpu 1]
 // A fifth each: silent, a TLS record byte by byte, TLS and then silence, a header byte by byte, a body byte by byte. Who is dropped comes
 // back after a second.
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 
 #include "cluster_dir.hpp"
 #include "common/core/text.hpp"
@@ -179,6 +181,16 @@ asio::awaitable<void> honest(asio::any_io_executor executor, Attack* attack, con
   }
 }
 
+// On a thread of its own that yields to the nodes': what is measured is how the server treats them, not how busy this program is.
+void run_attackers(Attack* attack, std::size_t count) {
+  if (::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 19) != 0) bench::die("the attackers' thread cannot yield");
+  bench::run_together([&](asio::any_io_executor executor) {
+    std::vector<asio::awaitable<void>> jobs;
+    for (std::size_t i = 0; i < count; ++i) jobs.push_back(attacker(executor, attack, i));
+    return jobs;
+  });
+}
+
 void tell(const char* what, const std::vector<double>& before, const std::vector<double>& during) {
   const double quiet = bench::percentile(before, 0.99), loud = bench::percentile(during, 0.99);
   std::printf("%-16s p50 %.2f -> %.2f ms, p99 %.2f -> %.2f ms (%.1f times), %zu and %zu requests, none failed\n", what, bench::percentile(before, 0.5),
@@ -222,12 +234,13 @@ int main(int argc, char** argv) {
   attack.begins = SteadyClock::now() + std::chrono::seconds(6);
   attack.ends = attack.begins + std::chrono::seconds(options.seconds);
   const bench::Usage before = server.usage();
+  std::thread storm(run_attackers, &attack, options.attackers);
   bench::run_together([&](asio::any_io_executor executor) {
     std::vector<asio::awaitable<void>> jobs;
     for (std::size_t i = 0; i < nodes.size(); ++i) jobs.push_back(honest(executor, &attack, &nodes[i], i));
-    for (std::size_t i = 0; i < options.attackers; ++i) jobs.push_back(attacker(executor, &attack, i));
     return jobs;
   });
+  storm.join();
   const bench::Usage after = server.usage();
   std::printf("server: %.1f s of CPU, resident %.1f MiB, load %.2f\n", after.cpu_seconds - before.cpu_seconds, static_cast<double>(after.rss_kib) / 1024,
               bench::load_average());

@@ -374,14 +374,16 @@ TEST_CASE("serial numbers are positive, not zero and fit in 20 octets", "[pki]")
   CHECK(Serial::from_random(std::string(3, '\0') + std::string(13, '\x81'))->bytes().size() == 13);
   CHECK(Serial::from_hex("0a")->hex() == "0a");
   const WallTime now = parse_rfc3339("2026-11-22T12:00:00Z").value();
-  const auto first = Serial::in_order(now, std::string(16, '\xff')), later = Serial::in_order(now + Seconds(2), std::string(16, '\0'));
+  const auto first = Serial::in_order(now, 0xfffe, std::string(14, '\xff')), next = Serial::in_order(now, 0xffff, std::string(14, '\0')),
+             later = Serial::in_order(now + Seconds(2), 0, std::string(14, '\0'));
   CHECK(first->bytes().size() == 20);
-  CHECK(first->hex() < later->hex());
+  CHECK(first->hex() < next->hex());
+  CHECK(next->hex() < later->hex());
   CHECK(*Serial::from_hex(first->hex()) == *first);
-  CHECK(Serial::in_order(now, std::string(16, '\0'))->hex() != first->hex());
-  CHECK_FALSE(Serial::in_order(now, std::string(15, 'x')));
-  CHECK_FALSE(Serial::in_order(WallTime{}, std::string(16, 'x')));
-  CHECK_FALSE(Serial::in_order(parse_rfc3339("2107-01-01T00:00:00Z").value(), std::string(16, 'x')));
+  CHECK(Serial::in_order(now, 0xfffe, std::string(14, '\0'))->hex() != first->hex());
+  CHECK_FALSE(Serial::in_order(now, 1, std::string(13, 'x')));
+  CHECK_FALSE(Serial::in_order(WallTime{}, 1, std::string(14, 'x')));
+  CHECK_FALSE(Serial::in_order(parse_rfc3339("2107-01-01T00:00:00Z").value(), 1, std::string(14, 'x')));
   CHECK(*Serial::from_hex("0A") == *Serial::from_hex("0a"));
   for (const std::string& bad : {std::string(), std::string("00"), std::string("000a"), std::string("a"),
                                  std::string("zz"), std::string(42, '1'), std::string(40, 'f')}) {
