@@ -8,7 +8,7 @@ namespace slipway {
 
 WallTime clock_floor(const State& state) {
   WallTime floor = parse_rfc3339(k_build_date).value_or(WallTime{});
-  for (const auto& [serial, record] : state.certificates()) floor = std::max(floor, record.not_before);
+  for (const CompactCertificate record : state.certificates()) floor = std::max(floor, record.not_before);
   return floor;
 }
 

@@ -34,12 +34,12 @@ Result<AuditQuery> audit_query(const http::Request& request) {
 }
 
 proto::RevokedCertificate view_of(const Revoked& revoked) {
-  const CertificateRecord& record = *revoked.record;
-  return {record.subject,
+  const CompactCertificate& record = revoked.record;
+  return {std::string(record.subject),
           std::string(to_string(record.usage)),
           std::string(to_string(ca_of(record.usage))),
-          record.serial,
-          record.sha256,
+          record.serial_hex(),
+          to_hex(record.sha256),
           to_rfc3339(revoked.revoked_at),
           to_rfc3339(record.not_after)};
 }
@@ -117,8 +117,8 @@ Handling Handlers::list_revoked(RequestContext context) {
   std::function<Result<proto::RevokedList>()> job = [this, page, node] {
     proto::RevokedList list;
     for (const Revoked& revoked : revoked_certificates(deps_.registrar.state(), deps_.clock.wall())) {
-      const CertificateRecord& record = *revoked.record;
-      if (record.serial <= page.after || (!node.empty() && record.subject != node)) continue;
+      const CompactCertificate& record = revoked.record;
+      if (record.serial_hex() <= page.after || (!node.empty() && record.subject != node)) continue;
       if (list.items.size() == page.limit) {
         list.next = list.items.back().serial;
         break;
@@ -144,8 +144,8 @@ Result<std::vector<CrlSpec>> Handlers::crl_specs(std::vector<CaKind> kinds, bool
     for (const std::uint64_t number : issuers(state.ca(kind), all)) {
       CrlSpec spec{kind, state.revision(), now, now + k_crl_life, {}, number};
       for (const Revoked& one : revoked) {
-        if (ca_of(one.record->usage) != kind || (number != 0 && one.record->ca != number)) continue;
-        auto serial = Serial::from_hex(one.record->serial);
+        if (ca_of(one.record.usage) != kind || (number != 0 && one.record.ca != number)) continue;
+        auto serial = Serial::from_hex(one.record.serial_hex());
         if (!serial) return serial.error();
         spec.entries.push_back({std::move(*serial), std::min(one.revoked_at, now)});
       }

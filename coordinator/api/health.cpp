@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "common/core/text.hpp"
+
 namespace slipway::api {
 
 namespace {
@@ -143,13 +145,13 @@ void check_pools(const HealthInput& input, Tally& tally) {
   }
 }
 
-proto::CertificateView view_of(const CertificateRecord& record) {
-  return {record.subject,
+proto::CertificateView view_of(const CompactCertificate& record) {
+  return {std::string(record.subject),
           std::string(to_string(record.usage)),
-          record.serial,
+          record.serial_hex(),
           to_rfc3339(record.not_before),
           to_rfc3339(record.not_after),
-          record.sha256};
+          to_hex(record.sha256)};
 }
 
 }  // namespace
@@ -174,20 +176,19 @@ proto::HealthReport check_health(const HealthInput& input) {
 
 std::vector<proto::CertificateView> current_certificates(const State& state, WallTime now) {
   std::vector<proto::CertificateView> found;
-  std::map<std::pair<std::string, CertUsage>, const CertificateRecord*> latest;  // of what is no node's
-  for (const auto& [serial, record] : state.certificates()) {
-    if (!record.node_uid.empty()) {
-      const Node* node = state.node_by_uid(record.node_uid);
-      if (node == nullptr) continue;
-      const auto current = node->certificates.find(record.usage);
-      if (current != node->certificates.end() && current->second == serial) found.push_back(view_of(record));
-      continue;
+  for (const auto& [name, node] : state.nodes()) {
+    for (const auto& [usage, serial] : node.certificates) {
+      const auto record = state.certificate(serial);
+      if (record && record->node_uid == node.uid && record->usage == usage) found.push_back(view_of(*record));
     }
-    if (record.not_after <= now) continue;
-    const CertificateRecord*& best = latest[{record.subject, record.usage}];
-    if (best == nullptr || best->not_after < record.not_after) best = &record;
   }
-  for (const auto& [key, record] : latest) found.push_back(view_of(*record));
+  std::map<std::pair<std::string_view, CertUsage>, CompactCertificate> latest;  // of what is no node's
+  for (const CompactCertificate record : state.certificates()) {
+    if (!record.node_uid.empty() || record.not_after <= now) continue;
+    const auto [best, first] = latest.try_emplace({record.subject, record.usage}, record);
+    if (!first && best->second.not_after < record.not_after) best->second = record;
+  }
+  for (const auto& [key, record] : latest) found.push_back(view_of(record));
   std::sort(found.begin(), found.end(), [](const proto::CertificateView& a, const proto::CertificateView& b) {
     return std::tie(a.node, a.usage, a.serial) < std::tie(b.node, b.usage, b.serial);
   });

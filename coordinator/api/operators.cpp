@@ -40,9 +40,9 @@ Handling Handlers::list_operators(RequestContext) {
   std::function<Result<proto::OperatorList>()> job = [this] {
     proto::OperatorList list;
     const WallTime now = deps_.clock.wall();
-    for (const auto& [serial, record] : deps_.registrar.state().certificates()) {
+    for (const CompactCertificate record : deps_.registrar.state().certificates()) {
       if (!is_operator_usage(record.usage) || record.not_after <= now) continue;
-      list.items.push_back({record.subject, role_of_usage(record.usage), serial, to_rfc3339(record.not_before),
+      list.items.push_back({std::string(record.subject), role_of_usage(record.usage), record.serial_hex(), to_rfc3339(record.not_before),
                             to_rfc3339(record.not_after)});
     }
     std::sort(list.items.begin(), list.items.end(), [](const auto& a, const auto& b) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/core/text.hpp"
+
 namespace slipway {
 
 namespace {
@@ -93,22 +95,22 @@ Status check_ranges(const State& state, const AdmissionRequest& request) {
   return make_error(Errc::conflict, "pod addresses " + problems.front() + " for it on that host, or another pool of pods");
 }
 
-bool good_for_long(const State& state, const CertificateRecord& record, WallTime now) {
+bool good_for_long(const State& state, const CompactCertificate& record, WallTime now) {
   const double life = static_cast<double>((record.not_after - record.not_before).count());
   const auto renew = Seconds(static_cast<Seconds::rep>(life * state.cluster().spec.certificates.renew_at));
   return now < record.not_before + renew;
 }
 
 // Of one that is on its way out nothing is given out again.
-bool of_signing_ca(const State& state, const CertificateRecord& record) {
+bool of_signing_ca(const State& state, const CompactCertificate& record) {
   const CaLine* line = state.ca(ca_of(record.usage));
   return line == nullptr || record.ca == line->signing.number;
 }
 
 AdmissionKind kind_for(const State& state, const Node& node, const std::map<CertUsage, std::string>& spkis, WallTime now) {
   const bool same = std::all_of(spkis.begin(), spkis.end(), [&](const auto& wanted) {
-    const CertificateRecord* record = state.current_certificate(node, wanted.first);
-    const bool same_key = record != nullptr && record->spki_sha256 == wanted.second;
+    const auto record = state.current_certificate(node, wanted.first);
+    const bool same_key = record && to_hex(record->spki_sha256) == wanted.second;
     return same_key && good_for_long(state, *record, now) && of_signing_ca(state, *record);
   });
   return same ? AdmissionKind::same_certificates : AdmissionKind::new_certificates;

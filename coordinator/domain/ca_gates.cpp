@@ -14,14 +14,14 @@ struct Holders {
   WallTime now;
   std::vector<std::string> found = {};
 
-  bool counts(const CertificateRecord& record) const { return ca_of(record.usage) == line.kind && record.not_after > now; }
-  bool of_other(const CertificateRecord& record) const { return record.ca == line.other->number; }
+  bool counts(const CompactCertificate& record) const { return ca_of(record.usage) == line.kind && record.not_after > now; }
+  bool of_other(const CompactCertificate& record) const { return record.ca == line.other->number; }
 
   void look_at(const Node& node) {
     if (node.replacing) return;
     for (const auto& [usage, serial] : node.certificates) {
-      const CertificateRecord* record = state.certificate(serial);
-      if (record == nullptr || !counts(*record)) continue;
+      const auto record = state.certificate(serial);
+      if (!record || !counts(*record)) continue;
       const std::string what = "node " + node.name + " (" + std::string(to_string(usage));
       if (of_other(*record)) {
         found.push_back(what + ")");
@@ -39,18 +39,18 @@ struct Holders {
 
   void look_at_all() {
     std::set<std::pair<std::string, CertUsage>> renewed;  // people's and components' that the signing one has made
-    for (const auto& [serial, record] : state.certificates()) {
+    for (const CompactCertificate record : state.certificates()) {
       if (!counts(record)) continue;
-      if (!record.node_uid.empty() && of_other(record)) of_nodes.insert({record.node_uid, record.usage});
-      if (record.node_uid.empty() && !of_other(record)) renewed.insert({record.subject, record.usage});
+      if (!record.node_uid.empty() && of_other(record)) of_nodes.insert({std::string(record.node_uid), record.usage});
+      if (record.node_uid.empty() && !of_other(record)) renewed.insert({std::string(record.subject), record.usage});
     }
     for (const auto& [name, node] : state.nodes()) look_at(node);
     std::map<std::pair<std::string, CertUsage>, WallTime> people;
-    for (const auto& [serial, record] : state.certificates()) {
+    for (const CompactCertificate record : state.certificates()) {
       // The coordinator replaces its own serving certificate at the retire.
       if (!record.node_uid.empty() || record.usage == CertUsage::coordinator_serving) continue;
-      if (!counts(record) || !of_other(record) || renewed.count({record.subject, record.usage}) != 0) continue;
-      WallTime& until = people[{record.subject, record.usage}];
+      if (!counts(record) || !of_other(record) || renewed.count({std::string(record.subject), record.usage}) != 0) continue;
+      WallTime& until = people[{std::string(record.subject), record.usage}];
       until = std::max(until, record.not_after);
     }
     for (const auto& [who, until] : people) {

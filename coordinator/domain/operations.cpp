@@ -25,19 +25,26 @@ Status check_certificates(const State& state, const std::vector<IssuedCertificat
     if (record.serial.empty() || certificate.pem.empty()) return make_error(Errc::internal, shown + " is empty");
     if (record.node_uid != uid || record.generation != generation) return make_error(Errc::internal, shown + " is for another node");
     if (const auto issuer = check_issuer(state, record); !issuer) return issuer;
-    if (state.certificate(record.serial) != nullptr) return make_error(Errc::internal, shown + " was issued before");
+    if (const auto packed = PackedCertificate::of(record); !packed) return make_error(Errc::internal, packed.error().message);
+    if (state.certificate(record.serial)) return make_error(Errc::internal, shown + " was issued before");
     if (std::find(seen.begin(), seen.end(), record.usage) != seen.end()) return make_error(Errc::internal, shown + " stands twice");
     seen.push_back(record.usage);
   }
   return {};
 }
 
-void record_certificates(StateEditor& editor, Node& node, const std::vector<IssuedCertificate>& certificates) {
+Status record_certificate(StateEditor& editor, const IssuedCertificate& certificate) {
+  if (const Status put = editor.put_certificate(certificate.record); !put) return put;
+  editor.put_pem({certificate.record.serial, certificate.pem});
+  return {};
+}
+
+Status record_certificates(StateEditor& editor, Node& node, const std::vector<IssuedCertificate>& certificates) {
   for (const IssuedCertificate& certificate : certificates) {
+    if (const Status put = record_certificate(editor, certificate); !put) return put;
     node.certificates[certificate.record.usage] = certificate.record.serial;
-    editor.put_pem({certificate.record.serial, certificate.pem});
-    editor.put_certificate(certificate.record);
   }
+  return {};
 }
 
 class Applier {
@@ -107,20 +114,19 @@ class Applier {
     for (const IssuedCertificate& certificate : op.certificates) {
       if (certificate.record.usage != CertUsage::agent) continue;
       // What the agent has just shown stays good: this answer may be lost, and the next one too.
-      const CertificateRecord* shown = state_.certificate(op.presented_serial);
-      if (shown != nullptr) node.previous_identity = shown->spki_sha256;
+      const auto shown = state_.certificate(op.presented_serial);
+      if (shown) node.previous_identity = to_hex(shown->spki_sha256);
       node.previous_agent_serial = op.presented_serial;
       node.identity = certificate.record.spki_sha256;
     }
-    record_certificates(editor_, node, op.certificates);
+    if (const Status put = record_certificates(editor_, node, op.certificates); !put) return put.error();
     return put(std::move(node), false);
   }
 
   Result<Outcome> operator()(const RecordCertificate& op) {
     if (!state_.has_cluster()) return no_cluster();
     if (const auto fit = check_certificates(state_, {op.certificate}, "", 0); !fit) return fit.error();
-    editor_.put_pem({op.certificate.record.serial, op.certificate.pem});
-    editor_.put_certificate(op.certificate.record);
+    if (const Status put = record_certificate(editor_, op.certificate); !put) return put.error();
     return done(false);
   }
 
@@ -154,8 +160,8 @@ class Applier {
 
   Result<Outcome> operator()(const RevokeOperator& op) {
     std::vector<std::string> serials;
-    for (const auto& [serial, record] : state_.certificates()) {
-      if (is_operator_usage(record.usage) && record.subject == op.user) serials.push_back(serial);
+    for (const CompactCertificate record : state_.certificates()) {
+      if (is_operator_usage(record.usage) && record.subject == op.user) serials.push_back(record.serial_hex());
     }
     if (serials.empty()) return make_error(Errc::not_found, "no operator named \"" + op.user.substr(0, 64) + "\" has a certificate");
     for (const std::string& serial : serials) editor_.erase_certificate(serial);
@@ -309,7 +315,7 @@ class Applier {
     node.identity = request.spkis.at(CertUsage::agent);
     if (living != nullptr) bury(editor_, *living, request.maturity.now);
     editor_.erase_pending(request.node_name);
-    record_certificates(editor_, node, op.certificates);
+    if (const Status put = record_certificates(editor_, node, op.certificates); !put) return put.error();
     return put(std::move(node), true);
   }
 
@@ -323,7 +329,7 @@ class Applier {
     const bool moved = node.address != op.request.address;
     node.address = op.request.address;
     if (node.machine_id.empty()) node.machine_id = op.request.machine_id;
-    record_certificates(editor_, node, op.certificates);
+    if (const Status put = record_certificates(editor_, node, op.certificates); !put) return put.error();
     return put(std::move(node), moved);
   }
 
@@ -355,11 +361,12 @@ class Applier {
   // A live node's current certificate is kept, expired or not: the node may come back by proof of its key.
   bool sweep_certificates(WallTime before) {
     std::vector<std::string> over;
-    for (const auto& [serial, record] : state_.certificates()) {
+    for (const CompactCertificate record : state_.certificates()) {
       if (record.not_after >= before) continue;
       const Node* node = record.node_uid.empty() ? nullptr : state_.node_by_uid(record.node_uid);
-      if (node != nullptr && state_.current_certificate(*node, record.usage) == &record) continue;
-      over.push_back(serial);
+      const auto current = node == nullptr ? std::nullopt : state_.current_certificate(*node, record.usage);
+      if (current && current->serial == record.serial) continue;
+      over.push_back(record.serial_hex());
     }
     for (const std::string& serial : over) editor_.erase_certificate(serial);
     return !over.empty();

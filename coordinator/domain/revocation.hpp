@@ -9,7 +9,7 @@
 namespace slipway {
 
 struct Revoked {
-  const CertificateRecord* record = nullptr;  // in the state
+  CompactCertificate record;  // views into the state: until it changes
   WallTime revoked_at{};  // of the last deletion of the node's name: never before the true one
 };
 

@@ -8,8 +8,8 @@ namespace slipway {
 
 namespace {
 
-template <class Map>
-const typename Map::mapped_type* find_in(const Map& map, const typename Map::key_type& key) {
+template <class Map, class Key>
+const typename Map::mapped_type* find_in(const Map& map, const Key& key) {
   const auto found = map.find(key);
   return found == map.end() ? nullptr : &found->second;
 }
@@ -44,11 +44,15 @@ int rank_of(const Record& record) {
 }
 
 // Puts records read from the store into a state, in the order of rank_of().
-class Loader {
+class Loader final : public RecordSink {
  public:
   explicit Loader(State& state) : state_(state), editor_(state, ignored_) {}
 
-  Status load(const Record& record) {
+  Status certificate(const CompactCertificate& certificate) override {
+    const Status put = editor_.restore_certificate(certificate);
+    return put ? Status{} : Status(contradiction(put.error().message));
+  }
+  Status record(const Record& record) override {
     const bool comes_before_blocks = std::holds_alternative<proto::ClusterSpec>(record) || std::holds_alternative<PoolRecord>(record);
     if (!comes_before_blocks && !std::exchange(pools_complete_, state_.has_cluster())) {
       if (const Status pools = default_pool(); !pools) return pools;
@@ -84,7 +88,10 @@ class Loader {
   Status operator()(const Tombstone& tombstone) { return editor_.put_tombstone(tombstone), Status{}; }
   Status operator()(const PendingNode& node) { return editor_.put_pending(node), Status{}; }
   Status operator()(const JoinToken& token) { return editor_.put_token(token), Status{}; }
-  Status operator()(const CertificateRecord& record) { return editor_.put_certificate(record), Status{}; }
+  Status operator()(const CertificateRecord& record) {
+    const auto packed = PackedCertificate::of(record);
+    return packed ? certificate(packed->view(record)) : Status(contradiction(packed.error().message));
+  }
   Status operator()(const proto::Artifact& artifact) { return editor_.put_artifact(artifact), Status{}; }
   Status operator()(const CaLine& line) { return editor_.put_ca(line), Status{}; }
   Status operator()(const Node& node) {
@@ -140,21 +147,21 @@ std::string artifact_key(const std::string& component, const std::string& versio
 
 std::string key_of(const Record& record) { return std::visit(KeyOf{}, record); }
 
-Result<State> State::from_source(const std::function<Status(const RecordSink& sink)>& source) {
+Result<State> State::from_source(const std::function<Status(RecordSink& sink)>& source) {
   State state;
   Loader loader(state);
-  const Status loaded = source([&loader](const Record& record) { return loader.load(record); });
+  const Status loaded = source(loader);
   if (!loaded) return loaded.error();
   if (const Status pools = loader.default_pool(); !pools) return pools.error();
   return state;
 }
 
 Result<State> State::from_records(const std::vector<Record>& records) {
-  return from_source([&records](const RecordSink& sink) -> Status {
+  return from_source([&records](RecordSink& sink) -> Status {
     for (const int rank : {0, 1, 2, 3}) {
       for (const Record& record : records) {
         if (rank_of(record) != rank) continue;
-        if (const auto loaded = sink(record); !loaded) return loaded;
+        if (const auto loaded = sink.record(record); !loaded) return loaded;
       }
     }
     return {};
@@ -163,7 +170,7 @@ Result<State> State::from_records(const std::vector<Record>& records) {
 
 const Node* State::node(const std::string& name) const { return find_in(nodes_, name); }
 
-const Node* State::node_by_uid(const std::string& uid) const {
+const Node* State::node_by_uid(std::string_view uid) const {
   const auto* name = find_in(name_by_uid_, uid);
   return name == nullptr ? nullptr : node(*name);
 }
@@ -188,11 +195,10 @@ const Node* State::node_with_block(const Cidr& block) const {
 const Tombstone* State::tombstone(const std::string& name) const { return find_in(tombstones_, name); }
 const PendingNode* State::pending_node(const std::string& name) const { return find_in(pending_, name); }
 const JoinToken* State::token(const std::string& id) const { return find_in(tokens_, id); }
-const CertificateRecord* State::certificate(const std::string& serial) const { return find_in(certificates_, serial); }
 
-const CertificateRecord* State::current_certificate(const Node& node, CertUsage usage) const {
+std::optional<CompactCertificate> State::current_certificate(const Node& node, CertUsage usage) const {
   const auto* serial = find_in(node.certificates, usage);
-  return serial == nullptr ? nullptr : certificate(*serial);
+  return serial == nullptr ? std::nullopt : certificate(*serial);
 }
 
 const proto::Artifact* State::artifact(const std::string& component, const std::string& version) const {
@@ -214,8 +220,8 @@ proto::ClusterCapacity State::capacity() const {
 }
 
 Status State::authenticate_operator(const std::string& user, const std::string& serial, WallTime now) const {
-  const CertificateRecord* record = certificate(serial);
-  const bool theirs = record != nullptr && is_operator_usage(record->usage) && record->subject == user;
+  const auto record = certificate(serial);
+  const bool theirs = record && is_operator_usage(record->usage) && record->subject == user;
   if (theirs && record->not_after > now) return {};
   return make_error(Errc::denied, "the certificate of operator \"" + user + "\" was revoked or is not one of this cluster: ask an admin "
                                   "for a new one (slipwayctl operator create)");
@@ -306,11 +312,10 @@ void StateEditor::erase_token(const std::string& id) {
   state_.tokens_.erase(id);
 }
 
-void StateEditor::put_certificate(CertificateRecord record) {
-  note(record);
-  // Most come in the order of their serials, from the store and newly made: the end is the place to look first.
-  std::string serial = record.serial;
-  state_.certificates_.insert_or_assign(state_.certificates_.end(), std::move(serial), std::move(record));
+Status StateEditor::put_certificate(CertificateRecord record) {
+  if (const Status put = state_.certificates_.put(record); !put) return put;
+  note(std::move(record));
+  return {};
 }
 
 void StateEditor::erase_certificate(const std::string& serial) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "common/core/time.hpp"
 #include "coordinator/domain/ca_rotation.hpp"
 #include "coordinator/domain/cert_profile.hpp"
+#include "coordinator/domain/certificate_ledger.hpp"
 #include "coordinator/domain/cidr_ledger.hpp"
 #include "coordinator/domain/cluster_spec.hpp"
 #include "coordinator/domain/join_token.hpp"
@@ -45,21 +47,6 @@ struct Counters {
   std::uint64_t desired_revision = 0;
   bool nodes_imported = false;  // the Node objects that were there before us have been read (ImportNodes)
   bool operator==(const Counters&) const = default;
-};
-
-// One issued certificate; its PEM is in the store under its serial, not in memory.
-struct CertificateRecord {
-  std::string serial;  // lower-case hex, the key
-  CertUsage usage = CertUsage::agent;
-  std::string subject;   // node name, user or component: for people
-  std::string node_uid;  // empty: not a node's
-  std::uint64_t generation = 0;
-  WallTime not_before{};
-  WallTime not_after{};
-  std::string sha256;       // hex, of the DER
-  std::string spki_sha256;  // hex, of the public key
-  std::uint64_t ca = 1;     // number of the CA that signed it, see ca_rotation.hpp
-  bool operator==(const CertificateRecord&) const = default;
 };
 
 struct Node {
@@ -149,15 +136,22 @@ inline RecordKind kind_of(const Record& record) { return static_cast<RecordKind>
 
 std::string artifact_key(const std::string& component, const std::string& version);  // "kubelet/1.20.2"
 
+// Takes what a store holds. A start reads a million certificates: they have a way of their own, without a record for each.
+class RecordSink {
+ public:
+  virtual ~RecordSink() = default;
+  virtual Status record(const Record& record) = 0;
+  virtual Status certificate(const CompactCertificate& certificate) = 0;
+};
+
 class State {
  public:
   // From what the store holds; Errc::corrupt when records contradict each other (two nodes with one block). No records: an
   // empty state, of which has_cluster() is false.
   static Result<State> from_records(const std::vector<Record>& records);
-  // The same, without a list of all: `source` calls the sink it is given with each record, the cluster specification first, then pools, then
-  // kept blocks, then all others, and ends with the sink's first error or its own.
-  using RecordSink = std::function<Status(const Record&)>;
-  static Result<State> from_source(const std::function<Status(const RecordSink& sink)>& source);
+  // The same, without a list of all: `source` gives the sink each record, the cluster specification first, then pools, then kept
+  // blocks, then all others, and ends with the sink's first error or its own.
+  static Result<State> from_source(const std::function<Status(RecordSink& sink)>& source);
 
   bool has_cluster() const { return cluster_.has_value(); }
   const ValidatedCluster& cluster() const { return *cluster_; }  // only when has_cluster()
@@ -167,7 +161,7 @@ class State {
 
   const std::map<std::string, Node>& nodes() const { return nodes_; }  // by name
   const Node* node(const std::string& name) const;
-  const Node* node_by_uid(const std::string& uid) const;
+  const Node* node_by_uid(std::string_view uid) const;
   const Node* node_by_address(const IpAddress& address) const;
   const Node* node_by_machine_id(const std::string& machine_id) const;
   const std::map<std::string, Tombstone>& tombstones() const { return tombstones_; }  // by name, the last deletion
@@ -176,9 +170,10 @@ class State {
   const PendingNode* pending_node(const std::string& name) const;
   const std::map<std::string, JoinToken>& tokens() const { return tokens_; }  // by id
   const JoinToken* token(const std::string& id) const;
-  const std::map<std::string, CertificateRecord>& certificates() const { return certificates_; }  // by serial
-  const CertificateRecord* certificate(const std::string& serial) const;
-  const CertificateRecord* current_certificate(const Node& node, CertUsage usage) const;
+  const CertificateLedger& certificates() const { return certificates_; }  // by serial
+  // Views as find() of the ledger.
+  std::optional<CompactCertificate> certificate(std::string_view serial_hex) const { return certificates_.find(serial_hex); }
+  std::optional<CompactCertificate> current_certificate(const Node& node, CertUsage usage) const;
   const std::map<std::string, proto::Artifact>& artifacts() const { return artifacts_; }  // by artifact_key()
   const proto::Artifact* artifact(const std::string& component, const std::string& version) const;
   const std::map<CaKind, CaLine>& cas() const { return cas_; }
@@ -206,13 +201,13 @@ class State {
   ClusterIdentity identity_;
   Counters counters_;
   std::map<std::string, Node> nodes_;
-  std::map<std::string, std::string> name_by_uid_;
+  std::map<std::string, std::string, std::less<>> name_by_uid_;
   std::map<IpAddress, std::string> name_by_address_;
   std::map<std::string, std::string> name_by_machine_id_;
   std::map<std::string, Tombstone> tombstones_;
   std::map<std::string, PendingNode> pending_;
   std::map<std::string, JoinToken> tokens_;
-  std::map<std::string, CertificateRecord> certificates_;
+  CertificateLedger certificates_;
   std::map<std::string, proto::Artifact> artifacts_;
   CidrLedger ledger_;
   std::map<std::string, PoolHistory> pool_histories_;

@@ -32,7 +32,9 @@ class StateEditor {
   void erase_pending(const std::string& name);
   void put_token(JoinToken token);
   void erase_token(const std::string& id);
-  void put_certificate(CertificateRecord record);
+  // Errc::invalid, nothing changed: its texts are not hex. The operations have asked PackedCertificate before.
+  Status put_certificate(CertificateRecord record);
+  Status restore_certificate(const CompactCertificate& certificate) { return state_.certificates_.put(certificate); }  // from the store
   void put_pem(CertificatePem pem) { note(std::move(pem)); }
   void erase_certificate(const std::string& serial);
   void put_artifact(proto::Artifact artifact);

@@ -6,12 +6,13 @@
 #include <optional>
 
 #include "common/core/text.hpp"
+#include "coordinator/store/certificate_codec.hpp"
 #include "coordinator/store/flat_json.hpp"
 #include "proto/json_fields.hpp"
 
 namespace slipway {
 
-// The stored form of each record: text and numbers only. All fields are here since layout 1 but the optional ones, which came
+// The stored form of each record: text and numbers only, but see certificate_codec.hpp. All fields are here since layout 1 but the optional ones, which came
 // later: absent they are empty, no, and for a token any source.
 namespace stored {
 
@@ -184,6 +185,8 @@ struct Encoder {
                                                   x.revision, x.order});
   }
   std::string operator()(const CertificateRecord& x) const {
+    // Operations refuse texts that do not pack. Should one come through, its words must not be lost.
+    if (const auto packed = PackedCertificate::of(x)) return encode_certificate(packed->view(x));
     return proto::encode_json(stored::Certificate{x.serial, std::string(to_string(x.usage)), x.subject, x.node_uid,
                                                   to_rfc3339(x.not_before), to_rfc3339(x.not_after), x.sha256, x.spki_sha256,
                                                   x.generation, x.ca});
@@ -313,9 +316,11 @@ Record convert(Parts& parts, const stored::Quarantined& x) {
   return QuarantinedBlock{parts.cidr("prefix", x.prefix), {x.uid, x.generation}, parts.time("since", x.since), x.revision, x.order};
 }
 Record convert(Parts& parts, const stored::Certificate& x) {
-  return CertificateRecord{x.serial, parts.usage("usage", x.usage), x.subject, x.node_uid, x.generation,
+  CertificateRecord record{x.serial, parts.usage("usage", x.usage), x.subject, x.node_uid, x.generation,
                            parts.time("notBefore", x.not_before), parts.time("notAfter", x.not_after), x.sha256, x.spki_sha256,
                            x.ca};
+  if (!PackedCertificate::of(record)) parts.fail("serial, sha256 or spkiSha256");
+  return record;
 }
 CaFacts facts_of(Parts& parts, const stored::CaFacts& x) {
   return {x.number, x.sha256, x.serial, x.key_id, x.subject, parts.time("notBefore", x.not_before), parts.time("notAfter", x.not_after)};
@@ -394,6 +399,23 @@ std::optional<RecordKind> kind_of_key(std::string_view key) {
   return std::nullopt;
 }
 
+Result<CompactCertificate> decode_compact(const PackedSerial& serial, std::string_view key, std::string_view value) {
+  if (serial.bytes().empty()) return corrupt(std::string(key), "its key does not end in a serial");
+  const auto certificate = decode_certificate(serial.bytes(), value);
+  if (!certificate) return corrupt(std::string(key), certificate.error().message);
+  return certificate;
+}
+
+std::string_view serial_in(std::string_view key) { return key.substr(k_prefixes[static_cast<std::size_t>(RecordKind::certificate)].size()); }
+
+Result<Record> decode_certificate_pair(std::string_view key, std::string_view value) {
+  if (!is_compact_certificate(value)) return decode_as<stored::Certificate>(key, value);
+  const PackedSerial serial(serial_in(key));
+  const auto certificate = decode_compact(serial, key, value);
+  if (!certificate) return certificate.error();
+  return Record(certificate->record());
+}
+
 Result<Record> decode_pair(std::string_view key, std::string_view value) {
   const auto kind = kind_of_key(key);
   if (!kind) return corrupt(std::string(key), "is of no known kind");
@@ -405,7 +427,7 @@ Result<Record> decode_pair(std::string_view key, std::string_view value) {
     case RecordKind::tombstone: return decode_as<stored::Tombstone>(key, value);
     case RecordKind::token: return decode_as<stored::Token>(key, value);
     case RecordKind::quarantined: return decode_as<stored::Quarantined>(key, value);
-    case RecordKind::certificate: return decode_as<stored::Certificate>(key, value);
+    case RecordKind::certificate: return decode_certificate_pair(key, value);
     case RecordKind::pem: return Record(CertificatePem{std::string(key.substr(2)), std::string(value)});
     case RecordKind::artifact: return decode_as<proto::Artifact>(key, value);
     case RecordKind::pending: return decode_as<stored::Pending>(key, value);
@@ -427,15 +449,26 @@ Result<std::optional<std::uint64_t>> read_layout(Store& store) {
   return std::optional<std::uint64_t>(version->layout);
 }
 
-// The specification and the pools come before what lies in them, kept blocks before nodes.
-Status read_all(Store& store, const State::RecordSink& sink) {
+Status give_pair(RecordSink& sink, std::string_view key, std::string_view value) {
+  if (key.starts_with(k_prefixes[static_cast<std::size_t>(RecordKind::certificate)]) && is_compact_certificate(value)) {
+    const PackedSerial serial(serial_in(key));
+    const auto certificate = decode_compact(serial, key, value);
+    if (!certificate) return certificate.error();
+    return sink.certificate(*certificate);
+  }
+  const auto record = decode_pair(key, value);
+  if (!record) return record.error();
+  return sink.record(*record);
+}
+
+// The specification and the pools come before what lies in them, kept blocks before nodes. `known`: its layout is.
+Status read_all(Store& store, bool known, RecordSink& sink) {
   const std::string spec_key = store_key(RecordKind::spec, "");
   const auto spec = store.read(spec_key);
   if (!spec) return spec.error();
-  const auto give = [&sink](std::string_view key, std::string_view value) -> Status {
-    const auto record = decode_pair(key, value);
-    if (!record) return record.error();
-    return sink(*record);
+  const auto give = [&sink, known](std::string_view key, std::string_view value) -> Status {
+    if (!known) return corrupt(std::string(k_version_key), "is missing");
+    return give_pair(sink, key, value);
   };
   if (*spec) {
     if (const auto given = give(spec_key, **spec); !given) return given;
@@ -489,13 +522,8 @@ Result<State> RecordStore::load() {
   }
   Store& store = store_;
   const bool known = layout->has_value();
-  auto state = State::from_source([&store, known](const State::RecordSink& sink) -> Status {
-    return read_all(store, [&sink, known](const Record& record) -> Status {
-      if (!known) return corrupt(std::string(k_version_key), "is missing");
-      return sink(record);
-    });
-  });
-  if (state) version_written_ = known;
+  auto state = State::from_source([&store, known](RecordSink& sink) { return read_all(store, known, sink); });
+  if (state) version_written_ = known && **layout == k_layout_version;
   return state;
 }
 

@@ -1,12 +1,12 @@
 #pragma once
 // The state's records as keys and values. Values are JSON by field lists (records.cpp), so that a store can be read
-// with plain tools. Keys, in byte order:
+// with plain tools; only certificates, of which there are a million, are bytes (certificate_codec.hpp). Keys, in byte order:
 //
 //   a/head                  end of the audit log: seq and hash; absent: nothing was audited yet
 //   p/<serial>              certificate text, PEM as it is; never read at start
 //   s/artifact/<component>/<version>
 //   s/ca/<kind>             which CA signs, which one comes or goes; absent: the one of init, not looked at yet
-//   s/certificate/<serial>
+//   s/certificate/<serial>  whose, of which key, from when to when; JSON in what was written by layout 1
 //   s/cluster/identity      id, epoch, creation
 //   s/cluster/spec          the operator's cluster specification
 //   s/counters              revision, desired revision
@@ -21,6 +21,8 @@
 //   s/version               layout version of all of the above; a newer one is refused
 //
 // Version note: layout 1 is the first. Fields added later must be optional with the meaning of their absence noted there.
+// Layout 2 has certificates as bytes. A store of layout 1 is read as it is: its records stay until they are written again or swept,
+// and the first commit of all makes it layout 2, so that a coordinator that knows only 1 refuses it from then on.
 #include <atomic>
 #include <string>
 #include <vector>
@@ -30,7 +32,7 @@
 
 namespace slipway {
 
-inline constexpr std::uint64_t k_layout_version = 1;
+inline constexpr std::uint64_t k_layout_version = 2;
 
 std::string store_key(RecordKind kind, const std::string& key);
 KeyValue encode_record(const Record& record);
@@ -52,7 +54,7 @@ class RecordStore final : public StateStore {
  private:
   Status commit_batch(Batch batch);
   Store& store_;
-  std::atomic<bool> version_written_ = false;
+  std::atomic<bool> version_written_ = false;  // ours
 };
 
 }  // namespace slipway

@@ -28,9 +28,10 @@ StoreImage image_of(const State& state, const std::vector<KeyValue>& texts) {
     image.nodes.push_back(std::move(out));
   }
   for (const auto& [id, token] : state.tokens()) image.tokens.push_back({id, token.uses, token.max_uses});
-  for (const auto& [serial, record] : state.certificates()) {
-    const auto text = text_sha256.find(serial);
-    image.certificates.push_back({serial, record.node_uid, record.sha256, text == text_sha256.end() ? "" : text->second});
+  for (const CompactCertificate certificate : state.certificates()) {
+    const CertificateRecord record = certificate.record();
+    const auto text = text_sha256.find(record.serial);
+    image.certificates.push_back({record.serial, record.node_uid, record.sha256, text == text_sha256.end() ? "" : text->second});
   }
   return image;
 }
@@ -90,7 +91,7 @@ const Edit k_edits[] = {
       changes.push_back(EraseRecord{RecordKind::pem, newest(state).certificates.begin()->second});
     },
     [](const State& state, std::vector<Change>& changes) {
-      CertificateRecord stray = *state.certificate(newest(state).certificates.begin()->second);
+      CertificateRecord stray = state.certificate(newest(state).certificates.begin()->second)->record();
       stray.serial = "5747a11e57";
       stray.node_uid = "00000000-0000-4000-8000-000000000000";
       changes.push_back(PutRecord{stray});

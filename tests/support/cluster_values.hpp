@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "common/core/text.hpp"
 #include "coordinator/domain/operations.hpp"
 
 namespace slipway::test {
@@ -31,6 +32,15 @@ inline std::string fake_hash(const std::string& text) {
   return hex;
 }
 
+// A serial that differs for each text, and shows how it begins.
+inline std::string fake_serial(const std::string& text) {
+  std::uint64_t hash = 0xcbf29ce484222325U;  // FNV-1a
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  std::string bytes = text.substr(0, 12);
+  for (int shift = 56; shift >= 0; shift -= 8) bytes += static_cast<char>(hash >> shift);
+  return to_hex(bytes);
+}
+
 inline JoinToken demo_token(const std::string& id = "abc123", std::uint64_t uses = 1, NodeRole role = NodeRole::node) {
   return {id, fake_hash("secret of " + id), role, "", 0, uses, k_start, k_start + Seconds(86400), "", {}};
 }
@@ -47,14 +57,15 @@ inline AdmissionRequest demo_request(const std::string& name, int host, const st
   return request;
 }
 
+// Their serials: fake_serial("TAG-USAGE").
 inline std::vector<IssuedCertificate> demo_certificates(const AdmissionRequest& request, const std::string& uid,
                                                         std::uint64_t generation, const std::string& serial_tag) {
   std::vector<IssuedCertificate> certificates;
   for (const auto& [usage, spki] : request.spkis) {
-    const std::string serial = serial_tag + "-" + std::string(to_string(usage));
-    certificates.push_back({{serial, usage, request.node_name, uid, generation, request.maturity.now - Seconds(300),
-                             request.maturity.now + Seconds(86400), fake_hash("cert" + serial), spki},
-                            "PEM of " + serial});
+    const std::string shown = serial_tag + "-" + std::string(to_string(usage));
+    certificates.push_back({{fake_serial(shown), usage, request.node_name, uid, generation, request.maturity.now - Seconds(300),
+                             request.maturity.now + Seconds(86400), fake_hash("cert" + shown), spki},
+                            "PEM of " + shown});
   }
   return certificates;
 }

@@ -123,7 +123,7 @@ TEST_CASE("without its record nothing is committed and nothing answered", "[audi
   CHECK(f.failures.size() == 1);  // the process ends
   CHECK(f.store.inner().disk()->commits == commits);
   CHECK(f.records.load()->nodes().empty());
-  CHECK_FALSE(f.records.certificate_pem("s1-agent"));
+  CHECK_FALSE(f.records.certificate_pem(fake_serial("s1-agent")));
 }
 
 TEST_CASE("a refusal is on disk when it is answered, with the anchor", "[audit]") {

@@ -198,7 +198,7 @@ TEST_CASE("nodes hold the activation, their certificates and tokens the retire",
 TEST_CASE("a certificate of an authority that was retired meanwhile is not recorded", "[ca][rotation]") {
   World world;
   IssuedCertificate certificate;
-  certificate.record = {"aa", CertUsage::kubeconfig_admin, "alice", "", 0, k_start, k_start + Seconds(3600), "s", "k"};
+  certificate.record = {"aa", CertUsage::kubeconfig_admin, "alice", "", 0, k_start, k_start + Seconds(3600), fake_hash("s"), fake_hash("k")};
   certificate.pem = "pem";
   certificate.record.ca = 7;
   CHECK_THAT(world.refused(RecordCertificate{certificate}), Contains("try again"));

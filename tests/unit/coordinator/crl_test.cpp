@@ -64,7 +64,7 @@ TEST_CASE("revoked is what a removed node had and what has not ended", "[pki][cr
   auto revoked = revoked_certificates(state, later);
   REQUIRE(revoked.size() == 4);
   for (const Revoked& one : revoked) {
-    CHECK(one.record->node_uid == "uid-a");
+    CHECK(one.record.node_uid == "uid-a");
     CHECK(one.revoked_at == later);
   }
   join("n1", 23, "c");  // the name again: the old certificates stay revoked, the new ones are not

@@ -88,7 +88,7 @@ TEST_CASE("a waiting host and a bound token are stored whole") {
 TEST_CASE("a store of a newer layout is refused in words, one without a version is damaged") {
   MemoryStore store;
   CHECK(RecordStore(store).load());
-  REQUIRE(store.commit({{{"s/version", "{\"layout\":2}"}}, {}}));
+  REQUIRE(store.commit({{{"s/version", "{\"layout\":3}"}}, {}}));
   const auto newer = RecordStore(store).load();
   REQUIRE_FALSE(newer);
   CHECK(newer.error().message.find("made by a newer version") != std::string::npos);

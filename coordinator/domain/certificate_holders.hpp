@@ -1,0 +1,51 @@
+#pragma once
+// Whose certificates are: each holder's texts stand once, however many certificates the holder has. Numbers go round: one that
+// nobody uses any more is given out again. A value; no thread of its own.
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace slipway {
+
+// Views are valid until the next take() or drop().
+struct CertificateHolder {
+  std::string_view subject;   // node name, user or component
+  std::string_view node_uid;  // empty: not a node's
+  std::uint64_t generation = 0;
+  std::uint64_t ca = 1;  // that signed
+  bool operator==(const CertificateHolder&) const = default;
+};
+
+class CertificateHolders {
+ public:
+  // The holder's number, with one use more. Errc-free: 2^32 holders do not fit into memory. `holder` may view into this.
+  std::uint32_t take(const CertificateHolder& holder);
+  // One use less; at none the number is free.
+  void drop(std::uint32_t number);
+  CertificateHolder at(std::uint32_t number) const;
+  std::size_t size() const { return size_; }  // that are in use
+
+ private:
+  struct Entry {
+    std::string texts;  // subject, then uid: one allocation
+    std::uint64_t generation = 0;
+    std::uint64_t ca = 0;
+    std::uint32_t subject_size = 0;
+    std::uint32_t hash = 0;
+    std::uint32_t uses = 0;
+  };
+  static CertificateHolder view(const Entry& entry);
+  std::size_t slot_of(std::uint32_t number) const;
+  std::size_t next(std::size_t slot) const { return (slot + 1) & (slots_.size() - 1); }
+  void grow();
+  std::uint32_t add(const CertificateHolder& holder, std::uint32_t hash);
+
+  std::vector<Entry> entries_;
+  std::vector<std::uint32_t> free_;
+  std::vector<std::uint32_t> slots_;  // open addressing, a power of two: number + 1, or 0
+  std::size_t size_ = 0;
+};
+
+}  // namespace slipway
