@@ -1,5 +1,6 @@
 #include "coordinator/app.hpp"
 
+#include <malloc.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -503,6 +504,8 @@ Result<std::unique_ptr<App>> App::start(AppOptions options) {
   impl.running = true;
   const Status begun = run_blocking(impl.state_thread.executor(), impl.begin());
   if (!begun) return begun.error();
+  // Reading the store and encoding the first desired state took as much again as what stays.
+  ::malloc_trim(0);
   log::info("serving", {{"listen", impl.options.config.listen},
                         {"port", impl.port},
                         {"nodes", impl.registrar.state().nodes().size()}});

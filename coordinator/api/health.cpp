@@ -178,7 +178,7 @@ std::vector<proto::CertificateView> current_certificates(const State& state, Wal
   std::vector<proto::CertificateView> found;
   for (const auto& [name, node] : state.nodes()) {
     for (const auto& [usage, serial] : node.certificates) {
-      const auto record = state.certificate(serial);
+      const auto record = state.certificates().find(serial);
       if (record && record->node_uid == node.uid && record->usage == usage) found.push_back(view_of(*record));
     }
   }

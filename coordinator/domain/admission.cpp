@@ -17,7 +17,8 @@ AdmissionVerdict refuse(Error error, JoinStage stage, std::string cure = {}) {
   return {std::move(error), std::move(reason), stage, std::move(cure)};
 }
 
-bool knows(const std::string& identity, const std::string& previous, const std::string& spki) {
+// Texts or digests.
+template <class Key> bool knows(const Key& identity, const Key& previous, const std::string& spki) {
   return !spki.empty() && (identity == spki || previous == spki);
 }
 

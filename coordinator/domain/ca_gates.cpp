@@ -20,12 +20,12 @@ struct Holders {
   void look_at(const Node& node) {
     if (node.replacing) return;
     for (const auto& [usage, serial] : node.certificates) {
-      const auto record = state.certificate(serial);
+      const auto record = state.certificates().find(serial);
       if (!record || !counts(*record)) continue;
       const std::string what = "node " + node.name + " (" + std::string(to_string(usage));
       if (of_other(*record)) {
         found.push_back(what + ")");
-      } else if (reported.count(serial) == 0 && other_was_issued(node, usage)) {
+      } else if (reported.count(serial.hex()) == 0 && other_was_issued(node, usage)) {
         found.push_back(what + ", has not said that it uses the new one)");
       }
     }

@@ -20,21 +20,15 @@ std::uint32_t hash_of(const CertificateHolder& holder) {
 
 }  // namespace
 
-CertificateHolder CertificateHolders::view(const Entry& entry) {
-  const std::string_view texts = entry.texts;
-  return {texts.substr(0, entry.subject_size), texts.substr(entry.subject_size), entry.generation, entry.ca};
-}
-
-CertificateHolder CertificateHolders::at(std::uint32_t number) const { return view(entries_[number]); }
-
 std::uint32_t CertificateHolders::take(const CertificateHolder& holder) {
   const std::uint32_t hash = hash_of(holder);
   if (!slots_.empty()) {
-    for (std::size_t slot = hash & (slots_.size() - 1); slots_[slot] != 0; slot = next(slot)) {
-      Entry& entry = entries_[slots_[slot] - 1];
-      if (entry.hash != hash || view(entry) != holder) continue;
+    for (std::size_t slot = hash & (slots_.size() - 1); slots_[slot].number != 0; slot = next(slot)) {
+      if (slots_[slot].hash != hash) continue;
+      Entry& entry = entries_[slots_[slot].number - 1];
+      if (view(entry) != holder) continue;
       ++entry.uses;
-      return slots_[slot] - 1;
+      return slots_[slot].number - 1;
     }
   }
   return add(holder, hash);
@@ -60,26 +54,26 @@ std::uint32_t CertificateHolders::add(const CertificateHolder& holder, std::uint
     entries_[number] = std::move(entry);
   }
   std::size_t slot = hash & (slots_.size() - 1);
-  while (slots_[slot] != 0) slot = next(slot);
-  slots_[slot] = number + 1;
+  while (slots_[slot].number != 0) slot = next(slot);
+  slots_[slot] = {hash, number + 1};
   ++size_;
   return number;
 }
 
 void CertificateHolders::grow() {
-  std::vector<std::uint32_t> old(slots_.empty() ? k_first_slots : slots_.size() * 2);
+  std::vector<Slot> old(slots_.empty() ? k_first_slots : slots_.size() * 2);
   old.swap(slots_);
-  for (const std::uint32_t taken : old) {
-    if (taken == 0) continue;
-    std::size_t slot = entries_[taken - 1].hash & (slots_.size() - 1);
-    while (slots_[slot] != 0) slot = next(slot);
+  for (const Slot& taken : old) {
+    if (taken.number == 0) continue;
+    std::size_t slot = taken.hash & (slots_.size() - 1);
+    while (slots_[slot].number != 0) slot = next(slot);
     slots_[slot] = taken;
   }
 }
 
 std::size_t CertificateHolders::slot_of(std::uint32_t number) const {
   std::size_t slot = entries_[number].hash & (slots_.size() - 1);
-  while (slots_[slot] != number + 1) slot = next(slot);
+  while (slots_[slot].number != number + 1) slot = next(slot);
   return slot;
 }
 
@@ -88,13 +82,13 @@ void CertificateHolders::drop(std::uint32_t number) {
   // What stands behind the gap and is looked for from before it moves up (Knuth, volume 3, 6.4, algorithm R).
   const std::size_t mask = slots_.size() - 1;
   std::size_t gap = slot_of(number);
-  for (std::size_t slot = next(gap); slots_[slot] != 0; slot = next(slot)) {
-    const std::size_t home = entries_[slots_[slot] - 1].hash & mask;
+  for (std::size_t slot = next(gap); slots_[slot].number != 0; slot = next(slot)) {
+    const std::size_t home = slots_[slot].hash & mask;
     if (((slot - home) & mask) < ((slot - gap) & mask)) continue;
     slots_[gap] = slots_[slot];
     gap = slot;
   }
-  slots_[gap] = 0;
+  slots_[gap] = {};
   entries_[number] = Entry();
   free_.push_back(number);
   --size_;

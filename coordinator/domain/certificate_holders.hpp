@@ -20,11 +20,11 @@ struct CertificateHolder {
 
 class CertificateHolders {
  public:
-  // The holder's number, with one use more. Errc-free: 2^32 holders do not fit into memory. `holder` may view into this.
+  // The holder's number, with one use more. `holder` may view into this.
   std::uint32_t take(const CertificateHolder& holder);
   // One use less; at none the number is free.
   void drop(std::uint32_t number);
-  CertificateHolder at(std::uint32_t number) const;
+  CertificateHolder at(std::uint32_t number) const { return view(entries_[number]); }
   std::size_t size() const { return size_; }  // that are in use
 
  private:
@@ -36,7 +36,15 @@ class CertificateHolders {
     std::uint32_t hash = 0;
     std::uint32_t uses = 0;
   };
-  static CertificateHolder view(const Entry& entry);
+  // `number` counts from one: nothing is there at 0. The hash beside it spares most looks at an entry.
+  struct Slot {
+    std::uint32_t hash = 0;
+    std::uint32_t number = 0;
+  };
+  static CertificateHolder view(const Entry& entry) {
+    const std::string_view texts = entry.texts;
+    return {texts.substr(0, entry.subject_size), texts.substr(entry.subject_size), entry.generation, entry.ca};
+  }
   std::size_t slot_of(std::uint32_t number) const;
   std::size_t next(std::size_t slot) const { return (slot + 1) & (slots_.size() - 1); }
   void grow();
@@ -44,7 +52,7 @@ class CertificateHolders {
 
   std::vector<Entry> entries_;
   std::vector<std::uint32_t> free_;
-  std::vector<std::uint32_t> slots_;  // open addressing, a power of two: number + 1, or 0
+  std::vector<Slot> slots_;  // open addressing, a power of two
   std::size_t size_ = 0;
 };
 

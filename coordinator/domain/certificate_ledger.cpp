@@ -9,27 +9,9 @@ namespace slipway {
 
 namespace {
 
-int digit_of(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-// Lower case only: one value, one text.
-bool unhex(std::string_view hex, char* out, std::size_t size) {
-  if (hex.size() != 2 * size) return false;
-  for (std::size_t i = 0; i < size; ++i) {
-    const int high = digit_of(hex[2 * i]), low = digit_of(hex[2 * i + 1]);
-    if (high < 0 || low < 0) return false;
-    out[i] = static_cast<char>(high * 16 + low);
-  }
-  return true;
-}
-
 Error not_hex(const CertificateRecord& record, const std::string& field) {
   return make_error(Errc::invalid, "certificate " + record.serial.substr(0, 64) + ": " + field);
 }
-
-template <std::size_t size> std::string_view view_of(const std::array<char, size>& bytes) { return {bytes.data(), size}; }
 
 }  // namespace
 
@@ -40,16 +22,11 @@ CertificateRecord CompactCertificate::record() const {
           not_before,     not_after, to_hex(sha256),       to_hex(spki_sha256),   ca};
 }
 
-PackedSerial::PackedSerial(std::string_view hex) {
-  const std::size_t size = hex.size() / 2;
-  if (size <= bytes_.size() && unhex(hex, bytes_.data(), size)) size_ = size;
-}
-
 Result<PackedCertificate> PackedCertificate::of(const CertificateRecord& record) {
   PackedCertificate packed(record.serial);
-  if (packed.serial_.bytes().empty()) return not_hex(record, "its serial is not lower-case hex of 1 to 20 bytes");
-  if (!unhex(record.sha256, packed.sha256_.data(), k_digest_bytes)) return not_hex(record, "its SHA-256 is not 64 lower-case hex digits");
-  if (!unhex(record.spki_sha256, packed.spki_sha256_.data(), k_digest_bytes)) {
+  if (packed.serial_.empty()) return not_hex(record, "its serial is not lower-case hex of 1 to 20 bytes");
+  if (!unhex_lower(record.sha256, packed.sha256_.data(), k_digest_bytes)) return not_hex(record, "its SHA-256 is not 64 lower-case hex digits");
+  if (!unhex_lower(record.spki_sha256, packed.spki_sha256_.data(), k_digest_bytes)) {
     return not_hex(record, "the SHA-256 of its key is not 64 lower-case hex digits");
   }
   return packed;
@@ -64,20 +41,6 @@ CompactCertificate PackedCertificate::view(const CertificateRecord& record) cons
 int CertificateLedger::compare(const Entry& entry, std::string_view serial) {
   const int order = std::memcmp(entry.serial.data(), serial.data(), serial.size());
   return order != 0 ? order : static_cast<int>(entry.serial_size) - static_cast<int>(serial.size());
-}
-
-CompactCertificate CertificateLedger::view(const Entry& entry) const {
-  const CertificateHolder holder = holders_.at(entry.holder);
-  return {{entry.serial.data(), entry.serial_size},
-          static_cast<CertUsage>(entry.usage),
-          holder.subject,
-          holder.node_uid,
-          holder.generation,
-          WallTime(Seconds(entry.not_before)),
-          WallTime(Seconds(entry.not_after)),
-          view_of(entry.sha256),
-          view_of(entry.spki_sha256),
-          holder.ca};
 }
 
 CertificateLedger::Entry CertificateLedger::make(const CompactCertificate& certificate) {
@@ -103,7 +66,7 @@ CertificateLedger::Place CertificateLedger::place_of(std::string_view serial) co
 }
 
 Status CertificateLedger::put(const CompactCertificate& certificate) {
-  const bool sizes_fit = !certificate.serial.empty() && certificate.serial.size() <= k_max_serial_bytes &&
+  const bool sizes_fit = !certificate.serial.empty() && certificate.serial.size() <= std::tuple_size_v<decltype(Entry::serial)> &&
                          certificate.sha256.size() == k_digest_bytes && certificate.spki_sha256.size() == k_digest_bytes;
   if (!sizes_fit) return make_error(Errc::invalid, "certificate " + to_hex(certificate.serial.substr(0, 32)) + ": serial or digest of a wrong size");
   const Place place = place_of(certificate.serial);
@@ -151,7 +114,7 @@ void CertificateLedger::insert(Place place, const Entry& entry) {
 
 void CertificateLedger::erase(std::string_view serial_hex) {
   const PackedSerial serial(serial_hex);
-  if (serial.bytes().empty()) return;
+  if (serial.empty()) return;
   const Place place = place_of(serial.bytes());
   if (!place.found) return;
   Chunk& chunk = chunks_[place.chunk];
@@ -176,9 +139,8 @@ void CertificateLedger::merge(std::size_t chunk) {
   chunks_.erase(at(lower + 1));
 }
 
-std::optional<CompactCertificate> CertificateLedger::find(std::string_view serial_hex) const {
-  const PackedSerial serial(serial_hex);
-  if (serial.bytes().empty()) return std::nullopt;
+std::optional<CompactCertificate> CertificateLedger::find(const PackedSerial& serial) const {
+  if (serial.empty()) return std::nullopt;
   const Place place = place_of(serial.bytes());
   if (!place.found) return std::nullopt;
   return view(chunks_[place.chunk][place.index]);

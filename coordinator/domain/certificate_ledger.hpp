@@ -14,6 +14,7 @@
 #include "common/core/time.hpp"
 #include "coordinator/domain/cert_profile.hpp"
 #include "coordinator/domain/certificate_holders.hpp"
+#include "coordinator/domain/packed_hex.hpp"
 
 namespace slipway {
 
@@ -50,19 +51,7 @@ struct CompactCertificate {
   bool operator==(const CompactCertificate&) const = default;  // by content
 };
 
-inline constexpr std::size_t k_max_serial_bytes = 20;  // RFC 5280, 4.1.2.2
 inline constexpr std::size_t k_digest_bytes = 32;
-
-// A serial in bytes. Empty when `hex` is not lower-case hex of 1 to 20 bytes.
-class PackedSerial {
- public:
-  explicit PackedSerial(std::string_view hex);
-  std::string_view bytes() const { return {bytes_.data(), size_}; }
-
- private:
-  std::array<char, k_max_serial_bytes> bytes_{};
-  std::size_t size_ = 0;
-};
 
 // The bytes behind a record's hex texts.
 class PackedCertificate {
@@ -79,6 +68,8 @@ class PackedCertificate {
   std::array<char, k_digest_bytes> spki_sha256_{};
 };
 
+template <std::size_t size> std::string_view view_of(const std::array<char, size>& bytes) { return {bytes.data(), size}; }
+
 class CertificateLedger {
  private:
   struct Entry;
@@ -92,7 +83,8 @@ class CertificateLedger {
   void erase(std::string_view serial_hex);
 
   // The view is valid until the ledger changes.
-  std::optional<CompactCertificate> find(std::string_view serial_hex) const;
+  std::optional<CompactCertificate> find(const PackedSerial& serial) const;
+  std::optional<CompactCertificate> find(std::string_view serial_hex) const { return find(PackedSerial(serial_hex)); }
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
   std::size_t holders() const { return holders_.size(); }  // different ones
@@ -131,7 +123,7 @@ class CertificateLedger {
     std::uint32_t holder = 0;
     std::uint8_t usage = 0;
     std::uint8_t serial_size = 0;
-    std::array<char, k_max_serial_bytes> serial{};  // zeros behind its end
+    std::array<char, 20> serial{};  // zeros behind its end
     std::array<char, k_digest_bytes> sha256{}, spki_sha256{};
   };
   static_assert(sizeof(Entry) <= 112);
@@ -143,7 +135,20 @@ class CertificateLedger {
   };
 
   static int compare(const Entry& entry, std::string_view serial);
-  CompactCertificate view(const Entry& entry) const;
+  // Here, so that a loop over all reads of an entry and its holder only what it asks for: they lie far apart.
+  CompactCertificate view(const Entry& entry) const {
+    const CertificateHolder holder = holders_.at(entry.holder);
+    return {{entry.serial.data(), entry.serial_size},
+            static_cast<CertUsage>(entry.usage),
+            holder.subject,
+            holder.node_uid,
+            holder.generation,
+            WallTime(Seconds(entry.not_before)),
+            WallTime(Seconds(entry.not_after)),
+            view_of(entry.sha256),
+            view_of(entry.spki_sha256),
+            holder.ca};
+  }
   Place place_of(std::string_view serial) const;
   Entry make(const CompactCertificate& certificate);
   void insert(Place place, const Entry& entry);

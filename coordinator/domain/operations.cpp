@@ -42,7 +42,7 @@ Status record_certificate(StateEditor& editor, const IssuedCertificate& certific
 Status record_certificates(StateEditor& editor, Node& node, const std::vector<IssuedCertificate>& certificates) {
   for (const IssuedCertificate& certificate : certificates) {
     if (const Status put = record_certificate(editor, certificate); !put) return put;
-    node.certificates[certificate.record.usage] = certificate.record.serial;
+    node.certificates.set(certificate.record.usage, PackedSerial(certificate.record.serial));
   }
   return {};
 }
@@ -115,9 +115,9 @@ class Applier {
       if (certificate.record.usage != CertUsage::agent) continue;
       // What the agent has just shown stays good: this answer may be lost, and the next one too.
       const auto shown = state_.certificate(op.presented_serial);
-      if (shown) node.previous_identity = to_hex(shown->spki_sha256);
-      node.previous_agent_serial = op.presented_serial;
-      node.identity = certificate.record.spki_sha256;
+      if (shown) node.previous_identity = KeyDigest::of_bytes(shown->spki_sha256);
+      node.previous_agent_serial = PackedSerial(op.presented_serial);
+      node.identity = KeyDigest(certificate.record.spki_sha256);
     }
     if (const Status put = record_certificates(editor_, node, op.certificates); !put) return put.error();
     return put(std::move(node), false);
@@ -312,7 +312,7 @@ class Applier {
     node.joined_at = request.maturity.now;
     node.pool = living != nullptr ? living->pool : request.pool;
     node.token_id = take_token(request);
-    node.identity = request.spkis.at(CertUsage::agent);
+    node.identity = KeyDigest(request.spkis.at(CertUsage::agent));
     if (living != nullptr) bury(editor_, *living, request.maturity.now);
     editor_.erase_pending(request.node_name);
     if (const Status put = record_certificates(editor_, node, op.certificates); !put) return put.error();
@@ -323,9 +323,9 @@ class Applier {
   Result<Outcome> admit_again(const AdmitNode& op) {
     Node node = *state_.node(op.request.node_name);
     const std::string& spki = op.request.spkis.at(CertUsage::agent);
-    if (spki != node.identity) std::swap(node.identity, node.previous_identity);
-    const auto old = node.certificates.find(CertUsage::agent);
-    node.previous_agent_serial = old == node.certificates.end() ? std::string() : old->second;
+    if (node.identity != spki) std::swap(node.identity, node.previous_identity);
+    const PackedSerial* old = node.certificates.find(CertUsage::agent);
+    node.previous_agent_serial = old == nullptr ? PackedSerial() : *old;
     const bool moved = node.address != op.request.address;
     node.address = op.request.address;
     if (node.machine_id.empty()) node.machine_id = op.request.machine_id;

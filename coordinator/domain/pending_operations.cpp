@@ -42,7 +42,7 @@ Status check_fingerprint(const PendingNode& node, const std::string& wanted) {
 }  // namespace
 
 void bury(StateEditor& editor, const Node& node, WallTime now) {
-  editor.put_tombstone({node.name, node.uid, node.generation, node.identity, node.previous_identity, now});
+  editor.put_tombstone({node.name, node.uid, node.generation, node.identity.hex(), node.previous_identity.hex(), now});
 }
 
 Result<Outcome> apply_queue(State& state, StateEditor& editor, const QueueNode& op) {

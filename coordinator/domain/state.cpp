@@ -168,25 +168,8 @@ Result<State> State::from_records(const std::vector<Record>& records) {
   });
 }
 
-const Node* State::node(const std::string& name) const { return find_in(nodes_, name); }
-
-const Node* State::node_by_uid(std::string_view uid) const {
-  const auto* name = find_in(name_by_uid_, uid);
-  return name == nullptr ? nullptr : node(*name);
-}
-
-const Node* State::node_by_address(const IpAddress& address) const {
-  const auto* name = find_in(name_by_address_, address);
-  return name == nullptr ? nullptr : node(*name);
-}
-
-const Node* State::node_by_machine_id(const std::string& machine_id) const {
-  const auto* name = find_in(name_by_machine_id_, machine_id);
-  return name == nullptr ? nullptr : node(*name);
-}
-
 const Node* State::node_with_block(const Cidr& block) const {
-  for (const auto& [name, node] : nodes_) {
+  for (const auto& [name, node] : nodes()) {
     if (node.pod_cidr.overlaps(block) || (node.second_pod_cidr && node.second_pod_cidr->overlaps(block))) return &node;
   }
   return nullptr;
@@ -197,8 +180,8 @@ const PendingNode* State::pending_node(const std::string& name) const { return f
 const JoinToken* State::token(const std::string& id) const { return find_in(tokens_, id); }
 
 std::optional<CompactCertificate> State::current_certificate(const Node& node, CertUsage usage) const {
-  const auto* serial = find_in(node.certificates, usage);
-  return serial == nullptr ? std::nullopt : certificate(*serial);
+  const PackedSerial* serial = node.certificates.find(usage);
+  return serial == nullptr ? std::nullopt : certificates_.find(*serial);
 }
 
 const proto::Artifact* State::artifact(const std::string& component, const std::string& version) const {
@@ -210,7 +193,7 @@ const CaLine* State::ca(CaKind kind) const { return find_in(cas_, kind); }
 proto::ClusterCapacity State::capacity() const {
   if (!cluster_) return {};
   proto::ClusterCapacity capacity = capacity_of(*cluster_);
-  capacity.nodes = nodes_.size();
+  capacity.nodes = nodes().size();
   capacity.quarantined = ledger_.quarantined();
   capacity.max_nodes = 0;
   for (const auto& [name, pool] : ledger_.pools()) {
@@ -237,7 +220,7 @@ Result<const Node*> State::authenticate_agent(const std::string& uid, std::uint6
     return make_error(Errc::gone, "node " + node->name + " is being replaced (slipwayctl node replace): this host's identity is dead; to "
                                   "come back it must join with a new token (slipway-agent join)");
   }
-  const auto* current = find_in(node->certificates, CertUsage::agent);
+  const PackedSerial* current = node->certificates.find(CertUsage::agent);
   const bool known = !serial.empty() && ((current != nullptr && *current == serial) || node->previous_agent_serial == serial);
   if (!known) {
     return make_error(Errc::denied, "the certificate with serial " + serial + " of node " + node->name +
@@ -256,32 +239,15 @@ void StateEditor::put_cluster(ValidatedCluster cluster) {
   state_.cluster_ = std::move(cluster);
 }
 
-void StateEditor::index(const Node& node) {
-  state_.name_by_uid_[node.uid] = node.name;
-  state_.name_by_address_[node.address] = node.name;
-  if (!node.machine_id.empty()) state_.name_by_machine_id_[node.machine_id] = node.name;
-}
-
-void StateEditor::unindex(const Node& node) {
-  state_.name_by_uid_.erase(node.uid);
-  state_.name_by_address_.erase(node.address);
-  if (!node.machine_id.empty()) state_.name_by_machine_id_.erase(node.machine_id);
-}
-
 void StateEditor::put_node(Node node) {
-  if (const Node* old = state_.node(node.name)) unindex(*old);
-  index(node);
   note(node);
-  std::string name = node.name;
-  state_.nodes_.insert_or_assign(std::move(name), std::move(node));
+  state_.nodes_.put(std::move(node));
 }
 
 void StateEditor::erase_node(const std::string& name) {
-  const auto found = state_.nodes_.find(name);
-  if (found == state_.nodes_.end()) return;
-  erase(RecordKind::node, found->first);
-  unindex(found->second);
-  state_.nodes_.erase(found);
+  if (state_.nodes_.find(name) == nullptr) return;
+  erase(RecordKind::node, name);
+  state_.nodes_.erase(name);
 }
 
 void StateEditor::put_tombstone(Tombstone tombstone) {

@@ -19,6 +19,7 @@
 #include "coordinator/domain/cidr_ledger.hpp"
 #include "coordinator/domain/cluster_spec.hpp"
 #include "coordinator/domain/join_token.hpp"
+#include "coordinator/domain/node_table.hpp"
 #include "coordinator/domain/pool_forecast.hpp"
 #include "proto/types.hpp"
 
@@ -49,26 +50,6 @@ struct Counters {
   bool operator==(const Counters&) const = default;
 };
 
-struct Node {
-  std::string name;
-  std::string uid;               // UUID, new at each registration of the name
-  std::uint64_t generation = 1;  // counts registrations of the name
-  NodeRole role = NodeRole::node;
-  IpAddress address;
-  std::string machine_id;  // empty: not told
-  Cidr pod_cidr;
-  std::optional<Cidr> second_pod_cidr;  // of the other family; absent: none, for ever
-  WallTime joined_at{};
-  std::string token_id;           // that admitted it
-  std::string identity;           // SPKI SHA-256 (hex) of its agent key
-  std::string previous_identity;  // still accepted: an answer to a renewal may have been lost
-  std::string previous_agent_serial;
-  std::map<CertUsage, std::string> certificates;  // serial of the current one
-  std::string pool;        // that its token named; empty: the cluster's own range
-  bool replacing = false;  // its identity is dead: name and block wait for the host that takes its place
-  bool operator==(const Node&) const = default;
-};
-
 // A host that has shown a valid token and is an operator's to decide on. Its token use is counted already.
 struct PendingNode {
   enum class Decision { waiting, approved, denied };
@@ -89,8 +70,6 @@ struct PendingNode {
 };
 std::string_view to_string(PendingNode::Decision decision);  // "waiting", "approved", "denied"
 std::optional<PendingNode::Decision> pending_decision_from_string(std::string_view text);
-
-std::vector<Cidr> blocks_of(const Node& node);  // one or two, the first is pod_cidr
 
 // How full a pool was lately, for the forecast.
 struct PoolHistory {
@@ -159,11 +138,11 @@ class State {
   std::uint64_t revision() const { return counters_.revision; }
   std::uint64_t desired_revision() const { return counters_.desired_revision; }
 
-  const std::map<std::string, Node>& nodes() const { return nodes_; }  // by name
-  const Node* node(const std::string& name) const;
-  const Node* node_by_uid(std::string_view uid) const;
-  const Node* node_by_address(const IpAddress& address) const;
-  const Node* node_by_machine_id(const std::string& machine_id) const;
+  const std::map<std::string, Node>& nodes() const { return nodes_.by_name(); }
+  const Node* node(const std::string& name) const { return nodes_.find(name); }
+  const Node* node_by_uid(std::string_view uid) const { return nodes_.by_uid(uid); }
+  const Node* node_by_address(const IpAddress& address) const { return nodes_.by_address(address); }
+  const Node* node_by_machine_id(std::string_view machine_id) const { return nodes_.by_machine_id(machine_id); }
   const std::map<std::string, Tombstone>& tombstones() const { return tombstones_; }  // by name, the last deletion
   const Tombstone* tombstone(const std::string& name) const;
   const std::map<std::string, PendingNode>& pending() const { return pending_; }  // by name
@@ -200,10 +179,7 @@ class State {
   std::optional<ValidatedCluster> cluster_;
   ClusterIdentity identity_;
   Counters counters_;
-  std::map<std::string, Node> nodes_;
-  std::map<std::string, std::string, std::less<>> name_by_uid_;
-  std::map<IpAddress, std::string> name_by_address_;
-  std::map<std::string, std::string> name_by_machine_id_;
+  NodeTable nodes_;
   std::map<std::string, Tombstone> tombstones_;
   std::map<std::string, PendingNode> pending_;
   std::map<std::string, JoinToken> tokens_;

@@ -45,8 +45,6 @@ class StateEditor {
   std::uint64_t next_revision() const { return state_.counters_.revision + 1; }
 
  private:
-  void index(const Node& node);
-  void unindex(const Node& node);
   void note(Record record) { changes_.push_back(PutRecord{std::move(record)}); }
   void erase(RecordKind kind, std::string key) { changes_.push_back(EraseRecord{kind, std::move(key)}); }
 

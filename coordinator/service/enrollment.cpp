@@ -360,10 +360,10 @@ Enrollment::Task Enrollment::fetch_pems(WorkPtr work) {
   for (const IssuedCertificate& issued : work->issued) work->pems[std::string(to_string(issued.record.usage))] = issued.pem;
   if (work->admission.kind != AdmissionKind::same_certificates) co_return Status{};
   for (const auto& [usage, key] : work->keys) {
-    const auto serial = work->node.certificates.find(usage);
-    if (serial == work->node.certificates.end()) co_return make_error(Errc::internal, "a certificate of node " + work->node.name + " is not recorded");
+    const PackedSerial* serial = work->node.certificates.find(usage);
+    if (serial == nullptr) co_return make_error(Errc::internal, "a certificate of node " + work->node.name + " is not recorded");
     StateStore* store = &deps_.store;
-    const std::string wanted = serial->second;
+    const std::string wanted = serial->hex();
     std::function<Result<std::string>()> job = [store, wanted] { return store->certificate_pem(wanted); };
     asio::awaitable<Result<std::string>> reading = offload<std::string>(deps_.workers, std::move(job));
     Result<std::string> pem = co_await std::move(reading);

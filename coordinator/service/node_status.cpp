@@ -175,8 +175,8 @@ proto::NodeView node_view(const State& state, const Node& node, const NodeContac
   view.facts.machine_id = node.machine_id;
   // Its own word if it has said one, else what was issued.
   for (const auto& [usage, serial] : node.certificates) {
-    const auto record = state.certificate(serial);
-    if (record) view.certificates.push_back({std::string(to_string(usage)), serial, to_rfc3339(record->not_after)});
+    const auto record = state.certificates().find(serial);
+    if (record) view.certificates.push_back({std::string(to_string(usage)), serial.hex(), to_rfc3339(record->not_after)});
   }
   view.labels = labels_of(view);
   if (contact == nullptr) return view;

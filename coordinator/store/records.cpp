@@ -8,142 +8,9 @@
 #include "common/core/text.hpp"
 #include "coordinator/store/certificate_codec.hpp"
 #include "coordinator/store/flat_json.hpp"
-#include "proto/json_fields.hpp"
+#include "coordinator/store/stored_records.hpp"
 
 namespace slipway {
-
-// The stored form of each record: text and numbers only, but see certificate_codec.hpp. All fields are here since layout 1 but the optional ones, which came
-// later: absent they are empty, no, and for a token any source.
-namespace stored {
-
-struct Identity {
-  std::string id, epoch, created_at;
-};
-struct Counts {
-  std::uint64_t revision = 0, desired_revision = 0;
-  bool nodes_imported = false;  // absent: not yet
-};
-struct Node {
-  std::string name, uid, role, address, machine_id, pod_cidr, joined_at, token_id, identity, previous_identity, previous_agent_serial;
-  std::uint64_t generation = 0;
-  std::map<std::string, std::string> certificates;  // usage -> serial
-  std::string pool;
-  bool replacing = false;
-  std::string second_pod_cidr;                      // absent or empty: none
-};
-struct Pending {
-  std::string name, role, address, machine_id, fingerprint, token_id, pool, since, decision, decided_at, decided_by, reason;
-  proto::NodeFacts facts;
-};
-struct Tombstone {
-  std::string name, uid, identity, previous_identity, deleted_at;
-  std::uint64_t generation = 0;
-};
-struct Token {
-  std::string id, secret_sha256, role, node, created_at, expires_at;
-  std::uint64_t uses = 0, max_uses = 0;
-  std::uint64_t pinned_ca = 1;  // absent: made before CAs could be replaced
-  std::string pool;
-  std::vector<std::string> sources;
-};
-struct Quarantined {
-  std::string prefix, uid, since;
-  std::uint64_t generation = 0, revision = 0, order = 0;
-};
-struct Certificate {
-  std::string serial, usage, subject, node_uid, not_before, not_after, sha256, spki_sha256;
-  std::uint64_t generation = 0;
-  std::uint64_t ca = 1;  // absent: made before CAs could be replaced
-};
-struct CaFacts {
-  std::string sha256, serial, key_id, subject, not_before, not_after;
-  std::uint64_t number = 0;
-};
-struct Ca {
-  std::string kind, phase, bundle_sha256, changed_at;
-  CaFacts signing;
-  std::optional<CaFacts> other;
-  std::uint64_t last_number = 0;
-};
-struct Version {
-  std::uint64_t layout = 0;
-};
-struct AuditEnd {
-  std::uint64_t seq = 0;
-  std::string hash;
-};
-struct Pool {
-  std::string name, role, name_pattern;
-  std::vector<std::string> ranges;
-  std::uint64_t order = 0, node_prefix_length = 0;
-  bool only_by_name = false, draining = false;
-};
-struct Hold {
-  std::string block, node, note, since;
-  bool imported = false;
-};
-struct Sample {
-  std::string at;
-  std::uint64_t used = 0;
-};
-struct History {
-  std::string pool;
-  std::vector<Sample> samples;
-};
-
-template <class V> void fields(V& v, Identity& x) { v("id", x.id); v("epoch", x.epoch); v("createdAt", x.created_at); }
-template <class V> void fields(V& v, Counts& x) { v("revision", x.revision); v("desiredRevision", x.desired_revision); v.optional("nodesImported", x.nodes_imported); }
-template <class V> void fields(V& v, Node& x) {
-  v("name", x.name); v("uid", x.uid); v("generation", x.generation); v("role", x.role); v("address", x.address);
-  v("machineId", x.machine_id); v("podCIDR", x.pod_cidr); v("joinedAt", x.joined_at); v("tokenId", x.token_id);
-  v("identity", x.identity); v("previousIdentity", x.previous_identity); v("previousAgentSerial", x.previous_agent_serial);
-  v("certificates", x.certificates); v.optional("pool", x.pool); v.optional("replacing", x.replacing);
-  v.optional("secondPodCIDR", x.second_pod_cidr);
-}
-template <class V> void fields(V& v, Pending& x) {
-  v("name", x.name); v("role", x.role); v("address", x.address); v("machineId", x.machine_id); v("fingerprint", x.fingerprint);
-  v("tokenId", x.token_id); v("pool", x.pool); v("facts", x.facts); v("since", x.since); v("decision", x.decision);
-  v("decidedAt", x.decided_at); v("decidedBy", x.decided_by); v("reason", x.reason);
-}
-template <class V> void fields(V& v, Pool& x) {
-  v("name", x.name); v("order", x.order); v("ranges", x.ranges); v("nodePrefixLength", x.node_prefix_length); v("role", x.role);
-  v("namePattern", x.name_pattern); v("onlyByName", x.only_by_name); v("draining", x.draining);
-}
-template <class V> void fields(V& v, Hold& x) {
-  v("block", x.block); v("node", x.node); v("imported", x.imported); v("note", x.note); v("since", x.since);
-}
-template <class V> void fields(V& v, Sample& x) { v("at", x.at); v("used", x.used); }
-template <class V> void fields(V& v, History& x) { v("pool", x.pool); v("samples", x.samples); }
-template <class V> void fields(V& v, Tombstone& x) {
-  v("name", x.name); v("uid", x.uid); v("generation", x.generation); v("identity", x.identity);
-  v("previousIdentity", x.previous_identity); v("deletedAt", x.deleted_at);
-}
-template <class V> void fields(V& v, Token& x) {
-  v("id", x.id); v("secretSha256", x.secret_sha256); v("role", x.role); v("node", x.node); v("uses", x.uses);
-  v("maxUses", x.max_uses); v("createdAt", x.created_at); v("expiresAt", x.expires_at);
-  v.optional("pool", x.pool); v.optional("sources", x.sources); v.optional("pinnedCa", x.pinned_ca);
-}
-template <class V> void fields(V& v, Quarantined& x) {
-  v("prefix", x.prefix); v("uid", x.uid); v("generation", x.generation); v("since", x.since); v("revision", x.revision);
-  v("order", x.order);
-}
-template <class V> void fields(V& v, Certificate& x) {
-  v("serial", x.serial); v("usage", x.usage); v("subject", x.subject); v("nodeUid", x.node_uid); v("generation", x.generation);
-  v("notBefore", x.not_before); v("notAfter", x.not_after); v("sha256", x.sha256); v("spkiSha256", x.spki_sha256);
-  v.optional("ca", x.ca);
-}
-template <class V> void fields(V& v, CaFacts& x) {
-  v("number", x.number); v("sha256", x.sha256); v("serial", x.serial); v("keyId", x.key_id); v("subject", x.subject); v("notBefore", x.not_before);
-  v("notAfter", x.not_after);
-}
-template <class V> void fields(V& v, Ca& x) {
-  v("kind", x.kind); v("phase", x.phase); v("signing", x.signing); v.optional("other", x.other);
-  v("bundleSha256", x.bundle_sha256); v("lastNumber", x.last_number); v("changedAt", x.changed_at);
-}
-template <class V> void fields(V& v, AuditEnd& x) { v("seq", x.seq); v("hash", x.hash); }
-template <class V> void fields(V& v, Version& x) { v("layout", x.layout); }
-
-}  // namespace stored
 
 namespace {
 
@@ -165,9 +32,9 @@ struct Encoder {
   std::string operator()(const proto::ClusterSpec& x) const { return proto::encode_json(x); }
   std::string operator()(const Node& x) const {
     stored::Node out{x.name, x.uid, std::string(to_string(x.role)), x.address.to_string(), x.machine_id, x.pod_cidr.to_string(),
-                     to_rfc3339(x.joined_at), x.token_id, x.identity, x.previous_identity, x.previous_agent_serial, x.generation, {},
+                     to_rfc3339(x.joined_at), x.token_id, x.identity.hex(), x.previous_identity.hex(), x.previous_agent_serial.hex(), x.generation, {},
                      x.pool, x.replacing, x.second_pod_cidr ? x.second_pod_cidr->to_string() : std::string()};
-    for (const auto& [usage, serial] : x.certificates) out.certificates.emplace(to_string(usage), serial);
+    for (const auto& [usage, serial] : x.certificates) out.certificates.emplace(to_string(usage), serial.hex());
     return proto::encode_json(out);
   }
   std::string operator()(const Tombstone& x) const {
@@ -246,6 +113,12 @@ struct Parts {
     if (!value) fail(field);
     return value ? *value : IpAddress{};
   }
+  // None stays none.
+  template <class Packed> Packed hex(const char* field, const std::string& text) {
+    const Packed packed{std::string_view(text)};
+    if (packed.empty() && !text.empty()) fail(field);
+    return packed;
+  }
   NodeRole role(const char* field, const std::string& text) {
     const auto value = node_role_from_string(text);
     if (!value) fail(field);
@@ -274,10 +147,10 @@ Record convert(Parts& parts, const stored::Node& x) {
   if (!x.second_pod_cidr.empty()) node.second_pod_cidr = parts.cidr("secondPodCIDR", x.second_pod_cidr);
   node.joined_at = parts.time("joinedAt", x.joined_at);
   node.token_id = x.token_id;
-  node.identity = x.identity;
-  node.previous_identity = x.previous_identity;
-  node.previous_agent_serial = x.previous_agent_serial;
-  for (const auto& [usage, serial] : x.certificates) node.certificates[parts.usage("certificates", usage)] = serial;
+  node.identity = parts.hex<KeyDigest>("identity", x.identity);
+  node.previous_identity = parts.hex<KeyDigest>("previousIdentity", x.previous_identity);
+  node.previous_agent_serial = parts.hex<PackedSerial>("previousAgentSerial", x.previous_agent_serial);
+  for (const auto& [usage, serial] : x.certificates) node.certificates.set(parts.usage("certificates", usage), parts.hex<PackedSerial>("certificates", serial));
   node.pool = x.pool;
   node.replacing = x.replacing;
   return node;

@@ -87,8 +87,8 @@ Node node_of(const Options& options, std::size_t index, WallTime now) {
   node.pod_cidr = Cidr::make(IpAddress::v4(0x0b000000U).plus(index * 256), 24).value();
   node.joined_at = now;
   node.token_id = "abcdef";
-  node.identity = hex(index + 2'000'000'000, 64);
-  for (std::size_t i = 0; i < 4 && i * options.nodes + index < options.certificates; ++i) node.certificates[k_usages[i]] = hex(i * options.nodes + index, 32);
+  node.identity = KeyDigest(hex(index + 2'000'000'000, 64));
+  for (std::size_t i = 0; i < 4 && i * options.nodes + index < options.certificates; ++i) node.certificates.set(k_usages[i], PackedSerial(hex(i * options.nodes + index, 32)));
   return node;
 }
 

@@ -139,7 +139,7 @@ void age_certificates(ClusterFixture& cluster, Host& host) {
   input.cluster = profile_cluster(state->cluster(), state->identity().id);
   input.node = {(*identity)->node_name, (*identity)->node_uid, 1, false, {*IpAddress::parse("10.77.0.21")}};
   const WallTime begin = ClusterFixture::now() - Seconds(10 * 86400);
-  RecordRenewal renewal{(*identity)->node_uid, 1, state->node("web-1")->certificates.at(CertUsage::agent), {}};
+  RecordRenewal renewal{(*identity)->node_uid, 1, state->node("web-1")->certificates.find(CertUsage::agent)->hex(), {}};
   for (const CertUsage usage : usages_of_node()) {
     const std::string word(to_string(usage));
     const auto pair = store->pair(word);

@@ -163,7 +163,7 @@ TEST_CASE("a coordinator whose clock is behind its own certificates does not sta
   ClusterFixture cluster;
   RecordCertificate ahead;
   ahead.certificate.record = {"7f00112233445566", CertUsage::operator_admin, "admin", "", 0, cluster.now() + Seconds(3600),
-                              cluster.now() + Seconds(7200), "aa", "bb"};
+                              cluster.now() + Seconds(7200), std::string(64, 'a'), std::string(64, 'b')};
   ahead.certificate.pem = "PEM";
   cluster.change(ahead);
   AppOptions options;

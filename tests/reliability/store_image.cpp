@@ -23,8 +23,8 @@ StoreImage image_of(const State& state, const std::vector<KeyValue>& texts) {
     text_sha256[pair.key.substr(2)] = der ? sha256_hex(*der) : "not a certificate";
   }
   for (const auto& [name, node] : state.nodes()) {
-    StoreImage::Node out{name, node.uid, node.pod_cidr.to_string(), node.token_id, node.identity, {}};
-    for (const auto& [usage, serial] : node.certificates) out.serials.push_back(serial);
+    StoreImage::Node out{name, node.uid, node.pod_cidr.to_string(), node.token_id, node.identity.hex(), {}};
+    for (const auto& [usage, serial] : node.certificates) out.serials.push_back(serial.hex());
     image.nodes.push_back(std::move(out));
   }
   for (const auto& [id, token] : state.tokens()) image.tokens.push_back({id, token.uses, token.max_uses});
@@ -85,13 +85,13 @@ const Edit k_edits[] = {
       changes.push_back(PutRecord{with_block(newest(state), Cidr::parse("11.255.255.0/24").value())});
     },
     [](const State& state, std::vector<Change>& changes) {
-      changes.push_back(EraseRecord{RecordKind::certificate, newest(state).certificates.begin()->second});
+      changes.push_back(EraseRecord{RecordKind::certificate, newest(state).certificates.begin()->second.hex()});
     },
     [](const State& state, std::vector<Change>& changes) {
-      changes.push_back(EraseRecord{RecordKind::pem, newest(state).certificates.begin()->second});
+      changes.push_back(EraseRecord{RecordKind::pem, newest(state).certificates.begin()->second.hex()});
     },
     [](const State& state, std::vector<Change>& changes) {
-      CertificateRecord stray = state.certificate(newest(state).certificates.begin()->second)->record();
+      CertificateRecord stray = state.certificates().find(newest(state).certificates.begin()->second)->record();
       stray.serial = "5747a11e57";
       stray.node_uid = "00000000-0000-4000-8000-000000000000";
       changes.push_back(PutRecord{stray});

@@ -84,7 +84,7 @@ struct Fixture {
     REQUIRE(node != nullptr);
     CHECK(node->pod_cidr.to_string() == reply.pod_cidr);
     for (const auto& [usage, pem] : reply.certificates) {
-      CHECK(*records.certificate_pem(node->certificates.at(*cert_usage_from_string(usage))) == pem);
+      CHECK(*records.certificate_pem(node->certificates.find(*cert_usage_from_string(usage))->hex()) == pem);
     }
   }
 };
@@ -306,7 +306,7 @@ TEST_CASE("a node renews over mutual TLS, and again after a lost reply") {
   Fixture f;
   const auto joined = f.join(join_request("n1", "10.77.0.21", f.keys, f.token(1)));
   REQUIRE(joined);
-  const auto serial_of = [&](const std::string& name) { return f.registrar->state().node(name)->certificates.at(CertUsage::agent); };
+  const auto serial_of = [&](const std::string& name) { return f.registrar->state().node(name)->certificates.find(CertUsage::agent)->hex(); };
   const AgentIdentity before{joined->node_uid, 1, serial_of("n1")};
   const HostKeys fresh(usages_of_node());
   const auto renewed = f.io.run(f.enrollment->renew({fresh.wire()}, before));

@@ -116,7 +116,7 @@ TEST_CASE("a known identity gets new certificates without a token: new keys, or 
   const Node second = *cluster.join(later, "x", "s2").node;
   CHECK(second.uid == first.uid);
   CHECK(second.pod_cidr == first.pod_cidr);
-  CHECK(second.certificates.at(CertUsage::agent) == fake_serial("s2-agent"));
+  CHECK(*second.certificates.find(CertUsage::agent) == fake_serial("s2-agent"));
   CHECK(second.previous_agent_serial == fake_serial("s1-agent"));
   auto fresh_key = demo_request("n1", 21, "k1", "");
   fresh_key.maturity.now += Seconds(60'010);
