@@ -21,6 +21,15 @@ std::uint32_t hash_of(const CertificateHolder& holder) {
 }  // namespace
 
 std::uint32_t CertificateHolders::take(const CertificateHolder& holder) {
+  // A node's certificates are issued together and come one after the other.
+  if (last_ < entries_.size() && entries_[last_].uses > 0 && view(entries_[last_]) == holder) {
+    ++entries_[last_].uses;
+    return last_;
+  }
+  return last_ = find_or_add(holder);
+}
+
+std::uint32_t CertificateHolders::find_or_add(const CertificateHolder& holder) {
   const std::uint32_t hash = hash_of(holder);
   if (!slots_.empty()) {
     for (std::size_t slot = hash & (slots_.size() - 1); slots_[slot].number != 0; slot = next(slot)) {

@@ -45,6 +45,7 @@ class CertificateHolders {
     const std::string_view texts = entry.texts;
     return {texts.substr(0, entry.subject_size), texts.substr(entry.subject_size), entry.generation, entry.ca};
   }
+  std::uint32_t find_or_add(const CertificateHolder& holder);
   std::size_t slot_of(std::uint32_t number) const;
   std::size_t next(std::size_t slot) const { return (slot + 1) & (slots_.size() - 1); }
   void grow();
@@ -54,6 +55,7 @@ class CertificateHolders {
   std::vector<std::uint32_t> free_;
   std::vector<Slot> slots_;  // open addressing, a power of two
   std::size_t size_ = 0;
+  std::uint32_t last_ = 0;  // that take() gave
 };
 
 }  // namespace slipway

@@ -1,6 +1,7 @@
 // B10 and the memory of a node that is known: from exec to the first answer with a large store. Needs root.
 //   sudo start_bench --bin build/release/bin [--nodes 50000] [--certificates 1000000] [--rounds 3] [--server-cpu -1]
 // The store is written through the coordinator's own records, certificates without their text (it is not read at the start).
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -63,11 +64,18 @@ std::string uid_of(std::size_t node) {
 
 constexpr CertUsage k_usages[] = {CertUsage::agent, CertUsage::kubelet_client, CertUsage::kubelet_serving, CertUsage::kube_proxy};
 
+// As the coordinator gives them (Serial::in_order): the time, a count, random bytes. Each join or renewal takes four in a row.
+std::string serial_of(std::size_t index) {
+  char order[32];
+  std::snprintf(order, sizeof order, "%08zx%04zx", 0x30000000 + index / 2000, index & 0xffff);
+  return order + hex(index, 28);
+}
+
 CertificateRecord certificate_of(const Options& options, std::size_t index, WallTime now) {
-  const std::size_t node = index % options.nodes;
+  const std::size_t node = index / 4 % options.nodes;
   CertificateRecord record;
-  record.serial = hex(index, 32);
-  record.usage = k_usages[(index / options.nodes) % 4];
+  record.serial = serial_of(index);
+  record.usage = k_usages[index % 4];
   record.subject = "node-" + std::to_string(node);
   record.node_uid = uid_of(node);
   record.generation = 1;
@@ -87,8 +95,10 @@ Node node_of(const Options& options, std::size_t index, WallTime now) {
   node.pod_cidr = Cidr::make(IpAddress::v4(0x0b000000U).plus(index * 256), 24).value();
   node.joined_at = now;
   node.token_id = "abcdef";
-  node.identity = KeyDigest(hex(index + 2'000'000'000, 64));
-  for (std::size_t i = 0; i < 4 && i * options.nodes + index < options.certificates; ++i) node.certificates.set(k_usages[i], PackedSerial(hex(i * options.nodes + index, 32)));
+  node.identity = KeyDigest(hex(index + 2'000'000'000, 64));  // of no certificate here
+  const std::size_t rounds = std::max<std::size_t>(options.certificates / (4 * options.nodes), 1);
+  const std::size_t newest = ((rounds - 1) * options.nodes + index) * 4;
+  for (std::size_t i = 0; i < 4; ++i) node.certificates.set(k_usages[i], PackedSerial(serial_of(newest + i)));
   return node;
 }
 

@@ -209,11 +209,10 @@ TEST_CASE("a replaced node is refused at its next request, its place is taken wi
   cluster.start();
   SimulatedAgent old = joined(cluster, "web-1", 11);
   Caller waiting = old.caller(cluster);
-  const auto state = as<proto::DesiredState>(waiting.get("/v1/agent/sync"));
+  const std::string have = sync_behind(published_with(waiting, 1));
   std::optional<Result<http::Response>> ended;
   cluster.clients.start(
-      waiting.client.send(request_of(Method::get, "/v1/agent/sync?epoch=" + state.epoch + "&revision=" +
-                                                      std::to_string(state.revision) + "&wait=60"),
+      waiting.client.send(request_of(Method::get, have + "&wait=60"),
                           std::chrono::seconds(70)),
       [&ended](Result<http::Response> reply) { ended = std::move(reply); });
   CHECK(old.caller(cluster).get("/livez").status == 200);  // the waiting one is on its way

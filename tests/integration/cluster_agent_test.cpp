@@ -19,9 +19,7 @@ TEST_CASE("a waiting agent is woken by a change and by nothing else", "[cluster]
   cluster.start();
   SimulatedAgent agent = joined(cluster, "node-1", 11);
   Caller caller = agent.caller(cluster);
-  const auto first = as<proto::DesiredState>(caller.get("/v1/agent/sync?wait=60"));
-  const std::string have =
-      "/v1/agent/sync?epoch=" + first.epoch + "&revision=" + std::to_string(first.revision);
+  const std::string have = sync_behind(published_with(caller, 1));
   CHECK(caller.get(have + "&wait=0").status == 204);
   CHECK(caller.get("/v1/agent/sync?epoch=other&revision=999&wait=60").status == 200);
   CHECK(caller.get(have + "&wait=61").status == 400);
@@ -55,11 +53,10 @@ TEST_CASE("a removed node is refused at its next request and its open ones are c
   cluster.start();
   SimulatedAgent agent = joined(cluster, "node-1", 11);
   Caller waiting = agent.caller(cluster);
-  const auto state = as<proto::DesiredState>(waiting.get("/v1/agent/sync"));
+  const std::string have = sync_behind(published_with(waiting, 1));
   std::optional<Result<http::Response>> ended;
   cluster.clients.start(
-      waiting.client.send(request_of(Method::get, "/v1/agent/sync?epoch=" + state.epoch + "&revision=" +
-                                                      std::to_string(state.revision) + "&wait=60"),
+      waiting.client.send(request_of(Method::get, have + "&wait=60"),
                           std::chrono::seconds(70)),
       [&ended](Result<http::Response> reply) { ended = std::move(reply); });
   Caller admin = cluster.admin();

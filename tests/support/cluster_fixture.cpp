@@ -127,6 +127,16 @@ http::Response Caller::remove(const std::string& target) {
   return send(request_of(http::Method::del, target));
 }
 
+std::string sync_behind(const proto::DesiredState& state) {
+  return "/v1/agent/sync?epoch=" + state.epoch + "&revision=" + std::to_string(state.revision);
+}
+
+proto::DesiredState published_with(Caller& agent, std::size_t nodes) {
+  auto state = as<proto::DesiredState>(agent.get("/v1/agent/sync"));
+  while (state.nodes.size() < nodes) state = as<proto::DesiredState>(agent.get(sync_behind(state) + "&wait=60"));
+  return state;
+}
+
 ClusterFixture::ClusterFixture(const std::string& yaml, WallTime made) {
   put_file(dir / "cluster.yaml", yaml);
   InitOptions options;

@@ -79,6 +79,11 @@ T as(const http::Response& response) {
   return std::move(*value);
 }
 
+// A join is answered when it is durable, which may be before it is published: asks as an agent until the state shows so many nodes.
+proto::DesiredState published_with(Caller& agent, std::size_t nodes);
+// Path and query for what comes after the state.
+std::string sync_behind(const proto::DesiredState& state);
+
 inline constexpr const char* k_cluster_yaml = R"(
 metadata: {name: demo}
 apiServer: {endpoint: "https://10.77.0.10:6443"}
