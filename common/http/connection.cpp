@@ -130,7 +130,8 @@ asio::awaitable<void> Connection::run() {
 }
 
 asio::awaitable<bool> Connection::shake_hands() {
-  asio::awaitable<Status> shaking = stream_.handshake(after(server_->limits.handshake));
+  const bool known = server_->is_known(peer_.address);
+  asio::awaitable<Status> shaking = stream_.handshake(after(server_->limits.handshake), server_->turns[thread_].get(), known);
   const Status shaken = co_await std::move(shaking);
   if (!shaken) {
     log::debug("TLS handshake failed", {{"peer", peer_.address.to_string()}, {"error", shaken.error()}});
@@ -139,7 +140,10 @@ asio::awaitable<bool> Connection::shake_hands() {
   std::string certificate = stream_.peer_certificate();
   if (!certificate.empty()) peer_.certificate = std::make_shared<const std::string>(std::move(certificate));
   if (server_->handler.identify) peer_.identity = server_->handler.identify(peer_);
-  if (peer_.has_certificate()) co_return true;
+  if (peer_.has_certificate()) {
+    server_->note_known(peer_.address);
+    co_return true;
+  }
   is_anonymous_ = server_->enter_anonymous();
   co_return is_anonymous_;
 }

@@ -22,6 +22,8 @@ namespace {
 // No descriptors left or the like: time for connections to end.
 constexpr Millis k_accept_pause{50};
 constexpr Millis k_drain_step{10};
+constexpr std::size_t k_accept_at_once = 16;   // of those that stand in line, before other work goes on
+constexpr std::size_t k_known_addresses = 20'000;
 
 IpAddress address_of(const asio::ip::address& address) {
   if (address.is_v4()) return IpAddress::v4(address.to_v4().to_uint());
@@ -59,6 +61,7 @@ Result<tcp::acceptor> open_acceptor(const asio::any_io_executor& executor, const
   if (!ec && endpoint.address().is_v6()) acceptor.set_option(asio::ip::v6_only(false), ec);
   if (!ec) acceptor.bind(endpoint, ec);
   if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
+  if (!ec) acceptor.non_blocking(true, ec);
   if (ec) return from_errno("listening on " + std::string(text), ec.value());
   return acceptor;
 }
@@ -89,6 +92,18 @@ void hand_over(const std::shared_ptr<ServerShared>& server, std::size_t thread, 
                  serve_connection(server, thread, std::move(socket), std::move(peer)));
 }
 
+// Those that stand in line already. An error is left to the asynchronous accept, which meets it again.
+void accept_waiting(const std::shared_ptr<ServerShared>& server, tcp::acceptor& acceptor, std::size_t& next) {
+  for (std::size_t i = 1; i < k_accept_at_once; ++i) {
+    boost::system::error_code ec;
+    tcp::socket socket(server->executors[next]);
+    acceptor.accept(socket, ec);
+    if (ec) return;
+    hand_over(server, next, std::move(socket));
+    next = (next + 1) % server->executors.size();
+  }
+}
+
 asio::awaitable<Status> pause(asio::any_io_executor executor) {
   asio::steady_timer timer(executor, k_accept_pause);
   boost::system::error_code ec;
@@ -109,6 +124,7 @@ asio::awaitable<Status> accept_loop(std::shared_ptr<ServerShared> server, tcp::a
       failing = false;
       hand_over(server, next, std::move(socket));
       next = (next + 1) % server->executors.size();
+      accept_waiting(server, acceptor, next);
       continue;
     }
     if (ec == asio::error::connection_aborted) continue;
@@ -182,6 +198,17 @@ bool ServerShared::enter_anonymous() {
 void ServerShared::leave_anonymous() {
   const std::lock_guard lock(mutex_);
   --anonymous_;
+}
+
+bool ServerShared::is_known(const IpAddress& address) {
+  const std::lock_guard lock(mutex_);
+  return known_.contains(address) || known_before_.contains(address);
+}
+
+void ServerShared::note_known(const IpAddress& address) {
+  const std::lock_guard lock(mutex_);
+  if (known_.size() >= k_known_addresses) known_before_ = std::exchange(known_, {});
+  known_.insert(address);
 }
 
 std::size_t ServerShared::connection_count() {

@@ -6,9 +6,11 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "common/http/handshake_turns.hpp"
 #include "common/http/server.hpp"
 #include "common/http/tls_stream.hpp"
 
@@ -28,7 +30,9 @@ struct ServerShared {
         limits(l),
         handler(std::move(h)),
         live(executors.size()),
-        tls_(std::move(context)) {}
+        tls_(std::move(context)) {
+    for (const auto& executor : executors) turns.push_back(std::make_unique<HandshakeTurns>(executor));
+  }
 
   const std::vector<boost::asio::any_io_executor> executors;
   const ServerLimits limits;
@@ -37,6 +41,7 @@ struct ServerShared {
   // live[i] and its elements: only on the thread of executors[i]. acceptors: only on that of executors[0].
   std::vector<std::list<LiveConnection*>> live;
   std::list<boost::asio::ip::tcp::acceptor*> acceptors;
+  std::vector<std::unique_ptr<HandshakeTurns>> turns;  // turns[i] likewise
 
   std::atomic<bool> draining{false};  // no new connections, no further requests on old ones
 
@@ -50,6 +55,9 @@ struct ServerShared {
   bool enter_anonymous();
   void leave_anonymous();
   std::size_t connection_count();
+  // Addresses from which a certificate of ours was shown lately; some tens of thousands are remembered.
+  bool is_known(const IpAddress& address);
+  void note_known(const IpAddress& address);
 
  private:
   std::mutex mutex_;
@@ -57,6 +65,7 @@ struct ServerShared {
   std::map<IpAddress, std::size_t> by_address_;
   std::size_t connections_ = 0;
   std::size_t anonymous_ = 0;
+  std::set<IpAddress> known_, known_before_;  // a full one becomes the one before
 };
 
 // One connection from accept to close, on the thread of executors[thread]. The place in enter() is taken

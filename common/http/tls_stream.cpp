@@ -12,6 +12,7 @@
 #include <cerrno>
 
 #include "common/core/ip.hpp"
+#include "common/http/handshake_turns.hpp"
 #include "common/http/tls_native.hpp"
 
 namespace slipway::http {
@@ -250,9 +251,20 @@ Result<TlsStream> TlsStream::client(Socket socket, std::shared_ptr<TlsClientCont
   return make(std::move(impl));
 }
 
-asio::awaitable<Status> TlsStream::handshake(SteadyTime deadline) {
+asio::awaitable<Status> TlsStream::handshake(SteadyTime deadline, HandshakeTurns* turns, bool known) {
   const std::shared_ptr<Impl> impl = impl_;
+  if (turns != nullptr) {
+    // Who sends nothing takes no turn.
+    asio::awaitable<Status> waiting = Impl::wait(impl, SSL_ERROR_WANT_READ, deadline);
+    const Status waited = co_await std::move(waiting);
+    if (!waited) co_return waited.error();
+  }
   for (;;) {
+    if (turns != nullptr) {
+      asio::awaitable<bool> taking = turns->next(known, deadline);
+      const bool mine = co_await std::move(taking);
+      if (!mine) co_return make_error(Errc::timeout, "no progress in time");
+    }
     ERR_clear_error();
     errno = 0;
     const int done = SSL_do_handshake(impl->ssl.get());

@@ -14,6 +14,8 @@
 
 namespace slipway::http {
 
+class HandshakeTurns;
+
 // Used on the socket's executor's thread. Every wait ends at its deadline with Errc::timeout; cut() ends it
 // with Errc::canceled. After an error only cut(), linger() and the destructor make sense.
 class TlsStream {
@@ -29,7 +31,8 @@ class TlsStream {
 
   // Succeeds only when the other end is verified: a client must have been shown a certificate that passes; a
   // server accepts none at all, or one that passes.
-  boost::asio::awaitable<Status> handshake(SteadyTime deadline);
+  // `turns`: of a server's thread, outlives the handshake; each step waits for one. Null: none waits. `known`: see HandshakeTurns.
+  boost::asio::awaitable<Status> handshake(SteadyTime deadline, HandshakeTurns* turns = nullptr, bool known = false);
   // At least one byte; 0: the other end closed in order. `data` must outlive the wait.
   boost::asio::awaitable<Result<std::size_t>> read_some(char* data, std::size_t size, SteadyTime deadline);
   // All of `data`, which must outlive the wait; `idle` limits the wait for each step of progress.

@@ -1,6 +1,8 @@
 // Authorities of a running coordinator are replaced under simulated agents, over real TLS.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <functional>
 
 #include "common/config/yaml_to_json.hpp"
 #include "common/core/text.hpp"
@@ -43,8 +45,23 @@ struct Follower {
     REQUIRE(tls);
     return Caller(cluster.clients, cluster.app->port(), *tls);
   }
-  proto::DesiredState desired(ClusterFixture& cluster) const {
-    return as<proto::DesiredState>(caller(cluster).get("/v1/agent/sync"));
+  // Whether what is published is, or soon becomes, as wanted: a step is answered when it is durable, which may be before it is published.
+  bool sees(ClusterFixture& cluster, const std::function<bool(const proto::DesiredState&)>& wanted) const {
+    Caller asking = caller(cluster);
+    auto state = as<proto::DesiredState>(asking.get("/v1/agent/sync"));
+    while (!wanted(state)) {
+      const auto later = asking.get(sync_behind(state) + "&wait=10");
+      if (later.status == 204) return false;
+      state = as<proto::DesiredState>(later);
+    }
+    return true;
+  }
+  bool sees_own_bundles(ClusterFixture& cluster) const {
+    return sees(cluster, [this](const proto::DesiredState& state) {
+      return std::all_of(state.cas.begin(), state.cas.end(), [this](const auto& ca) {
+        return bundles.count(ca.kind) == 0 || sha256_hex(bundles.at(ca.kind)) == ca.bundle_sha256;
+      });
+    });
   }
   void report(ClusterFixture& cluster) const {
     proto::NodeStatusReport report;
@@ -57,9 +74,7 @@ struct Follower {
   }
   void take_bundles(ClusterFixture& cluster) {
     bundles = as<proto::CaBundles>(caller(cluster).get("/v1/agent/ca-bundles")).ca_bundles;
-    for (const auto& ca : desired(cluster).cas) {
-      if (bundles.count(ca.kind) != 0) CHECK(sha256_hex(bundles.at(ca.kind)) == ca.bundle_sha256);
-    }
+    CHECK(sees_own_bundles(cluster));
     report(cluster);
   }
   void renew(ClusterFixture& cluster) {
@@ -68,10 +83,12 @@ struct Follower {
     const auto reply = as<proto::RenewReply>(before.post("/v1/agent/certificates", proto::encode(proto::RenewRequest{agent.csrs})));
     agent.certificates = reply.certificates;
   }
-  // Number of certificates that are not from the CA announced as signing.
-  int foreign(ClusterFixture& cluster, const std::string& kind) const {
+  // That so many certificates are not from the CA announced as signing.
+  bool foreign(ClusterFixture& cluster, const std::string& kind, int wanted) const {
+    return sees(cluster, [this, &kind, wanted](const proto::DesiredState& state) { return foreign_in(state, kind) == wanted; });
+  }
+  int foreign_in(const proto::DesiredState& state, const std::string& kind) const {
     int count = 0;
-    const auto state = desired(cluster);
     for (const auto& [usage, pem] : agent.certificates) {
       if (to_string(ca_of(*cert_usage_from_string(usage))) != kind) continue;
       for (const auto& ca : state.cas) {
@@ -95,10 +112,8 @@ TEST_CASE("an authority is replaced under living nodes, also with a restart afte
   Follower two{joined(cluster, "node-2", 12)};
   CHECK(status(cluster, "kubeClient").phase == "stable");
   CHECK(step(cluster, "kubeClient", "activate").status == 409);
-  for (const auto& ca : one.desired(cluster).cas) {  // nothing to fetch or to restart for
-    if (one.bundles.count(ca.kind) != 0) CHECK(sha256_hex(one.bundles.at(ca.kind)) == ca.bundle_sha256);
-  }
-  CHECK(one.foreign(cluster, "kubeClient") == 0);
+  CHECK(one.sees_own_bundles(cluster));  // nothing to fetch or to restart for
+  CHECK(one.foreign(cluster, "kubeClient", 0));
 
   const auto prepared = as<proto::CaView>(step(cluster, "kubeClient", "prepare"));
   CHECK(prepared.phase == "distributing");
@@ -125,10 +140,10 @@ TEST_CASE("an authority is replaced under living nodes, also with a restart afte
   CHECK(activated.phase == "replacing");
   CHECK(activated.signing.number == 2);
   if (restarts) restart(cluster);
-  CHECK(one.foreign(cluster, "kubeClient") == 2);  // kubelet client and kube-proxy
+  CHECK(one.foreign(cluster, "kubeClient", 2));  // kubelet client and kube-proxy
 
   one.renew(cluster);
-  CHECK(one.foreign(cluster, "kubeClient") == 0);
+  CHECK(one.foreign(cluster, "kubeClient", 0));
   const auto early = step(cluster, "kubeClient", "retire");
   CHECK(early.status == 409);
   CHECK_THAT(early.body, Contains("node-2 (kubeletClient)") && Contains("node-1 (kubeletClient, has not said"));
@@ -148,7 +163,7 @@ TEST_CASE("an authority is replaced under living nodes, also with a restart afte
   one.take_bundles(cluster);
   CHECK(Certificate::chain_from_pem(one.bundles.at("kubeClient"))->size() == 1);
   one.renew(cluster);
-  CHECK(one.foreign(cluster, "kubeClient") == 0);
+  CHECK(one.foreign(cluster, "kubeClient", 0));
   // And once more, with numbers that go on.
   CHECK(as<proto::CaView>(step(cluster, "kubeClient", "prepare")).other->number == 3);
 }
@@ -165,12 +180,12 @@ TEST_CASE("a replacement is taken back before and after the new one has signed",
   node.take_bundles(cluster);
   REQUIRE(step(cluster, "kubeletServing", "activate").status == 200);
   node.renew(cluster);
-  CHECK(node.foreign(cluster, "kubeletServing") == 0);
+  CHECK(node.foreign(cluster, "kubeletServing", 0));
   const auto back = as<proto::CaView>(step(cluster, "kubeletServing", "abort"));
   CHECK(back.phase == "reverting");
   CHECK(back.signing.number == 1);
   restart(cluster);
-  CHECK(node.foreign(cluster, "kubeletServing") == 1);
+  CHECK(node.foreign(cluster, "kubeletServing", 1));
   CHECK(step(cluster, "kubeletServing", "retire").status == 409);
   node.renew(cluster);
   node.report(cluster);
@@ -198,7 +213,7 @@ TEST_CASE("the fabric authority is replaced: old trust, tokens and connections h
     agent.accept(caller.send(agent.join_message(token)));
     return agent;
   }()};
-  CHECK(late.foreign(cluster, "fabric") == 0);  // signed by the new one already
+  CHECK(late.foreign(cluster, "fabric", 0));  // signed by the new one already
   node.renew(cluster);
   node.report(cluster);
   late.report(cluster);
@@ -222,8 +237,8 @@ TEST_CASE("the fabric authority is replaced: old trust, tokens and connections h
   CHECK_THAT(refused.error().message, Contains("CA was replaced since"));
   // Nodes do not notice.
   node.take_bundles(cluster);
-  CHECK(node.desired(cluster).nodes.size() == 2);
-  CHECK(late.desired(cluster).nodes.size() == 2);
+  CHECK(node.sees(cluster, [](const proto::DesiredState& state) { return state.nodes.size() == 2; }));
+  CHECK(late.sees(cluster, [](const proto::DesiredState& state) { return state.nodes.size() == 2; }));
   // A new credential for the operator; tokens pin the new one.
   cluster.stop();
   AdminConfOptions options;
