@@ -97,7 +97,8 @@ TEST_CASE("what is not hex of the right length is refused and changes nothing", 
   CHECK(refused([](CertificateRecord& r) { r.spki_sha256.clear(); }));
   CHECK(refused([](CertificateRecord& r) { r.spki_sha256 += "00"; }));
   const CertificateRecord good = record_of("aa");
-  CompactCertificate compact = PackedCertificate::of(good)->view(good);
+  const auto packed = PackedCertificate::of(good);  // outlives the view
+  CompactCertificate compact = packed->view(good);
   compact.sha256.remove_suffix(1);
   CHECK(ledger.put(compact).error().code == Errc::invalid);
   CHECK(ledger.empty());
