@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
@@ -32,7 +33,7 @@ class PrivateTmpfs {
   }
   ~PrivateTmpfs() {
     // A thread left in the wrong namespace would spoil every later test.
-    if (::umount2(dir_.c_str(), MNT_DETACH) != 0 || ::setns(former_.get(), CLONE_NEWNS) != 0) std::abort();
+    if (::umount2(dir_.c_str(), MNT_DETACH) != 0 || !go_back()) std::abort();
     std::error_code ignored;
     std::filesystem::current_path(working_dir_, ignored);  // setns() leads to the root
   }
@@ -40,6 +41,17 @@ class PrivateTmpfs {
   PrivateTmpfs& operator=(const PrivateTmpfs&) = delete;
 
  private:
+  // A joined thread lets go of the working directory that it shared a moment after it was joined (the kernel's exit_mm() comes before
+  // exit_fs()), and until then setns(2) says EINVAL.
+  bool go_back() const {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (::setns(former_.get(), CLONE_NEWNS) != 0) {
+      if (errno != EINVAL || std::chrono::steady_clock::now() > until) return false;
+      ::sched_yield();
+    }
+    return true;
+  }
+
   UniqueFd former_;
   std::filesystem::path working_dir_;
   std::string dir_;
