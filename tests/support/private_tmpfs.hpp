@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "common/core/result.hpp"
 #include "common/core/unique_fd.hpp"
@@ -25,6 +26,8 @@ class PrivateTmpfs {
       : former_(::open("/proc/thread-self/ns/mnt", O_RDONLY | O_CLOEXEC)),
         working_dir_(std::filesystem::current_path()),
         dir_(std::move(dir)) {
+    // The thread sanitizer starts one of its own with the first thread: here, so that it is not in the new namespace and never leaves.
+    std::thread([] {}).join();
     if (!former_ || ::unshare(CLONE_NEWNS) != 0) throw std::runtime_error(from_errno("new mount namespace", errno).message);
     if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
         ::mount("tmpfs", dir_.c_str(), "tmpfs", 0, options.c_str()) != 0) {
