@@ -160,8 +160,6 @@ asio::awaitable<Result<std::size_t>> Connection::read_more(std::size_t block, St
 asio::awaitable<bool> Connection::wait_for_request() {
   if (server_->draining) co_return false;
   if (!buffer_.empty()) co_return true;
-  // Thousands of idle connections: none keeps a block of memory.
-  std::string().swap(buffer_);
   std::array<char, 256> first{};
   live_.is_idle = true;
   const Millis limit = had_request_ ? server_->limits.idle : server_->limits.header;
@@ -244,7 +242,7 @@ asio::awaitable<Connection::Got> Connection::read_body(MessageReader& reader, Re
                                                        const Admission& admission) {
   BodySink sink(admission, request.body);
   const SteadyTime body_deadline = after(server_->limits.body);
-  const bool is_small = reader.content_length().value_or(k_read_block) < k_first_block;
+  const std::size_t block = reader.content_length().value_or(k_read_block) < k_first_block ? k_first_block : k_read_block;
   reader.read_body();
   for (;;) {
     const Status fed = reader.feed(buffer_);
@@ -254,7 +252,7 @@ asio::awaitable<Connection::Got> Connection::read_body(MessageReader& reader, Re
     if (!fault && reader.done()) break;
     if (!fault) {
       const SteadyTime deadline = sink.spools() ? after(server_->limits.spool_idle) : body_deadline;
-      asio::awaitable<Result<std::size_t>> reading = read_more(is_small ? k_first_block : k_read_block, deadline);
+      asio::awaitable<Result<std::size_t>> reading = read_more(block, deadline);
       const Result<std::size_t> got = co_await std::move(reading);
       if (got && *got > 0) continue;
       if (got || got.error().code != Errc::timeout) co_return Got::nothing;
@@ -314,6 +312,7 @@ asio::awaitable<std::optional<Connection::Turn>> Connection::read_request() {
   }
   turn.version = reader.version();
   turn.keep_alive = reader.keep_alive();
+  // Thousands of idle connections and long polls: none keeps a block of memory.
   if (buffer_.empty()) std::string().swap(buffer_);
   co_return turn;
 }

@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <utility>
 
 #include "common/async/spawn.hpp"
 #include "common/core/text.hpp"
@@ -80,7 +81,9 @@ class AcceptorPlace {
   std::list<tcp::acceptor*>::iterator place_;
 };
 
-void hand_over(const std::shared_ptr<ServerShared>& server, std::size_t thread, tcp::socket socket) {
+// To thread `next`, which becomes the one after it.
+void hand_over(const std::shared_ptr<ServerShared>& server, std::size_t& next, tcp::socket socket) {
+  const std::size_t thread = std::exchange(next, (next + 1) % server->executors.size());
   boost::system::error_code ec;
   const tcp::endpoint remote = socket.remote_endpoint(ec);
   if (ec) return;  // gone already
@@ -100,7 +103,6 @@ void accept_waiting(const std::shared_ptr<ServerShared>& server, tcp::acceptor& 
     acceptor.accept(socket, ec);
     if (ec) return;
     hand_over(server, next, std::move(socket));
-    next = (next + 1) % server->executors.size();
   }
 }
 
@@ -123,7 +125,6 @@ asio::awaitable<Status> accept_loop(std::shared_ptr<ServerShared> server, tcp::a
     if (!ec) {
       failing = false;
       hand_over(server, next, std::move(socket));
-      next = (next + 1) % server->executors.size();
       accept_waiting(server, acceptor, next);
       continue;
     }

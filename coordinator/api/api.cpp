@@ -28,7 +28,6 @@ class SpooledBody {
   ~SpooledBody() {
     if (!path_.empty()) ::unlink(path_.c_str());
   }
-  const std::string& path() const { return path_; }
 
  private:
   std::string path_;
@@ -63,8 +62,9 @@ http::Response route_refusal(const proto::RouteMatch& match, const http::Request
 // Heartbeats, by far the most requests: they go to the state thread anyway, and begin with live_node() there.
 bool asks_the_state_itself(std::string_view operation) { return operation == "syncAgent" || operation == "reportStatus"; }
 
-boost::asio::awaitable<Status> ready(Status status) { co_return status; }
-Handling ready_reply(Reply reply) { co_return reply; }
+// What is known at once, for who waits.
+template <class T>
+boost::asio::awaitable<T> ready(T value) { co_return value; }
 
 boost::asio::awaitable<http::Response> to_response(Handling handling, [[maybe_unused]] SpooledBody spooled, std::string path) {
   Reply reply = co_await std::move(handling);
@@ -223,8 +223,7 @@ std::shared_ptr<const http::PeerIdentity> Handlers::identify(const http::Peer& p
 }
 
 boost::asio::awaitable<http::Response> Handlers::handle(http::Request request) {
-  SpooledBody spooled(std::move(request.body_file));
-  request.body_file = spooled.path();
+  SpooledBody spooled(request.body_file);
   std::string path = request.path;
   Handling handling = dispatch(std::move(request));
   return to_response(std::move(handling), std::move(spooled), std::move(path));
@@ -234,13 +233,13 @@ boost::asio::awaitable<http::Response> Handlers::handle(http::Request request) {
 // called. No coroutine of its own: thousands of heartbeats wait in their handlers, and each frame above them would wait too.
 Handling Handlers::dispatch(http::Request request) {
   proto::RouteMatch match = proto::match_route(http::to_string(request.method), request.path);
-  if (match.route == nullptr) return ready_reply(route_refusal(match, request));
+  if (match.route == nullptr) return ready<Reply>(route_refusal(match, request));
   RequestContext context{{}, std::move(match.parameters), nobody()};
   if (match.route->role != proto::Role::none) {
     auto principal = principal_of(request.peer, deps_.cluster_id);
-    if (!principal) return ready_reply(principal.error());
+    if (!principal) return ready<Reply>(principal.error());
     const Status allowed = authorize(match.route->role, **principal);
-    if (!allowed) return ready_reply(allowed.error());
+    if (!allowed) return ready<Reply>(allowed.error());
     context.principal = std::move(*principal);
   }
   context.request = std::move(request);

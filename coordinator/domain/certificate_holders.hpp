@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace slipway {
@@ -25,7 +26,7 @@ class CertificateHolders {
   // One use less; at none the number is free.
   void drop(std::uint32_t number);
   CertificateHolder at(std::uint32_t number) const { return view(entries_[number]); }
-  std::size_t size() const { return size_; }  // that are in use
+  std::size_t size() const { return by_hash_.size(); }  // that are in use
 
  private:
   struct Entry {
@@ -33,29 +34,19 @@ class CertificateHolders {
     std::uint64_t generation = 0;
     std::uint64_t ca = 0;
     std::uint32_t subject_size = 0;
-    std::uint32_t hash = 0;
     std::uint32_t uses = 0;
-  };
-  // `number` counts from one: nothing is there at 0. The hash beside it spares most looks at an entry.
-  struct Slot {
-    std::uint32_t hash = 0;
-    std::uint32_t number = 0;
   };
   static CertificateHolder view(const Entry& entry) {
     const std::string_view texts = entry.texts;
     return {texts.substr(0, entry.subject_size), texts.substr(entry.subject_size), entry.generation, entry.ca};
   }
   std::uint32_t find_or_add(const CertificateHolder& holder);
-  std::size_t slot_of(std::uint32_t number) const;
-  std::size_t next(std::size_t slot) const { return (slot + 1) & (slots_.size() - 1); }
-  void grow();
-  std::uint32_t add(const CertificateHolder& holder, std::uint32_t hash);
+  std::uint32_t add(const CertificateHolder& holder);
 
   std::vector<Entry> entries_;
   std::vector<std::uint32_t> free_;
-  std::vector<Slot> slots_;  // open addressing, a power of two
-  std::size_t size_ = 0;
-  std::uint32_t last_ = 0;  // that take() gave
+  std::unordered_multimap<std::uint32_t, std::uint32_t> by_hash_;  // numbers; the texts stand in entries_ only
+  std::uint32_t last_ = 0;                                         // that take() gave
 };
 
 }  // namespace slipway
