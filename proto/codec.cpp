@@ -97,6 +97,34 @@ std::string unknown_key(const Json& given, const Json& known, const std::string&
 
 }  // namespace
 
+namespace json_detail {
+
+void write_text(std::string& out, std::string_view text) {
+  const std::size_t start = out.size();
+  out += '"';
+  for (const char c : text) {
+    if (c == '\n') {  // PEM is full of them
+      out += "\\n";
+    } else if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
+      out += c;
+    } else {
+      out.resize(start);
+      out += Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+      return;
+    }
+  }
+  out += '"';
+}
+
+void write_raw(std::string& out, const std::string& text) {
+  const Json parsed = Json::parse(text, nullptr, false);
+  out += parsed.is_discarded() ? "{}" : parsed.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+void write_number(std::string& out, double value) { out += Json(value).dump(); }
+
+}  // namespace json_detail
+
 Result<Json> parse_json(std::string_view text) {
   if (too_deep(text)) return make_error(Errc::invalid, "the document is nested too deeply");
   Watch watch;
@@ -114,7 +142,7 @@ template <class T> Result<T> decode_strict(std::string_view text) {
   if (!json) return json.error();
   auto value = decode_json<T>(*json);
   if (!value) return value.error();
-  const std::string unknown = unknown_key(*json, json_detail::to_json(*value), "");
+  const std::string unknown = unknown_key(*json, Json::parse(encode_json(*value), nullptr, false), "");
   if (!unknown.empty()) return make_error(Errc::invalid, unknown + " is not a field that is known here");
   return value;
 }

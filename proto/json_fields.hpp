@@ -23,39 +23,71 @@ template <class T> struct is_optional<std::optional<T>> : std::true_type {};
 template <class T> struct is_map : std::false_type {};
 template <class T> struct is_map<std::map<std::string, T>> : std::true_type {};
 
-template <class T> Json to_json(const T& value);
+template <class T> void write_json(std::string& out, const T& value);
 template <class T> bool from_json(const Json& json, T& value, const std::string& where, std::string& problem);
 
+// Appends `text` as a JSON string. Printable ASCII and line ends are copied; the rest is the library's, which also checks UTF-8.
+void write_text(std::string& out, std::string_view text);
+// Appends the object that `text` holds, without white space; {} where it holds none.
+void write_raw(std::string& out, const std::string& text);
+void write_number(std::string& out, double value);
+
+// Writes members in the order of the field list, straight into the text: a tree of them first would be a piece of memory for each.
 struct Writer {
-  Json object = Json::object();
-  template <class T> void operator()(const char* name, T& member) { object[name] = to_json(member); }
+  std::string& out;
+  bool first = true;
+
+  template <class T> void operator()(const char* name, T& member) {
+    out += first ? "\"" : ",\"";
+    first = false;
+    out += name;
+    out += "\":";
+    write_json(out, member);
+  }
   template <class T> void optional(const char* name, T& member) {
     if constexpr (is_optional<T>::value) {
-      if (member) object[name] = to_json(*member);
+      if (member) (*this)(name, *member);
     } else {
-      object[name] = to_json(member);
+      (*this)(name, member);
     }
   }
 };
 
-template <class T> Json to_json(const T& value) {
+template <class T> void write_items(std::string& out, const T& value) {
+  bool first = true;
+  for (const auto& item : value) {
+    if (!first) out += ',';
+    first = false;
+    if constexpr (is_map<T>::value) {
+      write_text(out, item.first);
+      out += ':';
+      write_json(out, item.second);
+    } else {
+      write_json(out, item);
+    }
+  }
+}
+
+template <class T> void write_json(std::string& out, const T& value) {
   if constexpr (std::is_same_v<T, RawJson>) {
-    Json parsed = Json::parse(value.text, nullptr, false);
-    return parsed.is_discarded() ? Json::object() : parsed;
-  } else if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::string>) {
-    return Json(value);
-  } else if constexpr (is_vector<T>::value) {
-    Json array = Json::array();
-    for (const auto& item : value) array.push_back(to_json(item));
-    return array;
-  } else if constexpr (is_map<T>::value) {
-    Json object = Json::object();
-    for (const auto& [key, item] : value) object[key] = to_json(item);
-    return object;
+    write_raw(out, value.text);
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    write_text(out, value);
+  } else if constexpr (std::is_same_v<T, bool>) {
+    out += value ? "true" : "false";
+  } else if constexpr (std::is_floating_point_v<T>) {
+    write_number(out, value);
+  } else if constexpr (std::is_arithmetic_v<T>) {
+    out += std::to_string(value);
+  } else if constexpr (is_vector<T>::value || is_map<T>::value) {
+    out += is_map<T>::value ? '{' : '[';
+    write_items(out, value);
+    out += is_map<T>::value ? '}' : ']';
   } else {
-    Writer writer;
+    out += '{';
+    Writer writer{out};
     fields(writer, const_cast<T&>(value));  // one field list serves reading and writing; the Writer only reads
-    return std::move(writer.object);
+    out += '}';
   }
 }
 
@@ -142,9 +174,11 @@ template <class T> bool from_json(const Json& json, T& value, const std::string&
 
 }  // namespace json_detail
 
-// Compact text. Bytes that are not UTF-8 are replaced, so that this cannot throw.
+// Compact text, members in the order of the field list. Bytes that are not UTF-8 are replaced, so that this cannot throw.
 template <class T> std::string encode_json(const T& value) {
-  return json_detail::to_json(value).dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string out;
+  json_detail::write_json(out, value);
+  return out;
 }
 
 template <class T> Result<T> decode_json(const Json& json) {

@@ -16,19 +16,19 @@ class FlatJson {
   // `text` outlives the object.
   bool parse(std::string_view text) {
     rest_ = text;
-    count_ = 0;
+    count_ = at_ = 0;
     return take('{') && members() && take('}') && rest_.empty();
   }
 
   // Field list visitor (proto/fields.hpp); ok() tells whether every required field was there and of its kind.
   template <class T>
   void operator()(const char* name, T& member) {
-    const Member* const found = find(name);
+    const Member* const found = next(name);
     ok_ = ok_ && found != nullptr && read(*found, member);
   }
   template <class T>
   void optional(const char* name, T& member) {
-    const Member* const found = find(name);
+    const Member* const found = next(name);
     ok_ = ok_ && (found == nullptr || read(*found, member));
   }
   bool ok() const { return ok_; }
@@ -110,6 +110,12 @@ class FlatJson {
     return true;
   }
 
+  // We write members in the order in which they are read here, so the next one is mostly the one after the last.
+  const Member* next(std::string_view name) {
+    const Member* const found = at_ < count_ && members_[at_].name == name ? &members_[at_] : find(name);
+    if (found != nullptr) at_ = static_cast<std::size_t>(found - members_.data()) + 1;
+    return found;
+  }
   const Member* find(std::string_view name) const {
     for (std::size_t i = 0; i < count_; ++i) {
       if (members_[i].name == name) return &members_[i];
@@ -146,7 +152,7 @@ class FlatJson {
 
   std::string_view rest_;
   std::array<Member, k_most> members_;
-  std::size_t count_ = 0;
+  std::size_t count_ = 0, at_ = 0;
   bool ok_ = true;
 };
 

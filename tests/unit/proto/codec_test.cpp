@@ -1,7 +1,9 @@
 #include "proto/codec.hpp"
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 namespace slipway::proto {
 namespace {
@@ -75,6 +77,32 @@ TEST_CASE("what cannot be said in UTF-8 is replaced, not thrown at", "[proto]") 
   CHECK(encode(request).find("\xEF\xBF\xBD") != std::string::npos);
 }
 
+TEST_CASE("every text comes out as the library would write it, in values and in keys", "[proto]") {
+  const std::vector<std::string> texts = {
+      "", "plain", "two\nlines\n", "\"", "back\\slash", "tab\t", std::string("nul\0byte", 8), "\x1f", "\x7f", "\xC3\xA4\n\"", "\xff\n"};
+  for (const std::string& text : texts) {
+    const std::string expected = nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    RenewRequest request;
+    request.csrs[text] = text;
+    CHECK(encode(request) == R"({"csrs":{)" + expected + ":" + expected + "}}");
+  }
+}
+
+TEST_CASE("lists, maps, numbers and truths are read back as they were written", "[proto]") {
+  NodeStatusReport report;
+  report.phase = "Running";
+  report.applied_revision = 18446744073709551615ULL;
+  report.conditions = {{"A", true, "", ""}, {"B", false, "", "because"}};
+  const auto back = decode_strict<NodeStatusReport>(encode(report));
+  REQUIRE(back);
+  CHECK(back->applied_revision == report.applied_revision);
+  REQUIRE(back->conditions.size() == 2);
+  CHECK(back->conditions[0].ok);
+  CHECK(back->conditions[1].type == "B");
+  CHECK_FALSE(back->conditions[1].ok);
+  CHECK(encode(RenewRequest{}) == R"({"csrs":{}})");
+}
+
 TEST_CASE("pretty leaves alone what is not JSON", "[proto]") {
   CHECK(pretty("{\"b\":1,\"a\":[]}") == "{\n  \"a\": [],\n  \"b\": 1\n}");
   CHECK(pretty("ok") == "ok");
@@ -84,7 +112,7 @@ TEST_CASE("absent artifacts stay absent", "[proto]") {
   const auto component = decode<ComponentRef>(R"({"name":"kubelet","version":"1.20.2","role":"node"})");
   REQUIRE(component);
   CHECK_FALSE(component->artifact.has_value());
-  CHECK(encode(*component) == R"({"name":"kubelet","role":"node","version":"1.20.2"})");
+  CHECK(encode(*component) == R"({"name":"kubelet","version":"1.20.2","role":"node"})");
 }
 
 }  // namespace
