@@ -16,6 +16,7 @@
 #include "agent/client/health_probe.hpp"
 #include "agent/client/http_coordinator.hpp"
 #include "agent/config.hpp"
+#include "agent/host/file_watch.hpp"
 #include "agent/host_facts.hpp"
 #include "agent/install/installer.hpp"
 #include "agent/local_status.hpp"
@@ -25,6 +26,7 @@
 #include "agent/service/ca_sync.hpp"
 #include "agent/service/desired_sync.hpp"
 #include "agent/service/enroll.hpp"
+#include "agent/service/liveness.hpp"
 #include "agent/service/reconcile.hpp"
 #include "agent/service/renew.hpp"
 #include "agent/service/status.hpp"
@@ -46,6 +48,7 @@ namespace slipway {
 namespace {
 
 constexpr Millis k_probe_limit{5'000};
+constexpr Millis k_gather_files{500};
 constexpr Millis k_stop_patience{3'000};
 constexpr Millis k_first_trim{30'000};
 constexpr Millis k_trim_period{60'000};  // once for each full pass
@@ -94,7 +97,7 @@ asio::awaitable<Status> ask_health(CredentialStore* credentials, HealthProbe pro
     case HealthProbe::Kind::http:
       return probe_http(probe.host, probe.port, probe.path, k_probe_limit);
     case HealthProbe::Kind::unix_socket:
-      return probe_unix_socket(probe.host, k_probe_limit);
+      return probe.path.empty() ? probe_unix_grpc(probe.host, k_probe_limit) : probe_unix_http(probe.host, probe.path, k_probe_limit);
     case HealthProbe::Kind::https:
       break;
   }
@@ -119,6 +122,19 @@ asio::awaitable<Status> watch_network(Network* network, AgentState* state) {
     asio::awaitable<Status> changing = network->changed();
     const Status changed = co_await std::move(changing);
     if (!changed) co_return changed.error();
+    state->reconcile.set();
+  }
+}
+
+// Not at once: whoever writes a file writes more of them, and our own writes are heard of too.
+asio::awaitable<Status> watch_host_files(FileWatch* files, Clock* clock, AgentState* state) {
+  for (;;) {
+    asio::awaitable<Status> changing = files->changed();
+    const Status changed = co_await std::move(changing);
+    if (!changed) co_return changed.error();
+    asio::awaitable<Status> gathering = clock->sleep_for(k_gather_files);
+    const Status gathered = co_await std::move(gathering);
+    if (!gathered) co_return gathered.error();
     state->reconcile.set();
   }
 }
@@ -153,6 +169,13 @@ class Agent {
     auto network = KernelNetwork::open(thread_.executor());
     if (!network) return context(network.error(), "opening the kernel's network interface");
     network_ = std::move(*network);
+    auto files = FileWatch::open(thread_.executor());
+    if (files) {
+      files_ = std::make_unique<FileWatch>(std::move(*files));
+    } else {
+      // The pass of each minute finds what changed, only later.
+      log::warning("changes of files will be noticed once a minute", {{"error", files.error()}});
+    }
     auto identity = store_->identity();
     if (!identity) return context(identity.error(), "reading this node's identity");
     if (*identity) {
@@ -215,19 +238,32 @@ class Agent {
         [store](HealthProbe probe) { return ask_health(store, std::move(probe)); },
         process_environment,
         HostPaths{},
-        config_.cgroup_driver.empty() ? host_cgroup_driver() : config_.cgroup_driver};
+        config_.cgroup_driver.empty() ? host_cgroup_driver() : config_.cgroup_driver,
+        [this](const std::vector<std::string>& paths) { watch_files(paths); }};
     reconciler_ = std::make_unique<Reconciler>(std::move(reconcile), random_seed());
+    liveness_ = std::make_unique<LivenessKeeper>(LivenessKeeper::Deps{
+        clock_, state_, [store](HealthProbe probe) { return ask_health(store, std::move(probe)); }});
     reporter_ = std::make_unique<StatusReporter>(StatusReporter::Deps{
         coordinator_, supervisor_, clock_, state_,
         [](const proto::AgentLocalStatus& status) { return write_local_status(k_local_status_file, status); },
         [](const std::string& line) { systemd::status(line); }, process_environment});
   }
 
+  void watch_files(const std::vector<std::string>& paths) {
+    if (!files_) return;
+    const Status watched = files_->watch(paths);
+    if (!watched && file_trouble_.worth_logging(watched.error().message, clock_.steady())) {
+      log::warning("changes of some files will be noticed once a minute", {{"error", watched.error()}});
+    }
+  }
+
   void start() {
     group_.spawn("watchdog", systemd::watchdog(clock_));
     group_.spawn("membership", live());
     group_.spawn("network events", watch_network(network_.get(), &state_));
+    if (files_) group_.spawn("files", watch_host_files(files_.get(), &clock_, &state_));
     group_.spawn("status", reporter_->run());
+    group_.spawn("liveness", liveness_->run());
     group_.spawn("memory", stay_small(&clock_));
     spawn_detached(thread_.executor(), "agent", wait_for_end());
     systemd::ready();
@@ -287,12 +323,15 @@ class Agent {
   Installer installer_;
   std::vector<http::Endpoint> endpoints_;
   std::unique_ptr<KernelNetwork> network_;
+  std::unique_ptr<FileWatch> files_;  // null: the kernel has none to give
+  RepeatedError file_trouble_;
   std::string role_;
   std::unique_ptr<Enroller> enroller_;
   std::unique_ptr<DesiredSync> sync_;
   std::unique_ptr<Renewer> renewer_;
   std::unique_ptr<CaSync> ca_sync_;
   std::unique_ptr<Reconciler> reconciler_;
+  std::unique_ptr<LivenessKeeper> liveness_;
   std::unique_ptr<StatusReporter> reporter_;
   asio::steady_timer last_resort_{thread_.executor()};
   Status outcome_;

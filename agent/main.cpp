@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <string>
 
@@ -9,6 +10,7 @@
 #include "agent/config.hpp"
 #include "agent/join_command.hpp"
 #include "agent/local_status.hpp"
+#include "agent/preflight_command.hpp"
 #include "common/async/system_clock.hpp"
 #include "common/cli/manual.hpp"
 #include "common/files/tree.hpp"
@@ -21,7 +23,7 @@ namespace {
 using namespace slipway;
 
 // DESIGN.md section 5.
-enum ExitCode { k_ok = 0, k_error = 1, k_usage = 3, k_not_joined = 4, k_denied = 5 };
+enum ExitCode { k_ok = 0, k_error = 1, k_preflight = 2, k_usage = 3, k_not_joined = 4, k_denied = 5 };
 
 int fail(const Error& error) {
   std::cerr << "slipway-agent: " << error.message << "\n";
@@ -38,7 +40,26 @@ int run(const std::string& config_file) {
   return k_error;
 }
 
-int join(const JoinOptions& options) {
+// Errors and warnings go to standard error; `ignore` is a list of names, separated by commas.
+int look_first(PreflightOptions options) {
+  const auto findings = run_preflight(options);
+  if (!findings) return fail(findings.error());
+  const bool silent = std::all_of(findings->begin(), findings->end(), [](const Finding& f) { return f.severity == Severity::ok; });
+  if (!silent) std::cerr << preflight_text(*findings);
+  if (!refuses(*findings)) return k_ok;
+  std::cerr << "slipway-agent: nothing was changed. Mend what is named above, or pass over it: --ignore-preflight-errors NAME,...\n";
+  return k_preflight;
+}
+
+int join(const JoinOptions& options, const std::vector<std::string>& ignore) {
+  PreflightOptions look;
+  look.servers = options.servers;
+  look.token_file = options.token_file == "-" ? std::string() : options.token_file;
+  look.role = options.role;
+  look.node_name = options.node_name;
+  look.node_ip = options.node_ip;
+  look.ignore = ignore;
+  if (const int found = look_first(std::move(look)); found != k_ok) return found;
   if (auto written = write_join_config(options); !written) return fail(written.error());
   std::cout << "wrote " << options.config_file << " and " << options.token_copy << "\n";
   if (!options.start) return k_ok;
@@ -46,6 +67,20 @@ int join(const JoinOptions& options) {
   if (auto started = start_agent_unit(); !started) return fail(started.error());
   std::cout << "slipway-agent.service runs and joins now; see how it goes with: slipway-agent status\n";
   return k_ok;
+}
+
+int preflight_now(const std::string& output, const std::string& config_file, const std::vector<std::string>& ignore) {
+  PreflightOptions options;
+  if (path_exists(config_file)) {
+    auto config = load_agent_config(config_file);
+    if (!config) return fail(config.error());
+    options = preflight_options(*config);
+  }
+  options.ignore = ignore;
+  const auto findings = run_preflight(options);
+  if (!findings) return fail(findings.error());
+  std::cout << (output == "json" ? preflight_json(*findings) : preflight_text(*findings));
+  return refuses(*findings) ? k_preflight : k_ok;
 }
 
 int status(const std::string& output, const std::string& config_file) {
@@ -69,7 +104,11 @@ int status(const std::string& output, const std::string& config_file) {
   return local->join_state.empty() ? k_not_joined : k_denied;
 }
 
-void add_join(CLI::App& app, JoinOptions& options) {
+void add_ignore(CLI::App& app, std::vector<std::string>& ignore) {
+  app.add_option("--ignore-preflight-errors", ignore, "checks whose errors are passed over, or all; names as preflight prints them")->delimiter(',');
+}
+
+void add_join(CLI::App& app, JoinOptions& options, std::vector<std::string>& ignore) {
   app.add_option("--server", options.servers, "coordinator, https://IP:7443; may be given several times")
       ->required();
   app.add_option("--token-file", options.token_file,
@@ -81,6 +120,7 @@ void add_join(CLI::App& app, JoinOptions& options) {
   app.add_option("--node-name", options.node_name, "name of the node; default: the host's name");
   app.add_option("--node-ip", options.node_ip,
                  "the node's own address; default: the one on the way to the coordinator");
+  add_ignore(app, ignore);
   app.add_option("--config", options.config_file, "configuration to write")->capture_default_str();
   app.add_flag("!--no-start", options.start, "only write the configuration");
 }
@@ -94,7 +134,7 @@ cli::ManualFrame manual_frame() {
       "the components of a node (and of the control plane on masters) from the coordinator's verified artifacts, sets "
       "up the pod network, supervises and repairs all of it. The token is used once and never read again.",
       "The node runs on without its agent and without the coordinator."};
-  frame.exit_codes = {{"0", "all went well"}, {"1", "an error"}, {"3", "wrong usage"}, {"4", "the host has not joined"},
+  frame.exit_codes = {{"0", "all went well"}, {"1", "an error"}, {"2", "preflight found an error"}, {"3", "wrong usage"}, {"4", "the host has not joined"},
                       {"5", "the host waits for approval or was refused"}};
   frame.files = {{"/etc/slipway/agent.yaml", "settings; agent.yaml.d/*.yaml are merged over them"},
                  {"/etc/slipway/join.token", "the join token, mode 0600"},
@@ -111,11 +151,17 @@ int run_command(int argc, char** argv) {
   std::string config_file = k_agent_config_file;
   std::string output = "table";
   JoinOptions options;
+  std::vector<std::string> ignore;
   options.config_file = k_agent_config_file;
   CLI::App* run_app = app.add_subcommand("run", "run the agent (slipway-agent.service does)");
   run_app->add_option("--config", config_file, "configuration file")->capture_default_str();
   CLI::App* join_app = app.add_subcommand("join", "configure this host for a cluster and start the agent");
-  add_join(*join_app, options);
+  add_join(*join_app, options, ignore);
+  CLI::App* preflight_app =
+      app.add_subcommand("preflight", "look for everything that stands in the way of a node, and change nothing; exit code 2 when there is an error");
+  add_ignore(*preflight_app, ignore);
+  preflight_app->add_option("--config", config_file, "configuration file; without one the coordinator is not asked")->capture_default_str();
+  preflight_app->add_option("-o,--output", output, "table or json")->check(CLI::IsMember({"table", "json"}))->capture_default_str();
   CLI::App* status_app =
       app.add_subcommand("status", "show what the agent does; exit code 4 when the host has not joined, 5 when it "
                                     "waits for approval or was refused");
@@ -133,7 +179,8 @@ int run_command(int argc, char** argv) {
     return k_ok;
   }
   if (run_app->parsed()) return run(config_file);
-  if (join_app->parsed()) return join(options);
+  if (join_app->parsed()) return join(options, ignore);
+  if (preflight_app->parsed()) return preflight_now(output, config_file, ignore);
   return status(output, config_file);
 }
 

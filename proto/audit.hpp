@@ -1,6 +1,6 @@
 #pragma once
 // The audit log on the wire and on disk: one record is one line of JSON, the same in both places. The hash of a record is the
-// SHA-256 of its own line with an empty hash in it: `jq -cSj '.hash=""' | sha256sum` gives it again.
+// SHA-256 of its own line with an empty hash in it: `jq -cj '.hash=""' | sha256sum` gives it again.
 #include <cstdint>
 #include <string>
 #include <vector>

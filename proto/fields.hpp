@@ -2,6 +2,7 @@
 // One field list a type: v(name, member) is required, v.optional(name, member) may be absent and keeps its default.
 // Encoding, decoding and the check against openapi.json all visit these lists. All fields are here since /v1.
 #include "proto/audit.hpp"
+#include "proto/preflight.hpp"
 #include "proto/types.hpp"
 
 namespace slipway::proto {
@@ -50,6 +51,10 @@ template <class V> void fields(V& v, NodeFacts& x) {
   v.optional("architecture", x.architecture); v.optional("cpus", x.cpus); v.optional("memoryBytes", x.memory_bytes);
   v.optional("agentVersion", x.agent_version); v.optional("hostRoutes", x.host_routes);
 }
+template <class V> void fields(V& v, PreflightFinding& x) {
+  v("check", x.check); v("severity", x.severity); v("message", x.message); v("cure", x.cure); v("ignored", x.ignored);
+}
+template <class V> void fields(V& v, PreflightReport& x) { v("ok", x.ok); v("findings", x.findings); }
 template <class V> void fields(V& v, JoinRequest& x) {
   v.optional("token", x.token); v("nodeName", x.node_name); v.optional("role", x.role); v("address", x.address);
   v.optional("facts", x.facts); v("csrs", x.csrs);
@@ -254,4 +259,4 @@ template <class V> void fields(V& v, NodeOverview& x) { v("nodes", x.nodes); v("
 #define SLIPWAY_FILE_TYPES(X) \
   X(AdminCluster) X(AdminConfig) X(CoordinatorConfig) X(KubeconfigClusterData) X(KubeconfigCluster) X(KubeconfigUserData) \
   X(KubeconfigUser) X(KubeconfigContextData) X(KubeconfigContext) X(KubeconfigFile) X(AgentConfig) X(AgentLocalStatus) \
-  X(NodeOverview)
+  X(NodeOverview) X(PreflightFinding) X(PreflightReport)

@@ -21,6 +21,9 @@ boost::asio::awaitable<Status> probe_https(std::string host, std::uint16_t port,
                                            std::shared_ptr<http::TlsClientContext> tls, Millis limit);
 // Something listens.
 boost::asio::awaitable<Status> probe_tcp(std::string host, std::uint16_t port, Millis limit);
-boost::asio::awaitable<Status> probe_unix_socket(std::string path, Millis limit);
+// Over a local socket: 200 is well; for gRPC, that it answers the greeting of HTTP/2. A process that is stopped or hangs still has its
+// connections accepted, by the kernel.
+boost::asio::awaitable<Status> probe_unix_http(std::string socket_path, std::string path, Millis limit);
+boost::asio::awaitable<Status> probe_unix_grpc(std::string socket_path, Millis limit);
 
 }  // namespace slipway

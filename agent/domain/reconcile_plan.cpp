@@ -1,11 +1,15 @@
 #include "agent/domain/reconcile_plan.hpp"
 
+#include <charconv>
+
 namespace slipway {
 
 namespace {
 
 UnitDecision plan_running(const WantedUnit& wanted, const SeenUnit& seen) {
-  if (!wanted.inputs || seen.inputs == wanted.inputs) return {};
+  if (!wanted.inputs || seen.inputs == wanted.inputs) {
+    return seen.ill.empty() ? UnitDecision{} : UnitDecision{UnitAction::restart, seen.ill};
+  }
   if (seen.status.main_pid == 0)
     return {};  // between two processes: its next one starts with what is on disk
   if (!seen.inputs) return {UnitAction::restart, "it runs from somebody else's unit file"};
@@ -47,6 +51,27 @@ std::optional<std::string> variable_of(std::string_view environment, std::string
 }
 
 }  // namespace
+
+std::string StartMark::to_string() const { return repairs == 0 ? digest : digest + "." + std::to_string(repairs); }
+
+std::optional<StartMark> StartMark::parse(std::string_view text) {
+  const std::size_t dot = text.find('.');
+  StartMark mark{std::string(text.substr(0, dot)), 0};
+  if (mark.digest.empty() || mark.digest.find_first_not_of("0123456789abcdef") != std::string::npos) return std::nullopt;
+  if (dot == std::string_view::npos) return mark;
+  const std::string_view count = text.substr(dot + 1);
+  const auto read = std::from_chars(count.data(), count.data() + count.size(), mark.repairs);
+  if (read.ec != std::errc() || read.ptr != count.data() + count.size()) return std::nullopt;
+  return mark;
+}
+
+std::optional<StartMark> StartMark::of_unit_file(std::string_view text) {
+  const std::string name = std::string(k_inputs_variable) + "=";
+  const std::size_t at = text.find(name);
+  if (at == std::string_view::npos) return std::nullopt;
+  text.remove_prefix(at + name.size());
+  return parse(text.substr(0, text.find_first_not_of("0123456789abcdef.")));
+}
 
 std::optional<std::string> inputs_of_environment(std::string_view environment) {
   return variable_of(environment, k_inputs_variable);

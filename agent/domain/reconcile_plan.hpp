@@ -1,5 +1,6 @@
 #pragma once
 // Which units to start or restart, and what a node that is being brought about looks like from outside. Pure.
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,14 +10,28 @@
 
 namespace slipway {
 
-// The environment variable in a unit file that carries the digest of all the unit was started with. It is
+// The environment variable in a unit file that carries the mark of all the unit was started with. It is
 // read back from the running process: so the agent knows, without a record that could be wrong, whether a
 // process runs with what is on disk.
 inline constexpr char k_inputs_variable[] = "SLIPWAY_INPUTS";
 
+// What that variable says: the digest, and how often files that belong to it had to be put back since. Somebody may have started the process
+// with a file that was not ours; with the count it is started anew, also when the agent was killed before it could.
+struct StartMark {
+  std::string digest;
+  std::uint64_t repairs = 0;
+
+  std::string to_string() const;
+  // Empty: `text` is no mark.
+  static std::optional<StartMark> parse(std::string_view text);
+  // The mark in the text of a unit file; empty: it is not one of ours, or not as we wrote it.
+  static std::optional<StartMark> of_unit_file(std::string_view text);
+  bool operator==(const StartMark&) const = default;
+};
+
 struct WantedUnit {
   std::string name;  // "kubelet.service"
-  // Digest of what it must run with. Empty: its files are not as wanted (an artifact is missing): leave it as
+  // Mark of what it must run with. Empty: its files are not as wanted (an artifact is missing): leave it as
   // it is, but running.
   std::optional<std::string> inputs;
 
@@ -26,6 +41,7 @@ struct WantedUnit {
 struct SeenUnit {
   UnitStatus status;
   std::optional<std::string> inputs;  // what the running process was started with; empty: it does not say
+  std::string ill;                    // why it is to be started anew although it runs as wanted; empty: it is well
 };
 
 enum class UnitAction { none, start, restart };

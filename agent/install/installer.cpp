@@ -14,18 +14,18 @@ std::string doing(const ArtifactRef& artifact, std::string_view stage) {
   return "install " + artifact.component + " " + artifact.version + ": " + std::string(stage);
 }
 
-// Tidies up and says whether the version is there already.
-Result<bool> look(InstallPaths paths, ArtifactRef artifact) {
+// Tidies up and gives the seal of the version; empty: it is not there, or not whole.
+Result<std::string> look(InstallPaths paths, ArtifactRef artifact, std::string known) {
   if (Status valid = install_layout::check_reference(artifact); !valid) return error_of(valid, doing(artifact, "reference"));
   if (Status tidied = install_layout::tidy(paths, artifact.component); !tidied) return error_of(tidied, doing(artifact, "prepare"));
-  if (install_layout::is_whole(paths, artifact, CheckDepth::sizes)) {
+  if (std::string seal = install_layout::seal_if_whole(paths, artifact, known); !seal.empty()) {
     // Left by a kill after the version was in place.
     const std::string part = paths.part_file(artifact.sha256);
     if (Status removed = path_exists(part) ? remove_file(part) : Status(); !removed) return error_of(removed, doing(artifact, "prepare"));
-    return true;
+    return seal;
   }
   if (Status ready = install_layout::prepare_part(paths, artifact); !ready) return error_of(ready, doing(artifact, "prepare"));
-  return false;
+  return std::string();
 }
 
 Result<bool> verify_and_lay_down(InstallPaths paths, ArtifactRef artifact) {
@@ -63,11 +63,14 @@ asio::awaitable<Result<std::map<std::string, InstalledComponent>>> Installer::su
 }
 
 asio::awaitable<Result<InstallOutcome>> Installer::ensure(ArtifactRef artifact) {
-  std::function<Result<bool>()> look_job = [paths = paths_, artifact] { return look(paths, artifact); };
-  auto looking = offload<bool>(workers_, std::move(look_job));
-  Result<bool> there = co_await std::move(looking);
+  std::function<Result<std::string>()> look_job = [paths = paths_, artifact, known = seals_[artifact.component]] {
+    return look(paths, artifact, known);
+  };
+  auto looking = offload<std::string>(workers_, std::move(look_job));
+  Result<std::string> there = co_await std::move(looking);
   if (!there) co_return there.error();
-  if (!*there) {
+  seals_[artifact.component] = *there;
+  if (there->empty()) {
     auto fetching = source_.fetch(artifact, paths_.part_file(artifact.sha256));
     Status fetched = co_await std::move(fetching);
     if (!fetched) co_return error_of(fetched, doing(artifact, "download"));

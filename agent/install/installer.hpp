@@ -28,8 +28,8 @@ class Installer {
   // left-overs of a crash. For the start and for audits.
   boost::asio::awaitable<Result<std::map<std::string, InstalledComponent>>> survey();
 
-  // Makes `artifact` the current version of its component: nothing when it is already (checked by its manifest's digest and
-  // the sizes of its files), else download, verify, unpack, switch; then removes versions that are neither current nor
+  // Makes `artifact` the current version of its component: nothing when it is already (every file is held against its
+  // manifest by digest: once, and again when somebody wrote to it), else download, verify, unpack, switch; then removes versions that are neither current nor
   // previous. Errors name component, version and stage, e.g.
   // "install kubelet 1.20.2: verify: ...". Errc::corrupt: the bytes are not what was promised; they are thrown away.
   boost::asio::awaitable<Result<InstallOutcome>> ensure(ArtifactRef artifact);
@@ -43,6 +43,7 @@ class Installer {
   InstallPaths paths_;
   ArtifactSource& source_;
   Workers& workers_;
+  std::map<std::string, std::string> seals_;  // component -> seal of the version whose digests were checked last
 };
 
 }  // namespace slipway

@@ -147,10 +147,14 @@ Status tidy(const InstallPaths& paths, const std::string& component) {
   return {};
 }
 
-bool is_whole(const InstallPaths& paths, const ArtifactRef& artifact, CheckDepth depth) {
+std::string seal_if_whole(const InstallPaths& paths, const ArtifactRef& artifact, const std::string& known) {
   const std::string dir = paths.version_dir(artifact.component, artifact.version);
   Result<Manifest> manifest = read_manifest(dir);
-  return manifest && manifest->artifact_sha256 == artifact.sha256 && check_tree(dir, *manifest, depth);
+  if (!manifest || manifest->artifact_sha256 != artifact.sha256) return {};
+  // Before the reading: what is written to meanwhile gets another seal and is read again.
+  const std::string seal = seal_of_tree(dir, *manifest);
+  const CheckDepth depth = !seal.empty() && seal == known ? CheckDepth::sizes : CheckDepth::digests;
+  return check_tree(dir, *manifest, depth) ? seal : std::string();
 }
 
 Status prepare_part(const InstallPaths& paths, const ArtifactRef& artifact) {

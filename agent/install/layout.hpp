@@ -18,8 +18,9 @@ Status check_reference(const ArtifactRef& artifact);
 // Removes .tmp-* folders of `component` and makes its folder and the cache's.
 Status tidy(const InstallPaths& paths, const std::string& component);
 
-// The version is there, is of this artifact, and is whole.
-bool is_whole(const InstallPaths& paths, const ArtifactRef& artifact, CheckDepth depth);
+// The seal of the version (seal_of_tree) when it is there, is of this artifact, and is whole. Empty: it is not. With `known` equal to the
+// seal only names, modes and lengths are looked at: nobody wrote to it since it was read.
+std::string seal_if_whole(const InstallPaths& paths, const ArtifactRef& artifact, const std::string& known);
 
 // Before a download: a part that is longer than the artifact can be none of it.
 Status prepare_part(const InstallPaths& paths, const ArtifactRef& artifact);

@@ -148,6 +148,19 @@ Result<Manifest> read_manifest(const std::string& dir) {
   return manifest;
 }
 
+std::string seal_of_tree(const std::string& dir, const Manifest& manifest) {
+  Sha256 seal;
+  std::vector<std::string> paths = {k_manifest_name};
+  for (const auto& [path, entry] : manifest.entries) paths.push_back(path);
+  for (const std::string& path : paths) {
+    struct stat info {};
+    if (::lstat((dir + "/" + path).c_str(), &info) != 0) return {};
+    seal.update(std::to_string(info.st_ino) + " " + std::to_string(info.st_size) + " " + std::to_string(info.st_ctim.tv_sec) + "." +
+                std::to_string(info.st_ctim.tv_nsec) + "\n");
+  }
+  return seal.finish_hex();
+}
+
 Status check_tree(const std::string& dir, const Manifest& manifest, CheckDepth depth) {
   Manifest found;
   if (Status done = describe(dir, "", depth == CheckDepth::digests, found); !done) return done;

@@ -42,6 +42,10 @@ enum class CheckDepth { sizes, digests };
 // Errc::corrupt names the first path that is missing, new or different.
 Status check_tree(const std::string& dir, const Manifest& manifest, CheckDepth depth);
 
+// Changes when any file that the manifest names, or the manifest, is written, replaced or touched: from inode, length and time of change
+// (st_ctime, which nobody can set). Equal seals spare reading everything again. Empty: something is missing.
+std::string seal_of_tree(const std::string& dir, const Manifest& manifest);
+
 // Digest of a file, read in chunks.
 Result<std::string> sha256_of_file(const std::string& path);
 

@@ -80,7 +80,7 @@ struct HealthProbe {
   Kind kind = Kind::http;
   std::string host;         // literal address, or the socket's path
   std::uint16_t port = 0;
-  std::string path;         // "/healthz": 200 is well
+  std::string path;         // "/healthz": 200 is well; empty on a socket: it speaks gRPC
   std::string usage;        // https: client certificate to show; empty: none
   std::string ca;           // https: bundle that the server's certificate must chain to; empty: self-signed on loopback
   bool operator==(const HealthProbe&) const = default;

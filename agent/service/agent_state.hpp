@@ -9,6 +9,7 @@
 #include "agent/domain/ca_watch.hpp"
 #include "agent/domain/unit_status.hpp"
 #include "agent/ports/node_store.hpp"
+#include "agent/render/component.hpp"
 #include "agent/service/trigger.hpp"
 #include "common/core/time.hpp"
 #include "proto/types.hpp"
@@ -22,12 +23,14 @@ struct ComponentOutcome {
   std::string state;    // waiting, installing, failed, or empty: see its unit
   std::string message;  // with the cure where there is one
   std::string unit;     // "kubelet.service"; empty: nothing runs
+  std::optional<HealthProbe> probe = {};  // how to ask whether it is well
 };
 
 struct PassReport {
   std::uint64_t revision = 0;        // of the desired state it worked on
   std::vector<std::string> changes;  // what was done, for the log; empty when all was as wanted
   std::vector<ComponentOutcome> components;
+  std::vector<std::string> drifted;   // what had been as wanted, and was not any more: files, units, routes
   std::vector<std::string> problems;  // with component and stage
   bool installed = false;             // every artifact is there
   bool configured = false;            // every file is as wanted
@@ -36,6 +39,18 @@ struct PassReport {
   bool peers_applied = false;  // routes are those of `revision`: the coordinator may reuse what was released
 
   bool clean() const { return problems.empty(); }
+};
+
+struct IllUnit {
+  std::string invocation;  // of the process that is meant
+  std::string why;
+};
+
+// What somebody else changed, and what was put back.
+struct Drift {
+  WallTime at{};
+  SteadyTime seen{};
+  std::vector<std::string> what;
 };
 
 struct AgentState {
@@ -52,8 +67,10 @@ struct AgentState {
   std::string busy;                         // what the pass under way does now: "installing docker 20.10.24"
   std::map<std::string, UnitStatus> units;  // as seen last
   std::map<std::string, std::string> crash_loops;  // unit -> reason
+  std::map<std::string, IllUnit> ill;              // unit -> to be started anew
   std::vector<proto::CertificateStatus> certificates;
   bool certificates_valid = true;
+  std::optional<Drift> drift;  // of the last minutes
   bool was_running = false;
   proto::NodeFacts facts;
   BundleDigests ca_stored;                   // on the disk; "fabric": trusted by our connections as well

@@ -13,6 +13,7 @@ namespace slipway {
 namespace {
 
 constexpr std::size_t k_max_pem = std::size_t{1} << 20;
+constexpr std::size_t k_max_unit = std::size_t{1} << 18;
 
 // Parts are set off by their lengths: no two different lists have one digest.
 class InputDigest {
@@ -76,46 +77,106 @@ Result<bool> place_input(const FileInput& input, CredentialStore& credentials, I
 
 }  // namespace
 
-Result<PlacedFiles> place_files(const ComponentFiles& component, CredentialStore& credentials,
-                                const std::string& stamp) {
-  PlacedFiles placed;
+namespace {
+
+// Whatever has to be there before the files, and the digest of everything that the component is started with.
+Result<std::string> place_inputs(const ComponentFiles& component, CredentialStore& credentials, const std::string& stamp, PlacedFiles& placed) {
   InputDigest digest;
   digest.add("stamp", stamp);
+  for (const FileInput& input : component.inputs) {
+    auto changed = place_input(input, credentials, digest);
+    if (!changed) return changed.error();
+    if (*changed) placed.changed.push_back(input.path);
+  }
+  for (const RenderedFile& file : component.files) digest.add(file.path, file.content);
+  if (component.unit) {
+    auto text = render(*component.unit);
+    if (!text) return text.error();
+    digest.add(component.unit->name, *text);
+  }
+  return digest.hex();
+}
+
+std::vector<std::string> wrong_files(const ComponentFiles& component) {
+  std::vector<std::string> wrong;
+  for (const RenderedFile& file : component.files) {
+    const auto there = read_file(file.path, file.content.size() + 1);
+    if (!there || *there != file.content) wrong.push_back(file.path);
+  }
+  return wrong;
+}
+
+std::optional<StartMark> mark_on_disk(const std::string& unit_path) {
+  const auto text = read_file(unit_path, k_max_unit);
+  return text ? StartMark::of_unit_file(*text) : std::nullopt;
+}
+
+Result<bool> write_unit(const UnitSpec& unit, const std::string& path, const StartMark& mark) {
+  UnitSpec marked = unit;
+  marked.environment.emplace_back(k_inputs_variable, mark.to_string());
+  auto text = render(marked);
+  if (!text) return text.error();
+  return write_file_if_changed(path, *text, 0644);
+}
+
+std::vector<std::string> paths_of(const ComponentFiles& component, const std::string& unit_dir) {
+  std::vector<std::string> paths = component.removed;
+  for (const FileInput& input : component.inputs) paths.push_back(input.path);
+  for (const RenderedFile& file : component.files) paths.push_back(file.path);
+  if (component.unit) paths.push_back(unit_dir + "/" + component.unit->name);
+  return paths;
+}
+
+Status write_files(const ComponentFiles& component, PlacedFiles& placed) {
+  for (const RenderedFile& file : component.files) {
+    if (auto made = make_dirs(parent_path(file.path), 0755); !made) return made.error();
+    auto changed = write_file_if_changed(file.path, file.content, file.mode);
+    if (!changed) return changed.error();
+    if (*changed) placed.rewritten.push_back(file.path);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<PlacedFiles> place_files(const ComponentFiles& component, CredentialStore& credentials, const std::string& stamp,
+                                const std::string& unit_dir) {
+  PlacedFiles placed;
   for (const RenderedDir& dir : component.dirs) {
     if (auto made = make_dirs(dir.path, dir.mode); !made) return made.error();
   }
   for (const std::string& path : component.removed) {
     if (!path_exists(path)) continue;
     if (auto gone = remove_file(path); !gone) return gone.error();
-    placed.changed.push_back(path);
+    placed.rewritten.push_back(path);
   }
-  for (const FileInput& input : component.inputs) {
-    auto changed = place_input(input, credentials, digest);
-    if (!changed) return changed.error();
-    if (*changed) placed.changed.push_back(input.path);
+  placed.paths = paths_of(component, unit_dir);
+  auto digest = place_inputs(component, credentials, stamp, placed);
+  if (!digest) return digest.error();
+  StartMark mark{*digest, 0};
+  const std::string unit_path = component.unit ? unit_dir + "/" + component.unit->name : std::string();
+  const std::optional<StartMark> before = component.unit ? mark_on_disk(unit_path) : std::nullopt;
+  if (before && before->digest == mark.digest) {
+    const std::vector<std::string> wrong = wrong_files(component);
+    mark.repairs = before->repairs + (wrong.empty() ? 0 : 1);
+    // Before the files: a kill between the two must not hide that the process may run with what somebody else wrote.
+    if (!wrong.empty()) {
+      if (auto marked = write_unit(*component.unit, unit_path, mark); !marked) return marked.error();
+    }
   }
-  for (const RenderedFile& file : component.files) {
-    if (auto made = make_dirs(parent_path(file.path), 0755); !made) return made.error();
-    auto changed = write_file_if_changed(file.path, file.content, file.mode);
-    if (!changed) return changed.error();
-    if (*changed) placed.changed.push_back(file.path);
-    digest.add(file.path, file.content);
-  }
+  if (auto written = write_files(component, placed); !written) return written.error();
   if (component.unit) {
-    auto text = render(*component.unit);
-    if (!text) return text.error();
-    digest.add(component.unit->name, *text);
+    // The unit last: its mark must not speak of files that are not there yet.
+    auto unit = write_unit(*component.unit, unit_path, mark);
+    if (!unit) return unit.error();
+    const bool remarked = before && before->digest == mark.digest && before->repairs != mark.repairs;
+    placed.unit_written = *unit || remarked;
+    if (placed.unit_written) placed.rewritten.push_back(component.unit->name);
   }
-  placed.inputs = digest.hex();
+  placed.changed.insert(placed.changed.end(), placed.rewritten.begin(), placed.rewritten.end());
+  placed.wish = mark.digest;
+  placed.inputs = mark.to_string();
   return placed;
-}
-
-Result<bool> place_unit(const UnitSpec& unit, const std::string& unit_dir, const std::string& inputs) {
-  UnitSpec marked = unit;
-  marked.environment.emplace_back(k_inputs_variable, inputs);
-  auto text = render(marked);
-  if (!text) return text.error();
-  return write_file_if_changed(unit_dir + "/" + unit.name, *text, 0644);
 }
 
 Result<bool> place_service_account(const std::vector<ComponentFiles>& components,

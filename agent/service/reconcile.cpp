@@ -18,6 +18,7 @@ namespace slipway {
 namespace {
 
 constexpr Millis k_full_pass{60'000};
+constexpr std::chrono::minutes k_drift_shown{10};
 constexpr Millis k_first_retry{2'000};
 constexpr Millis k_probe_every{500};
 constexpr std::chrono::seconds k_probe_patience{90};
@@ -76,6 +77,7 @@ struct Reconciler::Pass {
   std::vector<std::optional<std::string>> inputs;  // of each component; empty: its files are not as wanted
   bool units_changed = false;                      // a unit file was written
   bool units_acted = false;                        // a unit was started or restarted
+  std::vector<std::string> paths;                  // all that the components have on the disk
   BundleDigests bundles;                           // stored when the pass began
   std::vector<bool> good;                          // of each component: files in place, and its unit runs with them
   PassReport report;
@@ -100,10 +102,21 @@ asio::awaitable<PassReport> Reconciler::pass() {
   const Status done = co_await std::move(working);
   if (!done) pass.problem("node", "rendering", done.error().message);
   if (done) note_bundles(pass);
+  note_drift(pass);
+  if (done && deps_.watch_files) deps_.watch_files(pass.paths);
   deps_.state.busy.clear();
   deps_.state.last_pass = pass.report;
   deps_.state.report.set();
   co_return pass.report;
+}
+
+// Told for a while: who looks later than the repair shall still see what happened.
+void Reconciler::note_drift(const Pass& pass) {
+  std::optional<Drift>& drift = deps_.state.drift;
+  if (drift && deps_.clock.steady() - drift->seen >= k_drift_shown) drift.reset();
+  if (pass.report.drifted.empty()) return;
+  drift = Drift{deps_.clock.wall(), deps_.clock.steady(), pass.report.drifted};
+  log::warning("somebody changed what is Slipway's; put back", {{"what", join(pass.report.drifted, ", ")}});
 }
 
 // Only what every reader of a bundle has: a component that waits for its artifact, or did not come up again, holds it back.
@@ -127,6 +140,9 @@ asio::awaitable<Status> Reconciler::work(Pass& pass) {
   pass.report.network_message = network.message;
   pass.report.peers_applied = network.peers_applied;
   pass.report.changes = std::move(network.changes);
+  const std::optional<PassReport>& before = deps_.state.last_pass;
+  const bool stood = before && before->clean() && before->network_ready && before->revision == pass.report.revision;
+  if (stood) pass.report.drifted = pass.report.changes;
   pass.report.problems = std::move(network.problems);
 
   auto context = context_of(pass.desired, pass.identity, deps_, network.pod_mtu);
@@ -138,7 +154,7 @@ asio::awaitable<Status> Reconciler::work(Pass& pass) {
   pass.good.resize(pass.components.size());
   for (const ComponentFiles& component : pass.components) {
     pass.report.components.push_back(
-        {component.name, component.version, "", "", component.unit ? component.unit->name : ""});
+        {component.name, component.version, "", "", component.unit ? component.unit->name : "", component.probe});
   }
   asio::awaitable<Status> fetching = fetch_secrets(pass);
   if (const Status fetched = co_await std::move(fetching); !fetched) {
@@ -269,13 +285,7 @@ asio::awaitable<Status> Reconciler::place_component(Pass& pass, std::size_t inde
   const std::string unit_dir = deps_.paths.unit_dir;
   std::function<Result<PlacedFiles>()> place = [component, credentials, stamp_text,
                                                 unit_dir]() -> Result<PlacedFiles> {
-    auto placed = place_files(component, *credentials, stamp_text);
-    if (!placed || !component.unit) return placed;
-    // The unit last: its digest must not speak of files that are not there yet.
-    auto unit = place_unit(*component.unit, unit_dir, placed->inputs);
-    if (!unit) return unit.error();
-    if (*unit) placed->changed.push_back(component.unit->name);
-    return placed;
+    return place_files(component, *credentials, stamp_text, unit_dir);
   };
   asio::awaitable<Result<PlacedFiles>> placing = offload<PlacedFiles>(deps_.workers, std::move(place));
   const Result<PlacedFiles> placed = co_await std::move(placing);
@@ -285,9 +295,11 @@ asio::awaitable<Status> Reconciler::place_component(Pass& pass, std::size_t inde
     pass.outcome(index).message = placed.error().message;
     co_return placed.error();
   }
-  for (const std::string& path : placed->changed) {
-    pass.report.changes.push_back("wrote " + path);
-    if (component.unit && path == component.unit->name) pass.units_changed = true;
+  pass.paths.insert(pass.paths.end(), placed->paths.begin(), placed->paths.end());
+  pass.units_changed = pass.units_changed || placed->unit_written;
+  for (const std::string& path : placed->changed) pass.report.changes.push_back("wrote " + path);
+  if (std::exchange(settled_[component.name], placed->wish) == placed->wish) {
+    pass.report.drifted.insert(pass.report.drifted.end(), placed->rewritten.begin(), placed->rewritten.end());
   }
   pass.inputs[index] = placed->inputs;
   co_return Status{};
@@ -323,7 +335,11 @@ asio::awaitable<Status> Reconciler::run_unit(Pass& pass, std::size_t index) {
   const Result<UnitStatus> status = co_await std::move(asking);
   if (!status) co_return status.error();
   deps_.state.units[name] = *status;
-  SeenUnit seen{*status, std::nullopt};
+  SeenUnit seen{*status, std::nullopt, ""};
+  if (const auto ill = deps_.state.ill.find(name); ill != deps_.state.ill.end()) {
+    if (ill->second.invocation == status->invocation) seen.ill = ill->second.why;
+    deps_.state.ill.erase(ill);
+  }
   if (status->main_pid > 0) {
     const auto environment = deps_.environment_of(status->main_pid);
     // A process that ended this moment is looked at again in the next pass; unreadable is not the same as

@@ -40,6 +40,8 @@ struct ReconcileDeps {
   std::function<Result<std::string>(std::int32_t pid)> environment_of;
   HostPaths paths;
   std::string cgroup_driver = "systemd";
+  // Told after each pass of the files that are to be as they are; a change of one is a reason for the next pass. Empty: nobody watches.
+  std::function<void(const std::vector<std::string>& paths)> watch_files = {};
 };
 
 // State thread.
@@ -72,6 +74,7 @@ class Reconciler {
   boost::asio::awaitable<Status> wait_healthy(Pass& pass, std::size_t index);
   void program_network(Pass& pass);
   void note_bundles(const Pass& pass);
+  void note_drift(const Pass& pass);
   Millis next_wait(const PassReport& report);
   void log_pass(const PassReport& report);
 
@@ -79,6 +82,7 @@ class Reconciler {
   Backoff backoff_;
   RepeatedError trouble_;
   std::map<std::string, UnitRetry> retries_;  // by unit
+  std::map<std::string, std::string> settled_;  // component -> the wish that was brought about last
 };
 
 }  // namespace slipway

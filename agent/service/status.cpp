@@ -64,6 +64,16 @@ std::string not_running(const std::vector<proto::ComponentStatus>& components) {
   return join(names, ", ");
 }
 
+// Not ok for some minutes after a repair: by then it is as it was, but somebody should know.
+proto::Condition drift_condition(const AgentState& state) {
+  if (!state.drift) return {"Undisturbed", true, "AsWritten", ""};
+  constexpr std::size_t k_most = 8;
+  const std::vector<std::string>& what = state.drift->what;
+  const std::vector<std::string> first(what.begin(), what.begin() + std::min<std::ptrdiff_t>(k_most, std::ssize(what)));
+  const std::string more = what.size() > k_most ? " and " + std::to_string(what.size() - k_most) + " more" : "";
+  return {"Undisturbed", false, "Repaired", "changed by somebody else, put back at " + to_rfc3339(state.drift->at) + ": " + join(first, ", ") + more};
+}
+
 void add_conditions(const AgentState& state, proto::NodeStatusReport& report, bool running) {
   const PassReport empty;
   const PassReport& pass = state.last_pass ? *state.last_pass : empty;
@@ -75,6 +85,7 @@ void add_conditions(const AgentState& state, proto::NodeStatusReport& report, bo
       {"ComponentsRunning", running, running ? "Running" : "NotRunning", not_running(report.components)});
   report.conditions.push_back({"CertificatesValid", state.certificates_valid,
                                state.certificates_valid ? "Valid" : "Ended", state.renew_message});
+  report.conditions.push_back(drift_condition(state));
 }
 
 std::string last_error(const AgentState& state) {

@@ -180,7 +180,8 @@ TEST_CASE("a component that is not there is ill at once", "[probe]") {
              "connecting to port"));
   CHECK(says(io.run(probe_tcp("127.0.0.1", port, k_enough)), Errc::unavailable, "connecting to port"));
   const TempDir dir;
-  CHECK(says(io.run(probe_unix_socket(dir / "absent.sock", k_enough)), Errc::unavailable, "absent.sock"));
+  CHECK(says(io.run(probe_unix_http(dir / "absent.sock", "/_ping", k_enough)), Errc::unavailable, "absent.sock"));
+  CHECK(says(io.run(probe_unix_grpc(dir / "absent.sock", k_enough)), Errc::unavailable, "absent.sock"));
 }
 
 TEST_CASE("a component that listens and says nothing is ill after the limit", "[probe]") {
@@ -208,20 +209,57 @@ TEST_CASE("a component is asked over plain HTTP", "[probe]") {
   CHECK(says(server.io.run(probe_http("no-address", 1, "/", k_enough)), Errc::invalid, "not an address"));
 }
 
-TEST_CASE("a component on a unix socket is there or is not", "[probe]") {
+namespace {
+
+// A socket whose owner answers what it is told to, or nothing.
+struct LocalServer {
+  LocalServer() {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    REQUIRE(path.size() < sizeof address.sun_path);
+    path.copy(address.sun_path, path.size());
+    REQUIRE(::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  }
+  ~LocalServer() { ::close(fd); }
+  Status answered(asio::awaitable<Status> probe, const std::string& answer) {
+    const auto outcome = io.start(std::move(probe));
+    io.poll();
+    const int peer = ::accept(fd, nullptr, nullptr);
+    REQUIRE(peer >= 0);
+    request.resize(512);
+    request.resize(static_cast<std::size_t>(std::max<ssize_t>(0, ::read(peer, request.data(), request.size()))));
+    REQUIRE(::write(peer, answer.data(), answer.size()) == std::ssize(answer));
+    ::close(peer);
+    for (int i = 0; i < 1000 && !outcome->done; ++i) io.poll();
+    REQUIRE(outcome->done);
+    return *outcome->value;
+  }
   IoTest io;
-  const TempDir dir;
-  const std::string path = dir / "docker.sock";
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  REQUIRE(path.size() < sizeof address.sun_path);
-  path.copy(address.sun_path, path.size());
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  REQUIRE(::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-  CHECK_FALSE(io.run(probe_unix_socket(path, k_enough)));  // bound, nobody listens
-  REQUIRE(::listen(fd, 1) == 0);
-  CHECK(io.run(probe_unix_socket(path, k_enough)));
-  ::close(fd);
-  CHECK_FALSE(io.run(probe_unix_socket(path, k_enough)));
-  CHECK(io.run(probe_unix_socket(dir / std::string(200, 'x'), k_enough)).error().code == Errc::invalid);
+  TempDir dir;
+  std::string path = dir / "docker.sock";
+  int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  std::string request;
+};
+
+}  // namespace
+
+TEST_CASE("a component on a local socket is well when it answers, not when the kernel accepts for it", "[probe]") {
+  LocalServer server;
+  CHECK_FALSE(server.io.run(probe_unix_http(server.path, "/_ping", k_enough)));  // bound, nobody listens
+  REQUIRE(::listen(server.fd, 4) == 0);
+  CHECK(says(server.io.run(probe_unix_http(server.path, "/_ping", 50ms)), Errc::timeout, ""));
+  CHECK(says(server.io.run(probe_unix_grpc(server.path, 50ms)), Errc::timeout, ""));
+  ::close(::accept(server.fd, nullptr, nullptr));
+  ::close(::accept(server.fd, nullptr, nullptr));
+
+  CHECK(server.answered(probe_unix_http(server.path, "/_ping", k_enough), "HTTP/1.1 200 OK\r\n\r\nOK"));
+  CHECK(server.request.starts_with("GET /_ping HTTP/1.1\r\n"));
+  CHECK_FALSE(server.answered(probe_unix_http(server.path, "/_ping", k_enough), "HTTP/1.1 500 Internal Server Error\r\n\r\n"));
+
+  const std::string settings("\0\0\0\4\0\0\0\0\0", 9);
+  CHECK(server.answered(probe_unix_grpc(server.path, k_enough), settings));
+  CHECK(server.request.starts_with("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
+  CHECK_FALSE(server.answered(probe_unix_grpc(server.path, k_enough), "HTTP/1.1 400 Bad Request\r\n\r\n"));
+  CHECK_FALSE(server.answered(probe_unix_grpc(server.path, k_enough), "\0"));
+  CHECK(server.io.run(probe_unix_grpc(server.dir / std::string(200, 'x'), k_enough)).error().code == Errc::invalid);
 }

@@ -25,7 +25,7 @@ set(allow_coordinator/kube "common/*;proto;coordinator/domain;coordinator/ports"
 set(allow_coordinator/api "common/*;proto;coordinator/domain;coordinator/ports;coordinator/service")
 set(allow_coordinator/ctl "common/*;proto")
 set(allow_coordinator "common/*;proto;coordinator/*")
-foreach(folder client net process install)
+foreach(folder client net process install host)
   set(allow_agent/${folder} "common/*;proto;agent/domain;agent/ports")
 endforeach()
 set(allow_agent/render "common/core;common/config;proto;agent/domain;agent/ports")  # config: merging overrides is the same there

@@ -113,6 +113,7 @@ boost::asio::awaitable<Status> UnitWorld::start(std::string name) {
 
 boost::asio::awaitable<Status> UnitWorld::restart(std::string name) {
   log.push_back("restart " + name);
+  if (stuck.contains(name)) co_return make_error(Errc::timeout, name + " does not stop");
   co_return run(name);
 }
 
@@ -161,11 +162,12 @@ Status UnitWorld::run(const std::string& name) {
   }
   started.status.active = UnitActivity::active;
   started.status.main_pid = ++last_pid;
+  started.status.invocation = std::to_string(last_pid);
   started.environment.clear();
   const std::string& text = started.loaded_text;
   const std::string key = "SLIPWAY_INPUTS=";
   const std::size_t at = text.find(key);
-  if (at != std::string::npos) started.environment = text.substr(at, key.size() + 64) + std::string(1, '\0');
+  if (at != std::string::npos) started.environment = text.substr(at, text.find_first_of("\"\n", at) - at) + std::string(1, '\0');
   return {};
 }
 

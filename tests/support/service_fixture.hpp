@@ -110,6 +110,7 @@ class UnitWorld final : public ProcessSupervisor {
   };
   std::map<std::string, Unit> units;
   std::set<std::string> broken;  // do not start
+  std::set<std::string> stuck;   // a restart fails and the process goes on
   std::vector<std::string> log;
   int reloads = 0;
   std::int32_t last_pid = 100;

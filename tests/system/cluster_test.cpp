@@ -79,6 +79,41 @@ TEST_CASE("system 05: drift is repaired: routes, filter rules, forwarding, unit 
   eventually("pods to reach each other", 90s, [] { return pods_talk(); }, {"node2"});
 }
 
+TEST_CASE("system 05b: a changed file is put back within seconds, its component started anew, and it is told", "[system]") {
+  const std::string config = "/var/lib/kubelet/config.yaml";
+  const std::string before = must("node2", {"cat", config});
+  const std::string kubelet = lab::main_pid("node2", "kubelet");
+  lab::write_file("node2", config, "maxPods: 1", "0644");
+  eventually("the kubelet's configuration to be back", 5s, [&] { return must("node2", {"cat", config}) == before; }, {"node2"});
+  eventually("another kubelet", 30s, [&] {
+    const std::string now = lab::main_pid("node2", "kubelet");
+    return now != "0" && now != kubelet;
+  }, {"node2"});
+  eventually("the change to be told", 30s, [&] {
+    const auto node = lab::slipwayctl({"node", "get", "node2", "-o", "json"});
+    return node.ok() && node.out.find("put back at") != std::string::npos && node.out.find(config) != std::string::npos;
+  }, {"node2"});
+  eventually("node2 Ready", 90s, [] { return lab::node_ready("node2"); }, {"node2"});
+}
+
+TEST_CASE("system 05c: a kubelet that hangs is started anew", "[system]") {
+  const std::string kubelet = lab::main_pid("node2", "kubelet");
+  must("node2", {"kill", "-STOP", kubelet});
+  // A minute of grace after its last start, then three answers ten seconds apart, each given five.
+  eventually("another kubelet", 180s, [&] {
+    const std::string now = lab::main_pid("node2", "kubelet");
+    return now != "0" && now != kubelet;
+  }, {"node2"});
+  eventually("node2 Ready", 90s, [] { return lab::node_ready("node2"); }, {"node2"});
+}
+
+TEST_CASE("system 05d: preflight finds nothing wrong with a node, and says so to programs", "[system]") {
+  const auto text = on("node1", {"slipway-agent", "preflight", "-o", "json"});
+  INFO(text.out);
+  REQUIRE(text.ok());
+  REQUIRE(text.out.find("\"ok\": true") != std::string::npos);
+}
+
 TEST_CASE("system 06: the cluster works while the coordinator is down", "[system]") {
   const std::string kubelet = lab::main_pid("node1", "kubelet");
   must("master", {"systemctl", "stop", "slipway-coordinator"});

@@ -199,6 +199,26 @@ TEST_CASE("install: a changed program is found by the survey and replaced, a run
   CHECK(f.survey("kubelet").broken.contains("1"));
 }
 
+TEST_CASE("install: a program of the right length with other bytes is not executed, it is installed anew") {
+  Fixture f;
+  const ArtifactRef kubelet = f.add("kubelet", "1.20.2", "ELF kubelet");
+  REQUIRE(f.ensure(kubelet));
+  const std::string path = f.dir / "opt/kubelet/current/kubelet";
+  test::put_file(path, "ELF KUBELET");
+  REQUIRE(f.ensure(kubelet));
+  CHECK(test::get_file(path) == "ELF kubelet");
+  CHECK(mode_of(path) == 0755);
+  const std::size_t sent = f.source.sent;
+  REQUIRE(f.ensure(kubelet));  // nothing was written since: nothing is read or fetched
+  CHECK(f.source.sent == sent);
+
+  // Nor after a start, which remembers nothing.
+  test::put_file(path, "ELF KUBELET");
+  Installer after_start{InstallPaths{f.dir / "opt", f.dir / "cache"}, f.source, f.workers};
+  REQUIRE(f.io.run(after_start.ensure(kubelet)));
+  CHECK(test::get_file(path) == "ELF kubelet");
+}
+
 TEST_CASE("install: another artifact under the same version replaces it") {
   Fixture f;
   REQUIRE(f.ensure(f.add("kubelet", "1", "first build")));

@@ -1,0 +1,31 @@
+#pragma once
+// `slipway-agent preflight`: everything that stands in the way of a node, at once, before anything is changed.
+#include <string>
+#include <vector>
+
+#include "agent/domain/preflight.hpp"
+#include "common/core/result.hpp"
+#include "proto/types.hpp"
+
+namespace slipway {
+
+struct PreflightOptions {
+  std::vector<std::string> servers;  // https://IP:7443; empty: not asked
+  std::string token_file;            // pins the coordinator before the first join; empty or unreadable: only that it listens is asked
+  std::string data_dir = "/var/lib/slipway/agent";
+  std::string role = "node";
+  std::string node_name;  // empty: the host's
+  std::string node_ip;    // empty: the one on the way to the coordinator
+  std::vector<std::string> ignore;  // names of checks, or "all"
+};
+PreflightOptions preflight_options(const proto::AgentConfig& config);
+
+// Looks at the host, asks the coordinator and, where one is known, the API server. Changes nothing. Blocks for some seconds at most.
+// Errc::invalid: `ignore` names a check that there is not.
+Result<std::vector<Finding>> run_preflight(const PreflightOptions& options);
+
+std::string preflight_json(const std::vector<Finding>& findings);
+// For people: errors and warnings with their cures first, then one line with what is well.
+std::string preflight_text(const std::vector<Finding>& findings);
+
+}  // namespace slipway
