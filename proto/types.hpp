@@ -240,7 +240,7 @@ struct CaBundles {
 
 // ---- what agents report --------------------------------------------------------------------------------------------
 struct Condition {
-  std::string type;    // Installed, NetworkReady, ComponentsRunning, CertificatesValid, Undisturbed
+  std::string type;    // Installed, NetworkReady, ComponentsRunning, CertificatesValid, AsWritten
   bool ok = false;
   std::string reason;  // one word
   std::string message;

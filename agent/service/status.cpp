@@ -64,14 +64,14 @@ std::string not_running(const std::vector<proto::ComponentStatus>& components) {
   return join(names, ", ");
 }
 
-// Not ok for some minutes after a repair: by then it is as it was, but somebody should know.
+// Well again after a repair, but told for some minutes: somebody should know. What cannot be put back is a problem of the pass.
 proto::Condition drift_condition(const AgentState& state) {
-  if (!state.drift) return {"Undisturbed", true, "AsWritten", ""};
+  if (!state.drift) return {"AsWritten", true, "Unchanged", ""};
   constexpr std::size_t k_most = 8;
   const std::vector<std::string>& what = state.drift->what;
   const std::vector<std::string> first(what.begin(), what.begin() + std::min<std::ptrdiff_t>(k_most, std::ssize(what)));
   const std::string more = what.size() > k_most ? " and " + std::to_string(what.size() - k_most) + " more" : "";
-  return {"Undisturbed", false, "Repaired", "changed by somebody else, put back at " + to_rfc3339(state.drift->at) + ": " + join(first, ", ") + more};
+  return {"AsWritten", true, "Repaired", "changed by somebody else, put back at " + to_rfc3339(state.drift->at) + ": " + join(first, ", ") + more};
 }
 
 void add_conditions(const AgentState& state, proto::NodeStatusReport& report, bool running) {

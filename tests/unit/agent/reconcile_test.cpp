@@ -314,9 +314,10 @@ TEST_CASE("a file that was wrong while its process started has it started anew, 
   CHECK(w.units->log == std::vector<std::string>{"restart kubelet.service"});
   REQUIRE(w.life->state.drift);
   const auto report = build_report(w.life->state);
-  const auto told = std::find_if(report.conditions.begin(), report.conditions.end(), [](const auto& c) { return c.type == "Undisturbed"; });
+  const auto told = std::find_if(report.conditions.begin(), report.conditions.end(), [](const auto& c) { return c.type == "AsWritten"; });
   REQUIRE(told != report.conditions.end());
-  CHECK_FALSE(told->ok);
+  CHECK(told->ok);
+  CHECK(told->reason == "Repaired");
   CHECK(told->message.find(w.paths.kubelet_dir + "/config.yaml") != std::string::npos);
   CHECK(w.pass().changes.empty());
 
