@@ -70,7 +70,7 @@ class Handlers {
   Handling create_kubeconfig(RequestContext context);
   Handling list_nodes(RequestContext context);
   Handling list_matching_nodes(PageWish page, NodeFilter filter);
-  Handling watch_nodes(NodeFilter filter);  // node_watch.cpp
+  Handling watch_nodes(NodeFilter filter, RequestContext context);  // node_watch.cpp
   friend class NodeWatch;
   Handling get_node(RequestContext context);
   Handling delete_node(RequestContext context);

@@ -65,6 +65,7 @@ Handling Handlers::revoke_operator(RequestContext context) {
   boost::asio::awaitable<Result<Outcome>> revoking = submit(RevokeOperator{user}, actor_of(context));
   const auto revoked = co_await std::move(revoking);
   if (!revoked) co_return revoked.error();
+  deps_.cut_operator(user);
   co_return empty_response(204);
 }
 
