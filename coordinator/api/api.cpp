@@ -285,7 +285,7 @@ Status Handlers::still_counts(const Principal& principal, const IpAddress& from)
 }
 
 Result<const Node*> Handlers::live_node(const AgentIdentity& agent, const IpAddress& from) const {
-  const auto node = deps_.registrar.state().authenticate_agent(agent.uid, agent.generation, agent.serial);
+  const auto node = deps_.registrar.state().authenticate_agent(agent.uid, agent.generation, agent.serial, deps_.clock.wall());
   if (!node) return node.error();
   const Status single = check_single(**node, deps_.board.find(agent.uid), from, deps_.clock.steady());
   if (!single) return single.error();

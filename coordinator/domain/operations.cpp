@@ -106,7 +106,7 @@ class Applier {
   }
 
   Result<Outcome> operator()(const RecordRenewal& op) {
-    const auto found = state_.authenticate_agent(op.uid, op.generation, op.presented_serial);
+    const auto found = state_.authenticate_agent(op.uid, op.generation, op.presented_serial, op.now);
     if (!found) return found.error();
     Node node = **found;
     if (op.certificates.empty()) return unchanged_node(node);

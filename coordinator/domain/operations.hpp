@@ -49,6 +49,7 @@ struct RecordRenewal {
   std::uint64_t generation = 0;
   std::string presented_serial;
   std::vector<IssuedCertificate> certificates;
+  WallTime now{};
 };
 
 // Certificates of operators and of the coordinator itself.

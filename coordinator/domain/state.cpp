@@ -210,7 +210,8 @@ Status State::authenticate_operator(const std::string& user, const std::string& 
                                   "for a new one (slipwayctl operator create)");
 }
 
-Result<const Node*> State::authenticate_agent(const std::string& uid, std::uint64_t generation, const std::string& serial) const {
+Result<const Node*> State::authenticate_agent(const std::string& uid, std::uint64_t generation, const std::string& serial,
+                                              WallTime now) const {
   const Node* node = node_by_uid(uid);
   if (node == nullptr || node->generation != generation) {
     return make_error(Errc::gone, "this node was deleted from the cluster: to come back it must join with a new token "
@@ -225,6 +226,11 @@ Result<const Node*> State::authenticate_agent(const std::string& uid, std::uint6
   if (!known) {
     return make_error(Errc::denied, "the certificate with serial " + serial + " of node " + node->name +
                                         " has been replaced by a newer one");
+  }
+  const auto record = certificate(serial);
+  if (!record || record->not_after <= now) {
+    return make_error(Errc::denied, "the certificate with serial " + serial + " of node " + node->name +
+                                        " has ended: the agent must connect anew and prove its identity key");
   }
   return node;
 }

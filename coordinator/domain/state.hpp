@@ -165,8 +165,9 @@ class State {
   proto::ClusterCapacity capacity() const;
 
   // The live node behind an agent certificate, or why it is not one: Errc::gone for a deleted or replaced node or an old generation,
-  // Errc::denied for a serial that is neither current nor the one before. Asked at every request (T11).
-  Result<const Node*> authenticate_agent(const std::string& uid, std::uint64_t generation, const std::string& serial) const;
+  // Errc::denied for a serial that is neither current nor the one before, and for a certificate that has ended. Asked at every
+  // request (T11): a connection may outlast the certificate that opened it.
+  Result<const Node*> authenticate_agent(const std::string& uid, std::uint64_t generation, const std::string& serial, WallTime now) const;
 
   // Whether the certificate of a person with this serial still counts: Errc::denied when its record is gone (revoked, or of
   // another history), names no such person, or has ended.

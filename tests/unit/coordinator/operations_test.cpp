@@ -235,14 +235,14 @@ TEST_CASE("a deleted node's identity is dead and its block waits") {
   cluster.must(CreateToken{demo_token("many00", 10)});
   const auto request = demo_request("n1", 21, "k1");
   cluster.join(request, "uid-1", "s1");
-  CHECK(cluster.state().authenticate_agent("uid-1", 1, fake_serial("s1-agent")));
-  CHECK(cluster.state().authenticate_agent("uid-1", 1, fake_serial("s1-kubeletClient")).error().code == Errc::denied);
-  CHECK(cluster.state().authenticate_agent("uid-1", 1, "").error().code == Errc::denied);
-  CHECK(cluster.state().authenticate_agent("uid-1", 2, fake_serial("s1-agent")).error().code == Errc::gone);
+  CHECK(cluster.state().authenticate_agent("uid-1", 1, fake_serial("s1-agent"), k_start));
+  CHECK(cluster.state().authenticate_agent("uid-1", 1, fake_serial("s1-kubeletClient"), k_start).error().code == Errc::denied);
+  CHECK(cluster.state().authenticate_agent("uid-1", 1, "", k_start).error().code == Errc::denied);
+  CHECK(cluster.state().authenticate_agent("uid-1", 2, fake_serial("s1-agent"), k_start).error().code == Errc::gone);
   CHECK(cluster.must(DeleteNode{"n1", k_start + Seconds(200)}).node->uid == "uid-1");
   CHECK(cluster.refused(DeleteNode{"n1", k_start}).code == Errc::not_found);
   const State& state = cluster.state();
-  CHECK(state.authenticate_agent("uid-1", 1, fake_serial("s1-agent")).error().code == Errc::gone);
+  CHECK(state.authenticate_agent("uid-1", 1, fake_serial("s1-agent"), k_start).error().code == Errc::gone);
   CHECK(state.node_by_address(request.address) == nullptr);
   CHECK(state.ledger().quarantined() == 1);
   CHECK(state.ledger().quarantine()[0].revision == state.desired_revision());
@@ -254,7 +254,20 @@ TEST_CASE("a deleted node's identity is dead and its block waits") {
   CHECK(second.generation == 2);
   CHECK(second.uid == "uid-2");
   CHECK(second.pod_cidr.to_string() == "10.10.1.0/24");  // not the one in quarantine
-  CHECK(state.authenticate_agent("uid-1", 1, fake_serial("s1-agent")).error().code == Errc::gone);
+  CHECK(state.authenticate_agent("uid-1", 1, fake_serial("s1-agent"), k_start).error().code == Errc::gone);
+}
+
+TEST_CASE("an agent's certificate that has ended opens nothing, on an open connection either") {
+  Cluster cluster;
+  const auto request = demo_request("n1", 21, "k1");
+  cluster.join(request, "uid-1", "s1");
+  const WallTime end = request.maturity.now + Seconds(86400);
+  CHECK(cluster.state().authenticate_agent("uid-1", 1, fake_serial("s1-agent"), end - Seconds(1)));
+  const auto late = cluster.state().authenticate_agent("uid-1", 1, fake_serial("s1-agent"), end);
+  REQUIRE_FALSE(late);
+  CHECK(late.error().code == Errc::denied);
+  CHECK(late.error().message.find("has ended") != std::string::npos);
+  CHECK(plan_renewal(cluster.state(), "uid-1", 1, fake_serial("s1-agent"), request.spkis, end).error().code == Errc::denied);
 }
 
 TEST_CASE("a renewal keeps what the agent showed, so that lost answers lock nobody out") {
