@@ -184,7 +184,7 @@ std::vector<proto::CertificateView> current_certificates(const State& state, Wal
   }
   std::map<std::pair<std::string_view, CertUsage>, CompactCertificate> latest;  // of what is no node's
   for (const CompactCertificate record : state.certificates()) {
-    if (!record.node_uid.empty() || record.not_after <= now) continue;
+    if (!record.node_uid.empty() || record.not_after <= now || state.revoked_at(record)) continue;
     const auto [best, first] = latest.try_emplace({record.subject, record.usage}, record);
     if (!first && best->second.not_after < record.not_after) best->second = record;
   }

@@ -64,6 +64,8 @@ constexpr bool is_operator_usage(CertUsage usage) {
   return usage == CertUsage::operator_admin || usage == CertUsage::operator_op ||
          usage == CertUsage::operator_viewer;
 }
+// Of people altogether: also of those who ask kube-apiserver.
+constexpr bool is_persons_usage(CertUsage usage) { return is_operator_usage(usage) || usage == CertUsage::kubeconfig_admin; }
 std::string_view to_string(CertUsage usage);  // wire names: "agent", "kubeletClient", "kubeletServing", ...
 std::optional<CertUsage> cert_usage_from_string(std::string_view text);
 

@@ -29,6 +29,7 @@ struct KeyOf {
   std::string operator()(const PoolRecord& pool) const { return pool.name; }
   std::string operator()(const BlockHold& hold) const { return hold.block.to_string(); }
   std::string operator()(const PoolHistory& history) const { return history.pool; }
+  std::string operator()(const Revocation& revocation) const { return revocation.serial; }
   std::string operator()(const CaLine& line) const { return std::string(to_string(line.kind)); }
 };
 
@@ -93,6 +94,7 @@ class Loader final : public RecordSink {
     return packed ? certificate(packed->view(record)) : Status(contradiction(packed.error().message));
   }
   Status operator()(const proto::Artifact& artifact) { return editor_.put_artifact(artifact), Status{}; }
+  Status operator()(const Revocation& revocation) { return editor_.put_revocation(revocation), Status{}; }
   Status operator()(const CaLine& line) { return editor_.put_ca(line), Status{}; }
   Status operator()(const Node& node) {
     if (!state_.has_cluster()) return contradiction("node " + node.name + " without a cluster");
@@ -184,6 +186,13 @@ std::optional<CompactCertificate> State::current_certificate(const Node& node, C
   return serial == nullptr ? std::nullopt : certificates_.find(*serial);
 }
 
+std::optional<WallTime> State::revoked_at(const CompactCertificate& certificate) const {
+  // Lists ask for a million: no text is made for those that cannot be on the list.
+  if (revocations_.empty() || !is_persons_usage(certificate.usage)) return std::nullopt;
+  const auto found = revocations_.find(certificate.serial_hex());
+  return found == revocations_.end() ? std::nullopt : std::optional<WallTime>(found->second);
+}
+
 const proto::Artifact* State::artifact(const std::string& component, const std::string& version) const {
   return find_in(artifacts_, artifact_key(component, version));
 }
@@ -205,7 +214,7 @@ proto::ClusterCapacity State::capacity() const {
 Status State::authenticate_operator(const std::string& user, const std::string& serial, WallTime now) const {
   const auto record = certificate(serial);
   const bool theirs = record && is_operator_usage(record->usage) && record->subject == user;
-  if (theirs && record->not_after > now) return {};
+  if (theirs && record->not_after > now && !revoked_at(*record)) return {};
   return make_error(Errc::denied, "the certificate of operator \"" + user + "\" was revoked or is not one of this cluster: ask an admin "
                                   "for a new one (slipwayctl operator create)");
 }
@@ -294,6 +303,12 @@ void StateEditor::erase_certificate(const std::string& serial) {
   erase(RecordKind::certificate, serial);
   erase(RecordKind::pem, serial);
   state_.certificates_.erase(serial);
+  if (state_.revocations_.erase(serial) > 0) erase(RecordKind::revocation, serial);
+}
+
+void StateEditor::put_revocation(Revocation revocation) {
+  state_.revocations_.insert_or_assign(revocation.serial, revocation.at);
+  note(std::move(revocation));
 }
 
 void StateEditor::put_artifact(proto::Artifact artifact) {

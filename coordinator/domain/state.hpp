@@ -96,11 +96,18 @@ struct CertificatePem {
   bool operator==(const CertificatePem&) const = default;
 };
 
+// A person's certificate that was taken back before its end. Its record stays until it ends: others take it until then.
+struct Revocation {
+  std::string serial;
+  WallTime at{};
+  bool operator==(const Revocation&) const = default;
+};
+
 // The records that make up the state, each put and erased by its key. Leases of pod blocks stand in the nodes.
 using Record = std::variant<ClusterIdentity, Counters, proto::ClusterSpec, Node, Tombstone, JoinToken, QuarantinedBlock,
-                            CertificateRecord, CertificatePem, proto::Artifact, PendingNode, PoolRecord, BlockHold, PoolHistory, CaLine>;
-enum class RecordKind { identity, counters, spec, node, tombstone, token, quarantined, certificate, pem, artifact, pending, pool, hold, history, ca };
-static_assert(std::variant_size_v<Record> == static_cast<std::size_t>(RecordKind::ca) + 1);
+                            CertificateRecord, CertificatePem, proto::Artifact, PendingNode, PoolRecord, BlockHold, PoolHistory, CaLine, Revocation>;
+enum class RecordKind { identity, counters, spec, node, tombstone, token, quarantined, certificate, pem, artifact, pending, pool, hold, history, ca, revocation };
+static_assert(std::variant_size_v<Record> == static_cast<std::size_t>(RecordKind::revocation) + 1);
 
 struct PutRecord {
   Record record;
@@ -153,6 +160,8 @@ class State {
   // Views as find() of the ledger.
   std::optional<CompactCertificate> certificate(std::string_view serial_hex) const { return certificates_.find(serial_hex); }
   std::optional<CompactCertificate> current_certificate(const Node& node, CertUsage usage) const;
+  // When a person's certificate was taken back. Nodes' have no such mark: theirs count as long as the node says so.
+  std::optional<WallTime> revoked_at(const CompactCertificate& certificate) const;
   const std::map<std::string, proto::Artifact>& artifacts() const { return artifacts_; }  // by artifact_key()
   const proto::Artifact* artifact(const std::string& component, const std::string& version) const;
   const std::map<CaKind, CaLine>& cas() const { return cas_; }
@@ -169,8 +178,8 @@ class State {
   // request (T11): a connection may outlast the certificate that opened it.
   Result<const Node*> authenticate_agent(const std::string& uid, std::uint64_t generation, const std::string& serial, WallTime now) const;
 
-  // Whether the certificate of a person with this serial still counts: Errc::denied when its record is gone (revoked, or of
-  // another history), names no such person, or has ended.
+  // Whether the certificate of a person with this serial still counts: Errc::denied when it was revoked, its record is gone (of
+  // another history, or long over), names no such person, or has ended.
   Status authenticate_operator(const std::string& user, const std::string& serial, WallTime now) const;
 
   bool operator==(const State&) const = default;
@@ -185,6 +194,7 @@ class State {
   std::map<std::string, PendingNode> pending_;
   std::map<std::string, JoinToken> tokens_;
   CertificateLedger certificates_;
+  std::map<std::string, WallTime> revocations_;  // by serial
   std::map<std::string, proto::Artifact> artifacts_;
   CidrLedger ledger_;
   std::map<std::string, PoolHistory> pool_histories_;

@@ -36,7 +36,8 @@ class StateEditor {
   Status put_certificate(CertificateRecord record);
   Status restore_certificate(const CompactCertificate& certificate) { return state_.certificates_.put(certificate); }  // from the store
   void put_pem(CertificatePem pem) { note(std::move(pem)); }
-  void erase_certificate(const std::string& serial);
+  void erase_certificate(const std::string& serial);  // and its revocation
+  void put_revocation(Revocation revocation);
   void put_artifact(proto::Artifact artifact);
   void put_ca(CaLine line);
   void put_counters(Counters counters);

@@ -17,6 +17,7 @@
 //   s/pool-history/<name>   how full a pool was lately
 //   s/quarantine/<address>/<length>
 //   s/token/<id>
+//   s/revocation/<serial>   a person's certificate that was taken back, and when; its certificate record stands as before
 //   s/tombstone/<name>
 //   s/version               layout version of all of the above; a newer one is refused
 //

@@ -51,6 +51,7 @@ class Cluster {
   }
   const State& state() const { return state_; }
   RecordStore& records() { return records_; }
+  bool stored(const std::string& key) { return store_.read(key).value().has_value(); }
 
  private:
   State state_;
@@ -382,6 +383,32 @@ TEST_CASE("tokens are made and deleted, operators' certificates recorded") {
   cluster.must(admin);
   CHECK(cluster.state().certificate("77")->subject == "admin");
   CHECK(cluster.refused(admin).code == Errc::internal);
+}
+
+TEST_CASE("a person's certificates are revoked, kept until they end, and given anew") {
+  Cluster cluster;
+  const auto record = [&cluster](const std::string& serial, CertUsage usage, const std::string& user, std::int64_t end) {
+    cluster.must(RecordCertificate{{{serial, usage, user, "", 0, k_start, k_start + Seconds(end), fake_hash("c" + serial), fake_hash("k" + serial)}, "PEM"}});
+  };
+  record("a1", CertUsage::operator_viewer, "vera", 3600);
+  record("a2", CertUsage::kubeconfig_admin, "vera", 7200);
+  record("a3", CertUsage::operator_viewer, "vera", 10);
+  record("b1", CertUsage::operator_admin, "other", 3600);
+  const WallTime now = k_start + Seconds(60);
+  CHECK(cluster.state().authenticate_operator("vera", "a1", now));
+  cluster.must(RevokeOperator{"vera", now});
+  const State& state = cluster.state();
+  CHECK(state.authenticate_operator("vera", "a1", now).error().code == Errc::denied);
+  CHECK(state.authenticate_operator("other", "b1", now));
+  for (const char* serial : {"a1", "a2"}) CHECK(state.revoked_at(*state.certificate(serial)) == now);
+  CHECK_FALSE(state.revoked_at(*state.certificate("a3")));  // had ended by itself
+  CHECK_FALSE(state.revoked_at(*state.certificate("b1")));
+  CHECK(cluster.refused(RevokeOperator{"vera", now + Seconds(1)}).code == Errc::not_found);
+  record("a4", CertUsage::operator_viewer, "vera", 3600);
+  CHECK(state.authenticate_operator("vera", "a4", now));
+  CHECK(cluster.must(Sweep{{k_start + Seconds(7300), Seconds(600), 0}, Seconds(0)}).changed);
+  CHECK_FALSE(state.certificate("a2"));
+  for (const char* key : {"s/revocation/a1", "s/revocation/a2"}) CHECK_FALSE(cluster.stored(key));
 }
 
 TEST_CASE("sweeping forgets what is long over and nothing else") {
