@@ -1,5 +1,6 @@
 #include "coordinator/domain/state.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "coordinator/domain/state_editor.hpp"
@@ -85,7 +86,10 @@ class Loader final : public RecordSink {
   Status operator()(const PoolHistory& history) { return editor_.put_history(history), Status{}; }
   Status operator()(const CertificatePem&) { return {}; }      // stays in the store
   Status operator()(const ClusterIdentity& identity) { return editor_.put_identity(identity), Status{}; }
-  Status operator()(const Counters& counters) { return editor_.put_counters(counters), Status{}; }
+  Status operator()(Counters counters) {
+    counters.clock_floor = std::max(counters.clock_floor, state_.clock_floor());
+    return editor_.put_counters(counters), Status{};
+  }
   Status operator()(const Tombstone& tombstone) { return editor_.put_tombstone(tombstone), Status{}; }
   Status operator()(const PendingNode& node) { return editor_.put_pending(node), Status{}; }
   Status operator()(const JoinToken& token) { return editor_.put_token(token), Status{}; }
@@ -295,8 +299,19 @@ void StateEditor::erase_token(const std::string& id) {
 
 Status StateEditor::put_certificate(CertificateRecord record) {
   if (const Status put = state_.certificates_.put(record); !put) return put;
+  raise_floor(record.not_before);
   note(std::move(record));
   return {};
+}
+
+// Stores of before the floor was kept have only the certificates to tell it.
+Status StateEditor::restore_certificate(const CompactCertificate& certificate) {
+  raise_floor(certificate.not_before);
+  return state_.certificates_.put(certificate);
+}
+
+void StateEditor::raise_floor(WallTime not_before) {
+  state_.counters_.clock_floor = std::max(state_.counters_.clock_floor, not_before);
 }
 
 void StateEditor::erase_certificate(const std::string& serial) {

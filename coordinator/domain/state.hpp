@@ -47,6 +47,8 @@ struct Counters {
   std::uint64_t revision = 0;
   std::uint64_t desired_revision = 0;
   bool nodes_imported = false;  // the Node objects that were there before us have been read (ImportNodes)
+  // The latest NotBefore of all certificates that were ever recorded, also of those that are forgotten: the clock was there once.
+  WallTime clock_floor{};
   bool operator==(const Counters&) const = default;
 };
 
@@ -144,6 +146,7 @@ class State {
   const ClusterIdentity& identity() const { return identity_; }
   std::uint64_t revision() const { return counters_.revision; }
   std::uint64_t desired_revision() const { return counters_.desired_revision; }
+  WallTime clock_floor() const { return counters_.clock_floor; }
 
   const std::map<std::string, Node>& nodes() const { return nodes_.by_name(); }
   const Node* node(const std::string& name) const { return nodes_.find(name); }

@@ -28,7 +28,10 @@ struct Encoder {
   std::string operator()(const ClusterIdentity& x) const {
     return proto::encode_json(stored::Identity{x.id, x.epoch, to_rfc3339(x.created_at)});
   }
-  std::string operator()(const Counters& x) const { return proto::encode_json(stored::Counts{x.revision, x.desired_revision, x.nodes_imported}); }
+  std::string operator()(const Counters& x) const {
+    return proto::encode_json(stored::Counts{x.revision, x.desired_revision, x.nodes_imported,
+                                             x.clock_floor == WallTime{} ? std::string() : to_rfc3339(x.clock_floor)});
+  }
   std::string operator()(const proto::ClusterSpec& x) const { return proto::encode_json(x); }
   std::string operator()(const Node& x) const {
     stored::Node out{x.name, x.uid, std::string(to_string(x.role)), x.address.to_string(), x.machine_id, x.pod_cidr.to_string(),
@@ -133,7 +136,9 @@ struct Parts {
 };
 
 Record convert(Parts& parts, const stored::Identity& x) { return ClusterIdentity{x.id, x.epoch, parts.time("createdAt", x.created_at)}; }
-Record convert(Parts&, const stored::Counts& x) { return Counters{x.revision, x.desired_revision, x.nodes_imported}; }
+Record convert(Parts& parts, const stored::Counts& x) {
+  return Counters{x.revision, x.desired_revision, x.nodes_imported, x.clock_floor.empty() ? WallTime{} : parts.time("clockFloor", x.clock_floor)};
+}
 Record convert(Parts&, const proto::ClusterSpec& x) { return x; }
 Record convert(Parts&, const proto::Artifact& x) { return x; }
 Record convert(Parts& parts, const stored::Node& x) {

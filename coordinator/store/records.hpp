@@ -9,7 +9,7 @@
 //   s/certificate/<serial>  whose, of which key, from when to when; JSON in what was written by layout 1
 //   s/cluster/identity      id, epoch, creation
 //   s/cluster/spec          the operator's cluster specification
-//   s/counters              revision, desired revision
+//   s/counters              revision, desired revision, the time that the clock was at for certain
 //   s/hold/<address>/<length>  blocks that are reserved or kept for a node
 //   s/node/<name>           with its pod blocks: the only place that says who has which
 //   s/pending/<name>        a host that waits for an operator's word, or got it

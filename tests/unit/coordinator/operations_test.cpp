@@ -411,6 +411,17 @@ TEST_CASE("a person's certificates are revoked, kept until they end, and given a
   for (const char* key : {"s/revocation/a1", "s/revocation/a2"}) CHECK_FALSE(cluster.stored(key));
 }
 
+TEST_CASE("the clock's floor outlives the certificate that it was learned from") {
+  Cluster cluster;
+  const WallTime ahead = k_start + Seconds(3600);
+  cluster.must(RecordCertificate{{{"a1", CertUsage::operator_admin, "admin", "", 0, ahead, ahead + Seconds(60), fake_hash("c"), fake_hash("k")}, "PEM"}});
+  CHECK(cluster.state().clock_floor() == ahead);
+  CHECK(cluster.must(Sweep{{ahead + Seconds(61), Seconds(600), 0}, Seconds(0)}).changed);
+  CHECK(cluster.state().certificates().empty());
+  CHECK(cluster.state().clock_floor() == ahead);
+  CHECK(cluster.records().load()->clock_floor() == ahead);
+}
+
 TEST_CASE("sweeping forgets what is long over and nothing else") {
   Cluster cluster;
   cluster.must(CreateToken{demo_token("many00", 10)});
