@@ -137,7 +137,7 @@ void add_cluster(CLI::App& app, CommandLine& line) {
   auto [apply, applied] = add_command<ClusterApply>(group, line, "apply", "change the cluster's settings");
   apply->add_option("-f,--file", applied->file, "cluster.yaml")->required();
   auto [config, kube] = add_command<ClusterKubeconfig>(
-      group, line, "kubeconfig", "make a kubeconfig for kubectl; its key never leaves this machine");
+      group, line, "kubeconfig", "make a kubeconfig for kubectl, for 12 hours at most; its key never leaves this machine");
   config->add_option("-O,--output-file", kube->file,
                      "where to write it, mode 0600; standard output when absent");
   config->add_option("--user", kube->user, "name of the user")->capture_default_str();

@@ -65,7 +65,7 @@ class Loader final : public RecordSink {
     return loaded;
   }
   Status operator()(const proto::ClusterSpec& spec) {
-    auto cluster = validate(spec);
+    auto cluster = validate(brought_up_to_date(spec));
     if (!cluster) return contradiction("the cluster specification is not valid: " + cluster.error().message);
     editor_.put_cluster(std::move(*cluster));
     return {};
