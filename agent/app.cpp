@@ -213,6 +213,7 @@ class Agent {
     settings.node_name = config_.node_name;
     settings.token_file = config_.token_file;
     settings.read_token = [file = config_.token_file] { return read_token(file, credentials_dir()); };
+    settings.forget_token = [file = config_.token_file] { return forget_token(file); };
     settings.node_address = [text = config_.node_address, endpoints = endpoints_] {
       return text.empty() ? local_address_towards(endpoints) : IpAddress::parse(text);
     };

@@ -136,4 +136,6 @@ Result<Secret> read_token(const std::string& token_file, const std::string& cred
           "; make one on the coordinator with slipwayctl token create and put it there (mode 600)");
 }
 
+Status forget_token(const std::string& token_file) { return token_file.empty() ? Status() : remove_file(token_file); }
+
 }  // namespace slipway

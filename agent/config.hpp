@@ -22,5 +22,7 @@ Status check_agent_config(const proto::AgentConfig& config);
 // The token from `token_file` or, when there is none, from the credentials folder (empty: no such folder).
 // Blocks. Errc::not_found when neither is there.
 Result<Secret> read_token(const std::string& token_file, const std::string& credentials_dir);
+// Deletes the file of a token that has done its work; none is no error. A credential of systemd's is not ours to delete. Blocks.
+Status forget_token(const std::string& token_file);
 
 }  // namespace slipway

@@ -132,12 +132,12 @@ cli::ManualFrame manual_frame() {
   frame.description = {
       "The agent joins its cluster by itself at boot with a token, gets its pod subnet and its credentials, installs "
       "the components of a node (and of the control plane on masters) from the coordinator's verified artifacts, sets "
-      "up the pod network, supervises and repairs all of it. The token is used once and never read again.",
+      "up the pod network, supervises and repairs all of it. The token is used once; its file is deleted then.",
       "The node runs on without its agent and without the coordinator."};
   frame.exit_codes = {{"0", "all went well"}, {"1", "an error"}, {"2", "preflight found an error"}, {"3", "wrong usage"}, {"4", "the host has not joined"},
                       {"5", "the host waits for approval or was refused"}};
   frame.files = {{"/etc/slipway/agent.yaml", "settings; agent.yaml.d/*.yaml are merged over them"},
-                 {"/etc/slipway/join.token", "the join token, mode 0600"},
+                 {"/etc/slipway/join.token", "the join token, mode 0600; deleted when the host has joined"},
                  {"/var/lib/slipway/agent", "identity, keys and the last desired state"},
                  {"/opt/slipway", "installed components"}};
   frame.see_also = {"slipwayctl(1)", "slipway-coordinator(8)"};

@@ -129,6 +129,7 @@ struct App::Impl {
   kube::KubeClientDeps kube_deps();
   api::ApiDeps api_deps();
   void cut_node(const Node& node);
+  void cut_operator(const std::string& cluster_id, const std::string& user);  // any thread
   void node_deleted(const Node& node);
   asio::awaitable<Status> record(CertUsage usage, std::string subject, IssuedCert issued,
                                  std::string spki_sha256);
@@ -279,6 +280,7 @@ api::ApiDeps App::Impl::api_deps() {
                     {}};
   deps.node_deleted = [this](const Node& node) { node_deleted(node); };
   deps.cut_node = [this](const Node& node) { cut_node(node); };
+  deps.cut_operator = [this, cluster_id = deps.cluster_id](const std::string& user) { cut_operator(cluster_id, user); };
   deps.kube_state = [this] {
     if (node_sync == nullptr) return api::KubeState{true, "not looked at", {}};
     return api::KubeState{node_sync->ok(), node_sync->message(), node_sync->conflicts()};
@@ -314,6 +316,13 @@ void App::Impl::cut_node(const Node& node) {
   server->cut([uid = node.uid, cluster_id](std::string_view certificate_der) {
     const auto principal = api::principal_of(certificate_der, cluster_id);
     return principal && principal->agent.uid == uid;
+  });
+}
+
+void App::Impl::cut_operator(const std::string& cluster_id, const std::string& user) {
+  server->cut([user, cluster_id](std::string_view certificate_der) {
+    const auto principal = api::principal_of(certificate_der, cluster_id);
+    return principal && principal->kind == api::PrincipalKind::person && principal->name == user;
   });
 }
 

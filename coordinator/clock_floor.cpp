@@ -7,9 +7,7 @@
 namespace slipway {
 
 WallTime clock_floor(const State& state) {
-  WallTime floor = parse_rfc3339(k_build_date).value_or(WallTime{});
-  for (const CompactCertificate record : state.certificates()) floor = std::max(floor, record.not_before);
-  return floor;
+  return std::max(parse_rfc3339(k_build_date).value_or(WallTime{}), state.clock_floor());
 }
 
 Status check_clock(WallTime floor, WallTime now) {

@@ -7,7 +7,7 @@
 
 namespace slipway {
 
-// The latest NotBefore that was issued, or the day of the build.
+// The latest NotBefore that was recorded, be its certificate forgotten or not, or the day of the build.
 WallTime clock_floor(const State& state);
 
 // Errc::unavailable with both times and the cure.

@@ -50,9 +50,10 @@ struct AuditVerdict {
   std::vector<std::string> problems;
 };
 
-// A certificate that has not ended though its node was removed: what still opens doors where nobody asks the coordinator.
+// A certificate that has not ended though its node was removed, or its person revoked: what still opens doors where nobody asks the
+// coordinator.
 struct RevokedCertificate {
-  std::string node;
+  std::string node;  // or the person
   std::string usage;
   std::string authority;  // CA kind
   std::string serial;

@@ -29,7 +29,7 @@ template <class V> void fields(V& v, KubeletSettings& x) {
 template <class V> void fields(V& v, RawConfig& x) { v.optional("config", x.config); }
 template <class V> void fields(V& v, CertificateSettings& x) {
   v.optional("nodeTTL", x.node_ttl); v.optional("servingTTL", x.serving_ttl); v.optional("adminTTL", x.admin_ttl);
-  v.optional("renewAt", x.renew_at);
+  v.optional("operatorTTL", x.operator_ttl); v.optional("renewAt", x.renew_at);
 }
 template <class V> void fields(V& v, ClusterSpec& x) {
   v("metadata", x.metadata); v("apiServer", x.api_server); v("coordinator", x.coordinator); v("network", x.network);

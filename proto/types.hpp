@@ -73,7 +73,8 @@ struct RawConfig {
 struct CertificateSettings {
   std::string node_ttl = "24h";      // client certificates of nodes and of the control plane
   std::string serving_ttl = "168h";  // serving certificates: kubelet 1.20 reads them only at its start
-  std::string admin_ttl = "720h";
+  std::string admin_ttl = "12h";      // kubeconfigs: kube-apiserver takes them until their end, whatever happens
+  std::string operator_ttl = "720h";  // operators' certificates for the coordinator, which asks itself at each request whether they count
   double renew_at = 0.667;           // fraction of the life after which a certificate is renewed
   bool operator==(const CertificateSettings&) const = default;
 };

@@ -50,6 +50,12 @@ Millis nth_wait(Millis first, Millis longest, std::uint64_t seed, int n) {
   return wait;
 }
 
+// Blocks. That the token stays is no reason not to join.
+void forget_token(const EnrollSettings& settings) {
+  const Status forgotten = settings.forget_token();
+  if (!forgotten) log::warning("the join token was used and could not be deleted: delete it", {{"file", settings.token_file}, {"error", forgotten.error()}});
+}
+
 struct PrepareJoin {
   bool by_key = false;
   bool drop_candidate = false;
@@ -209,10 +215,13 @@ asio::awaitable<Status> Enroller::keep(Request& request) {
   }
   CredentialStore* credentials = &deps_.credentials;
   NodeStore* nodes = &deps_.nodes;
-  std::function<Status()> store = [credentials, nodes, issued, profiles, keys, subject, now,
-                                   identity]() -> Status {
+  const bool by_token = request.step == EnrollmentStep::use_token;
+  std::function<Status()> store = [credentials, nodes, issued, profiles, keys, subject, now, identity, by_token,
+                                   settings = settings_]() -> Status {
     if (auto checked = check_issued(issued, profiles, keys, subject, now); !checked) return checked;
     if (auto taken = take_over(*credentials, issued); !taken) return taken;
+    // Before the identity: killed in between, the next life proves its key, and no life leaves the token behind.
+    if (by_token) forget_token(settings);
     return nodes->save_identity(
         identity);  // last: until it is there the join is not done, and is asked for again
   };

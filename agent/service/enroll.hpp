@@ -23,6 +23,8 @@ struct EnrollSettings {
   std::string token_file;                           // for messages
   std::function<Result<Secret>()> read_token;       // blocks; called only while no join has ever succeeded
   std::function<Result<IpAddress>()> node_address;  // blocks
+  // Blocks. Called once a token has opened the door and all that it brought is kept: a token that lies about is a token to steal.
+  std::function<Status()> forget_token = [] { return Status(); };
 };
 
 // State thread. One call at a time.

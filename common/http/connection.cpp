@@ -101,6 +101,8 @@ class Connection {
   std::optional<Response> judge(MessageReader& reader, Request& request, Admission& admission);
   std::optional<Response> fault_in_head(MessageReader& reader) const;
   Result<Admission> admit(const Request& request) const;
+  using Confirm = std::function<asio::awaitable<std::optional<Response>>()>;
+  static asio::awaitable<std::optional<Response>> confirm(Confirm ask, std::string path);
   asio::awaitable<bool> respond(Response response, bool head_only, bool keep_alive);
   asio::awaitable<Status> send_file(FileReader& file);
   asio::awaitable<bool> respond_in_chunks(Response response, bool head_only, bool keep_alive);
@@ -238,6 +240,16 @@ Result<Admission> Connection::admit(const Request& request) const {
   }
 }
 
+asio::awaitable<std::optional<Response>> Connection::confirm(Confirm ask, std::string path) {
+  try {
+    asio::awaitable<std::optional<Response>> asking = ask();
+    co_return co_await std::move(asking);
+  } catch (const std::exception& error) {
+    log::error("admitting a request failed", {{"path", path}, {"error", error.what()}});
+    co_return problem(500, "internal", "unexpected fault");
+  }
+}
+
 asio::awaitable<Connection::Got> Connection::read_body(MessageReader& reader, Request& request,
                                                        const Admission& admission) {
   BodySink sink(admission, request.body);
@@ -294,6 +306,10 @@ asio::awaitable<std::optional<Connection::Turn>> Connection::read_request() {
   Admission admission;
   turn.head_only = reader.method() == Method::head;
   std::optional<Response> fault = judge(reader, turn.request, admission);
+  if (!fault && admission.confirm) {
+    asio::awaitable<std::optional<Response>> confirming = confirm(admission.confirm, turn.request.path);
+    fault = co_await std::move(confirming);
+  }
   if (fault) {
     asio::awaitable<bool> responding = respond(std::move(*fault), turn.head_only, false);
     co_await std::move(responding);

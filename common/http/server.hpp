@@ -32,6 +32,9 @@ struct Admission {
   std::optional<Response> refuse;       // answered at once, then the connection closes
   std::size_t body_limit = 16 * 1024;   // more: 413
   std::string spool_dir;                // not empty: the body goes to a new 0600 file there
+  // Asked when nothing else is against it, still before any byte of the body is taken or invited; what it gives is the refusal.
+  // For bodies so large that the head's word is not enough. Empty: nothing is asked.
+  std::function<boost::asio::awaitable<std::optional<Response>>()> confirm = {};
 };
 
 // Called on the connection's I/O thread. All may be called concurrently from several threads.

@@ -151,7 +151,7 @@ Handling Handlers::renew_certificates(RequestContext context) {
 Handling Handlers::get_master_secrets(RequestContext context) {
   const AgentIdentity agent = context.principal->agent;
   std::function<Status()> job = [this, agent]() -> Status {
-    const auto node = deps_.registrar.state().authenticate_agent(agent.uid, agent.generation, agent.serial);
+    const auto node = deps_.registrar.state().authenticate_agent(agent.uid, agent.generation, agent.serial, deps_.clock.wall());
     if (!node) return node.error();
     if ((*node)->role != NodeRole::master)
       return make_error(Errc::denied, "this route is for masters, " + (*node)->name + " is a node");

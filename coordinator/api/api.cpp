@@ -197,7 +197,7 @@ const std::map<std::string_view, Handlers::Function>& Handlers::table() {
   return functions;
 }
 
-http::Admission Handlers::admit(const http::Request& head) const {
+http::Admission Handlers::admit(const http::Request& head) {
   http::Admission admission;
   const proto::RouteMatch match = proto::match_route(http::to_string(head.method), head.path);
   admission.body_limit = match.route != nullptr ? match.route->body_limit : 0;
@@ -213,9 +213,19 @@ http::Admission Handlers::admit(const http::Request& head) const {
     const bool told = !allowed && principal && (*principal)->kind != PrincipalKind::anonymous && match.route->method != "GET";
     if (told && deps_.trail != nullptr)
       deps_.trail->refused_later(refusal_record(actor_of(**principal, head), *match.route, head.path, allowed.error()));
+    // A certificate whose role would do may have been revoked: its gigabytes must not come to lie on our disk first.
+    if (allowed && match.route->spooled)
+      admission.confirm = [this, who = *principal, from = head.peer.address] { return confirm_live(who, from); };
   }
   if (match.route->spooled) admission.spool_dir = deps_.blobs.spool_dir();
   return admission;
+}
+
+boost::asio::awaitable<std::optional<http::Response>> Handlers::confirm_live(std::shared_ptr<const Principal> principal, IpAddress from) {
+  boost::asio::awaitable<Status> checking = check_live(std::move(principal), from);
+  const Status live = co_await std::move(checking);
+  if (live) co_return std::nullopt;
+  co_return problem_response(live.error());
 }
 
 std::shared_ptr<const http::PeerIdentity> Handlers::identify(const http::Peer& peer) const {
@@ -285,7 +295,7 @@ Status Handlers::still_counts(const Principal& principal, const IpAddress& from)
 }
 
 Result<const Node*> Handlers::live_node(const AgentIdentity& agent, const IpAddress& from) const {
-  const auto node = deps_.registrar.state().authenticate_agent(agent.uid, agent.generation, agent.serial);
+  const auto node = deps_.registrar.state().authenticate_agent(agent.uid, agent.generation, agent.serial, deps_.clock.wall());
   if (!node) return node.error();
   const Status single = check_single(**node, deps_.board.find(agent.uid), from, deps_.clock.steady());
   if (!single) return single.error();

@@ -46,6 +46,8 @@ struct ApiDeps {
   std::function<std::size_t()> connection_count;  // thread safe
   // On the state thread, after the replacement is durable: cut the connections of the node's old identity.
   std::function<void(const Node& node)> cut_node = {};
+  // On any thread, after the revocation is durable: cut the connections of this person.
+  std::function<void(const std::string& user)> cut_operator = {};
   AuditLog* audit = nullptr;                      // never null in a daemon
   AuditTrail* trail = nullptr;
   std::string audit_damage = {};  // what was wrong with the audit log at the start; empty: nothing

@@ -118,7 +118,8 @@ Handling Handlers::list_revoked(RequestContext context) {
     proto::RevokedList list;
     for (const Revoked& revoked : revoked_certificates(deps_.registrar.state(), deps_.clock.wall())) {
       const CompactCertificate& record = revoked.record;
-      if (record.serial_hex() <= page.after || (!node.empty() && record.subject != node)) continue;
+      const bool of_node = !record.node_uid.empty() && record.subject == node;
+      if (record.serial_hex() <= page.after || (!node.empty() && !of_node)) continue;
       if (list.items.size() == page.limit) {
         list.next = list.items.back().serial;
         break;
@@ -147,7 +148,8 @@ Result<std::vector<CrlSpec>> Handlers::crl_specs(std::vector<CaKind> kinds, bool
         if (ca_of(one.record.usage) != kind || (number != 0 && one.record.ca != number)) continue;
         auto serial = Serial::from_hex(one.record.serial_hex());
         if (!serial) return serial.error();
-        spec.entries.push_back({std::move(*serial), std::min(one.revoked_at, now)});
+        const CrlReason reason = one.record.node_uid.empty() ? CrlReason::privilege_withdrawn : CrlReason::cessation_of_operation;
+        spec.entries.push_back({std::move(*serial), std::min(one.revoked_at, now), reason});
       }
       specs.push_back(std::move(spec));
     }

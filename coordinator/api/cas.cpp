@@ -7,7 +7,7 @@ namespace slipway::api {
 Handling Handlers::get_ca_bundles(RequestContext context) {
   const AgentIdentity agent = context.principal->agent;
   std::function<Result<proto::CaBundles>()> job = [this, agent]() -> Result<proto::CaBundles> {
-    const auto node = deps_.registrar.state().authenticate_agent(agent.uid, agent.generation, agent.serial);
+    const auto node = deps_.registrar.state().authenticate_agent(agent.uid, agent.generation, agent.serial, deps_.clock.wall());
     if (!node) return node.error();
     proto::CaBundles reply;
     for (const CaKind kind : k_ca_kinds) {

@@ -180,7 +180,7 @@ Handling Handlers::list_nodes(RequestContext context) {
   if (!filter) co_return filter.error();
   const auto watch = wants_watch(context.request);
   if (!watch) co_return watch.error();
-  Handling handling = *watch ? watch_nodes(*filter) : list_matching_nodes(*page, *filter);
+  Handling handling = *watch ? watch_nodes(*filter, std::move(context)) : list_matching_nodes(*page, *filter);
   co_return co_await std::move(handling);
 }
 

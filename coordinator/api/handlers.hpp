@@ -46,7 +46,7 @@ class Handlers {
   using Function = Handling (Handlers::*)(RequestContext);
   static const std::map<std::string_view, Function>& table();
 
-  http::Admission admit(const http::Request& head) const;
+  http::Admission admit(const http::Request& head);
   std::shared_ptr<const http::PeerIdentity> identify(const http::Peer& peer) const;
   boost::asio::awaitable<http::Response> handle(http::Request request);
   void stop_waiting();
@@ -70,7 +70,7 @@ class Handlers {
   Handling create_kubeconfig(RequestContext context);
   Handling list_nodes(RequestContext context);
   Handling list_matching_nodes(PageWish page, NodeFilter filter);
-  Handling watch_nodes(NodeFilter filter);  // node_watch.cpp
+  Handling watch_nodes(NodeFilter filter, RequestContext context);  // node_watch.cpp
   friend class NodeWatch;
   Handling get_node(RequestContext context);
   Handling delete_node(RequestContext context);
@@ -123,6 +123,7 @@ class Handlers {
   };
   Handling dispatch(http::Request request);
   Handling dispatch_live(const proto::Route& route, RequestContext context);
+  boost::asio::awaitable<std::optional<http::Response>> confirm_live(std::shared_ptr<const Principal> principal, IpAddress from);
   boost::asio::awaitable<Status> check_live(std::shared_ptr<const Principal> principal, IpAddress from);
   // Whether who has the certificate is still one of ours, and only one. State thread.
   Status still_counts(const Principal& principal, const IpAddress& from) const;

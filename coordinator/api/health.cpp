@@ -78,14 +78,15 @@ void check_conditions(const HealthInput& input, Tally& tally) {
 }
 
 void check_certificates(const HealthInput& input, Tally& tally) {
-  // People's certificates are theirs to renew when they need one.
-  static const std::set<std::string> of_people = {std::string(to_string(CertUsage::operator_admin)),
+  // People's certificates are theirs to renew when they need one; the coordinator's for minutes is made anew each time.
+  static const std::set<std::string> not_renewed = {std::string(to_string(CertUsage::coordinator_bootstrap)),
+                                                  std::string(to_string(CertUsage::operator_admin)),
                                                   std::string(to_string(CertUsage::operator_op)),
                                                   std::string(to_string(CertUsage::operator_viewer)),
                                                   std::string(to_string(CertUsage::kubeconfig_admin))};
   std::size_t failed = 0;
   for (const proto::CertificateView& certificate : input.certificates) {
-    if (of_people.count(certificate.usage) != 0) continue;
+    if (not_renewed.count(certificate.usage) != 0) continue;
     const auto begin = parse_rfc3339(certificate.not_before);
     const auto end = parse_rfc3339(certificate.not_after);
     if (!begin || !end) continue;
@@ -184,7 +185,7 @@ std::vector<proto::CertificateView> current_certificates(const State& state, Wal
   }
   std::map<std::pair<std::string_view, CertUsage>, CompactCertificate> latest;  // of what is no node's
   for (const CompactCertificate record : state.certificates()) {
-    if (!record.node_uid.empty() || record.not_after <= now) continue;
+    if (!record.node_uid.empty() || record.not_after <= now || state.revoked_at(record)) continue;
     const auto [best, first] = latest.try_emplace({record.subject, record.usage}, record);
     if (!first && best->second.not_after < record.not_after) best->second = record;
   }

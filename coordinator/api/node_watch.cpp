@@ -29,9 +29,11 @@ std::string removed(const std::string& name, const std::string& uid) {
 
 }  // namespace
 
-NodeWatch::NodeWatch(Handlers& handlers, NodeFilter filter)
+NodeWatch::NodeWatch(Handlers& handlers, NodeFilter filter, std::shared_ptr<const Principal> who, IpAddress from)
     : handlers_(handlers), seen_(std::make_shared<Seen>()) {
   seen_->filter = std::move(filter);
+  seen_->who = std::move(who);
+  seen_->from = from;
   handlers_.watches_.fetch_add(1);
 }
 
@@ -86,6 +88,9 @@ boost::asio::awaitable<Result<std::string>> NodeWatch::next_on_state(Handlers* h
                                                                      std::shared_ptr<Seen> seen) {
   const SteadyTime until = handlers->deps_.clock.steady() + k_keep_alive;
   while (!handlers->stopping_) {
+    // Asked again after each wait: the certificate may have been revoked, or have ended, meanwhile.
+    const Status live = handlers->still_counts(*seen->who, seen->from);
+    if (!live) co_return live.error();
     std::string text = collect(*handlers, *seen);
     if (!text.empty()) {
       boost::asio::awaitable<Status> durable =
@@ -115,13 +120,13 @@ boost::asio::awaitable<Result<std::string>> NodeWatch::next() {
   co_return co_await std::move(hop);
 }
 
-Handling Handlers::watch_nodes(NodeFilter filter) {
+Handling Handlers::watch_nodes(NodeFilter filter, RequestContext context) {
   if (watches_.load() >= k_max_watches)
     co_return make_error(Errc::too_many, "64 watches are open already: close one, or list instead");
   http::Response response;
   response.headers.set("Content-Type", "text/event-stream");
   response.headers.set("Cache-Control", "no-store");
-  response.stream = std::make_shared<NodeWatch>(*this, std::move(filter));
+  response.stream = std::make_shared<NodeWatch>(*this, std::move(filter), context.principal, context.request.peer.address);
   co_return response;
 }
 

@@ -8,6 +8,7 @@
 
 #include "common/http/body_stream.hpp"
 #include "coordinator/api/node_filter.hpp"
+#include "coordinator/api/principal.hpp"
 #include "coordinator/domain/state.hpp"
 
 namespace slipway::api {
@@ -19,7 +20,8 @@ class Handlers;
 class NodeWatch final : public http::BodyStream {
  public:
   // `handlers` outlives the server that has the watch. Counts in handlers' watches from here to the destructor.
-  NodeWatch(Handlers& handlers, NodeFilter filter);
+  // `who` is asked for again at each part: one who no longer counts gets no more of it.
+  NodeWatch(Handlers& handlers, NodeFilter filter, std::shared_ptr<const Principal> who, IpAddress from);
   ~NodeWatch() override;
   NodeWatch(const NodeWatch&) = delete;
   NodeWatch& operator=(const NodeWatch&) = delete;
@@ -34,6 +36,8 @@ class NodeWatch final : public http::BodyStream {
   // What the state thread works on; it may outlive the watch by one job.
   struct Seen {
     NodeFilter filter;
+    std::shared_ptr<const Principal> who;
+    IpAddress from;
     std::map<std::string, Known> nodes;  // by name
     std::uint64_t desired_revision = 0;
     std::uint64_t board_changes = 0;

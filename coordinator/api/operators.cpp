@@ -40,8 +40,9 @@ Handling Handlers::list_operators(RequestContext) {
   std::function<Result<proto::OperatorList>()> job = [this] {
     proto::OperatorList list;
     const WallTime now = deps_.clock.wall();
-    for (const CompactCertificate record : deps_.registrar.state().certificates()) {
-      if (!is_operator_usage(record.usage) || record.not_after <= now) continue;
+    const State& state = deps_.registrar.state();
+    for (const CompactCertificate record : state.certificates()) {
+      if (!is_operator_usage(record.usage) || record.not_after <= now || state.revoked_at(record)) continue;
       list.items.push_back({std::string(record.subject), role_of_usage(record.usage), record.serial_hex(), to_rfc3339(record.not_before),
                             to_rfc3339(record.not_after)});
     }
@@ -62,9 +63,10 @@ Handling Handlers::revoke_operator(RequestContext context) {
   // Nobody locks the last door behind himself by a slip of the finger.
   if (user == context.principal->name)
     co_return make_error(Errc::conflict, "that is your own certificate: another admin must revoke it");
-  boost::asio::awaitable<Result<Outcome>> revoking = submit(RevokeOperator{user}, actor_of(context));
+  boost::asio::awaitable<Result<Outcome>> revoking = submit(RevokeOperator{user, deps_.clock.wall()}, actor_of(context));
   const auto revoked = co_await std::move(revoking);
   if (!revoked) co_return revoked.error();
+  deps_.cut_operator(user);
   co_return empty_response(204);
 }
 

@@ -41,6 +41,8 @@ Status check_reserved_name(const CertSpec& spec) {
         return name == "slipway:kube-apiserver";
       case CertUsage::coordinator_kube_client:
         return name == "slipway:coordinator";
+      case CertUsage::coordinator_bootstrap:
+        return name == "slipway:bootstrap";
       default:
         return false;
     }
@@ -62,6 +64,8 @@ std::string_view organization_of(CertUsage usage) {
     case CertUsage::operator_viewer:
       return "slipway:viewer";
     case CertUsage::kubeconfig_admin:
+      return "slipway:cluster-admins";
+    case CertUsage::coordinator_bootstrap:
       return "system:masters";
     default:
       return "";
@@ -93,6 +97,7 @@ CaKind issuer_of(CertUsage usage) {
     case CertUsage::scheduler:
     case CertUsage::coordinator_kube_client:
     case CertUsage::kubeconfig_admin:
+    case CertUsage::coordinator_bootstrap:
       break;
   }
   return CaKind::kube_client;
@@ -189,6 +194,13 @@ Status check_spec(const CertSpec& spec) {
   if (std::any_of(spec.dns_names.begin(), spec.dns_names.end(), wildcard))
     return forbidden(spec, "wildcards are not signed");
   return {};
+}
+
+Status check_life(const CertSpec& spec, Validity validity) {
+  const Seconds life = validity.not_after - validity.not_before;
+  const bool too_long = (spec.usage == CertUsage::kubeconfig_admin && life > k_max_admin_life) ||
+                        (spec.usage == CertUsage::coordinator_bootstrap && life > k_max_bootstrap_life);
+  return too_long ? forbidden(spec, "it would live too long") : Status();
 }
 
 Status check_certificate(const Certificate& certificate, const ExpectedCert& expected,

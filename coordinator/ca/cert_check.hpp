@@ -14,6 +14,9 @@ namespace slipway {
 // component's name but for its own usage.
 Status check_spec(const CertSpec& spec);
 
+// Whether it may live so long: what opens all of kube-apiserver, which knows no revocation, may not. Errc::denied.
+Status check_life(const CertSpec& spec, Validity validity);
+
 struct ExpectedCert {
   const CertSpec& spec;
   std::string_view spki_der;

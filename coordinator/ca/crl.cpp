@@ -15,8 +15,8 @@ using namespace std::string_view_literals;
 constexpr std::size_t k_max_entries = 250'000;  // the DER writer ends at 16 MiB
 constexpr auto k_version_2 = "\x02\x01\x01"sv;
 constexpr auto k_crl_number = "\x55\x1d\x14"sv;
-// An entry's extensions: reasonCode 2.5.29.21, cessationOfOperation (5): the node is no more.
-constexpr auto k_reason = "\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01\x05"sv;
+// An entry's extensions, up to the value of its only one: reasonCode, 2.5.29.21, an ENUMERATED.
+constexpr auto k_reason = "\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01"sv;
 
 std::string number_extension(std::uint64_t number) {
   std::string bytes;
@@ -30,7 +30,8 @@ std::string entries_of(const CrlSpec& spec) {
   std::string entries;
   for (const CrlEntry& entry : spec.entries) {
     const auto serial = der::unsigned_integer(entry.serial.bytes()), date = der::time(entry.revoked_at);
-    entries += der::item(der::k_sequence, {serial, date, k_reason});
+    const std::string reason = std::string(k_reason) + static_cast<char>(entry.reason);
+    entries += der::item(der::k_sequence, {serial, date, reason});
   }
   return entries.empty() ? entries
                          : der::item(der::k_sequence, entries);  // an empty list may not stand there

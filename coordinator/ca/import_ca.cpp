@@ -45,7 +45,8 @@ Status check_is_ca(const Candidate& candidate, const Certificate& certificate) {
 }
 
 Seconds longest(const Lifetimes& lifetimes) {
-  return std::max({lifetimes.node, lifetimes.serving, lifetimes.control_plane, lifetimes.coordinator, lifetimes.admin});
+  return std::max({lifetimes.node, lifetimes.serving, lifetimes.control_plane, lifetimes.coordinator, lifetimes.admin,
+                   lifetimes.operators});
 }
 
 Status check_dates(const Candidate& candidate, const std::vector<Certificate>& chain) {

@@ -48,6 +48,7 @@ Result<IssuedCert> issue_certificate(const CertificateAuthority& ca, const CertS
   if (!key_id) return key_id.error();
   const auto validity = within_ca(ca.certificate, not_before, not_after);
   if (!validity) return validity.error();
+  if (const auto allowed = check_life(spec, *validity); !allowed) return allowed.error();
   const auto subject = write_name(spec.organization, spec.common_name);
   const auto extensions = extensions_of(spec, *type, *key_id, ca.certificate);
   const auto bytes = tbs::sign(

@@ -53,7 +53,7 @@ std::string query_text(const AuditList& wish, std::uint64_t limit, const std::st
 }
 
 Table revoked_table(const proto::RevokedList& list, bool wide, WallTime now) {
-  Table table{{"NODE", "USAGE", "CA", "REVOKED", "VALID-UNTIL", "RESIDUAL", "SERIAL"}, {}};
+  Table table{{"WHOSE", "USAGE", "CA", "REVOKED", "VALID-UNTIL", "RESIDUAL", "SERIAL"}, {}};
   if (wide) table.header.push_back("SHA256");
   for (const proto::RevokedCertificate& item : list.items) {
     std::vector<std::string> row = {item.node,
@@ -136,6 +136,17 @@ std::string leftover_text(const std::string& node, Connection& connection) {
          " of its certificates have not ended: kube-apiserver, which knows no revocation, "
          "takes the last of them until " +
          last + " (slipwayctl certs list --revoked)";
+}
+
+std::string kubeconfigs_left_text(const std::string& user, Connection& connection) {
+  const auto list = all_revoked(connection, "");
+  if (!list) return "";
+  std::string last;
+  for (const auto& item : list->items) {
+    if (item.node == user && item.usage == "kubeconfigAdmin") last = std::max(last, item.not_after);
+  }
+  if (last.empty()) return "";
+  return "\nkube-apiserver, which knows no revocation, takes the kubeconfig until " + last + " (slipwayctl certs list --revoked)";
 }
 
 }  // namespace slipway::ctl

@@ -137,7 +137,7 @@ void add_cluster(CLI::App& app, CommandLine& line) {
   auto [apply, applied] = add_command<ClusterApply>(group, line, "apply", "change the cluster's settings");
   apply->add_option("-f,--file", applied->file, "cluster.yaml")->required();
   auto [config, kube] = add_command<ClusterKubeconfig>(
-      group, line, "kubeconfig", "make a kubeconfig for kubectl; its key never leaves this machine");
+      group, line, "kubeconfig", "make a kubeconfig for kubectl, for 12 hours at most; its key never leaves this machine");
   config->add_option("-O,--output-file", kube->file,
                      "where to write it, mode 0600; standard output when absent");
   config->add_option("--user", kube->user, "name of the user")->capture_default_str();
@@ -169,7 +169,7 @@ void add_operator(CLI::App& app, CommandLine& line) {
   create->add_option("-O,--output-file", created->file, "where to write it, mode 0600; standard output when absent");
   add_command<OperatorList>(group, line, "list", "list the operators' certificates");
   auto [revoke, revoked] =
-      add_command<OperatorRevoke>(group, line, "revoke", "end all certificates of an operator at once");
+      add_command<OperatorRevoke>(group, line, "revoke", "end all certificates of an operator at once; kube-apiserver takes a kubeconfig until its end");
   revoke->add_option("NAME", revoked->user, "name of the operator")->required();
   add_yes(*revoke, revoked->yes);
 }
@@ -236,7 +236,7 @@ void add_certs(CLI::App& app, CommandLine& line) {
   add_command<CertsCheckExpiration>(certs, line, "check-expiration",
                                     "list all certificates with their residual time");
   auto [list, listed] = add_command<CertsList>(certs, line, "list", "list certificates");
-  list->add_flag("--revoked", listed->revoked, "those of removed nodes, and until when others still take them");
+  list->add_flag("--revoked", listed->revoked, "those of removed nodes and revoked operators, and until when others still take them");
   add_command<CertsStatus>(certs, line, "status",
                            "show the authorities, and how far the replacement of one is");
   auto [rotate, options] = add_command<CertsRotateCa>(

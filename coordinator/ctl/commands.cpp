@@ -291,8 +291,11 @@ struct Runner {
   }
   int operator()(const OperatorRevoke& wish) {
     if (!confirmed(wish.yes, "end all certificates of operator " + wish.user, console)) return k_usage;
-    return done(make_request(Method::del, "/v1/operators/" + percent_encode(wish.user)),
-                "operator " + wish.user + " revoked: the certificates are refused from now on");
+    const auto response = exchange(connection, make_request(Method::del, "/v1/operators/" + percent_encode(wish.user)));
+    if (!response) return fail(console, response.error());
+    console.out << "operator " << wish.user << " revoked: the certificates are refused from now on, open connections are cut"
+                << kubeconfigs_left_text(wish.user, connection) << "\n";
+    return k_ok;
   }
   int operator()(const ConfigGetContexts&) { return k_usage; }  // run_local_command() has had these
   int operator()(const ConfigCurrentContext&) { return k_usage; }

@@ -46,6 +46,8 @@ int verify_audit(Format format, Connection& connection, Console& console);
 int list_revoked(Format format, Connection& connection, Console& console);
 // How long certificates of a node that was just deleted are taken elsewhere; empty when none is, or it cannot be told.
 std::string leftover_text(const std::string& node, Connection& connection);
+// The same of the kubeconfigs of a person who was just revoked.
+std::string kubeconfigs_left_text(const std::string& user, Connection& connection);
 // artifacts.cpp
 int import_artifact(const ArtifactImport& wish, Connection& connection, Console& console);
 // kubeconfig.cpp

@@ -240,7 +240,7 @@ std::string pool_of(const State& state, const AdmissionRequest& request) {
 
 Result<Admission> plan_renewal(const State& state, const std::string& uid, std::uint64_t generation, const std::string& serial,
                                const std::map<CertUsage, std::string>& spkis, WallTime now) {
-  const auto node = state.authenticate_agent(uid, generation, serial);
+  const auto node = state.authenticate_agent(uid, generation, serial, now);
   if (!node) return node.error();
   if (spkis.empty()) return make_error(Errc::invalid, "there is no certificate request");
   if (const auto usages = check_usages((*node)->role, spkis); !usages) return usages.error();

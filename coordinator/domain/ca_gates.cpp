@@ -14,7 +14,9 @@ struct Holders {
   WallTime now;
   std::vector<std::string> found = {};
 
-  bool counts(const CompactCertificate& record) const { return ca_of(record.usage) == line.kind && record.not_after > now; }
+  bool counts(const CompactCertificate& record) const {
+    return ca_of(record.usage) == line.kind && record.not_after > now && !state.revoked_at(record);
+  }
   bool of_other(const CompactCertificate& record) const { return record.ca == line.other->number; }
 
   void look_at(const Node& node) {

@@ -22,7 +22,7 @@ constexpr NameTable<CaKind, 6> k_ca_names = {{
     {CaKind::etcd, "etcd"},
 }};
 
-constexpr NameTable<CertUsage, 18> k_usage_names = {{
+constexpr NameTable<CertUsage, 19> k_usage_names = {{
     {CertUsage::agent, "agent"},
     {CertUsage::kubelet_client, "kubeletClient"},
     {CertUsage::kubelet_serving, "kubeletServing"},
@@ -41,6 +41,7 @@ constexpr NameTable<CertUsage, 18> k_usage_names = {{
     {CertUsage::kubeconfig_admin, "kubeconfigAdmin"},
     {CertUsage::operator_op, "operatorOperator"},
     {CertUsage::operator_viewer, "operatorViewer"},
+    {CertUsage::coordinator_bootstrap, "coordinatorBootstrap"},
 }};
 
 template <class Enum, std::size_t N>
@@ -75,7 +76,7 @@ constexpr UsageBits k_server = {true, false};
 // with.
 constexpr UsageBits k_both = {true, true};
 
-constexpr std::array<FixedPart, 18> k_fixed = {{
+constexpr std::array<FixedPart, 19> k_fixed = {{
     {CertUsage::agent, CaKind::fabric, "", "", k_client, ValidityClass::node},
     {CertUsage::kubelet_client, CaKind::kube_client, "system:nodes", "", k_client, ValidityClass::node},
     {CertUsage::kubelet_serving, CaKind::kubelet_serving, "system:nodes", "", k_server,
@@ -99,10 +100,12 @@ constexpr std::array<FixedPart, 18> k_fixed = {{
     {CertUsage::coordinator_serving, CaKind::fabric, "", "coordinator", k_server, ValidityClass::coordinator},
     {CertUsage::coordinator_kube_client, CaKind::kube_client, "", "slipway:coordinator", k_client,
      ValidityClass::coordinator},
-    {CertUsage::operator_admin, CaKind::fabric, "slipway:admin", "", k_client, ValidityClass::admin},
-    {CertUsage::kubeconfig_admin, CaKind::kube_client, "system:masters", "", k_client, ValidityClass::admin},
-    {CertUsage::operator_op, CaKind::fabric, "slipway:operator", "", k_client, ValidityClass::admin},
-    {CertUsage::operator_viewer, CaKind::fabric, "slipway:viewer", "", k_client, ValidityClass::admin},
+    {CertUsage::operator_admin, CaKind::fabric, "slipway:admin", "", k_client, ValidityClass::operators},
+    {CertUsage::kubeconfig_admin, CaKind::kube_client, "slipway:cluster-admins", "", k_client, ValidityClass::admin},
+    {CertUsage::operator_op, CaKind::fabric, "slipway:operator", "", k_client, ValidityClass::operators},
+    {CertUsage::operator_viewer, CaKind::fabric, "slipway:viewer", "", k_client, ValidityClass::operators},
+    // Past all of kube-apiserver's checks: nobody's but the coordinator's own, and its key never leaves memory (decision 0014).
+    {CertUsage::coordinator_bootstrap, CaKind::kube_client, "system:masters", "slipway:bootstrap", k_client, ValidityClass::bootstrap},
 }};
 
 Error missing(std::string_view what) {
@@ -220,6 +223,7 @@ Status fill(CertSpec& spec, const ProfileInput& input) {
     case CertUsage::controller_manager:
     case CertUsage::scheduler:
     case CertUsage::coordinator_kube_client:
+    case CertUsage::coordinator_bootstrap:
       return {};
   }
   return missing("unknown usage");
@@ -436,6 +440,12 @@ Validity validity_of(ValidityClass validity, const Lifetimes& lifetimes, WallTim
       break;
     case ValidityClass::admin:
       life = lifetimes.admin;
+      break;
+    case ValidityClass::operators:
+      life = lifetimes.operators;
+      break;
+    case ValidityClass::bootstrap:
+      life = lifetimes.bootstrap;
       break;
   }
   return {now - k_backdate, now + life - (life < k_short ? Seconds(0) : k_backdate)};

@@ -40,6 +40,7 @@ enum class CertUsage {
   kubeconfig_admin,
   operator_op,      // may change nodes and tokens
   operator_viewer,  // may read
+  coordinator_bootstrap,  // the coordinator's, for minutes: to give itself and its operators their rights in Kubernetes
 };
 inline constexpr CertUsage k_cert_usages[] = {CertUsage::agent,
                                               CertUsage::kubelet_client,
@@ -58,12 +59,15 @@ inline constexpr CertUsage k_cert_usages[] = {CertUsage::agent,
                                               CertUsage::operator_admin,
                                               CertUsage::kubeconfig_admin,
                                               CertUsage::operator_op,
-                                              CertUsage::operator_viewer};
+                                              CertUsage::operator_viewer,
+                                              CertUsage::coordinator_bootstrap};
 // Of people who ask the coordinator's API.
 constexpr bool is_operator_usage(CertUsage usage) {
   return usage == CertUsage::operator_admin || usage == CertUsage::operator_op ||
          usage == CertUsage::operator_viewer;
 }
+// Of people altogether: also of those who ask kube-apiserver.
+constexpr bool is_persons_usage(CertUsage usage) { return is_operator_usage(usage) || usage == CertUsage::kubeconfig_admin; }
 std::string_view to_string(CertUsage usage);  // wire names: "agent", "kubeletClient", "kubeletServing", ...
 std::optional<CertUsage> cert_usage_from_string(std::string_view text);
 
@@ -102,7 +106,7 @@ struct ProfileInput {
   std::string user_name;  // for usages of people
 };
 
-enum class ValidityClass { node, serving, control_plane, coordinator, admin };
+enum class ValidityClass { node, serving, control_plane, coordinator, admin, operators, bootstrap };
 
 // Extended key usages of a certificate: as few as its protocol allows.
 struct UsageBits {
@@ -151,8 +155,14 @@ struct Lifetimes {
   Seconds serving{7 * 86400};  // kubelet serving: certificates.servingTTL
   Seconds control_plane{7 * 86400};
   Seconds coordinator{90 * 86400};
-  Seconds admin{30 * 86400};  // certificates.adminTTL
+  Seconds admin{12 * 3600};       // kubeconfigs: certificates.adminTTL
+  Seconds operators{30 * 86400};  // certificates.operatorTTL
+  Seconds bootstrap{10 * 60};
 };
+
+// kube-apiserver knows no revocation: what opens all of it there lives no longer, whatever the settings say. Backdating included.
+inline constexpr Seconds k_max_admin_life{12 * 3600};
+inline constexpr Seconds k_max_bootstrap_life{15 * 60};
 
 struct Validity {
   WallTime not_before{};

@@ -1,6 +1,7 @@
 #include "coordinator/domain/cluster_spec.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/core/text.hpp"
 #include "coordinator/domain/block_tree.hpp"
@@ -353,7 +354,12 @@ void check_certificates(Problems& problems, ValidatedCluster& cluster) {
   const proto::CertificateSettings& settings = cluster.spec.certificates;
   cluster.node_ttl = read_ttl(problems, "certificates.nodeTTL", settings.node_ttl);
   cluster.serving_ttl = read_ttl(problems, "certificates.servingTTL", settings.serving_ttl);
+  cluster.operator_ttl = read_ttl(problems, "certificates.operatorTTL", settings.operator_ttl);
   cluster.admin_ttl = read_ttl(problems, "certificates.adminTTL", settings.admin_ttl);
+  if (cluster.admin_ttl > k_max_admin_life && cluster.admin_ttl <= k_max_ttl) {
+    problems.add("certificates.adminTTL", settings.admin_ttl + " is out of bounds: at most 12h, as kube-apiserver takes a kubeconfig until its end and " +
+                                              "knows no revocation; for operators' certificates, which can be revoked, set certificates.operatorTTL");
+  }
   if (!(settings.renew_at > 0.1 && settings.renew_at < 0.95)) {
     problems.add("certificates.renewAt", std::to_string(settings.renew_at) +
                                              " is out of bounds: a part of the life between 0.1 and 0.95, usually 0.667");
@@ -378,6 +384,13 @@ Result<ValidatedCluster> validate(const proto::ClusterSpec& spec) {
   }
   if (!problems.none()) return problems.error(Errc::invalid, "the cluster cannot be made as written:");
   return cluster;
+}
+
+proto::ClusterSpec brought_up_to_date(proto::ClusterSpec stored) {
+  proto::CertificateSettings& settings = stored.certificates;
+  const auto admin = parse_duration(settings.admin_ttl);
+  if (admin && *admin > k_max_admin_life) settings.operator_ttl = std::exchange(settings.admin_ttl, "12h");
+  return stored;
 }
 
 Status check_change(const ValidatedCluster& living, const ValidatedCluster& wanted) {
@@ -462,6 +475,7 @@ Lifetimes lifetimes_of(const ValidatedCluster& cluster) {
   lifetimes.serving = cluster.serving_ttl;
   lifetimes.control_plane = cluster.serving_ttl;
   lifetimes.admin = cluster.admin_ttl;
+  lifetimes.operators = cluster.operator_ttl;
   return lifetimes;
 }
 

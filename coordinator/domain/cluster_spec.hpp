@@ -28,12 +28,16 @@ struct ValidatedCluster {
   std::optional<IpAddress> endpoint_address;  // absent: the host is a DNS name
   Seconds node_ttl{86400};
   Seconds serving_ttl{7 * 86400};
-  Seconds admin_ttl{30 * 86400};
+  Seconds admin_ttl{k_max_admin_life};
+  Seconds operator_ttl{30 * 86400};
   bool operator==(const ValidatedCluster&) const = default;
 };
 
 // Errc::invalid with one line a problem: "field: what is wrong (with the arithmetic); the cure".
 Result<ValidatedCluster> validate(const proto::ClusterSpec& spec);
+
+// A spec that was stored before a rule was there, as it is to be read now: adminTTL was for operators too and could be longer.
+proto::ClusterSpec brought_up_to_date(proto::ClusterSpec stored);
 
 // What may change on a living cluster: name, nodePrefixLength and endpoint may not; podCIDR may grow around what it is,
 // serviceCIDR on its base address. Errc::conflict with all problems at once.

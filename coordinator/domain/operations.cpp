@@ -106,7 +106,7 @@ class Applier {
   }
 
   Result<Outcome> operator()(const RecordRenewal& op) {
-    const auto found = state_.authenticate_agent(op.uid, op.generation, op.presented_serial);
+    const auto found = state_.authenticate_agent(op.uid, op.generation, op.presented_serial, op.now);
     if (!found) return found.error();
     Node node = **found;
     if (op.certificates.empty()) return unchanged_node(node);
@@ -161,10 +161,11 @@ class Applier {
   Result<Outcome> operator()(const RevokeOperator& op) {
     std::vector<std::string> serials;
     for (const CompactCertificate record : state_.certificates()) {
-      if (is_operator_usage(record.usage) && record.subject == op.user) serials.push_back(record.serial_hex());
+      const bool theirs = is_persons_usage(record.usage) && record.subject == op.user && record.not_after > op.now;
+      if (theirs && !state_.revoked_at(record)) serials.push_back(record.serial_hex());
     }
-    if (serials.empty()) return make_error(Errc::not_found, "no operator named \"" + op.user.substr(0, 64) + "\" has a certificate");
-    for (const std::string& serial : serials) editor_.erase_certificate(serial);
+    if (serials.empty()) return make_error(Errc::not_found, "no operator named \"" + op.user.substr(0, 64) + "\" has a certificate that counts");
+    for (std::string& serial : serials) editor_.put_revocation({std::move(serial), op.now});
     return done(false);
   }
 

@@ -49,6 +49,7 @@ struct RecordRenewal {
   std::uint64_t generation = 0;
   std::string presented_serial;
   std::vector<IssuedCertificate> certificates;
+  WallTime now{};
 };
 
 // Certificates of operators and of the coordinator itself.
@@ -56,10 +57,11 @@ struct RecordCertificate {
   IssuedCertificate certificate;
 };
 
-// Ends all API certificates of this person: a certificate of a person counts only while its record stands.
-// Errc::not_found.
+// Ends all certificates of this person, here at once. kube-apiserver asks nobody: there a kubeconfig's opens until its end, so the
+// records stay, for the lists of what is revoked. Errc::not_found when none is left to revoke.
 struct RevokeOperator {
   std::string user;
+  WallTime now{};
 };
 
 // Block into quarantine, identity dead, name tombstoned. Errc::not_found.

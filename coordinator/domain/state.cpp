@@ -1,5 +1,6 @@
 #include "coordinator/domain/state.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "coordinator/domain/state_editor.hpp"
@@ -29,6 +30,7 @@ struct KeyOf {
   std::string operator()(const PoolRecord& pool) const { return pool.name; }
   std::string operator()(const BlockHold& hold) const { return hold.block.to_string(); }
   std::string operator()(const PoolHistory& history) const { return history.pool; }
+  std::string operator()(const Revocation& revocation) const { return revocation.serial; }
   std::string operator()(const CaLine& line) const { return std::string(to_string(line.kind)); }
 };
 
@@ -63,7 +65,7 @@ class Loader final : public RecordSink {
     return loaded;
   }
   Status operator()(const proto::ClusterSpec& spec) {
-    auto cluster = validate(spec);
+    auto cluster = validate(brought_up_to_date(spec));
     if (!cluster) return contradiction("the cluster specification is not valid: " + cluster.error().message);
     editor_.put_cluster(std::move(*cluster));
     return {};
@@ -84,7 +86,10 @@ class Loader final : public RecordSink {
   Status operator()(const PoolHistory& history) { return editor_.put_history(history), Status{}; }
   Status operator()(const CertificatePem&) { return {}; }      // stays in the store
   Status operator()(const ClusterIdentity& identity) { return editor_.put_identity(identity), Status{}; }
-  Status operator()(const Counters& counters) { return editor_.put_counters(counters), Status{}; }
+  Status operator()(Counters counters) {
+    counters.clock_floor = std::max(counters.clock_floor, state_.clock_floor());
+    return editor_.put_counters(counters), Status{};
+  }
   Status operator()(const Tombstone& tombstone) { return editor_.put_tombstone(tombstone), Status{}; }
   Status operator()(const PendingNode& node) { return editor_.put_pending(node), Status{}; }
   Status operator()(const JoinToken& token) { return editor_.put_token(token), Status{}; }
@@ -93,6 +98,7 @@ class Loader final : public RecordSink {
     return packed ? certificate(packed->view(record)) : Status(contradiction(packed.error().message));
   }
   Status operator()(const proto::Artifact& artifact) { return editor_.put_artifact(artifact), Status{}; }
+  Status operator()(const Revocation& revocation) { return editor_.put_revocation(revocation), Status{}; }
   Status operator()(const CaLine& line) { return editor_.put_ca(line), Status{}; }
   Status operator()(const Node& node) {
     if (!state_.has_cluster()) return contradiction("node " + node.name + " without a cluster");
@@ -184,6 +190,13 @@ std::optional<CompactCertificate> State::current_certificate(const Node& node, C
   return serial == nullptr ? std::nullopt : certificates_.find(*serial);
 }
 
+std::optional<WallTime> State::revoked_at(const CompactCertificate& certificate) const {
+  // Lists ask for a million: no text is made for those that cannot be on the list.
+  if (revocations_.empty() || !is_persons_usage(certificate.usage)) return std::nullopt;
+  const auto found = revocations_.find(certificate.serial_hex());
+  return found == revocations_.end() ? std::nullopt : std::optional<WallTime>(found->second);
+}
+
 const proto::Artifact* State::artifact(const std::string& component, const std::string& version) const {
   return find_in(artifacts_, artifact_key(component, version));
 }
@@ -205,12 +218,13 @@ proto::ClusterCapacity State::capacity() const {
 Status State::authenticate_operator(const std::string& user, const std::string& serial, WallTime now) const {
   const auto record = certificate(serial);
   const bool theirs = record && is_operator_usage(record->usage) && record->subject == user;
-  if (theirs && record->not_after > now) return {};
+  if (theirs && record->not_after > now && !revoked_at(*record)) return {};
   return make_error(Errc::denied, "the certificate of operator \"" + user + "\" was revoked or is not one of this cluster: ask an admin "
                                   "for a new one (slipwayctl operator create)");
 }
 
-Result<const Node*> State::authenticate_agent(const std::string& uid, std::uint64_t generation, const std::string& serial) const {
+Result<const Node*> State::authenticate_agent(const std::string& uid, std::uint64_t generation, const std::string& serial,
+                                              WallTime now) const {
   const Node* node = node_by_uid(uid);
   if (node == nullptr || node->generation != generation) {
     return make_error(Errc::gone, "this node was deleted from the cluster: to come back it must join with a new token "
@@ -225,6 +239,11 @@ Result<const Node*> State::authenticate_agent(const std::string& uid, std::uint6
   if (!known) {
     return make_error(Errc::denied, "the certificate with serial " + serial + " of node " + node->name +
                                         " has been replaced by a newer one");
+  }
+  const auto record = certificate(serial);
+  if (!record || record->not_after <= now) {
+    return make_error(Errc::denied, "the certificate with serial " + serial + " of node " + node->name +
+                                        " has ended: the agent must connect anew and prove its identity key");
   }
   return node;
 }
@@ -280,14 +299,31 @@ void StateEditor::erase_token(const std::string& id) {
 
 Status StateEditor::put_certificate(CertificateRecord record) {
   if (const Status put = state_.certificates_.put(record); !put) return put;
+  raise_floor(record.not_before);
   note(std::move(record));
   return {};
+}
+
+// Stores of before the floor was kept have only the certificates to tell it.
+Status StateEditor::restore_certificate(const CompactCertificate& certificate) {
+  raise_floor(certificate.not_before);
+  return state_.certificates_.put(certificate);
+}
+
+void StateEditor::raise_floor(WallTime not_before) {
+  state_.counters_.clock_floor = std::max(state_.counters_.clock_floor, not_before);
 }
 
 void StateEditor::erase_certificate(const std::string& serial) {
   erase(RecordKind::certificate, serial);
   erase(RecordKind::pem, serial);
   state_.certificates_.erase(serial);
+  if (state_.revocations_.erase(serial) > 0) erase(RecordKind::revocation, serial);
+}
+
+void StateEditor::put_revocation(Revocation revocation) {
+  state_.revocations_.insert_or_assign(revocation.serial, revocation.at);
+  note(std::move(revocation));
 }
 
 void StateEditor::put_artifact(proto::Artifact artifact) {

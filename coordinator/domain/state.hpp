@@ -47,6 +47,8 @@ struct Counters {
   std::uint64_t revision = 0;
   std::uint64_t desired_revision = 0;
   bool nodes_imported = false;  // the Node objects that were there before us have been read (ImportNodes)
+  // The latest NotBefore of all certificates that were ever recorded, also of those that are forgotten: the clock was there once.
+  WallTime clock_floor{};
   bool operator==(const Counters&) const = default;
 };
 
@@ -96,11 +98,18 @@ struct CertificatePem {
   bool operator==(const CertificatePem&) const = default;
 };
 
+// A person's certificate that was taken back before its end. Its record stays until it ends: others take it until then.
+struct Revocation {
+  std::string serial;
+  WallTime at{};
+  bool operator==(const Revocation&) const = default;
+};
+
 // The records that make up the state, each put and erased by its key. Leases of pod blocks stand in the nodes.
 using Record = std::variant<ClusterIdentity, Counters, proto::ClusterSpec, Node, Tombstone, JoinToken, QuarantinedBlock,
-                            CertificateRecord, CertificatePem, proto::Artifact, PendingNode, PoolRecord, BlockHold, PoolHistory, CaLine>;
-enum class RecordKind { identity, counters, spec, node, tombstone, token, quarantined, certificate, pem, artifact, pending, pool, hold, history, ca };
-static_assert(std::variant_size_v<Record> == static_cast<std::size_t>(RecordKind::ca) + 1);
+                            CertificateRecord, CertificatePem, proto::Artifact, PendingNode, PoolRecord, BlockHold, PoolHistory, CaLine, Revocation>;
+enum class RecordKind { identity, counters, spec, node, tombstone, token, quarantined, certificate, pem, artifact, pending, pool, hold, history, ca, revocation };
+static_assert(std::variant_size_v<Record> == static_cast<std::size_t>(RecordKind::revocation) + 1);
 
 struct PutRecord {
   Record record;
@@ -137,6 +146,7 @@ class State {
   const ClusterIdentity& identity() const { return identity_; }
   std::uint64_t revision() const { return counters_.revision; }
   std::uint64_t desired_revision() const { return counters_.desired_revision; }
+  WallTime clock_floor() const { return counters_.clock_floor; }
 
   const std::map<std::string, Node>& nodes() const { return nodes_.by_name(); }
   const Node* node(const std::string& name) const { return nodes_.find(name); }
@@ -153,6 +163,8 @@ class State {
   // Views as find() of the ledger.
   std::optional<CompactCertificate> certificate(std::string_view serial_hex) const { return certificates_.find(serial_hex); }
   std::optional<CompactCertificate> current_certificate(const Node& node, CertUsage usage) const;
+  // When a person's certificate was taken back. Nodes' have no such mark: theirs count as long as the node says so.
+  std::optional<WallTime> revoked_at(const CompactCertificate& certificate) const;
   const std::map<std::string, proto::Artifact>& artifacts() const { return artifacts_; }  // by artifact_key()
   const proto::Artifact* artifact(const std::string& component, const std::string& version) const;
   const std::map<CaKind, CaLine>& cas() const { return cas_; }
@@ -165,11 +177,12 @@ class State {
   proto::ClusterCapacity capacity() const;
 
   // The live node behind an agent certificate, or why it is not one: Errc::gone for a deleted or replaced node or an old generation,
-  // Errc::denied for a serial that is neither current nor the one before. Asked at every request (T11).
-  Result<const Node*> authenticate_agent(const std::string& uid, std::uint64_t generation, const std::string& serial) const;
+  // Errc::denied for a serial that is neither current nor the one before, and for a certificate that has ended. Asked at every
+  // request (T11): a connection may outlast the certificate that opened it.
+  Result<const Node*> authenticate_agent(const std::string& uid, std::uint64_t generation, const std::string& serial, WallTime now) const;
 
-  // Whether the certificate of a person with this serial still counts: Errc::denied when its record is gone (revoked, or of
-  // another history), names no such person, or has ended.
+  // Whether the certificate of a person with this serial still counts: Errc::denied when it was revoked, its record is gone (of
+  // another history, or long over), names no such person, or has ended.
   Status authenticate_operator(const std::string& user, const std::string& serial, WallTime now) const;
 
   bool operator==(const State&) const = default;
@@ -184,6 +197,7 @@ class State {
   std::map<std::string, PendingNode> pending_;
   std::map<std::string, JoinToken> tokens_;
   CertificateLedger certificates_;
+  std::map<std::string, WallTime> revocations_;  // by serial
   std::map<std::string, proto::Artifact> artifacts_;
   CidrLedger ledger_;
   std::map<std::string, PoolHistory> pool_histories_;

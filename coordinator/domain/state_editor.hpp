@@ -34,9 +34,10 @@ class StateEditor {
   void erase_token(const std::string& id);
   // Errc::invalid, nothing changed: its texts are not hex. The operations have asked PackedCertificate before.
   Status put_certificate(CertificateRecord record);
-  Status restore_certificate(const CompactCertificate& certificate) { return state_.certificates_.put(certificate); }  // from the store
+  Status restore_certificate(const CompactCertificate& certificate);  // from the store
   void put_pem(CertificatePem pem) { note(std::move(pem)); }
-  void erase_certificate(const std::string& serial);
+  void erase_certificate(const std::string& serial);  // and its revocation
+  void put_revocation(Revocation revocation);
   void put_artifact(proto::Artifact artifact);
   void put_ca(CaLine line);
   void put_counters(Counters counters);
@@ -46,6 +47,7 @@ class StateEditor {
 
  private:
   void note(Record record) { changes_.push_back(PutRecord{std::move(record)}); }
+  void raise_floor(WallTime not_before);  // stored by finish()
   void erase(RecordKind kind, std::string key) { changes_.push_back(EraseRecord{kind, std::move(key)}); }
 
   State& state_;

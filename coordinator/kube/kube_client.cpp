@@ -203,21 +203,21 @@ boost::asio::awaitable<Status> KubeClient::wait_for_access() {
   }
 }
 
-// The right to give ourselves these rights is system:masters'. That certificate lives for minutes and only in
+// The right to give ourselves and the operators' group their rights is system:masters'. That certificate lives for minutes and only in
 // this frame; none is made while nobody is there who could use it.
 boost::asio::awaitable<Status> KubeClient::ensure_access() {
   boost::asio::awaitable<Status> checking = check_serving();
   const Status serving = co_await std::move(checking);
   if (!serving) co_return serving.error();
   boost::asio::awaitable<Result<std::shared_ptr<Identity>>> making =
-      make_identity(CertUsage::kubeconfig_admin, "slipway-bootstrap", k_bootstrap_life);
+      make_identity(CertUsage::coordinator_bootstrap, "slipway:bootstrap", k_bootstrap_life);
   const auto admin = co_await std::move(making);
   if (!admin) co_return error_of(admin, "making a bootstrap certificate for kube-apiserver");
   const std::vector<AccessObject> objects = access_objects();
   for (const AccessObject& object : objects) {
     boost::asio::awaitable<Status> putting = put_in_place(*admin, object);
     const Status put = co_await std::move(putting);
-    if (!put) co_return error_of(put, "giving the coordinator access to nodes");
+    if (!put) co_return error_of(put, "giving the coordinator and its operators their access");
   }
   boost::asio::awaitable<Status> waiting = wait_for_access();
   co_return co_await std::move(waiting);

@@ -20,9 +20,9 @@ constexpr std::size_t k_cidr_text = 64;     // an IPv6 network in full is 43
 constexpr std::size_t k_token_text = 4096;  // goes into the request line
 constexpr std::size_t k_message_text = 300;
 
-AccessObject binding(const std::string& name, const std::string& role, const std::string& user) {
+AccessObject binding(const std::string& name, const std::string& role, const char* kind, const std::string& subject_name) {
   const Json reference = {{"apiGroup", "rbac.authorization.k8s.io"}, {"kind", "ClusterRole"}, {"name", role}};
-  const Json subject = {{"apiGroup", "rbac.authorization.k8s.io"}, {"kind", "User"}, {"name", user}};
+  const Json subject = {{"apiGroup", "rbac.authorization.k8s.io"}, {"kind", kind}, {"name", subject_name}};
   const Json object = {{"apiVersion", k_rbac},
                        {"kind", "ClusterRoleBinding"},
                        {"metadata", {{"name", name}}},
@@ -103,9 +103,11 @@ bool is_token(std::string_view text) {
 }  // namespace
 
 std::vector<AccessObject> access_objects() {
-  return {coordinator_role(), binding(k_own, k_own, k_own),
+  return {coordinator_role(), binding(k_own, k_own, "User", k_own),
           // kube-apiserver asks kubelets for logs, exec and metrics with its kubelet client certificate.
-          binding("slipway:kube-apiserver", "system:kubelet-api-admin", "slipway:kube-apiserver")};
+          binding("slipway:kube-apiserver", "system:kubelet-api-admin", "User", "slipway:kube-apiserver"),
+          // Of the kubeconfigs that we give. Unlike system:masters it can be taken away again: by deleting this.
+          binding("slipway:cluster-admins", "cluster-admin", "Group", "slipway:cluster-admins")};
 }
 
 std::string pod_cidr_patch(const Cidr& pod_cidr, const std::optional<Cidr>& second) {

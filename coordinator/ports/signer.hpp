@@ -20,9 +20,12 @@ struct IssuedCert {
   std::uint64_t ca = 1;   // number of the CA that signed, for the record
 };
 
+// RFC 5280 5.3.1: the node is no more, or the person's right was taken away.
+enum class CrlReason : std::uint8_t { cessation_of_operation = 5, privilege_withdrawn = 9 };
 struct CrlEntry {
   Serial serial;
   WallTime revoked_at{};
+  CrlReason reason = CrlReason::cessation_of_operation;
 };
 // A revocation list of one CA.
 struct CrlSpec {

@@ -403,7 +403,7 @@ Enrollment::Task Enrollment::peek_renewal_there(WorkPtr work) {
 }
 
 Enrollment::Task Enrollment::record_renewal_there(WorkPtr work) {
-  RecordRenewal operation{work->who.uid, work->who.generation, work->who.serial, work->issued};
+  RecordRenewal operation{work->who.uid, work->who.generation, work->who.serial, work->issued, deps_.clock.wall()};
   asio::awaitable<Result<Outcome>> submitting = deps_.registrar.submit(std::move(operation), work->actor);
   const Result<Outcome> outcome = co_await std::move(submitting);
   if (!outcome) co_return outcome.error();

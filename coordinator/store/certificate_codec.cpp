@@ -27,7 +27,8 @@ constexpr CertUsage k_stored_usages[] = {CertUsage::agent,
                                          CertUsage::operator_admin,
                                          CertUsage::kubeconfig_admin,
                                          CertUsage::operator_op,
-                                         CertUsage::operator_viewer};
+                                         CertUsage::operator_viewer,
+                                         CertUsage::coordinator_bootstrap};
 static_assert(std::size(k_stored_usages) == std::size(k_cert_usages), "a new usage needs its number in stores");
 
 void put_number(std::string& out, std::uint64_t number) {

@@ -19,16 +19,19 @@ constexpr std::string_view k_audit_key = "a/head";
 constexpr std::string_view k_state_prefix = "s/";
 
 // In the order of RecordKind.
-constexpr std::array<std::string_view, 15> k_prefixes = {"s/cluster/identity", "s/counters",    "s/cluster/spec", "s/node/",
+constexpr std::array<std::string_view, 16> k_prefixes = {"s/cluster/identity", "s/counters",    "s/cluster/spec", "s/node/",
                                                          "s/tombstone/",       "s/token/",      "s/quarantine/",  "s/certificate/",
                                                          "p/",                 "s/artifact/",  "s/pending/",     "s/pool/",
-                                                         "s/hold/",            "s/pool-history/", "s/ca/"};
+                                                         "s/hold/",            "s/pool-history/", "s/ca/",         "s/revocation/"};
 
 struct Encoder {
   std::string operator()(const ClusterIdentity& x) const {
     return proto::encode_json(stored::Identity{x.id, x.epoch, to_rfc3339(x.created_at)});
   }
-  std::string operator()(const Counters& x) const { return proto::encode_json(stored::Counts{x.revision, x.desired_revision, x.nodes_imported}); }
+  std::string operator()(const Counters& x) const {
+    return proto::encode_json(stored::Counts{x.revision, x.desired_revision, x.nodes_imported,
+                                             x.clock_floor == WallTime{} ? std::string() : to_rfc3339(x.clock_floor)});
+  }
   std::string operator()(const proto::ClusterSpec& x) const { return proto::encode_json(x); }
   std::string operator()(const Node& x) const {
     stored::Node out{x.name, x.uid, std::string(to_string(x.role)), x.address.to_string(), x.machine_id, x.pod_cidr.to_string(),
@@ -80,6 +83,7 @@ struct Encoder {
     for (const PoolSample& sample : x.samples) out.samples.push_back({to_rfc3339(sample.at), sample.used});
     return proto::encode_json(out);
   }
+  std::string operator()(const Revocation& x) const { return proto::encode_json(stored::Revocation{x.serial, to_rfc3339(x.at)}); }
   static stored::CaFacts facts(const CaFacts& x) {
     return {x.sha256, x.serial, x.key_id, x.subject, to_rfc3339(x.not_before), to_rfc3339(x.not_after), x.number};
   }
@@ -132,7 +136,9 @@ struct Parts {
 };
 
 Record convert(Parts& parts, const stored::Identity& x) { return ClusterIdentity{x.id, x.epoch, parts.time("createdAt", x.created_at)}; }
-Record convert(Parts&, const stored::Counts& x) { return Counters{x.revision, x.desired_revision, x.nodes_imported}; }
+Record convert(Parts& parts, const stored::Counts& x) {
+  return Counters{x.revision, x.desired_revision, x.nodes_imported, x.clock_floor.empty() ? WallTime{} : parts.time("clockFloor", x.clock_floor)};
+}
 Record convert(Parts&, const proto::ClusterSpec& x) { return x; }
 Record convert(Parts&, const proto::Artifact& x) { return x; }
 Record convert(Parts& parts, const stored::Node& x) {
@@ -215,6 +221,7 @@ Record convert(Parts& parts, const stored::Ca& x) {
   return line;
 }
 
+Record convert(Parts& parts, const stored::Revocation& x) { return Revocation{x.serial, parts.time("at", x.at)}; }
 Record convert(Parts& parts, const stored::Pool& x) {
   PoolRecord pool{x.name, x.order, {}, static_cast<int>(std::min<std::uint64_t>(x.node_prefix_length, 128)), {}, x.draining};
   for (const std::string& range : x.ranges) pool.ranges.push_back(parts.cidr("ranges", range));
@@ -308,6 +315,7 @@ Result<Record> decode_pair(std::string_view key, std::string_view value) {
     case RecordKind::hold: return decode_as<stored::Hold>(key, value);
     case RecordKind::history: return decode_as<stored::History>(key, value);
     case RecordKind::ca: return decode_as<stored::Ca>(key, value);
+    case RecordKind::revocation: return decode_as<stored::Revocation>(key, value);
   }
   return corrupt(std::string(key), "is of no known kind");
 }

@@ -9,7 +9,7 @@
 //   s/certificate/<serial>  whose, of which key, from when to when; JSON in what was written by layout 1
 //   s/cluster/identity      id, epoch, creation
 //   s/cluster/spec          the operator's cluster specification
-//   s/counters              revision, desired revision
+//   s/counters              revision, desired revision, the time that the clock was at for certain
 //   s/hold/<address>/<length>  blocks that are reserved or kept for a node
 //   s/node/<name>           with its pod blocks: the only place that says who has which
 //   s/pending/<name>        a host that waits for an operator's word, or got it
@@ -17,6 +17,7 @@
 //   s/pool-history/<name>   how full a pool was lately
 //   s/quarantine/<address>/<length>
 //   s/token/<id>
+//   s/revocation/<serial>   a person's certificate that was taken back, and when; its certificate record stands as before
 //   s/tombstone/<name>
 //   s/version               layout version of all of the above; a newer one is refused
 //

@@ -20,6 +20,7 @@ struct Identity {
 struct Counts {
   std::uint64_t revision = 0, desired_revision = 0;
   bool nodes_imported = false;  // absent: not yet
+  std::string clock_floor;      // absent or empty: what the certificates say
 };
 struct Node {
   std::string name, uid, role, address, machine_id, pod_cidr, joined_at, token_id, identity, previous_identity, previous_agent_serial;
@@ -52,6 +53,9 @@ struct Certificate {
   std::string serial, usage, subject, node_uid, not_before, not_after, sha256, spki_sha256;
   std::uint64_t generation = 0;
   std::uint64_t ca = 1;  // absent: made before CAs could be replaced
+};
+struct Revocation {
+  std::string serial, at;
 };
 struct CaFacts {
   std::string sha256, serial, key_id, subject, not_before, not_after;
@@ -90,7 +94,7 @@ struct History {
 };
 
 template <class V> void fields(V& v, Identity& x) { v("id", x.id); v("epoch", x.epoch); v("createdAt", x.created_at); }
-template <class V> void fields(V& v, Counts& x) { v("revision", x.revision); v("desiredRevision", x.desired_revision); v.optional("nodesImported", x.nodes_imported); }
+template <class V> void fields(V& v, Counts& x) { v("revision", x.revision); v("desiredRevision", x.desired_revision); v.optional("nodesImported", x.nodes_imported); v.optional("clockFloor", x.clock_floor); }
 template <class V> void fields(V& v, Node& x) {
   v("name", x.name); v("uid", x.uid); v("generation", x.generation); v("role", x.role); v("address", x.address);
   v("machineId", x.machine_id); v("podCIDR", x.pod_cidr); v("joinedAt", x.joined_at); v("tokenId", x.token_id);
@@ -130,6 +134,7 @@ template <class V> void fields(V& v, Certificate& x) {
   v("notBefore", x.not_before); v("notAfter", x.not_after); v("sha256", x.sha256); v("spkiSha256", x.spki_sha256);
   v.optional("ca", x.ca);
 }
+template <class V> void fields(V& v, Revocation& x) { v("serial", x.serial); v("at", x.at); }
 template <class V> void fields(V& v, CaFacts& x) {
   v("number", x.number); v("sha256", x.sha256); v("serial", x.serial); v("keyId", x.key_id); v("subject", x.subject); v("notBefore", x.not_before);
   v("notAfter", x.not_after);

@@ -177,7 +177,8 @@ ready_nodes() {
 
 all_ready() { [[ $(ready_nodes) -eq $((node_count + 1)) ]]; }
 
-api_answers() { in_master_kubectl get --raw /readyz; }
+# And knows the operators' group: the coordinator binds it a few seconds after the API server has come up.
+api_answers() { in_master_kubectl get --raw /readyz && in_master_kubectl auth can-i '*' '*' --all-namespaces --quiet; }
 
 wait_api() {
     write_kubeconfig

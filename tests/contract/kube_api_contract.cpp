@@ -160,6 +160,19 @@ struct RealRig final : Rig {
       admin_limits};
 };
 
+// What a kubeconfig holds, in the group that access_objects() binds.
+int status_of_admin(RealRig& rig) {
+  CertOptions options;
+  options.common_name = "alice";
+  options.organization = "slipway:cluster-admins";
+  options.extended_key_usage = "clientAuth";
+  const TestCert alice = issue(ca_for_tests(rig.real.parts.authority, CaKind::kube_client), options);
+  http::ClientIdentity identity{alice.certificate_pem, Secret(alice.key_pem)};
+  http::Client client(rig.io.executor(), http::Endpoint{"127.0.0.1", rig.real.server.port()},
+                      must(http::TlsClientContext::make(rig.real.parts.signer.ca_pem(CaKind::apiserver), &identity)));
+  return must(rig.io.run(client.send(request(http::Method::get, "/api/v1/secrets"), std::chrono::seconds(30), true))).status;
+}
+
 // Nothing where the programs are not named.
 RealServer* real_server() {
   static const auto programs = RealKubeApi::programs();
@@ -350,6 +363,17 @@ TEST_CASE("kube api contract: unknown credentials are denied", "[kube]") {
     CHECK(rig.spec("a").there);
     CHECK(rig.spec("a").pod_cidrs.empty());
   });
+}
+
+TEST_CASE("kube api contract: the group of kubeconfigs may do everything while its binding stands", "[.][kube]") {
+  RealServer* const server = real_server();
+  if (server == nullptr) return;
+  RealRig rig(*server);
+  eventually([&] { return status_of_admin(rig) == 200; });
+  REQUIRE(rig.ask(http::Method::del, "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/slipway:cluster-admins").status == 200);
+  eventually([&] { return status_of_admin(rig) == 403; });
+  REQUIRE(rig.io.run(rig.own->ensure_access()));
+  eventually([&] { return status_of_admin(rig) == 200; });
 }
 
 // The fake has no roles that somebody could change. Hidden: without the server there is nothing to pass.

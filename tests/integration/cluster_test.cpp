@@ -87,7 +87,8 @@ TEST_CASE("a kubeconfig's certificate is recorded before it is given", "[cluster
       admin.post("/v1/cluster/kubeconfig", proto::encode(proto::KubeconfigRequest{*csr, "alice"})));
   const auto certificate = Certificate::from_pem(reply.certificate);
   REQUIRE(certificate);
-  CHECK(certificate->organizations() == std::vector<std::string>{"system:masters"});
+  CHECK(certificate->organizations() == std::vector<std::string>{"slipway:cluster-admins"});
+  CHECK(certificate->not_after() - certificate->not_before() == Seconds(12 * 3600));
   CHECK(certificate->common_name() == "alice");
   CHECK(certificate->matches(*key));
   bool listed = false;

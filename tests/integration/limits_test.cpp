@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "common/core/text.hpp"
+#include "common/crypto/csr.hpp"
 #include "coordinator/app.hpp"
 #include "proto/routes.hpp"
 #include "tests/support/cluster_fixture.hpp"
@@ -103,6 +104,23 @@ TEST_CASE("no route takes a body that is too large or that never ends", "[limits
     check_status(route, slow, 408);
   }
   CHECK(routes_with_body >= 10);
+}
+
+TEST_CASE("a revoked admin cannot bring a large body onto the disk", "[limits][access]") {
+  ClusterFixture cluster;
+  cluster.http_limits.spool_idle = 50ms;
+  cluster.start();
+  const auto key = PrivateKey::generate_p256();
+  const proto::OperatorRequest request{make_csr(*key).value(), "eve", "admin"};
+  const auto eve = as<proto::OperatorReply>(cluster.admin().post("/v1/operators", proto::encode(request)));
+  const TestCert caller{eve.certificate, std::string(key->to_pem()->reveal())};
+  const std::string path = "/v1/blobs/" + std::string(64, 'a');
+  const std::string head = "PUT " + path + " HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4000000000\r\n\r\n";
+  CHECK(status_of(ask(cluster, caller, head)) == 100);
+  REQUIRE(cluster.admin().remove("/v1/operators/eve").status == 204);
+  CHECK(status_of(ask(cluster, caller, head)) == 403);
+  check_declared("PUT", path, 403);
+  CHECK(std::filesystem::is_empty(cluster.dir / "data/spool"));
 }
 
 TEST_CASE("a route without a body refuses one", "[limits]") {

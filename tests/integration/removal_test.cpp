@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "common/crypto/certificate.hpp"
+#include "common/crypto/csr.hpp"
 #include "common/crypto/pem.hpp"
 #include "coordinator/app.hpp"
 #include "proto/audit.hpp"
@@ -77,6 +78,33 @@ TEST_CASE("a removed node's certificates are on the lists, the others' are not",
   CHECK(page.items.size() == 3);
   CHECK(as<proto::RevokedList>(admin.get("/v1/certificates/revoked?limit=3&continue=" + page.next)).items.size() == 1);
   CHECK(as<proto::RevokedList>(admin.get("/v1/certificates/revoked?node=here")).items.empty());
+}
+
+TEST_CASE("a revoked person's certificates are on the lists, the kubeconfig too", "[cluster][removal][access]") {
+  ClusterFixture cluster;
+  cluster.start();
+  Caller admin = cluster.admin();
+  const auto key = PrivateKey::generate_p256();
+  const std::string csr = make_csr(*key).value();
+  const auto vera = as<proto::OperatorReply>(admin.post("/v1/operators", proto::encode(proto::OperatorRequest{csr, "vera", "operator"})));
+  const auto kubeconfig = as<proto::KubeconfigReply>(admin.post("/v1/cluster/kubeconfig", proto::encode(proto::KubeconfigRequest{csr, "vera"})));
+  const std::string kube_ca = joined(cluster, "n1", 11).reply.ca_bundles.at("kubeClient");
+  const auto list_of = [&admin](const std::string& ca) { return admin.get("/v1/crl?format=der&ca=" + ca).body; };
+  CHECK(verify(kubeconfig.certificate, kube_ca, list_of("kubeClient")) == 0);
+  REQUIRE(admin.remove("/v1/operators/vera").status == 204);
+  CHECK(verify(kubeconfig.certificate, kube_ca, list_of("kubeClient")) == X509_V_ERR_CERT_REVOKED);
+  CHECK(verify(vera.certificate, vera.ca_certificate, list_of("fabric")) == X509_V_ERR_CERT_REVOKED);
+  cluster.stop();
+  cluster.start();
+  Caller again = cluster.admin();
+  std::map<std::string, std::string> until;
+  for (const auto& item : as<proto::RevokedList>(again.get("/v1/certificates/revoked")).items) {
+    CHECK(item.node == "vera");
+    until[item.usage] = item.not_after;
+  }
+  CHECK(until == std::map<std::string, std::string>{{"operatorOperator", vera.not_after}, {"kubeconfigAdmin", kubeconfig.not_after}});
+  CHECK(as<proto::RevokedList>(again.get("/v1/certificates/revoked?node=vera")).items.empty());  // no node
+  CHECK(again.remove("/v1/operators/vera").status == 404);
 }
 
 TEST_CASE("revocation lists come for every authority, signed by it, and with a number that grows", "[cluster][removal]") {

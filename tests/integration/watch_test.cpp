@@ -1,6 +1,8 @@
 // The watch of nodes over real TLS, read with slipwayctl's own reader.
 #include <thread>
 
+#include "common/crypto/csr.hpp"
+#include "coordinator/app.hpp"
 #include "coordinator/ctl/event_reader.hpp"
 #include "tests/support/cluster_fixture.hpp"
 
@@ -10,14 +12,15 @@ namespace {
 // Reads events in the background of one Clients object until told to stop.
 class Watcher {
  public:
-  Watcher(ClusterFixture& cluster, const std::string& target)
+  Watcher(ClusterFixture& cluster, const std::string& target) : Watcher(cluster, target, cluster.admin()) {}
+  Watcher(ClusterFixture& cluster, const std::string& target, Caller who)
       : cluster_(cluster), reader_([this](const ctl::Event& event) {
           events.push_back(event);
           return Status{};
         }) {
     http::Request request = request_of(http::Method::get, target);
     // A watch may be under way when the test ends: its client lives as long as the coroutine that uses it.
-    const auto caller = std::make_shared<Caller>(cluster.admin());
+    const auto caller = std::make_shared<Caller>(std::move(who));
     cluster.clients.start(caller->client.fetch(
                               std::move(request), [this](std::string_view part) { return reader_.feed(part); }, std::chrono::seconds(60)),
                           [this, caller](Result<http::Response> reply) { ended = reply ? reply->status : -1; });
@@ -101,6 +104,25 @@ TEST_CASE("a filtered watch takes what comes to match and drops what no longer d
   REQUIRE(page.items.size() == 1);
   CHECK(page.items[0].name == "a");
   CHECK(page.items[0].labels.at("kubernetes.io/hostname") == "a");
+}
+
+TEST_CASE("a watch ends with the right of its operator, the others' go on", "[watch][access]") {
+  ClusterFixture cluster;
+  cluster.start();
+  const auto key = PrivateKey::generate_p256();
+  const proto::OperatorRequest request{make_csr(*key).value(), "vera", "viewer"};
+  const auto vera = as<proto::OperatorReply>(cluster.admin().post("/v1/operators", proto::encode(request)));
+  const auto identity = cluster.tls(vera.certificate, key->to_pem().value());
+  Watcher hers(cluster, "/v1/nodes?watch=true", Caller(cluster.clients, cluster.app->port(), identity));
+  Watcher mine(cluster, "/v1/nodes?watch=true");
+  CHECK(hers.next_text() == "synced");
+  CHECK(mine.next_text() == "synced");
+  CHECK(cluster.admin().remove("/v1/operators/vera").status == 204);
+  cluster.clients.run_until([&hers] { return hers.ended != 0; });
+  CHECK(hers.ended == -1);  // cut, not an orderly end
+  join(cluster, "a", 11);
+  CHECK(mine.next_text() == "added a Joining");
+  CHECK(hers.events.size() == 1);
 }
 
 TEST_CASE("the sixty-fifth watch is refused, and one that ends makes room", "[watch]") {

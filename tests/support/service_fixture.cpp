@@ -72,6 +72,11 @@ EnrollSettings ServiceFixture::settings() {
     if (!token_text) return token_text.error();
     return Secret(*token_text);
   };
+  settings.forget_token = [this]() -> Status {
+    ++token_deletions;
+    if (deleting_token) token_text = make_error(Errc::not_found, "no token");
+    return deleting_token;
+  };
   settings.node_address = [this] { return IpAddress::parse(coordinator.address); };
   return settings;
 }

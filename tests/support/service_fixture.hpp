@@ -67,6 +67,8 @@ struct ServiceFixture {
   FakeCoordinator coordinator{service_authority(), service_cluster(), clock};
   int token_reads = 0;
   Result<std::string> token_text = std::string();
+  int token_deletions = 0;  // each takes the text away
+  Status deleting_token;    // what it comes to
 
   ServiceFixture();
 

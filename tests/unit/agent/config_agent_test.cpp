@@ -76,6 +76,11 @@ TEST_CASE("the token comes from its file or from systemd's credentials", "[agent
   CHECK(read_token(dir / "join.token", dir.path()).value().reveal() == "from the file");
   std::filesystem::permissions(dir / "join.token", std::filesystem::perms(0644));
   CHECK(read_token(dir / "join.token", "").error().message.find("chmod 600") != std::string::npos);
+  CHECK(forget_token(dir / "join.token"));
+  CHECK_FALSE(std::filesystem::exists(dir / "join.token"));
+  CHECK(forget_token(dir / "join.token"));  // none
+  CHECK(forget_token(""));
+  CHECK(std::filesystem::exists(dir / "slipway.token"));
 }
 
 TEST_CASE("join writes a configuration that can be loaded, and refuses a second cluster", "[agent][config]") {

@@ -86,6 +86,29 @@ TEST_CASE("an expired certificate is replaced by proof of the stored key, withou
   CHECK(world.coordinator.agent_keys.size() == 1);
 }
 
+TEST_CASE("the token's file goes when the token has done its work, and only then", "[agent][enroll]") {
+  ServiceFixture world;
+  AgentLife first(world);
+  world.coordinator.refusal = make_error(Errc::denied, "not now");
+  CHECK_FALSE(first.attempt());
+  CHECK(world.token_deletions == 0);
+  world.coordinator.refusal.reset();
+  REQUIRE(first.attempt());
+  CHECK(world.token_deletions == 1);
+  world.clock.advance(std::chrono::hours(48));
+  AgentLife second(world);  // comes back by its key
+  REQUIRE(second.attempt());
+  CHECK(world.token_deletions == 1);
+}
+
+TEST_CASE("a token that cannot be deleted does not keep a host from joining", "[agent][enroll]") {
+  ServiceFixture world;
+  world.deleting_token = make_error(Errc::internal, "read-only file system");
+  AgentLife life(world);
+  REQUIRE(life.attempt());
+  CHECK(world.token_deletions == 1);
+}
+
 TEST_CASE("a master asks for the control plane's certificates as well", "[agent][enroll]") {
   ServiceFixture world;
   world.coordinator.role = "master";
@@ -117,6 +140,7 @@ TEST_CASE("killed at any write, the next life joins with the same key and one to
     const int joins = world.coordinator.joins;
     REQUIRE(third.attempt());
     CHECK(world.coordinator.joins == joins);
+    CHECK_FALSE(world.token_text);  // no life leaves the token behind
   }
   CHECK(kills >= 13);  // 4 keys, 4 bundles, 4 certificates, the identity
 }

@@ -215,7 +215,7 @@ TEST_CASE("a replacement gets name, block and the next generation, the old ident
   CHECK(world.replace("web-1", "rep000").error().code == Errc::conflict);
   REQUIRE(world.replace("web-1", "rep001"));  // another token
   CHECK(world.state.token("rep000")->node == "web-1");
-  CHECK(world.state.authenticate_agent("u1", 1, fake_serial("s-u1-agent")).error().code == Errc::gone);
+  CHECK(world.state.authenticate_agent("u1", 1, fake_serial("s-u1-agent"), k_start).error().code == Errc::gone);
   auto back = old_host;
   back.token.reset();
   CHECK(world.join(back, "u2").error().code == Errc::gone);
@@ -240,8 +240,8 @@ TEST_CASE("a replacement gets name, block and the next generation, the old ident
   CHECK_FALSE(joined->node->replacing);
   CHECK(world.state.ledger().quarantined() == 0);
   CHECK(world.state.node_by_address(old.address) == nullptr);
-  CHECK(world.state.authenticate_agent("u2", 2, fake_serial("s-u2-agent")));
-  CHECK(world.state.authenticate_agent("u1", 1, fake_serial("s-u1-agent")).error().code == Errc::gone);
+  CHECK(world.state.authenticate_agent("u2", 2, fake_serial("s-u2-agent"), k_start));
+  CHECK(world.state.authenticate_agent("u1", 1, fake_serial("s-u1-agent"), k_start).error().code == Errc::gone);
   CHECK(world.join(back, "u3").error().code == Errc::gone);
   // The block is the new node's in every respect.
   REQUIRE(world.apply_to(DeleteNode{"web-1", k_start + Seconds(300)}));

@@ -198,6 +198,12 @@ TEST_CASE("the signer refuses specifications that no profile makes", "[pki]") {
   CHECK(refusal(CertUsage::kubeconfig_admin, [](CertSpec& s) { s.common_name = "system:admin"; }) ==
         Errc::denied);
   CHECK(refusal(CertUsage::kubelet_client, [](CertSpec& s) { s.common_name.clear(); }) == Errc::denied);
+  // system:masters is nobody's but the coordinator's own.
+  for (const auto usage : k_cert_usages) {
+    const bool own = usage == CertUsage::coordinator_bootstrap;
+    if (!own) CHECK(refusal(usage, [](CertSpec& s) { s.organization = "system:masters"; }) == Errc::denied);
+    else CHECK(refusal(usage, [](CertSpec& s) { s.common_name = "alice"; }) == Errc::denied);
+  }
   CHECK(refusal(CertUsage::kubelet_client, [](CertSpec& s) { s.dns_names = {"a"}; }) == Errc::denied);
   CHECK(refusal(CertUsage::kubelet_client, [](CertSpec& s) { s.eku.server_auth = true; }) == Errc::denied);
   CHECK(refusal(CertUsage::apiserver_serving, [](CertSpec& s) { s.dns_names = {"*.example.org"}; }) ==
@@ -280,6 +286,18 @@ TEST_CASE("the check before release notices every difference", "[pki]") {
   body = good;
   body.issuer = subject;
   CHECK_THAT(verdict(body), Contains("issuer"));
+}
+
+TEST_CASE("what opens all of kube-apiserver is never signed for long", "[pki]") {
+  const auto code_for = [](CertUsage usage, Seconds life) {
+    FileSigner signer(test_authority());
+    const auto cert = signer.issue(spec_of(usage), leaf_key().spki_der(), fresh_serial(), k_now, k_now + life);
+    return cert ? Errc::internal : cert.error().code;
+  };
+  CHECK(code_for(CertUsage::kubeconfig_admin, k_max_admin_life) == Errc::internal);
+  CHECK(code_for(CertUsage::kubeconfig_admin, k_max_admin_life + Seconds(1)) == Errc::denied);
+  CHECK(code_for(CertUsage::coordinator_bootstrap, k_max_bootstrap_life) == Errc::internal);
+  CHECK(code_for(CertUsage::coordinator_bootstrap, k_max_bootstrap_life + Seconds(1)) == Errc::denied);
 }
 
 TEST_CASE("several threads sign at once, no serial twice", "[pki]") {

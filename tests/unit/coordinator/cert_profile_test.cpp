@@ -166,8 +166,17 @@ const std::vector<Row>& rows() {
       {CertUsage::kubeconfig_admin,
        "kubeconfigAdmin",
        CaKind::kube_client,
-       "system:masters",
+       "slipway:cluster-admins",
        "alice",
+       false,
+       true,
+       {},
+       {}},
+      {CertUsage::coordinator_bootstrap,
+       "coordinatorBootstrap",
+       CaKind::kube_client,
+       "system:masters",
+       "slipway:bootstrap",
        false,
        true,
        {},
@@ -362,7 +371,11 @@ TEST_CASE("lifetimes are backdated by five minutes, short ones are not shortened
   lifetimes.node = Seconds(180);
   CHECK(validity_of(ValidityClass::node, lifetimes, now) == Validity{now - Seconds(300), now + Seconds(180)});
   CHECK(validity_of(ValidityClass::serving, lifetimes, now).not_after == now + Seconds(7 * 86400 - 300));
-  CHECK(validity_of(ValidityClass::admin, lifetimes, now).not_after == now + Seconds(30 * 86400 - 300));
+  CHECK(validity_of(ValidityClass::operators, lifetimes, now).not_after == now + Seconds(30 * 86400 - 300));
+  const auto admin = validity_of(ValidityClass::admin, lifetimes, now);
+  CHECK(admin.not_after - admin.not_before == k_max_admin_life);
+  const auto bootstrap = validity_of(ValidityClass::bootstrap, lifetimes, now);
+  CHECK(bootstrap.not_after - bootstrap.not_before == k_max_bootstrap_life);
 }
 
 TEST_CASE("serial numbers are positive, not zero and fit in 20 octets", "[pki]") {

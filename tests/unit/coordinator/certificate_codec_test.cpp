@@ -48,7 +48,8 @@ TEST_CASE("a certificate's stored bytes are these, for ever", "[certificates][st
 TEST_CASE("every usage keeps its number in stores", "[certificates][store]") {
   const std::vector<std::string> names = {"agent", "kubeletClient", "kubeletServing", "kubeProxy", "apiserverServing", "apiserverKubeletClient",
                                           "apiserverEtcdClient", "etcdServer", "etcdPeer", "frontProxyClient", "controllerManager", "scheduler",
-                                          "coordinatorServing", "coordinatorKubeClient", "operatorAdmin", "kubeconfigAdmin", "operatorOperator", "operatorViewer"};
+                                          "coordinatorServing", "coordinatorKubeClient", "operatorAdmin", "kubeconfigAdmin", "operatorOperator", "operatorViewer",
+                                          "coordinatorBootstrap"};
   REQUIRE(names.size() == std::size(k_cert_usages));
   for (std::size_t i = 0; i < names.size(); ++i) {
     CertificateRecord record = sample();

@@ -95,7 +95,9 @@ const std::vector<Wrong> k_wrong = {
     {"two numbers", [](auto& s) { s.versions.cni_plugins = "1.1"; }, {"versions.cniPlugins"}},
     {"ttl text", [](auto& s) { s.certificates.node_ttl = "a day"; }, {"certificates.nodeTTL: \"a day\" is not a duration"}},
     {"ttl too short", [](auto& s) { s.certificates.serving_ttl = "59s"; }, {"certificates.servingTTL: 59s is out of bounds"}},
-    {"ttl too long", [](auto& s) { s.certificates.admin_ttl = "367d"; }, {"certificates.adminTTL"}},
+    {"ttl too long", [](auto& s) { s.certificates.operator_ttl = "367d"; }, {"certificates.operatorTTL"}},
+    {"admins' ttl too long", [](auto& s) { s.certificates.admin_ttl = "367d"; }, {"certificates.adminTTL"}},
+    {"kubeconfigs for a day", [](auto& s) { s.certificates.admin_ttl = "24h"; }, {"certificates.adminTTL: 24h", "at most 12h", "certificates.operatorTTL"}},
     {"renewal too late", [](auto& s) { s.certificates.renew_at = 0.95; }, {"certificates.renewAt"}},
     {"renewal at once", [](auto& s) { s.certificates.renew_at = 0.1; }, {"certificates.renewAt"}},
     {"a loose argument", [](auto& s) { s.kubelet.extra_args = {"-v=2"}; }, {"kubelet.extraArgs[0]"}},
@@ -110,6 +112,18 @@ TEST_CASE("each wrong field is refused with its reason") {
     CHECK(std::count(text.begin(), text.end(), '\n') == 1);  // the head and one problem
     for (const std::string& part : wrong.said) CHECK(text.find(part) != std::string::npos);
   }
+}
+
+TEST_CASE("a cluster that was stored with one life for operators and kubeconfigs keeps the operators'") {
+  ClusterSpec stored = demo_spec();
+  stored.certificates.admin_ttl = "720h";
+  stored.certificates.operator_ttl = "24h";
+  const auto cluster = validate(brought_up_to_date(stored));
+  REQUIRE(cluster);
+  CHECK(lifetimes_of(*cluster).operators == Seconds(30 * 86400));
+  CHECK(lifetimes_of(*cluster).admin == Seconds(12 * 3600));
+  stored.certificates.admin_ttl = "8h";
+  CHECK(brought_up_to_date(stored) == stored);
 }
 
 TEST_CASE("all problems are told at once") {

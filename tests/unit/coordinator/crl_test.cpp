@@ -18,6 +18,7 @@ using namespace test;
 CrlSpec spec_of(std::size_t entries) {
   CrlSpec spec{CaKind::kube_client, 7, test::k_now, test::k_now + Seconds(86400), {}};
   for (std::size_t i = 0; i < entries; ++i) spec.entries.push_back({Serial::from_random(random_bytes(16)).value(), test::k_now - Seconds(60)});
+  if (entries > 1) spec.entries[1].reason = CrlReason::privilege_withdrawn;
   return spec;
 }
 
@@ -42,6 +43,9 @@ TEST_CASE("OpenSSL reads and verifies revocation lists of any length", "[pki][cr
       BN_to_ASN1_INTEGER(number, serial);
       X509_REVOKED* found = nullptr;
       if (X509_CRL_get0_by_serial(crl.get(), &found, serial) != 1) FAIL("serial " << entry.serial.hex() << " is not on the list");
+      auto* reason = static_cast<ASN1_ENUMERATED*>(X509_REVOKED_get_ext_d2i(found, NID_crl_reason, nullptr, nullptr));
+      if (ASN1_ENUMERATED_get(reason) != static_cast<long>(entry.reason)) FAIL("the reason is another");
+      ASN1_ENUMERATED_free(reason);
       BN_free(number);
       ASN1_INTEGER_free(serial);
     }
@@ -70,6 +74,28 @@ TEST_CASE("revoked is what a removed node had and what has not ended", "[pki][cr
   join("n1", 23, "c");  // the name again: the old certificates stay revoked, the new ones are not
   CHECK(revoked_certificates(state, later).size() == 4);
   CHECK(revoked_certificates(state, later + Seconds(2 * 86400)).empty());  // all have ended
+}
+
+TEST_CASE("revoked is what a person had, a kubeconfig too, until it ends", "[pki][crl]") {
+  State state;
+  std::vector<Change> changes;
+  REQUIRE(apply(state, demo_init(), changes));
+  const auto record = [&](const std::string& serial, CertUsage usage, const std::string& user) {
+    const CertificateRecord made{serial, usage, user, "", 0, k_start, k_start + Seconds(3600), fake_hash("c" + serial), fake_hash("k" + serial)};
+    REQUIRE(apply(state, RecordCertificate{{made, "PEM"}}, changes));
+  };
+  record("a1", CertUsage::operator_op, "vera");
+  record("a2", CertUsage::kubeconfig_admin, "vera");
+  record("a3", CertUsage::kubeconfig_admin, "other");
+  record("a4", CertUsage::coordinator_kube_client, "vera");  // not a person's
+  const WallTime now = k_start + Seconds(60);
+  REQUIRE(apply(state, RevokeOperator{"vera", now}, changes));
+  const auto revoked = revoked_certificates(state, now + Seconds(5));
+  REQUIRE(revoked.size() == 2);
+  CHECK(revoked[0].record.serial_hex() == "a1");
+  CHECK(revoked[1].record.usage == CertUsage::kubeconfig_admin);
+  CHECK(revoked[1].revoked_at == now);
+  CHECK(revoked_certificates(state, k_start + Seconds(3600)).empty());
 }
 
 }  // namespace

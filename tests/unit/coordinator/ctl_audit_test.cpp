@@ -98,6 +98,13 @@ TEST_CASE("a removal says until when others take what is left, and the list name
   CHECK(removed.out.find("until 2026-11-29T12:00:00Z") != std::string::npos);
   answers.table["GET /v1/certificates/revoked?limit=1000"] = {200, proto::encode(proto::RevokedList{{first}, ""})};
   CHECK(run(answers, CertsList{true}).out.find("node1  agent  fabric  1m ago") != std::string::npos);
+  answers.table["DELETE /v1/operators/ada"] = {204, ""};
+  CHECK(run(answers, OperatorRevoke{"ada", true}).out.find("until") == std::string::npos);
+  proto::RevokedCertificate third = first;
+  third.node = "ada";
+  third.usage = "kubeconfigAdmin";
+  answers.table["GET /v1/certificates/revoked?limit=1000"] = {200, proto::encode(proto::RevokedList{{first, third}, ""})};
+  CHECK(run(answers, OperatorRevoke{"ada", true}).out.find("takes the kubeconfig until 2026-11-23T12:00:00Z") != std::string::npos);
   answers.table["DELETE /v1/nodes/node2"] = {204, ""};
   CHECK(run(answers, NodeDelete{"node2", true}).code == k_ok);  // that the list cannot be had is no failure of the removal
 }

@@ -8,9 +8,9 @@ namespace {
 
 using nlohmann::json;
 
-TEST_CASE("access objects give the coordinator nodes and nothing else", "[kube][objects]") {
+TEST_CASE("access objects give the coordinator nodes and nothing else, and bind the kubeconfigs' group", "[kube][objects]") {
   const auto objects = access_objects();
-  REQUIRE(objects.size() == 3);
+  REQUIRE(objects.size() == 4);
   const json role = json::parse(objects[0].body);
   CHECK(role.at("kind") == "ClusterRole");
   CHECK(role.at("rules").size() == 1);
@@ -22,6 +22,9 @@ TEST_CASE("access objects give the coordinator nodes and nothing else", "[kube][
   const json kubelet = json::parse(objects[2].body);
   CHECK(kubelet.at("subjects")[0].at("name") == "slipway:kube-apiserver");
   CHECK(kubelet.at("roleRef").at("name") == "system:kubelet-api-admin");
+  const json admins = json::parse(objects[3].body);
+  CHECK(admins.at("subjects") == json::parse(R"([{"apiGroup":"rbac.authorization.k8s.io","kind":"Group","name":"slipway:cluster-admins"}])"));
+  CHECK(admins.at("roleRef").at("name") == "cluster-admin");
   CHECK(objects[0].collection == "/apis/rbac.authorization.k8s.io/v1/clusterroles");
   for (const AccessObject& object : objects) CHECK(json::parse(object.body).at("metadata").at("name") == object.name);
   CHECK(objects[2].collection == "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings");

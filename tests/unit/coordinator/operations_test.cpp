@@ -51,6 +51,7 @@ class Cluster {
   }
   const State& state() const { return state_; }
   RecordStore& records() { return records_; }
+  bool stored(const std::string& key) { return store_.read(key).value().has_value(); }
 
  private:
   State state_;
@@ -235,14 +236,14 @@ TEST_CASE("a deleted node's identity is dead and its block waits") {
   cluster.must(CreateToken{demo_token("many00", 10)});
   const auto request = demo_request("n1", 21, "k1");
   cluster.join(request, "uid-1", "s1");
-  CHECK(cluster.state().authenticate_agent("uid-1", 1, fake_serial("s1-agent")));
-  CHECK(cluster.state().authenticate_agent("uid-1", 1, fake_serial("s1-kubeletClient")).error().code == Errc::denied);
-  CHECK(cluster.state().authenticate_agent("uid-1", 1, "").error().code == Errc::denied);
-  CHECK(cluster.state().authenticate_agent("uid-1", 2, fake_serial("s1-agent")).error().code == Errc::gone);
+  CHECK(cluster.state().authenticate_agent("uid-1", 1, fake_serial("s1-agent"), k_start));
+  CHECK(cluster.state().authenticate_agent("uid-1", 1, fake_serial("s1-kubeletClient"), k_start).error().code == Errc::denied);
+  CHECK(cluster.state().authenticate_agent("uid-1", 1, "", k_start).error().code == Errc::denied);
+  CHECK(cluster.state().authenticate_agent("uid-1", 2, fake_serial("s1-agent"), k_start).error().code == Errc::gone);
   CHECK(cluster.must(DeleteNode{"n1", k_start + Seconds(200)}).node->uid == "uid-1");
   CHECK(cluster.refused(DeleteNode{"n1", k_start}).code == Errc::not_found);
   const State& state = cluster.state();
-  CHECK(state.authenticate_agent("uid-1", 1, fake_serial("s1-agent")).error().code == Errc::gone);
+  CHECK(state.authenticate_agent("uid-1", 1, fake_serial("s1-agent"), k_start).error().code == Errc::gone);
   CHECK(state.node_by_address(request.address) == nullptr);
   CHECK(state.ledger().quarantined() == 1);
   CHECK(state.ledger().quarantine()[0].revision == state.desired_revision());
@@ -254,7 +255,20 @@ TEST_CASE("a deleted node's identity is dead and its block waits") {
   CHECK(second.generation == 2);
   CHECK(second.uid == "uid-2");
   CHECK(second.pod_cidr.to_string() == "10.10.1.0/24");  // not the one in quarantine
-  CHECK(state.authenticate_agent("uid-1", 1, fake_serial("s1-agent")).error().code == Errc::gone);
+  CHECK(state.authenticate_agent("uid-1", 1, fake_serial("s1-agent"), k_start).error().code == Errc::gone);
+}
+
+TEST_CASE("an agent's certificate that has ended opens nothing, on an open connection either") {
+  Cluster cluster;
+  const auto request = demo_request("n1", 21, "k1");
+  cluster.join(request, "uid-1", "s1");
+  const WallTime end = request.maturity.now + Seconds(86400);
+  CHECK(cluster.state().authenticate_agent("uid-1", 1, fake_serial("s1-agent"), end - Seconds(1)));
+  const auto late = cluster.state().authenticate_agent("uid-1", 1, fake_serial("s1-agent"), end);
+  REQUIRE_FALSE(late);
+  CHECK(late.error().code == Errc::denied);
+  CHECK(late.error().message.find("has ended") != std::string::npos);
+  CHECK(plan_renewal(cluster.state(), "uid-1", 1, fake_serial("s1-agent"), request.spkis, end).error().code == Errc::denied);
 }
 
 TEST_CASE("a renewal keeps what the agent showed, so that lost answers lock nobody out") {
@@ -369,6 +383,43 @@ TEST_CASE("tokens are made and deleted, operators' certificates recorded") {
   cluster.must(admin);
   CHECK(cluster.state().certificate("77")->subject == "admin");
   CHECK(cluster.refused(admin).code == Errc::internal);
+}
+
+TEST_CASE("a person's certificates are revoked, kept until they end, and given anew") {
+  Cluster cluster;
+  const auto record = [&cluster](const std::string& serial, CertUsage usage, const std::string& user, std::int64_t end) {
+    cluster.must(RecordCertificate{{{serial, usage, user, "", 0, k_start, k_start + Seconds(end), fake_hash("c" + serial), fake_hash("k" + serial)}, "PEM"}});
+  };
+  record("a1", CertUsage::operator_viewer, "vera", 3600);
+  record("a2", CertUsage::kubeconfig_admin, "vera", 7200);
+  record("a3", CertUsage::operator_viewer, "vera", 10);
+  record("b1", CertUsage::operator_admin, "other", 3600);
+  const WallTime now = k_start + Seconds(60);
+  CHECK(cluster.state().authenticate_operator("vera", "a1", now));
+  cluster.must(RevokeOperator{"vera", now});
+  const State& state = cluster.state();
+  CHECK(state.authenticate_operator("vera", "a1", now).error().code == Errc::denied);
+  CHECK(state.authenticate_operator("other", "b1", now));
+  for (const char* serial : {"a1", "a2"}) CHECK(state.revoked_at(*state.certificate(serial)) == now);
+  CHECK_FALSE(state.revoked_at(*state.certificate("a3")));  // had ended by itself
+  CHECK_FALSE(state.revoked_at(*state.certificate("b1")));
+  CHECK(cluster.refused(RevokeOperator{"vera", now + Seconds(1)}).code == Errc::not_found);
+  record("a4", CertUsage::operator_viewer, "vera", 3600);
+  CHECK(state.authenticate_operator("vera", "a4", now));
+  CHECK(cluster.must(Sweep{{k_start + Seconds(7300), Seconds(600), 0}, Seconds(0)}).changed);
+  CHECK_FALSE(state.certificate("a2"));
+  for (const char* key : {"s/revocation/a1", "s/revocation/a2"}) CHECK_FALSE(cluster.stored(key));
+}
+
+TEST_CASE("the clock's floor outlives the certificate that it was learned from") {
+  Cluster cluster;
+  const WallTime ahead = k_start + Seconds(3600);
+  cluster.must(RecordCertificate{{{"a1", CertUsage::operator_admin, "admin", "", 0, ahead, ahead + Seconds(60), fake_hash("c"), fake_hash("k")}, "PEM"}});
+  CHECK(cluster.state().clock_floor() == ahead);
+  CHECK(cluster.must(Sweep{{ahead + Seconds(61), Seconds(600), 0}, Seconds(0)}).changed);
+  CHECK(cluster.state().certificates().empty());
+  CHECK(cluster.state().clock_floor() == ahead);
+  CHECK(cluster.records().load()->clock_floor() == ahead);
 }
 
 TEST_CASE("sweeping forgets what is long over and nothing else") {

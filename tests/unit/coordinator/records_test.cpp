@@ -59,6 +59,22 @@ TEST_CASE("records from before a field was there read as if it were empty") {
   CHECK(std::get<Node>(*decode_record(old_node)) == node);
 }
 
+TEST_CASE("a store of before the clock's floor was kept has it from its certificates") {
+  MemoryStore store;
+  RecordStore records(store);
+  State state;
+  std::vector<Change> changes;
+  REQUIRE(apply(state, demo_init(), changes));
+  const CertificateRecord made{"a1", CertUsage::operator_admin, "admin", "", 0, k_start, k_start + Seconds(60), fake_hash("c"), fake_hash("k")};
+  REQUIRE(apply(state, RecordCertificate{{made, "PEM"}}, changes));
+  REQUIRE(records.commit(changes));
+  REQUIRE(store.commit({{{"s/counters", R"({"revision":2,"desiredRevision":1})"}}, {}}));
+  const auto loaded = records.load();
+  REQUIRE(loaded);
+  CHECK(loaded->revision() == 2);
+  CHECK(loaded->clock_floor() == k_start);
+}
+
 TEST_CASE("a waiting host and a bound token are stored whole") {
   PendingNode node;
   node.name = "web-1";
