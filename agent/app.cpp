@@ -247,7 +247,7 @@ class Agent {
     reporter_ = std::make_unique<StatusReporter>(StatusReporter::Deps{
         coordinator_, supervisor_, clock_, state_,
         [](const proto::AgentLocalStatus& status) { return write_local_status(k_local_status_file, status); },
-        [](const std::string& line) { systemd::status(line); }, process_environment});
+        [](const std::string& line) { systemd::status(line); }, process_environment, host_routes});
   }
 
   void watch_files(const std::vector<std::string>& paths) {

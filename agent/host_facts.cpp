@@ -30,9 +30,10 @@ namespace slipway {
 namespace {
 
 constexpr std::size_t k_max_text = std::size_t{1} << 20;
+constexpr std::size_t k_max_table = std::size_t{16} << 20;  // 128 bytes a route
 
 // Files of /proc have no length of their own: read until nothing more comes.
-Result<std::string> read_proc(const std::string& path) {
+Result<std::string> read_proc(const std::string& path, std::size_t limit = k_max_text) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return from_errno("open " + path, errno);
   std::string text;
@@ -43,7 +44,7 @@ Result<std::string> read_proc(const std::string& path) {
     if (got < 0) return from_errno("read " + path, errno);
     if (got == 0) return text;
     text.append(block.data(), static_cast<std::size_t>(got));
-    if (text.size() > k_max_text) return make_error(Errc::invalid, path + " is too long");
+    if (text.size() > limit) return make_error(Errc::invalid, path + " is too long");
   }
 }
 
@@ -126,11 +127,35 @@ std::vector<std::string> routes_in(std::string_view table) {
     if (!destination || !gateway || !mask || *mask == 0) continue;
     const auto block = Cidr::make(IpAddress::v4(ntohl(*destination)), std::popcount(*mask));
     if (!block) continue;
+    const bool ours = *gateway != 0 && columns[6] == std::to_string(route_metric(*block));
+    if (ours) continue;
     const std::string route = block->to_string() + (*gateway == 0 ? " dev " : " via ") + std::string(trim(columns[0]));
     if (std::find(routes.begin(), routes.end(), route) == routes.end()) routes.push_back(route);
     if (routes.size() == k_max_routes) break;
   }
   return routes;
+}
+
+Result<std::vector<std::string>> host_routes() {
+  const auto table = read_proc("/proc/net/route", k_max_table);
+  if (!table) return table.error();
+  return routes_in(*table);
+}
+
+std::string product_uuid_in(std::string_view text) {
+  // What firmware says that was never told one: AMI's and others' defaults.
+  static constexpr std::array<std::string_view, 3> k_placeholders = {
+      "03000200-0400-0500-0006-000700080009", "00020003-0004-0005-0006-000700080009", "12345678-1234-5678-90ab-cddeefaabbcc"};
+  static constexpr std::string_view k_shape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  const std::string uuid = lower(trim(text));
+  if (uuid.size() != k_shape.size()) return {};
+  for (std::size_t i = 0; i < uuid.size(); ++i) {
+    const bool digit = (uuid[i] >= '0' && uuid[i] <= '9') || (uuid[i] >= 'a' && uuid[i] <= 'f');
+    if (k_shape[i] == '-' ? uuid[i] != '-' : !digit) return {};
+  }
+  const bool one_digit = uuid.find_first_not_of(std::string{'-', uuid.front()}) == std::string::npos;
+  const bool placeholder = std::find(k_placeholders.begin(), k_placeholders.end(), uuid) != k_placeholders.end();
+  return one_digit || placeholder ? std::string() : uuid;
 }
 
 proto::NodeFacts host_facts() {
@@ -147,8 +172,12 @@ proto::NodeFacts host_facts() {
   if (::sysinfo(&memory) == 0)
     facts.memory_bytes = static_cast<std::uint64_t>(memory.totalram) * memory.mem_unit;
   if (const auto id = read_file("/etc/machine-id", 4096)) facts.machine_id = std::string(trim(*id));
+  // A container sees the firmware of the machine that it shares with others (systemd's container interface).
+  const bool container = path_exists("/run/systemd/container");
+  const auto uuid = container ? Result<std::string>(std::string()) : read_proc("/sys/class/dmi/id/product_uuid");
+  if (uuid) facts.product_uuid = product_uuid_in(*uuid);
   facts.agent_version = k_version;
-  if (const auto table = read_proc("/proc/net/route")) facts.host_routes = routes_in(*table);
+  if (auto routes = host_routes()) facts.host_routes = std::move(*routes);
   return facts;
 }
 

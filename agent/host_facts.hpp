@@ -14,9 +14,15 @@ namespace slipway {
 
 proto::NodeFacts host_facts();
 
+// Those of routes_in() that the kernel has now.
+Result<std::vector<std::string>> host_routes();
+
 // The IPv4 routes in the text of /proc/net/route as "172.17.0.0/16 dev docker0" or "10.0.0.0/8 via eth1", without default routes and
-// what leads to the host's own pods: addresses that are somebody's already. At most 32.
+// what leads to pods, the host's own or (by the metric that we give them) its peers': addresses that are somebody's already. At most 32.
 std::vector<std::string> routes_in(std::string_view table);
+
+// The UUID in the text of /sys/class/dmi/id/product_uuid, lower case; empty when it is none, or one that boards are known to share.
+std::string product_uuid_in(std::string_view text);
 
 // "systemd" where systemd can make cgroups for pods, else "cgroupfs": on cgroup v1 in a container whose
 // controllers belong to somebody else. From the texts of /proc/self/cgroup and of whether the unified

@@ -37,6 +37,7 @@
 #include "coordinator/store/audit_files.hpp"
 #include "coordinator/store/records.hpp"
 #include "coordinator/store/sqlite_store.hpp"
+#include "coordinator/store/store_space.hpp"
 #include "slipway_version.hpp"
 
 namespace slipway {
@@ -162,7 +163,7 @@ App::Impl::Impl(AppOptions given, DirLock held, std::unique_ptr<SqliteStore> ope
       trail(state_thread.executor(), registrar, options.refusal_limits),
       board(clock),
       enrollment({state_thread.executor(), registrar, board, signer, store, workers, clock, random_bytes,
-                  random_uuid, options.join_limits, options.quarantine_min_age, &trail}),
+                  random_uuid, options.join_limits, quarantine_min_age(options.config), &trail}),
       cas({state_thread.executor(), registrar, board, ca_keys, workers, clock,
            [this](CaKind kind) { return ca_changed(kind); }}),
       blobs(std::move(blob_store)) {
@@ -286,6 +287,11 @@ api::ApiDeps App::Impl::api_deps() {
     return api::KubeState{node_sync->ok(), node_sync->message(), node_sync->conflicts()};
   };
   deps.connection_count = [this] { return server->connection_count(); };
+  deps.coordinator_state = [this] {
+    const Status clock_right = signer.check();
+    return api::CoordinatorState{clock_right ? std::string() : clock_right.error().message, options.config.listen, io_threads.size(), server->connection_count()};
+  };
+  deps.store_space = [file = state_file(options.config.data_dir)] { return space_of_store(file); };
   deps.audit = audit.get();
   deps.trail = &trail;
   deps.audit_damage = audit->damage();
@@ -425,7 +431,7 @@ asio::awaitable<Status> App::Impl::housekeeping() {
     const Status flushed = co_await std::move(flushing);
     if (!flushed) co_return flushed;
     Sweep sweep;
-    sweep.maturity = {clock.wall(), options.quarantine_min_age, board.acknowledged(registrar.state())};
+    sweep.maturity = {clock.wall(), quarantine_min_age(options.config), board.acknowledged(registrar.state())};
     asio::awaitable<Result<Outcome>> sweeping = registrar.submit(std::move(sweep));
     const auto swept = co_await std::move(sweeping);
     if (!swept) log::warning("housekeeping failed", {{"error", swept.error()}});

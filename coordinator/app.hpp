@@ -19,7 +19,6 @@ struct AppOptions {
   JoinLimits join_limits = {};
   RefusalLimits refusal_limits = {};
   bool kube = true;  // keep Node objects in step
-  Seconds quarantine_min_age{600};
 };
 
 class App {

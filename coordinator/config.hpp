@@ -12,12 +12,16 @@
 #include <string>
 
 #include "common/core/result.hpp"
+#include "common/core/time.hpp"
 #include "proto/types.hpp"
 
 namespace slipway {
 
 // A missing file means the defaults. Errc::invalid names the field.
 Result<proto::CoordinatorConfig> load_coordinator_config(const std::string& path);
+
+// How long a block of pod addresses rests at least; of a checked configuration.
+Seconds quarantine_min_age(const proto::CoordinatorConfig& config);
 
 inline std::string ca_dir(const std::string& data_dir) {
   return data_dir + "/ca";

@@ -18,6 +18,7 @@ template <class V> void fields(V& v, NetworkSettings& x) {
   v("podCIDR", x.pod_cidr); v.optional("nodePrefixLength", x.node_prefix_length); v("serviceCIDR", x.service_cidr);
   v.optional("dnsDomain", x.dns_domain); v.optional("dnsIP", x.dns_ip); v.optional("backend", x.backend);
   v.optional("nodeCIDRs", x.node_cidrs); v.optional("pools", x.pools); v.optional("adoptNodes", x.adopt_nodes);
+  v.optional("serviceReserve", x.service_reserve);
 }
 template <class V> void fields(V& v, Versions& x) {
   v("kubernetes", x.kubernetes); v("etcd", x.etcd); v("docker", x.docker); v("cniPlugins", x.cni_plugins);
@@ -43,13 +44,14 @@ template <class V> void fields(V& v, ClusterCapacity& x) {
 }
 template <class V> void fields(V& v, ClusterView& x) {
   v("id", x.id); v("epoch", x.epoch); v("revision", x.revision); v("caSha256", x.ca_sha256); v("spec", x.spec);
-  v("capacity", x.capacity);
+  v("capacity", x.capacity); v.optional("desiredRevision", x.desired_revision);
 }
 
 template <class V> void fields(V& v, NodeFacts& x) {
   v.optional("machineId", x.machine_id); v.optional("os", x.os); v.optional("kernel", x.kernel);
   v.optional("architecture", x.architecture); v.optional("cpus", x.cpus); v.optional("memoryBytes", x.memory_bytes);
   v.optional("agentVersion", x.agent_version); v.optional("hostRoutes", x.host_routes);
+  v.optional("productUuid", x.product_uuid);
 }
 template <class V> void fields(V& v, PreflightFinding& x) {
   v("check", x.check); v("severity", x.severity); v("message", x.message); v("cure", x.cure); v("ignored", x.ignored);
@@ -195,6 +197,7 @@ template <class V> void fields(V& v, OperatorView& x) {
 template <class V> void fields(V& v, OperatorList& x) { v("items", x.items); }
 template <class V> void fields(V& v, HealthCheck& x) {
   v("name", x.name); v("ok", x.ok); v("message", x.message); v("cure", x.cure);
+  v.optional("warning", x.warning);
 }
 template <class V> void fields(V& v, HealthReport& x) { v("ok", x.ok); v("checks", x.checks); }
 template <class V> void fields(V& v, VersionInfo& x) { v("version", x.version); v("apiVersion", x.api_version); }
@@ -210,6 +213,7 @@ template <class V> void fields(V& v, AdminConfig& x) { v("clusters", x.clusters)
 template <class V> void fields(V& v, CoordinatorConfig& x) {
   v.optional("listen", x.listen); v.optional("dataDir", x.data_dir); v.optional("ioThreads", x.io_threads);
   v.optional("logLevel", x.log_level); v.optional("caPassphraseFile", x.ca_passphrase_file);
+  v.optional("quarantineMinAge", x.quarantine_min_age);
 }
 template <class V> void fields(V& v, KubeconfigClusterData& x) {
   v("server", x.server); v("certificate-authority-data", x.ca_data);

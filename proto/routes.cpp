@@ -23,6 +23,7 @@ constexpr std::array k_routes = {
     Route{"getArtifactContent", "GET", "/v1/artifacts/{sha256}/content", Role::artifact},
     Route{"getCluster", "GET", "/v1/cluster", Role::viewer},
     Route{"applyCluster", "PUT", "/v1/cluster", Role::admin, 200, k_spec},
+    Route{"planCluster", "POST", "/v1/cluster/plan", Role::admin, 200, k_spec},
     Route{"createKubeconfig", "POST", "/v1/cluster/kubeconfig", Role::admin, 200, k_small},
     Route{"listNodes", "GET", "/v1/nodes", Role::viewer},
     Route{"getNode", "GET", "/v1/nodes/{name}", Role::viewer},

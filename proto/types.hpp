@@ -50,6 +50,7 @@ struct NetworkSettings {
   std::vector<std::string> node_cidrs;  // where nodes' own addresses may lie; empty: anywhere but in the other ranges
   std::vector<PoolSettings> pools;      // more pools; one of IPv6 makes the cluster dual-stack
   bool adopt_nodes = false;             // nobody joins before the podCIDRs of the Node objects that are there were read
+  std::string service_reserve = {};     // where serviceCIDR may grow: a wider range on its base, kept free of all else; empty: nothing is kept
   bool operator==(const NetworkSettings&) const = default;
 };
 struct Versions {
@@ -106,6 +107,7 @@ struct ClusterView {
   std::string ca_sha256;  // pin of the fabric CA, as in join tokens
   ClusterSpec spec;
   ClusterCapacity capacity;
+  std::uint64_t desired_revision = 0;  // of the last change that agents must see; what they report as applied; 0: not told
 };
 
 // ---- joining -------------------------------------------------------------------------------------------------------
@@ -118,6 +120,7 @@ struct NodeFacts {
   std::uint64_t memory_bytes = 0;
   std::string agent_version;
   std::vector<std::string> host_routes = {};  // "172.17.0.0/16 dev docker0": what the host has beside the cluster's, without default routes
+  std::string product_uuid = {};              // of the machine's firmware, lower case; empty: not known, or a container
   bool operator==(const NodeFacts&) const = default;
 };
 struct JoinRequest {
@@ -476,6 +479,7 @@ struct HealthCheck {
   bool ok = false;
   std::string message;
   std::string cure;
+  bool warning = false;  // with ok: nothing has failed, but the message names what will, and its cure
 };
 struct HealthReport {
   bool ok = false;
@@ -514,6 +518,7 @@ struct CoordinatorConfig {
   std::uint64_t io_threads = 0;  // 0: as many as there are cores, none of their own on one
   std::string log_level = "info";
   std::string ca_passphrase_file;  // empty: the systemd credential ca-passphrase, if there is one
+  std::string quarantine_min_age = "10m";  // that a block of pod addresses rests when its node is gone; 0s: as long as agents route there, no longer
 };
 // ~/.kube/config, as far as we write it. Names on the wire are kubectl's.
 struct KubeconfigClusterData {

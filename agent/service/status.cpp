@@ -15,6 +15,7 @@ namespace slipway {
 
 namespace {
 
+constexpr Millis k_routes_period{60'000};
 constexpr Millis k_period{10'000};
 constexpr Millis k_gather{1'000};  // changes within this time go out together
 
@@ -174,6 +175,15 @@ asio::awaitable<Result<UnitStatus>> StatusReporter::look_at(std::string name) {
   co_return co_await std::move(asking);
 }
 
+// Docker's bridge or a VPN may come at any time. Of a host with thousands of peers the table is long: once a minute.
+void StatusReporter::look_at_routes() {
+  const SteadyTime now = deps_.clock.steady();
+  if (!deps_.host_routes || (routes_read_ && now - *routes_read_ < k_routes_period)) return;
+  routes_read_ = now;
+  auto routes = deps_.host_routes();
+  if (routes) deps_.state.facts.host_routes = std::move(*routes);
+}
+
 asio::awaitable<Status> StatusReporter::tick() {
   // A node that goes on running shall not look as if it began anew only because its agent was restarted: the
   // first pass says how it is, unless that takes long.
@@ -182,6 +192,7 @@ asio::awaitable<Status> StatusReporter::tick() {
   asio::awaitable<Status> watching = watch_units();
   const Status watched = co_await std::move(watching);
   if (!watched && watched.error().code == Errc::canceled) co_return watched.error();
+  look_at_routes();
   proto::AgentLocalStatus local = build_local_status(deps_.state, deps_.clock.wall());
   local.report.ca_bundles = confirmed_bundles(deps_.state.ca_uses, deps_.state.ca_stored, deps_.clock.steady());
   if (local.report.phase == "Running") deps_.state.was_running = true;

@@ -3,7 +3,9 @@
 #include <boost/asio/awaitable.hpp>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/domain/restart_policy.hpp"
 #include "agent/ports/coordinator_api.hpp"
@@ -31,6 +33,8 @@ class StatusReporter {
     std::function<void(const std::string& line)> tell_systemd;  // for `systemctl status`
     // /proc/PID/environ. Reading it costs a hundredth of what asking systemd does; absent: systemd is asked each time.
     std::function<Result<std::string>(std::int32_t pid)> environment_of = {};
+    // The host's own routes as they are now, for the facts; absent: as at the start.
+    std::function<Result<std::vector<std::string>>()> host_routes = {};
   };
   explicit StatusReporter(Deps deps);
 
@@ -43,11 +47,13 @@ class StatusReporter {
  private:
   boost::asio::awaitable<Status> watch_units();
   boost::asio::awaitable<Result<UnitStatus>> look_at(std::string name);
+  void look_at_routes();
 
   Deps deps_;
   std::map<std::string, CrashWatch> watches_;
   std::string last_phase_;
   bool first_tick_ = true;
+  std::optional<SteadyTime> routes_read_;
   RepeatedError local_trouble_;
 };
 

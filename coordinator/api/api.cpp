@@ -156,6 +156,7 @@ const std::map<std::string_view, Handlers::Function>& Handlers::table() {
       {"getArtifactContent", &Handlers::get_artifact_content},
       {"getCluster", &Handlers::get_cluster},
       {"applyCluster", &Handlers::apply_cluster},
+      {"planCluster", &Handlers::plan_cluster},
       {"createKubeconfig", &Handlers::create_kubeconfig},
       {"listNodes", &Handlers::list_nodes},
       {"getNode", &Handlers::get_node},
@@ -270,6 +271,7 @@ Handling Handlers::dispatch_live(const proto::Route& route, RequestContext conte
   const Function function = table().find(route.operation)->second;
   Handling handling = (this->*function)(std::move(context));
   Reply reply = co_await std::move(handling);
+  if (!reply && tells_overlap(reply.error())) overlaps_.fetch_add(1, std::memory_order_relaxed);
   if (change) note_change(who, route, path, reply);
   if (change && !reply) {
     boost::asio::awaitable<Status> noting = audit_refusal(refusal_record(actor, route, path, reply.error()));

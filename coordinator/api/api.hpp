@@ -44,6 +44,8 @@ struct ApiDeps {
   std::function<void(const Node& node)> node_deleted;
   std::function<KubeState()> kube_state;          // on the state thread
   std::function<std::size_t()> connection_count;  // thread safe
+  std::function<CoordinatorState()> coordinator_state = {};    // on the state thread
+  std::function<Result<StoreSpace>()> store_space = {};        // blocks: on a worker
   // On the state thread, after the replacement is durable: cut the connections of the node's old identity.
   std::function<void(const Node& node)> cut_node = {};
   // On any thread, after the revocation is durable: cut the connections of this person.

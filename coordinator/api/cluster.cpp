@@ -2,6 +2,7 @@
 #include "common/crypto/csr.hpp"
 #include "common/crypto/digest.hpp"
 #include "coordinator/api/handlers.hpp"
+#include "coordinator/domain/cluster_plan.hpp"
 
 namespace slipway::api {
 
@@ -78,6 +79,7 @@ proto::ClusterView Handlers::cluster_view() const {
   view.ca_sha256 = pinned_ca().sha256;
   view.spec = state.cluster().spec;
   view.capacity = state.capacity();
+  view.desired_revision = state.desired_revision();
   return view;
 }
 
@@ -110,10 +112,29 @@ Handling Handlers::apply_on_state(proto::ClusterSpec spec, std::string if_match,
                    "the cluster's settings have changed since they were read: read them again"),
         412);
   }
-  boost::asio::awaitable<Result<Outcome>> applying = deps_.registrar.submit(ApplyCluster{std::move(spec)}, std::move(actor));
+  ApplyCluster operation{std::move(spec), reported_routes(deps_.registrar.state(), deps_.board)};
+  boost::asio::awaitable<Result<Outcome>> applying = deps_.registrar.submit(std::move(operation), std::move(actor));
   const auto outcome = co_await std::move(applying);
   if (!outcome) co_return outcome.error();
   co_return cluster_response(cluster_view());
+}
+
+Handling Handlers::plan_cluster(RequestContext context) {
+  auto spec = proto::decode_strict<proto::ClusterSpec>(context.request.body);
+  if (!spec) co_return error_of(spec, "reading the request");
+  std::function<Result<proto::ClusterView>()> job = [this, given = *spec]() -> Result<proto::ClusterView> {
+    const State& state = deps_.registrar.state();
+    const auto plan = slipway::plan_cluster(state, {given, reported_routes(state, deps_.board)});
+    if (!plan) return plan.error();
+    proto::ClusterView view = cluster_view();
+    view.spec = plan->cluster.spec;
+    view.capacity = capacity_with(plan->cluster, plan->pools.ledger, state.nodes().size());
+    return view;
+  };
+  boost::asio::awaitable<Result<proto::ClusterView>> reading = read_state<proto::ClusterView>(std::move(job));
+  const auto view = co_await std::move(reading);
+  if (!view) co_return view.error();
+  co_return json_response(200, *view);
 }
 
 Result<IssuedCertificate> Handlers::issue_for_person(CertUsage usage, const ValidatedCluster& cluster,

@@ -67,6 +67,7 @@ class Handlers {
   // cluster.cpp
   Handling get_cluster(RequestContext context);
   Handling apply_cluster(RequestContext context);
+  Handling plan_cluster(RequestContext context);
   Handling create_kubeconfig(RequestContext context);
   Handling list_nodes(RequestContext context);
   Handling list_matching_nodes(PageWish page, NodeFilter filter);
@@ -164,6 +165,8 @@ class Handlers {
   std::vector<proto::NodeView> node_views() const;                    // state thread
   std::vector<proto::CertificateView> certificates_with_cas() const;  // state thread
   HealthInput health_input() const;                                   // state thread
+  boost::asio::awaitable<Result<HealthInput>> health_input_there();   // state thread
+  boost::asio::awaitable<Result<StoreSpace>> store_space();
   void count_join(const Status& result);
   boost::asio::awaitable<Result<Outcome>> submit(Operation operation, proto::AuditActor actor);
 
@@ -183,6 +186,7 @@ class Handlers {
   static constexpr std::size_t k_codes = static_cast<std::size_t>(Errc::internal) + 2;
   std::array<std::atomic<std::uint64_t>, k_codes> joins_{};
   std::array<std::atomic<std::uint64_t>, 2> renewals_{};
+  std::atomic<std::uint64_t> overlaps_{0};  // refusals because of somebody else's addresses
 };
 
 template <class R>

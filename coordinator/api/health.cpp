@@ -4,25 +4,13 @@
 #include <set>
 
 #include "common/core/text.hpp"
+#include "coordinator/api/health_tally.hpp"
 
 namespace slipway::api {
 
 namespace {
 
 constexpr Seconds k_contact_limit{150};  // agents report every minute
-constexpr double k_renewal_limit = 0.9;  // of the life; agents renew at two thirds
-
-struct Tally {
-  proto::HealthReport report;
-  void add(std::string name, bool ok, std::string message, std::string cure = {}) {
-    report.ok = report.ok && ok;
-    report.checks.push_back({std::move(name), ok, std::move(message), ok ? std::string() : std::move(cure)});
-  }
-  // Single failures stand as checks of their own; when there is none, one line says so for all.
-  void sum_up(const std::string& name, std::size_t failed, std::size_t all, const std::string& what) {
-    if (failed == 0) add(name, true, std::to_string(all) + " of " + std::to_string(all) + " " + what);
-  }
-};
 
 bool heard(const proto::NodeView& node, const HealthInput& input) {
   const auto last = parse_rfc3339(node.last_contact);
@@ -85,21 +73,17 @@ void check_certificates(const HealthInput& input, Tally& tally) {
                                                   std::string(to_string(CertUsage::operator_viewer)),
                                                   std::string(to_string(CertUsage::kubeconfig_admin))};
   std::size_t failed = 0;
+  std::size_t all = 0;
   for (const proto::CertificateView& certificate : input.certificates) {
-    if (not_renewed.count(certificate.usage) != 0) continue;
-    const auto begin = parse_rfc3339(certificate.not_before);
-    const auto end = parse_rfc3339(certificate.not_after);
-    if (!begin || !end) continue;
-    const auto life = static_cast<double>((*end - *begin).count());
-    if (static_cast<double>((input.now - *begin).count()) <= life * k_renewal_limit) continue;
+    // Authorities and the coordinator's own have checks of their own.
+    if (not_renewed.count(certificate.usage) != 0 || certificate.usage.starts_with("ca:") || is_of_coordinator(certificate.usage)) continue;
+    ++all;
+    if (!is_overdue(certificate, input.now)) continue;
     ++failed;
-    const std::string when = *end > input.now ? "ends in " + to_age_text(*end - input.now)
-                                              : "ended " + to_age_text(input.now - *end) + " ago";
-    tally.add(
-        "certificate " + certificate.usage + " of " + certificate.node, false, when + " and was not renewed",
-        "the agent renews at two thirds of the life: is it running? slipwayctl node get " + certificate.node);
+    tally.add("certificate " + certificate.usage + " of " + certificate.node, false, end_text(certificate.not_after, input.now) + " and was not renewed",
+              "the agent renews at two thirds of the life: is it running? slipwayctl node get " + certificate.node);
   }
-  tally.sum_up("certificates", failed, input.certificates.size(), "are far from their end");
+  tally.sum_up("certificates", failed, all, "of nodes are far from their end");
 }
 
 void check_pod_cidrs(const HealthInput& input, Tally& tally) {
@@ -141,8 +125,30 @@ void check_pools(const HealthInput& input, Tally& tally) {
     if (end && !pool.draining && pool.available > 0) text += "; full in " + to_age_text(*end - input.now) + " if it goes on like this";
     const std::string cure = "slipwayctl pool grow " + pool.name + " --range CIDR, or slipwayctl node delete what is gone";
     const bool critical = pool.level == "critical" && !pool.draining;
-    if (pool.level == "warning" && !pool.draining) text = "warning: " + text + "; " + cure;
-    tally.add("pool " + pool.name, !critical, text, cure);
+    if (pool.level == "warning" && !pool.draining) tally.warn("pool " + pool.name, text, cure);
+    else tally.add("pool " + pool.name, !critical, text, cure);
+  }
+}
+
+void check_routes(const HealthInput& input, Tally& tally) {
+  for (const RouteCollision& collision : input.route_collisions) {
+    tally.add("node " + collision.node + ": routes", false, collision.what,
+              "pods or services with such addresses cannot be reached from that host: give what has the route another range there (docker: bip in "
+              "daemon.json), or move the pods to another pool (slipwayctl pool create, drain)");
+  }
+  tally.sum_up("host routes", input.route_collisions.size(), input.nodes.size(), "nodes keep clear of pods and services");
+}
+
+// Firmware of some boards has the same UUID in all of them: a hint, not a proof.
+void check_clones(const HealthInput& input, Tally& tally) {
+  std::map<std::string, std::vector<std::string>> machines;
+  for (const proto::NodeView& node : input.nodes) {
+    if (!node.facts.product_uuid.empty()) machines[node.facts.product_uuid].push_back(node.name);
+  }
+  for (const auto& [uuid, names] : machines) {
+    if (names.size() < 2) continue;
+    tally.warn("machines", "nodes " + some_of(names) + " have the same product UUID " + uuid,
+               "if they are clones of one virtual machine, give each a UUID of its own, and see that machine-id, host keys and MAC addresses differ");
   }
 }
 
@@ -160,11 +166,9 @@ proto::CertificateView view_of(const CompactCertificate& record) {
 proto::HealthReport check_health(const HealthInput& input) {
   Tally tally;
   tally.report.ok = true;
-  tally.add("coordinator", true, "answers, running for " + to_age_text(input.now - input.started));
+  check_coordinator(input, tally);
   tally.add("kube-apiserver", input.kube.ok, input.kube.message,
             "on the master: systemctl status kube-apiserver etcd");
-  tally.add("audit log", input.audit_damage.empty(), input.audit_damage.empty() ? "was whole at the start" : input.audit_damage,
-            "slipwayctl audit verify names what is missing: compare with a backup, find out who wrote there");
   check_contact(input, tally);
   check_components(input, tally);
   check_conditions(input, tally);
@@ -172,6 +176,8 @@ proto::HealthReport check_health(const HealthInput& input) {
   check_pod_cidrs(input, tally);
   check_artifacts(input, tally);
   check_pools(input, tally);
+  check_routes(input, tally);
+  check_clones(input, tally);
   return std::move(tally.report);
 }
 

@@ -6,6 +6,9 @@
 
 #include "common/core/time.hpp"
 #include "coordinator/domain/state.hpp"
+#include "coordinator/ports/state_store.hpp"
+#include "coordinator/service/pool_view.hpp"
+#include "coordinator/service/registrar.hpp"
 #include "proto/types.hpp"
 
 namespace slipway::api {
@@ -16,12 +19,34 @@ struct KubeState {
   std::vector<std::string> conflicts;  // one line a node whose Node.spec.podCIDR is another one
 };
 
+struct CoordinatorState {
+  std::string clock_problem;  // empty: the clock is not behind what was signed
+  std::string listen;         // "0.0.0.0:7443"
+  std::size_t io_threads = 0; // 0: the state thread does the I/O
+  std::size_t connections = 0;
+};
+
+struct StoreState {
+  std::string problem;  // why `space` could not be read; empty: it was
+  StoreSpace space;
+  CommitState commit;
+};
+
+struct AuthorityState {
+  proto::CaView view;
+  Seconds longest_life{0};  // of what it signs
+};
+
 struct HealthInput {
   std::vector<proto::NodeView> nodes;
   std::vector<proto::CertificateView> certificates;  // the current ones and the CAs
   std::vector<proto::ComponentRef> components;
   std::vector<proto::PoolView> pools;
   KubeState kube;
+  CoordinatorState coordinator;
+  StoreState store;
+  std::vector<AuthorityState> authorities;
+  std::vector<RouteCollision> route_collisions;
   std::string audit_damage;  // empty: the audit log was whole at the start
   WallTime now{};
   WallTime started{};  // of the coordinator: before, nobody was heard

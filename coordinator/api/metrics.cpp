@@ -1,6 +1,8 @@
 #include "coordinator/api/metrics.hpp"
 
 #include <array>
+#include <chrono>
+#include <cstdio>
 #include <set>
 #include <tuple>
 
@@ -19,8 +21,10 @@ class Writer {
     out_ +=
         "# HELP " + name_ + " " + std::string(help) + "\n# TYPE " + name_ + " " + std::string(type) + "\n";
   }
-  void sample(const Labels& labels, std::string value) {
-    out_ += name_;
+  void sample(const Labels& labels, std::string value) { sample_of(name_, labels, std::move(value)); }
+  // Of a histogram: its series have names of their own.
+  void sample_of(const std::string& name, const Labels& labels, std::string value) {
+    out_ += name;
     if (!labels.empty()) {
       char before = '{';
       for (const auto& [label, text] : labels) {
@@ -103,6 +107,37 @@ void write_pools(const MetricsInput& input, Writer& out) {
   }
 }
 
+void write_free_blocks(const MetricsInput& input, Writer& out) {
+  out.family("slipway_cidr_pool_free_blocks", "gauge", "Free blocks by their prefix length; a free half of a larger free block is not counted.");
+  for (const auto& [pool, lengths] : input.free_blocks) {
+    for (const auto& [length, count] : lengths) out.sample({{"pool", pool}, {"prefix_length", std::to_string(length)}}, count);
+  }
+  out.family("slipway_cidr_pool_largest_free_prefix_length", "gauge", "Prefix length of the largest free block; absent: nothing is free.");
+  for (const proto::PoolView& pool : input.pools) {
+    if (pool.largest_free != 0) out.sample({{"pool", pool.name}}, pool.largest_free);
+  }
+}
+
+std::string seconds_text(std::chrono::nanoseconds time) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.9g", std::chrono::duration<double>(time).count());
+  return text.data();
+}
+
+void write_allocations(const MetricsInput& input, Writer& out) {
+  const AllocationTimes& times = input.allocations;
+  static const std::string k_name = "slipway_cidr_allocation_duration_seconds";
+  out.family(k_name, "histogram", "Time to admit a new node and cut out its block, on the state, without the disk; since the start.");
+  for (std::size_t i = 0; i < times.within.size(); ++i) out.sample_of(k_name + "_bucket", {{"le", seconds_text(AllocationTimes::k_bounds[i])}}, std::to_string(times.within[i]));
+  out.sample_of(k_name + "_bucket", {{"le", "+Inf"}}, std::to_string(times.count));
+  out.sample_of(k_name + "_sum", {}, seconds_text(times.sum));
+  out.sample_of(k_name + "_count", {}, std::to_string(times.count));
+  out.family("slipway_cidr_rejected_overlaps_total", "counter", "Joins and changes of pools or settings that were refused because the addresses are somebody's, since the start.");
+  out.sample({}, input.rejected_overlaps);
+  out.family("slipway_cidr_duplicate_claims", "gauge", "Node objects whose podCIDR is another than the ledger gave them, or another's.");
+  out.sample({}, input.duplicate_claims);
+}
+
 void write_certificates(const MetricsInput& input, Writer& out) {
   out.family("slipway_certificate_expiration_seconds", "gauge",
              "Seconds until the certificate ends; negative afterwards.");
@@ -134,6 +169,8 @@ std::string render_metrics(const MetricsInput& input) {
     out.sample({{"result", key.first}, {"reason", key.second}}, count);
   write_nodes(input, out);
   write_pools(input, out);
+  write_free_blocks(input, out);
+  write_allocations(input, out);
   write_certificates(input, out);
   return out.take();
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/core/time.hpp"
+#include "coordinator/service/registrar.hpp"
 #include "proto/types.hpp"
 
 namespace slipway::api {
@@ -17,6 +18,10 @@ struct MetricsInput {
   std::vector<proto::PoolView> pools;
   std::map<std::pair<std::string, std::string>, std::uint64_t> join_requests;  // (result, reason)
   std::map<std::string, std::uint64_t> renewals;                               // result
+  std::map<std::string, std::map<int, std::uint64_t>> free_blocks;             // by pool and prefix length
+  AllocationTimes allocations;
+  std::uint64_t rejected_overlaps = 0;
+  std::uint64_t duplicate_claims = 0;  // Node objects whose block is another than theirs, or another's
   std::size_t connections = 0;
   std::uint64_t revision = 0;
   WallTime now{};

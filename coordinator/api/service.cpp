@@ -56,6 +56,11 @@ HealthInput Handlers::health_input() const {
   input.components = desired_components(state);
   input.pools = pool_list(state, deps_.clock.wall()).items;
   input.kube = deps_.kube_state();
+  input.coordinator = deps_.coordinator_state();
+  input.store.commit = deps_.registrar.commit_state();
+  const Lifetimes lifetimes = lifetimes_of(state.cluster());
+  for (const auto& [kind, line] : state.cas()) input.authorities.push_back({deps_.cas.view(line), longest_life(kind, lifetimes)});
+  input.route_collisions = route_collisions(state, deps_.board);
   input.audit_damage = deps_.audit_damage;
   input.now = deps_.clock.wall();
   input.started = started_;
@@ -63,11 +68,27 @@ HealthInput Handlers::health_input() const {
 }
 
 Handling Handlers::get_health(RequestContext) {
-  std::function<Result<HealthInput>()> job = [this] { return Result<HealthInput>(health_input()); };
-  boost::asio::awaitable<Result<HealthInput>> reading = read_state<HealthInput>(std::move(job));
-  const auto input = co_await std::move(reading);
+  std::function<boost::asio::awaitable<Result<HealthInput>>()> there = [this] { return health_input_there(); };
+  boost::asio::awaitable<Result<HealthInput>> hop = run_on<HealthInput>(deps_.state, std::move(there));
+  auto input = co_await std::move(hop);
   if (!input) co_return input.error();
+  boost::asio::awaitable<Result<StoreSpace>> asking = store_space();
+  const auto space = co_await std::move(asking);
+  if (space) input->store.space = *space;
+  else input->store.problem = space.error().message;
   co_return json_response(200, check_health(*input));
+}
+
+// Not read_state(): health must answer while the disk does not, to say so.
+boost::asio::awaitable<Result<HealthInput>> Handlers::health_input_there() { co_return health_input(); }
+
+boost::asio::awaitable<Result<StoreSpace>> Handlers::store_space() {
+  std::function<Result<StoreSpace>()> job = deps_.store_space;
+  boost::asio::awaitable<Result<StoreSpace>> working = offload<StoreSpace>(deps_.workers, std::move(job));
+  boost::asio::awaitable<Result<StoreSpace>> limited = with_timeout<StoreSpace>(k_ready_limit, std::move(working));
+  auto space = co_await std::move(limited);
+  if (!space) co_return error_of(space, "asking for the store's file");
+  co_return space;
 }
 
 Handling Handlers::get_open_api(RequestContext) {
@@ -103,6 +124,9 @@ Handling Handlers::get_metrics(RequestContext) {
     input.nodes = node_views();
     input.certificates = certificates_with_cas();
     input.pools = pool_list(deps_.registrar.state(), deps_.clock.wall()).items;
+    for (const auto& [name, pool] : deps_.registrar.state().ledger().pools()) input.free_blocks[name] = pool.free_blocks();
+    input.allocations = deps_.registrar.allocation_times();
+    input.duplicate_claims = deps_.kube_state().conflicts.size();
     input.revision = deps_.registrar.state().revision();
     return Result<MetricsInput>(std::move(input));
   };
@@ -111,6 +135,7 @@ Handling Handlers::get_metrics(RequestContext) {
   if (!input) co_return input.error();
   input->now = deps_.clock.wall();
   input->connections = deps_.connection_count();
+  input->rejected_overlaps = overlaps_.load(std::memory_order_relaxed);
   input->join_requests[{"accepted", ""}] = joins_[k_codes - 1].load(std::memory_order_relaxed);
   for (std::size_t i = 0; i + 1 < k_codes; ++i) {
     const std::uint64_t count = joins_[i].load(std::memory_order_relaxed);

@@ -17,7 +17,7 @@ class ClockGuard final : public Signer {
   ClockGuard(Signer& signer, const Clock& clock, WallTime floor)
       : signer_(signer), clock_(clock), floor_(floor.time_since_epoch().count()) {}
 
-  // Errc::unavailable with both times while the clock is behind.
+  // Errors also as of check().
   Result<IssuedCert> issue(const CertSpec& spec, const std::string& spki_der, const Serial& serial,
                            WallTime not_before, WallTime not_after) override;
   Result<std::string> sign_crl(const CrlSpec& spec) override;
@@ -25,9 +25,10 @@ class ClockGuard final : public Signer {
   std::uint64_t issuer_number(CertUsage usage) override { return signer_.issuer_number(usage); }
   std::string issuer_pem(CertUsage usage) override { return signer_.issuer_pem(usage); }
 
- private:
+  // Errc::unavailable with both times while the clock is behind. Any thread.
   Status check() const;
 
+ private:
   Signer& signer_;
   const Clock& clock_;
   std::atomic<Seconds::rep> floor_;  // seconds since 1970

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "common/cli/manual.hpp"
+#include "common/core/time.hpp"
 #include "slipway_version.hpp"
 
 namespace slipway::ctl {
@@ -34,6 +35,17 @@ void add_yes(CLI::App& command, bool& yes) {
   command.add_flag("--yes,-y", yes, "do not ask; needed where nobody can be asked");
 }
 
+void add_watch(CLI::App& command, bool& watch) {
+  command.add_flag("--watch,-w", watch, "look again every two seconds, until it is interrupted");
+}
+
+void add_wait(CLI::App& command, bool& wait, std::string& timeout, const char* until) {
+  command.add_flag("--wait", wait, until);
+  command.add_option("--timeout", timeout, "how long to wait, such as 90s, 5m; then the exit code is 6")
+      ->check([](const std::string& text) { return parse_duration(text) ? std::string() : "\"" + text + "\" is not a duration such as 90s or 5m"; })
+      ->capture_default_str();
+}
+
 void add_token(CLI::App& app, CommandLine& line) {
   CLI::App& group = *add_group(app, "token", "join tokens");
   auto [create, options] =
@@ -53,6 +65,7 @@ void add_token(CLI::App& app, CommandLine& line) {
   add_command<TokenList>(group, line, "list", "list join tokens, without their secrets");
   auto [remove, removed] = add_command<TokenDelete>(group, line, "delete", "delete a join token");
   remove->add_option("ID", removed->id, "the token's id, the six letters before the dot")->required();
+  add_yes(*remove, removed->yes);
 }
 
 void add_decisions(CLI::App& group, CommandLine& line) {
@@ -64,6 +77,7 @@ void add_decisions(CLI::App& group, CommandLine& line) {
   auto [deny, denied] = add_command<NodeDeny>(group, line, "deny", "refuse a waiting host");
   deny->add_option("NAME", denied->name, "name of the node")->required();
   deny->add_option("--reason", denied->reason, "told to the host");
+  add_yes(*deny, denied->yes);
   auto [replace, replaced] = add_command<NodeReplace>(
       group, line, "replace",
       "let another host take a node's place, dead or alive: the old identity ends now, name and pod range stay");
@@ -77,7 +91,7 @@ void add_node(CLI::App& app, CommandLine& line) {
   CLI::App& group = *add_group(app, "node", "nodes");
   auto [list, listed] = add_command<NodeList>(group, line, "list", "list the nodes");
   list->add_flag("--all,-a", listed->all, "also show who waits for approval, and attempts to join with the true reason and the cure");
-  list->add_flag("--watch,-w", listed->watch, "go on showing changes as they come");
+  list->add_flag("--watch,-w", listed->watch, "go on showing changes as they come; with --all look again every two seconds");
   list->add_option("--role", listed->role, "only nodes of this role")->check(CLI::IsMember({"node", "master"}));
   list->add_option("--phase", listed->phase, "only nodes in this phase, such as Running");
   list->add_option("--selector,-l", listed->selector, "only nodes whose labels match, as kubectl has it");
@@ -104,17 +118,21 @@ void add_pool_changes(CLI::App& group, CommandLine& line) {
   grow->add_option("NAME", grown->name, "name of the pool")->required();
   grow->add_option("--range", grown->ranges, "such as 10.20.0.0/15; may be given several times");
   grow->add_option("--node-prefix-length", grown->node_prefix_length, "size of blocks from now on");
+  add_yes(*grow, grown->yes);
   auto [drain, drained] =
       add_command<PoolDrain>(group, line, "drain", "give out no more blocks of a pool; who is there stays");
   drain->add_option("NAME", drained->name, "name of the pool")->required();
   drain->add_flag("--undo", drained->undo, "give out blocks again");
+  add_yes(*drain, drained->yes);
   auto [remove, removed] = add_command<PoolDelete>(group, line, "delete", "delete an empty pool");
   remove->add_option("NAME", removed->name, "name of the pool")->required();
+  add_yes(*remove, removed->yes);
 }
 
 void add_pool(CLI::App& app, CommandLine& line) {
   CLI::App& group = *add_group(app, "pool", "pools of pod addresses");
-  add_command<PoolList>(group, line, "list", "list the pools with their use and forecast");
+  auto [list, listed] = add_command<PoolList>(group, line, "list", "list the pools with their use and forecast");
+  add_watch(*list, listed->watch);
   auto [get, got] = add_command<PoolGet>(group, line, "get", "show one pool, what is reserved in it and who lives there");
   get->add_option("NAME", got->name, "name of the pool")->required();
   add_pool_changes(group, line);
@@ -136,6 +154,9 @@ void add_cluster(CLI::App& app, CommandLine& line) {
   add_command<ClusterGet>(group, line, "get", "show the cluster's settings and capacity");
   auto [apply, applied] = add_command<ClusterApply>(group, line, "apply", "change the cluster's settings");
   apply->add_option("-f,--file", applied->file, "cluster.yaml")->required();
+  apply->add_flag("--dry-run", applied->dry_run, "have everything checked and show what would change; change nothing");
+  add_wait(*apply, applied->wait, applied->timeout, "wait until all live nodes have applied it");
+  add_yes(*apply, applied->yes);
   auto [config, kube] = add_command<ClusterKubeconfig>(
       group, line, "kubeconfig", "make a kubeconfig for kubectl, for 12 hours at most; its key never leaves this machine");
   config->add_option("-O,--output-file", kube->file,
@@ -212,7 +233,7 @@ cli::ManualFrame manual_frame() {
                       {"1", "an error; of health: something is not well"},
                       {"3", "wrong usage, or a value that the coordinator refused"},
                       {"5", "denied: the certificate is unknown, revoked or has too small a role"},
-                      {"6", "no answer in time"}};
+                      {"6", "no answer in time, or what --wait waits for did not come within --timeout"}};
   frame.environment = {{"SLIPWAYCTL_CONFIG", "the configuration to use without --config"}};
   frame.files = {{"/etc/slipway/admin.conf", "clusters and credentials, mode 0600; may hold several clusters"}};
   frame.see_also = {"slipway-coordinator(8)", "slipway-agent(8)"};
@@ -237,8 +258,8 @@ void add_certs(CLI::App& app, CommandLine& line) {
                                     "list all certificates with their residual time");
   auto [list, listed] = add_command<CertsList>(certs, line, "list", "list certificates");
   list->add_flag("--revoked", listed->revoked, "those of removed nodes and revoked operators, and until when others still take them");
-  add_command<CertsStatus>(certs, line, "status",
-                           "show the authorities, and how far the replacement of one is");
+  auto [status, shown] = add_command<CertsStatus>(certs, line, "status", "show the authorities, and how far the replacement of one is");
+  add_watch(*status, shown->watch);
   auto [rotate, options] = add_command<CertsRotateCa>(
       certs, line, "rotate-ca",
       "replace an authority step by step: --prepare, --activate, --retire; --abort takes back until the retire");
@@ -254,6 +275,7 @@ void add_certs(CLI::App& app, CommandLine& line) {
   rotate->add_flag("--force", options->force, "with --retire: although certificates or tokens still need it");
   rotate->add_flag("--import", options->from_files,
                    "with --prepare: take KIND-ca.crt and KIND-ca.key from the coordinator's folder import");
+  add_wait(*rotate, options->wait, options->timeout, "with --prepare: wait until all nodes trust both");
   add_yes(*rotate, options->yes);
 }
 
@@ -267,8 +289,8 @@ void add_all(CLI::App& app, CommandLine& line) {
   add_operator(app, line);
   add_config(app, line);
   add_audit(app, line);
-  add_command<Health>(app, line, "health",
-                      "check the whole cluster; exits with 1 when something is not well");
+  auto [health, checked] = add_command<Health>(app, line, "health", "check the whole cluster; exits with 1 when something is not well");
+  add_watch(*health, checked->watch);
 }
 
 // A word where a command should stand: CLI11 would only say that a command is missing.

@@ -30,6 +30,7 @@ struct TokenCreate {
 struct TokenList {};
 struct TokenDelete {
   std::string id;
+  bool yes = false;
 };
 struct NodeList {
   bool all = false;  // also who waits for approval, and the attempts to join
@@ -52,6 +53,7 @@ struct NodeApprove {
 struct NodeDeny {
   std::string name;
   std::string reason;
+  bool yes = false;
 };
 struct NodeReplace {
   std::string name;
@@ -59,7 +61,9 @@ struct NodeReplace {
   bool quiet = false;
   bool yes = false;
 };
-struct PoolList {};
+struct PoolList {
+  bool watch = false;
+};
 struct PoolGet {
   std::string name;
 };
@@ -75,13 +79,16 @@ struct PoolGrow {
   std::string name;
   std::vector<std::string> ranges;
   std::uint64_t node_prefix_length = 0;
+  bool yes = false;
 };
 struct PoolDrain {
   std::string name;
   bool undo = false;
+  bool yes = false;
 };
 struct PoolDelete {
   std::string name;
+  bool yes = false;
 };
 // Without a node: reserved, nobody gets it.
 struct PoolHold {
@@ -95,6 +102,10 @@ struct PoolRelease {
 struct ClusterGet {};
 struct ClusterApply {
   std::string file;
+  bool dry_run = false;
+  bool wait = false;  // until all live nodes have applied it
+  std::string timeout = "5m";
+  bool yes = false;
 };
 struct ClusterKubeconfig {
   std::string file;  // empty: standard output
@@ -112,13 +123,17 @@ struct CertsCheckExpiration {};
 struct CertsList {
   bool revoked = false;  // those of removed nodes that have not ended
 };
-struct CertsStatus {};
+struct CertsStatus {
+  bool watch = false;
+};
 struct CertsRotateCa {
   std::string kind;
   bool prepare = false, activate = false, retire = false, abort = false;  // exactly one
   bool force = false;
   bool from_files = false;
   bool yes = false;
+  bool wait = false;  // prepare: until all nodes have confirmed the bundle
+  std::string timeout = "5m";
 };
 struct AuditList {
   std::uint64_t limit = 50;
@@ -127,7 +142,9 @@ struct AuditList {
   std::string certificate;
 };
 struct AuditVerify {};
-struct Health {};
+struct Health {
+  bool watch = false;
+};
 struct OperatorCreate {
   std::string user;
   std::string role = "viewer";

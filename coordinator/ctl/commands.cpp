@@ -2,10 +2,8 @@
 
 #include <algorithm>
 
-#include "common/config/yaml_to_json.hpp"
 #include "common/core/ip.hpp"
 #include "common/core/text.hpp"
-#include "common/files/atomic_file.hpp"
 #include "coordinator/ctl/output.hpp"
 
 namespace slipway::ctl {
@@ -23,7 +21,7 @@ std::string nodes_target(const NodeList& wish) {
   add("role", wish.role);
   add("phase", wish.phase);
   add("labelSelector", wish.selector);
-  add("watch", wish.watch ? "true" : "");
+  add("watch", wish.watch && !wish.all ? "true" : "");
   return "/v1/nodes" + query;
 }
 
@@ -39,14 +37,24 @@ std::string pool_path(const std::string& name) {
   return "/v1/pools/" + percent_encode(name);
 }
 
-// What a step of replacing a CA does that others notice; empty: nothing.
+// What a step of replacing a CA does that others notice.
 std::string rotation_question(const CertsRotateCa& wish) {
   if (wish.activate) return "sign by the new " + wish.kind + " authority and renew all certificates of the old one";
   if (wish.retire && wish.force)
     return "end all trust in the old " + wish.kind + " authority, although certificates or tokens may still need it, and delete its key";
   if (wish.retire) return "end all trust in the old " + wish.kind + " authority and delete its key";
-  return {};
+  if (wish.prepare) return "make a new " + wish.kind + " authority and let all nodes trust it besides the old one, which restarts some components";
+  return "go back to the old " + wish.kind + " authority and drop the other one";
 }
+
+// Which commands are run again and again.
+struct Repeats {
+  bool operator()(const Health& wish) const { return wish.watch; }
+  bool operator()(const PoolList& wish) const { return wish.watch; }
+  bool operator()(const CertsStatus& wish) const { return wish.watch; }
+  bool operator()(const NodeList& wish) const { return wish.watch && wish.all; }
+  template <class Other> bool operator()(const Other&) const { return false; }
+};
 
 struct Runner {
   const CommandLine& line;
@@ -79,22 +87,6 @@ struct Runner {
            reply.join_command + "\n";
   }
 
-  // All pages as one list.
-  template <class T>
-  Result<T> all_pages(const std::string& path) {
-    T whole;
-    std::string next;
-    do {
-      const char* const mark = path.find('?') == std::string::npos ? "?" : "&";
-      const std::string target = next.empty() ? path : path + mark + "continue=" + percent_encode(next);
-      auto page = ask<T>(connection, make_request(Method::get, target));
-      if (!page) return page.error();
-      for (auto& item : page->items) whole.items.push_back(std::move(item));
-      next = page->next;
-    } while (!next.empty());
-    return whole;
-  }
-
   int operator()(const TokenCreate& wish) {
     const proto::TokenRequest request{wish.ttl, wish.max_uses, wish.role, wish.node, wish.pool, wish.sources};
     const bool quiet = wish.quiet;
@@ -111,13 +103,14 @@ struct Runner {
         [now](const proto::TokenList& list) { return render(token_table(list, now)); });
   }
   int operator()(const TokenDelete& wish) {
+    if (!confirmed(wish.yes, "delete join token " + wish.id + ": hosts that have it cannot join any more", console)) return k_usage;
     return done(make_request(Method::del, "/v1/tokens/" + percent_encode(wish.id)),
                 "token " + wish.id + " deleted");
   }
   int operator()(const NodeList& wish) {
     const std::string target = nodes_target(wish);
-    if (wish.watch) return watch_nodes(target, line, connection, console);
-    const auto nodes = all_pages<proto::NodeList>(target);
+    if (wish.watch && !wish.all) return watch_nodes(target, line, connection, console);
+    const auto nodes = all_pages<proto::NodeList>(connection, target);
     if (!nodes) return fail(console, nodes.error());
     if (wish.all) return overview(*nodes);
     console.out << (document() ? render_document(proto::encode(*nodes), line.format)
@@ -164,6 +157,7 @@ struct Runner {
         });
   }
   int operator()(const NodeDeny& wish) {
+    if (!confirmed(wish.yes, "refuse the host that waits as node " + wish.name, console)) return k_usage;
     return show<proto::PendingNodeView>(
         make_request(Method::post, "/v1/nodes/" + percent_encode(wish.name) + "/deny",
                      proto::encode(proto::DenyRequest{wish.reason})),
@@ -205,14 +199,19 @@ struct Runner {
     return show_pool(make_request(Method::post, "/v1/pools", proto::encode(settings)));
   }
   int operator()(const PoolGrow& wish) {
+    const std::string to = (wish.ranges.empty() ? "" : " by " + join(wish.ranges, ", ")) +
+                           (wish.node_prefix_length == 0 ? "" : ", blocks of /" + std::to_string(wish.node_prefix_length) + " from now on");
+    if (!confirmed(wish.yes, "grow pool " + wish.name + to + ": it cannot be made smaller again", console)) return k_usage;
     const proto::PoolGrowRequest request{wish.ranges, wish.node_prefix_length};
     return show_pool(make_request(Method::post, pool_path(wish.name) + "/grow", proto::encode(request)));
   }
   int operator()(const PoolDrain& wish) {
+    if (!wish.undo && !confirmed(wish.yes, "give out nothing more of pool " + wish.name, console)) return k_usage;
     return show_pool(
         make_request(Method::post, pool_path(wish.name) + "/drain", proto::encode(proto::PoolDrainRequest{!wish.undo})));
   }
   int operator()(const PoolDelete& wish) {
+    if (!confirmed(wish.yes, "delete pool " + wish.name, console)) return k_usage;
     return done(make_request(Method::del, pool_path(wish.name)), "pool " + wish.name + " deleted");
   }
   // Operators think of blocks, not of the pools that they lie in.
@@ -250,16 +249,7 @@ struct Runner {
   int operator()(const ClusterGet&) {
     return show<proto::ClusterView>(make_request(Method::get, "/v1/cluster"), cluster_text);
   }
-  int operator()(const ClusterApply& wish) {
-    const auto yaml = read_file(wish.file, 1024 * 1024);
-    if (!yaml) return fail(console, error_of(yaml, "reading the cluster settings"));
-    const auto json = yaml_to_json(*yaml, wish.file);
-    if (!json) return fail(console, json.error());
-    const auto spec = proto::decode_strict<proto::ClusterSpec>(*json);
-    if (!spec) return fail(console, error_of(spec, wish.file));
-    return show<proto::ClusterView>(make_request(Method::put, "/v1/cluster", proto::encode(*spec)),
-                                    cluster_text);
-  }
+  int operator()(const ClusterApply& wish) { return apply_cluster(wish, line.format, connection, console); }
   int operator()(const ClusterKubeconfig& wish) { return make_kubeconfig(wish, connection, console); }
   int operator()(const ArtifactImport& wish) { return import_artifact(wish, connection, console); }
   int operator()(const ArtifactList&) {
@@ -276,7 +266,7 @@ struct Runner {
     return wish.revoked ? list_revoked(line.format, connection, console) : (*this)(CertsCheckExpiration{});
   }
   int operator()(const CertsCheckExpiration&) {
-    const auto list = all_pages<proto::CertificateList>("/v1/certificates");
+    const auto list = all_pages<proto::CertificateList>(connection, "/v1/certificates");
     if (!list) return fail(console, list.error());
     console.out << (document() ? render_document(proto::encode(*list), line.format)
                                : render(certificate_table(*list, wide(), console.now)));
@@ -306,15 +296,25 @@ struct Runner {
                                [now](const proto::CaList& list) { return ca_text(list, now); });
   }
   int operator()(const CertsRotateCa& wish) {
-    const std::string question = rotation_question(wish);
-    if (!question.empty() && !confirmed(wish.yes, question, console)) return k_usage;
+    if (wish.wait && !wish.prepare) return fail(console, make_error(Errc::invalid, "--wait goes with --prepare: the other steps are done when they are answered"));
+    if (!confirmed(wish.yes, rotation_question(wish), console)) return k_usage;
     proto::CaChangeRequest request;
     request.action = wish.prepare ? "prepare" : wish.activate ? "activate" : wish.retire ? "retire" : "abort";
     request.force = wish.force;
     request.from_files = wish.from_files;
     const WallTime now = console.now;
-    return show<proto::CaView>(make_request(Method::post, "/v1/cas/" + percent_encode(wish.kind), proto::encode(request)),
-                               [now](const proto::CaView& ca) { return ca_text({{ca}}, now); });
+    const int done = show<proto::CaView>(make_request(Method::post, "/v1/cas/" + percent_encode(wish.kind), proto::encode(request)),
+                                         [now](const proto::CaView& ca) { return ca_text({{ca}}, now); });
+    if (done != k_ok || !wish.wait) return done;
+    return wait_until("nodes that trust both", wish.timeout, [this, kind = wish.kind] { return waiting_for(kind); }, console);
+  }
+  Result<std::vector<std::string>> waiting_for(const std::string& kind) {
+    const auto list = ask<proto::CaList>(connection, make_request(Method::get, "/v1/cas"));
+    if (!list) return list.error();
+    for (const proto::CaView& ca : list->items) {
+      if (ca.kind == kind) return ca.waiting_for;
+    }
+    return make_error(Errc::not_found, "the coordinator knows no authority " + kind);
   }
   int operator()(const Health&) {
     auto report = ask<proto::HealthReport>(connection, make_request(Method::get, "/v1/health"));
@@ -328,8 +328,11 @@ struct Runner {
 }  // namespace
 
 int run_command(const CommandLine& line, Connection& connection, Console console) {
-  Runner runner{line, connection, console};
-  return std::visit(runner, line.command);
+  const std::function<int(Console&)> once = [&line, &connection](Console& to) {
+    Runner runner{line, connection, to};
+    return std::visit(runner, line.command);
+  };
+  return std::visit(Repeats{}, line.command) ? redraw(line.format, once, console) : once(console);
 }
 
 bool confirmed(bool yes, const std::string& question, Console& console) {

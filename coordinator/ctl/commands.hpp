@@ -1,11 +1,13 @@
 #pragma once
 // What slipwayctl does. Each command returns its exit code; results go to `out`, errors and progress to
 // `err`.
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "common/core/time.hpp"
 #include "coordinator/ctl/command_line.hpp"
@@ -22,6 +24,9 @@ struct Console {
   std::function<bool(const std::string& question)> ask = {};
   // For what runs on while it prints, like a watch; empty: it is `now` all the time.
   std::function<WallTime()> clock = {};
+  // Between two looks of a watch or a wait: sleeps, and says whether to go on. Empty: one look is all.
+  std::function<bool(std::chrono::milliseconds)> pause = {};
+  bool screen = false;  // out is a terminal: what is looked at again is drawn over
 };
 
 // Runs against `connection`.
@@ -40,6 +45,15 @@ std::optional<int> run_local_command(const CommandLine& line, Console& console);
 int create_operator(const OperatorCreate& wish, Connection& connection, Console& console);
 // watch.cpp: until the coordinator ends it, or forever.
 int watch_nodes(const std::string& target, const CommandLine& line, Connection& connection, Console& console);
+// The same command every two seconds, its result drawn over the last one, or printed when it is another. What fails after the first
+// time is shown and tried again, unless it is denied.
+int redraw(Format format, const std::function<int(Console& console)>& once, Console& console);
+// wait.cpp: looks every two seconds until `missing` names nothing more; code 6 after `timeout`.
+int wait_until(const std::string& what, const std::string& timeout, const std::function<Result<std::vector<std::string>>()>& missing, Console& console);
+// Live nodes that have not applied this desired revision.
+Result<std::vector<std::string>> nodes_behind(std::uint64_t revision, Connection& connection, WallTime now);
+// cluster_apply.cpp
+int apply_cluster(const ClusterApply& wish, Format format, Connection& connection, Console& console);
 // audit.cpp
 int list_audit(const AuditList& wish, Format format, Connection& connection, Console& console);
 int verify_audit(Format format, Connection& connection, Console& console);

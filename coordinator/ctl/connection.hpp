@@ -43,4 +43,20 @@ Result<T> ask(Connection& connection, http::Request request, std::string* json =
   return value;
 }
 
+// All pages as one list.
+template <class T>
+Result<T> all_pages(Connection& connection, const std::string& path) {
+  T whole;
+  std::string next;
+  do {
+    const char* const mark = path.find('?') == std::string::npos ? "?" : "&";
+    const std::string target = next.empty() ? path : path + mark + "continue=" + percent_encode(next);
+    auto page = ask<T>(connection, make_request(http::Method::get, target));
+    if (!page) return page.error();
+    for (auto& item : page->items) whole.items.push_back(std::move(item));
+    next = page->next;
+  } while (!next.empty());
+  return whole;
+}
+
 }  // namespace slipway::ctl

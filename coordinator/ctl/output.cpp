@@ -244,7 +244,7 @@ std::string ca_text(const proto::CaList& list, WallTime now) {
 Table health_table(const proto::HealthReport& report) {
   Table table{{"CHECK", "STATE", "MESSAGE", "CURE"}, {}};
   for (const proto::HealthCheck& check : report.checks) {
-    table.rows.push_back({check.name, check.ok ? "ok" : "NOT OK", check.message, check.ok ? "" : check.cure});
+    table.rows.push_back({check.name, !check.ok ? "NOT OK" : check.warning ? "warning" : "ok", check.message, check.ok ? "" : check.cure});
   }
   return table;
 }

@@ -1,4 +1,6 @@
-// `node list --watch`: a line for each node, and one more whenever it changes.
+// Watches. `node list --watch`: a line for each node, and one more whenever it changes.
+#include <sstream>
+
 #include "common/config/yaml_to_json.hpp"
 #include "coordinator/ctl/commands.hpp"
 #include "coordinator/ctl/event_reader.hpp"
@@ -57,7 +59,37 @@ class Printer {
   bool first_ = true;
 };
 
+constexpr std::chrono::milliseconds k_interval{2'000};
+constexpr char k_clear[] = "\x1b[H\x1b[2J";  // ECMA-48: cursor home, erase all
+
+const char* between(Format format) {
+  if (format == Format::yaml) return "---\n";
+  return format == Format::json ? "" : "\n";
+}
+
 }  // namespace
+
+int redraw(Format format, const std::function<int(Console& console)>& once, Console& console) {
+  std::string result;
+  std::string shown;
+  for (bool first = true;; first = false) {
+    std::ostringstream out;
+    std::ostringstream err;
+    Console inner{out, err, false, console.clock ? console.clock() : console.now, {}, console.clock, {}, false};
+    const int code = once(inner);
+    const std::string trouble = err.str();
+    if (!trouble.empty() && (first || code == k_denied)) {
+      console.err << trouble;
+      return code;
+    }
+    if (trouble.empty()) result = out.str();
+    const std::string text = result + trouble;
+    if (console.screen) console.out << k_clear << text << std::flush;
+    else if (text != shown) console.out << (first ? "" : between(format)) << text << std::flush;
+    shown = text;
+    if (!console.pause || !console.pause(k_interval)) return code;
+  }
+}
 
 int watch_nodes(const std::string& target, const CommandLine& line, Connection& connection, Console& console) {
   Printer printer(line, console);

@@ -156,6 +156,14 @@ PoolUsage AddressPool::usage() const {
   return usage;
 }
 
+std::map<int, std::uint64_t> AddressPool::free_blocks() const {
+  std::map<int, std::uint64_t> free;
+  for (const BlockTree& tree : trees_) {
+    for (int length = tree.range().prefix_length(); length <= tree.longest(); ++length) free[length] += tree.free_blocks(length);
+  }
+  return free;
+}
+
 std::size_t AddressPool::memory_bytes() const {
   std::size_t bytes = sizeof *this;
   for (const BlockTree& tree : trees_) bytes += tree.memory_bytes();

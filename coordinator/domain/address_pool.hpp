@@ -1,5 +1,6 @@
 #pragma once
 // One pool: the ranges of a PoolRecord as block trees that fill as if they were one. Pure, one thread.
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -44,6 +45,7 @@ class AddressPool {
   std::vector<TakenBlock> taken() const;
   bool empty() const;
   PoolUsage usage() const;
+  std::map<int, std::uint64_t> free_blocks() const;  // by prefix length, as BlockTree::free_blocks(); lengths that are cut here
   std::size_t memory_bytes() const;
   bool operator==(const AddressPool&) const = default;
 

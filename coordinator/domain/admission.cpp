@@ -85,15 +85,17 @@ Status check_place(const State& state, const AdmissionRequest& request) {
   return check_place_of_waiting(state, request);
 }
 
-// What the host routes elsewhere it cannot route to pods. And who takes over a cluster with nodes reads theirs first.
+// What the host routes elsewhere it cannot route to pods or services. And who takes over a cluster with nodes reads theirs first.
 Status check_ranges(const State& state, const AdmissionRequest& request) {
   if (state.cluster().spec.network.adopt_nodes && !state.nodes_imported()) {
     return make_error(Errc::unavailable, "the pod ranges of the nodes that are there have not been read yet (network.adoptNodes), so that nobody gets one of "
                                          "them: waiting for kube-apiserver at " + state.cluster().spec.api_server.endpoint);
   }
   const auto problems = overlap_problems(state.ledger().ranges(), request.host_routes);
-  if (problems.empty()) return {};
-  return make_error(Errc::conflict, "pod addresses " + problems.front() + " for it on that host, or another pool of pods");
+  if (!problems.empty()) return make_error(Errc::conflict, "pod addresses " + problems.front() + " for it on that host, or another pool of pods");
+  const auto of_services = overlap_problems({state.cluster().service_cidr}, request.host_routes);
+  if (!of_services.empty()) return make_error(Errc::conflict, "service addresses " + of_services.front() + " for it on that host (network.serviceCIDR cannot move)");
+  return {};
 }
 
 bool good_for_long(const State& state, const CompactCertificate& record, WallTime now) {

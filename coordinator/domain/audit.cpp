@@ -118,6 +118,9 @@ std::optional<proto::AuditRecord> audit_record(const Operation& operation, const
     record.detail = "uid " + outcome.node->uid + ", address " + outcome.node->address.to_string() + ", pod CIDR " +
                     outcome.node->pod_cidr.to_string();
   }
+  if (std::holds_alternative<AdmitNode>(operation)) {
+    for (const std::string& note : outcome.notes) record.detail += "; " + note;
+  }
   std::visit(Describer{record}, operation);
   return record;
 }

@@ -242,6 +242,10 @@ std::optional<int> BlockTree::largest_free() const {
   return std::nullopt;
 }
 
+std::uint64_t BlockTree::free_blocks(int length) const {
+  return has_length(length) ? free_[static_cast<std::size_t>(length - range_.prefix_length())].count() : 0;
+}
+
 std::size_t BlockTree::memory_bytes() const {
   std::size_t bytes = sizeof *this + free_.capacity() * sizeof(FreeMap) + pages_.capacity() * sizeof(Page);
   for (int depth = 0; depth <= depth_; ++depth) {

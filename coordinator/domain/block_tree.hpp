@@ -63,6 +63,8 @@ class BlockTree {
   std::uint64_t available(int length) const;
   std::uint64_t capacity(int length) const;
   std::optional<int> largest_free() const;
+  // Free blocks of exactly this length, none of which is a half of a larger free one.
+  std::uint64_t free_blocks(int length) const;
   std::size_t memory_bytes() const;
   // The same range with the same blocks taken; how small it can be cut is no matter.
   bool operator==(const BlockTree& other) const;

@@ -423,31 +423,34 @@ std::optional<AgentUri> parse_agent_uri(std::string_view uri) {
   return AgentUri{std::string(parts[2]), std::string(parts[4]), *generation};
 }
 
+namespace {
+
+Seconds life_of(ValidityClass validity, const Lifetimes& lifetimes) {
+  switch (validity) {
+    case ValidityClass::node: return lifetimes.node;
+    case ValidityClass::serving: return lifetimes.serving;
+    case ValidityClass::control_plane: return lifetimes.control_plane;
+    case ValidityClass::coordinator: return lifetimes.coordinator;
+    case ValidityClass::admin: return lifetimes.admin;
+    case ValidityClass::operators: return lifetimes.operators;
+    case ValidityClass::bootstrap: return lifetimes.bootstrap;
+  }
+  return lifetimes.node;
+}
+
+}  // namespace
+
+Seconds longest_life(CaKind kind, const Lifetimes& lifetimes) {
+  Seconds longest{0};
+  for (const FixedPart& part : k_fixed) {
+    if (part.issuer == kind) longest = std::max(longest, life_of(part.validity, lifetimes));
+  }
+  return longest;
+}
+
 Validity validity_of(ValidityClass validity, const Lifetimes& lifetimes, WallTime now) {
   constexpr Seconds k_backdate{300}, k_short{8 * 3600};
-  Seconds life = lifetimes.node;
-  switch (validity) {
-    case ValidityClass::node:
-      break;
-    case ValidityClass::serving:
-      life = lifetimes.serving;
-      break;
-    case ValidityClass::control_plane:
-      life = lifetimes.control_plane;
-      break;
-    case ValidityClass::coordinator:
-      life = lifetimes.coordinator;
-      break;
-    case ValidityClass::admin:
-      life = lifetimes.admin;
-      break;
-    case ValidityClass::operators:
-      life = lifetimes.operators;
-      break;
-    case ValidityClass::bootstrap:
-      life = lifetimes.bootstrap;
-      break;
-  }
+  const Seconds life = life_of(validity, lifetimes);
   return {now - k_backdate, now + life - (life < k_short ? Seconds(0) : k_backdate)};
 }
 

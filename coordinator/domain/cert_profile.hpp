@@ -174,6 +174,9 @@ struct Validity {
 // or more includes these minutes, a shorter one gets them on top.
 Validity validity_of(ValidityClass validity, const Lifetimes& lifetimes, WallTime now);
 
+// The longest life of what this CA signs.
+Seconds longest_life(CaKind kind, const Lifetimes& lifetimes);
+
 // X.509 serial number: at least 112 random bits, never zero.
 class Serial {
  public:

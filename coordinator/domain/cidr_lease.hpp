@@ -23,10 +23,10 @@ struct QuarantinedBlock {
   bool operator==(const QuarantinedBlock&) const = default;
 };
 
-// When a block that was given back may be given out again: both must hold.
+// When a block that was given back may be given out again: both must hold, while there are others.
 struct Maturity {
   WallTime now{};
-  Seconds min_age{600};
+  Seconds min_age{600};  // of the coordinator's settings; 0: an operator wants none
   std::uint64_t acknowledged = 0;  // every live agent has applied this revision
 };
 

@@ -7,8 +7,11 @@ namespace slipway {
 
 namespace {
 
+// No agent routes there any more.
+bool is_dropped(const QuarantinedBlock& block, const Maturity& maturity) { return block.revision <= maturity.acknowledged; }
+
 bool is_mature(const QuarantinedBlock& block, const Maturity& maturity) {
-  return block.revision <= maturity.acknowledged && maturity.now - block.since >= maturity.min_age;
+  return is_dropped(block, maturity) && maturity.now - block.since >= maturity.min_age;
 }
 
 std::string family_name(bool v4) { return v4 ? "IPv4" : "IPv6"; }
@@ -21,11 +24,16 @@ std::string ranges_text(const AddressPool& pool) {
 
 // When a block that rests may be given out, in words.
 std::string rest_text(const QuarantinedBlock& block, const Maturity& maturity) {
-  if (block.revision > maturity.acknowledged) return "until all nodes have dropped its route (slipwayctl node list)";
+  if (!is_dropped(block, maturity)) return "until all nodes have dropped its route (slipwayctl node list)";
   return "for another " + to_duration_text(maturity.min_age - (maturity.now - block.since));
 }
 
 }  // namespace
+
+std::string early_text(const QuarantinedBlock& block, const Maturity& maturity) {
+  return block.prefix.to_string() + " was given out " + to_age_text(std::max(maturity.now - block.since, Seconds(0))) + " after it was given back, before its " +
+         to_duration_text(maturity.min_age) + " of rest were over: nothing else was left, and every live agent has dropped its route";
+}
 
 const AddressPool* CidrLedger::pool(const std::string& name) const {
   const auto found = pools_.find(name);
@@ -179,6 +187,37 @@ std::optional<CidrLedger::Plan> CidrLedger::plan_pool(const AddressPool& pool, c
   return std::nullopt;
 }
 
+// When nothing is left: the oldest block that no agent routes to and that is large enough, or, when none is, as many as it takes.
+std::optional<CidrLedger::Plan> CidrLedger::plan_early(const AddressPool& pool, const Maturity& maturity) const {
+  Plan plan{pool.record().name, std::nullopt, {}};
+  std::vector<const QuarantinedBlock*> dropped;
+  for (const auto& [order, block] : quarantine_) {
+    if (is_dropped(block, maturity) && pool.contains(block.prefix) && !holds_.contains(block.prefix)) dropped.push_back(&block);
+  }
+  if (dropped.empty()) return std::nullopt;
+  AddressPool trial = pool;
+  for (const QuarantinedBlock* block : dropped) {
+    trial.put_back(block->prefix);
+    if (trial.can_take()) return Plan{pool.record().name, std::nullopt, {block->order}};
+    if (!trial.take_exactly(block->prefix, BlockUse::quarantined, 0)) return std::nullopt;
+  }
+  for (const QuarantinedBlock* block : dropped) {
+    trial.put_back(block->prefix);
+    plan.reclaim.push_back(block->order);
+    if (trial.can_take()) break;
+  }
+  if (!trial.can_take()) return std::nullopt;
+  // What was of no use goes on resting.
+  std::erase_if(plan.reclaim, [&](std::uint64_t order) {
+    const Cidr& prefix = quarantine_.find(order)->second.prefix;
+    if (!trial.take_exactly(prefix, BlockUse::quarantined, 0)) return false;
+    const bool needed = !trial.can_take();
+    if (needed) trial.put_back(prefix);
+    return !needed;
+  });
+  return plan;
+}
+
 Result<CidrLedger::Plan> CidrLedger::plan_kept(const Cidr& block, const NodeWish& wish, const Maturity& maturity) const {
   const AddressPool& pool = *pool_of(block);
   const std::string what = block.to_string() + ", assigned to node " + wish.name + ",";
@@ -207,6 +246,9 @@ Result<CidrLedger::Plan> CidrLedger::plan_family(bool v4, const NodeWish& wish, 
   }
   for (const AddressPool* pool : asked) {
     if (auto plan = plan_pool(*pool, maturity)) return std::move(*plan);
+  }
+  for (const AddressPool* pool : asked) {
+    if (auto plan = plan_early(*pool, maturity)) return std::move(*plan);
   }
   if (asked.empty()) {
     return make_error(Errc::exhausted, "no pool of " + family_name(v4) + " addresses takes node " + wish.name + " with role " + std::string(to_string(wish.role)) +
@@ -242,11 +284,12 @@ void CidrLedger::end_rest(const Cidr& block) {
   }
 }
 
-Cidr CidrLedger::carry_out(const Plan& plan, std::uint64_t tag, std::vector<Cidr>& reclaimed) {
+Cidr CidrLedger::carry_out(const Plan& plan, std::uint64_t tag, const Maturity& maturity, LedgerGrant& grant) {
   for (const std::uint64_t order : plan.reclaim) {
     const auto old = quarantine_.find(order);
     end_rest(old->second.prefix);
-    reclaimed.push_back(old->second.prefix);
+    grant.reclaimed.push_back(old->second.prefix);
+    if (!is_mature(old->second, maturity)) grant.early.push_back(old->second);
     quarantine_.erase(old);
   }
   AddressPool& pool = pools_.find(plan.pool)->second;
@@ -260,8 +303,8 @@ Result<LedgerGrant> CidrLedger::allocate(const NodeWish& wish, const CidrOwner& 
   if (!plans) return plans.error();
   const std::uint64_t tag = owner_tag(owner);
   LedgerGrant grant;
-  grant.primary = carry_out(plans->front(), tag, grant.reclaimed);
-  if (plans->size() > 1) grant.second = carry_out(plans->back(), tag, grant.reclaimed);
+  grant.primary = carry_out(plans->front(), tag, maturity, grant);
+  if (plans->size() > 1) grant.second = carry_out(plans->back(), tag, maturity, grant);
   return grant;
 }
 
@@ -272,7 +315,7 @@ Error CidrLedger::exhausted(const std::vector<const AddressPool*>& asked, const 
     std::size_t unheard = 0;
     for (const auto& [order, block] : quarantine_) {
       if (!pool->contains(block.prefix)) continue;
-      if (block.revision > maturity.acknowledged) ++unheard;
+      if (!is_dropped(block, maturity)) ++unheard;
       else if (!is_mature(block, maturity)) ++young;
     }
     const PoolUsage usage = pool->usage();

@@ -6,7 +6,8 @@
 // - A node gets one block of each family (IPv4, IPv6) that has a pool which takes new nodes; the family of the default pool first.
 // - A block assigned to its name comes before all else. Then the pool that its token names, and only that. Then the pools whose
 //   selector matches: the one with more criteria first, of equal ones the older; a full pool is passed over for the next.
-// - A block given back rests until every live agent has dropped its route and a minimum age has passed, both.
+// - A block given back rests until every live agent has dropped its route and a minimum age has passed, both. When no pool that may be
+//   asked has anything left, the oldest one that all agents have dropped is given out before its age; the others never are.
 #include <map>
 #include <optional>
 #include <string>
@@ -27,7 +28,11 @@ struct LedgerGrant {
   Cidr primary;
   std::optional<Cidr> second;   // of the other family
   std::vector<Cidr> reclaimed;  // left quarantine for this
+  std::vector<QuarantinedBlock> early;  // of these, those whose minimum age had not passed
 };
+
+// "10.10.1.0/24 was given out 45s after ...": for log and audit.
+std::string early_text(const QuarantinedBlock& block, const Maturity& maturity);
 
 class CidrLedger {
  public:
@@ -83,8 +88,9 @@ class CidrLedger {
   Result<Plan> plan_family(bool v4, const NodeWish& wish, const Maturity& maturity) const;
   Result<Plan> plan_kept(const Cidr& block, const NodeWish& wish, const Maturity& maturity) const;
   std::optional<Plan> plan_pool(const AddressPool& pool, const Maturity& maturity) const;
+  std::optional<Plan> plan_early(const AddressPool& pool, const Maturity& maturity) const;
   std::vector<const AddressPool*> candidates(bool v4, const NodeWish& wish) const;
-  Cidr carry_out(const Plan& plan, std::uint64_t tag, std::vector<Cidr>& reclaimed);
+  Cidr carry_out(const Plan& plan, std::uint64_t tag, const Maturity& maturity, LedgerGrant& grant);
   Status check_owner(const std::vector<Cidr>& blocks, const CidrOwner& owner) const;
   void end_rest(const Cidr& block);
   Error exhausted(const std::vector<const AddressPool*>& asked, const Maturity& maturity) const;

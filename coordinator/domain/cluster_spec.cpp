@@ -15,6 +15,7 @@ constexpr int k_longest_node_prefix = 29;
 // kube-apiserver refuses larger service ranges; the default DNS address, the tenth, needs a /28.
 constexpr int k_shortest_service_prefix = 12;
 constexpr int k_longest_service_prefix = 28;
+constexpr std::string_view k_reserve = "network.serviceReserve";
 constexpr Seconds k_min_ttl{60};
 constexpr Seconds k_max_ttl{366 * 86400};
 
@@ -159,6 +160,22 @@ void read_pools(Problems& problems, ValidatedCluster& cluster, std::vector<Range
   }
 }
 
+// A service range can only grow on its first address, so that is where room is kept.
+void read_reserve(Problems& problems, ValidatedCluster& cluster, std::vector<Range>& ranges) {
+  const std::string& text = cluster.spec.network.service_reserve;
+  if (text.empty()) return;
+  const auto reserve = read_block(problems, std::string(k_reserve), text);
+  if (!reserve) return;
+  const Cidr& services = cluster.service_cidr;
+  if (reserve->base() != services.base() || !reserve->contains(services) || reserve->prefix_length() < k_shortest_service_prefix) {
+    problems.add(std::string(k_reserve), text + " is no room for network.serviceCIDR " + services.to_string() +
+                                             " to grow: write its first address with a shorter prefix, " + slash(k_shortest_service_prefix) + " at the shortest");
+    return;
+  }
+  cluster.service_reserve = *reserve;
+  if (*reserve != services) ranges.push_back({std::string(k_reserve), *reserve});
+}
+
 std::vector<Range> read_ranges(Problems& problems, ValidatedCluster& cluster) {
   const proto::NetworkSettings& network = cluster.spec.network;
   std::vector<Range> ranges;
@@ -168,7 +185,9 @@ std::vector<Range> read_ranges(Problems& problems, ValidatedCluster& cluster) {
   }
   if (const auto services = read_block(problems, "network.serviceCIDR", network.service_cidr)) {
     cluster.service_cidr = *services;
+    cluster.service_reserve = *services;
     ranges.push_back({"network.serviceCIDR", *services});
+    read_reserve(problems, cluster, ranges);
   }
   read_pools(problems, cluster, ranges);
   for (std::size_t i = 0; i < network.node_cidrs.size(); ++i) {
@@ -181,10 +200,16 @@ std::vector<Range> read_ranges(Problems& problems, ValidatedCluster& cluster) {
   return ranges;
 }
 
-void check_overlaps(Problems& problems, const std::vector<Range>& ranges) {
+// The room of the services is in the way of all but the services, and says nothing that they have said already.
+bool is_told_already(const Range& a, const Range& b, const Cidr& services) {
+  if (a.field != k_reserve && b.field != k_reserve) return false;
+  return (a.field == k_reserve ? b : a).block.overlaps(services);
+}
+
+void check_overlaps(Problems& problems, const std::vector<Range>& ranges, const Cidr& services) {
   for (std::size_t i = 0; i < ranges.size(); ++i) {
     for (std::size_t j = i + 1; j < ranges.size(); ++j) {
-      if (!ranges[i].block.overlaps(ranges[j].block)) continue;
+      if (!ranges[i].block.overlaps(ranges[j].block) || is_told_already(ranges[i], ranges[j], services)) continue;
       const Cidr& shared = ranges[i].block.contains(ranges[j].block) ? ranges[j].block : ranges[i].block;
       problems.add(ranges[j].field, ranges[j].block.to_string() + " overlaps " + ranges[i].field + " " +
                                         ranges[i].block.to_string() + " in " + shared.to_string() + " (" +
@@ -270,7 +295,7 @@ void check_services(Problems& problems, ValidatedCluster& cluster) {
 
 void check_network(Problems& problems, ValidatedCluster& cluster) {
   const std::vector<Range> ranges = read_ranges(problems, cluster);
-  check_overlaps(problems, ranges);
+  check_overlaps(problems, ranges, cluster.service_cidr);
   check_outside(problems, "apiServer.endpoint", cluster.endpoint_host, ranges);
   for (const std::string& address : cluster.spec.coordinator.addresses) {
     check_outside(problems, "coordinator.addresses", address, ranges);

@@ -20,6 +20,7 @@ struct ValidatedCluster {
   Cidr pod_cidr;
   int node_prefix_length = 24;
   Cidr service_cidr;
+  Cidr service_reserve;  // where it may grow; itself when nothing is kept
   std::vector<Cidr> node_cidrs;
   std::vector<PoolRecord> pools;  // network.pools; their order of creation is not known here
   IpAddress dns_ip;

@@ -4,6 +4,7 @@
 
 #include "common/core/text.hpp"
 #include "coordinator/domain/ca_operations.hpp"
+#include "coordinator/domain/cluster_plan.hpp"
 #include "coordinator/domain/desired.hpp"
 #include "coordinator/domain/pending_operations.hpp"
 #include "coordinator/domain/pool_operations.hpp"
@@ -57,7 +58,9 @@ class Applier {
     }
     auto cluster = validate(op.spec);
     if (!cluster) return cluster.error();
-    if (const auto pools = apply_pools(state_, editor_, *cluster); !pools) return pools.error();
+    auto pools = plan_pools(state_, *cluster, {});
+    if (!pools) return pools.error();
+    carry_out(state_, editor_, std::move(*pools));
     editor_.put_identity(op.identity);
     editor_.put_cluster(std::move(*cluster));
     return done(true);
@@ -65,13 +68,11 @@ class Applier {
 
   Result<Outcome> operator()(const ApplyCluster& op) {
     if (!state_.has_cluster()) return no_cluster();
-    auto cluster = validate(op.spec);
-    if (!cluster) return cluster.error();
-    if (const auto change = check_change(state_.cluster(), *cluster); !change) return change.error();
-    if (*cluster == state_.cluster()) return unchanged();
-    if (const auto nodes = check_nodes(*cluster); !nodes) return nodes.error();
-    if (const auto pools = apply_pools(state_, editor_, *cluster); !pools) return pools.error();
-    editor_.put_cluster(std::move(*cluster));
+    auto plan = plan_cluster(state_, op);
+    if (!plan) return plan.error();
+    if (plan->cluster == state_.cluster()) return unchanged();
+    carry_out(state_, editor_, std::move(plan->pools));
+    editor_.put_cluster(std::move(plan->cluster));
     return done(true);
   }
 
@@ -239,18 +240,6 @@ class Applier {
     return outcome;
   }
 
-  Status check_nodes(const ValidatedCluster& wanted) const {
-    const ProfileCluster cluster = profile_cluster(wanted, state_.identity().id);
-    for (const auto& [name, node] : state_.nodes()) {
-      ProfileNode profile;
-      profile.name = name;
-      profile.master = node.role == NodeRole::master;
-      const auto fits = check_node_address(cluster, profile, node.address);
-      if (!fits) return make_error(Errc::conflict, "the change does not fit the live nodes: " + fits.error().message);
-    }
-    return {};
-  }
-
   // One certificate for each key of the request, made for that key.
   Status check_issued(const AdmitNode& op) const {
     if (op.uid.empty()) return make_error(Errc::internal, "a node needs a uid");
@@ -269,6 +258,7 @@ class Applier {
   struct NodeBlocks {
     Cidr primary;
     std::optional<Cidr> second;
+    std::vector<std::string> notes = {};
   };
   Result<NodeBlocks> blocks_for(const AdmitNode& op, const Node* replaced) {
     const CidrOwner owner{op.uid, op.generation};
@@ -281,7 +271,9 @@ class Applier {
     const auto grant = editor_.ledger().allocate({request.node_name, request.role, request.pool}, owner, request.maturity);
     if (!grant) return grant.error();
     for (const Cidr& reclaimed : grant->reclaimed) editor_.erase_quarantined(reclaimed);
-    return NodeBlocks{grant->primary, grant->second};
+    NodeBlocks blocks{grant->primary, grant->second};
+    for (const QuarantinedBlock& early : grant->early) blocks.notes.push_back(early_text(early, request.maturity));
+    return blocks;
   }
 
   // An approved host's token use was counted when it was queued.
@@ -317,7 +309,9 @@ class Applier {
     if (living != nullptr) bury(editor_, *living, request.maturity.now);
     editor_.erase_pending(request.node_name);
     if (const Status put = record_certificates(editor_, node, op.certificates); !put) return put.error();
-    return put(std::move(node), true);
+    Outcome outcome = put(std::move(node), true);
+    outcome.notes = blocks->notes;
+    return outcome;
   }
 
   // A known identity key: the same node with the same block, perhaps at another address.

@@ -18,6 +18,7 @@ struct InitCluster {
 // Errc::invalid or Errc::conflict, see cluster_spec.hpp.
 struct ApplyCluster {
   proto::ClusterSpec spec;
+  std::vector<OccupiedRange> host_routes = {};  // as live nodes report them
 };
 // Errc::conflict when the id is taken.
 struct CreateToken {
@@ -169,7 +170,8 @@ struct Outcome {
   std::uint64_t revision = 0;  // of the state that holds the outcome
   std::optional<Node> node;    // AdmitNode, RecordRenewal: as it is now; DeleteNode: as it was; ReplaceNode: as it is now
   std::optional<PendingNode> pending = {};  // QueueNode, DecideNode: as it is now
-  std::vector<std::string> notes = {};  // ImportNodes: blocks that could not be kept, a line each
+  // ImportNodes: blocks that could not be kept, a line each. AdmitNode: blocks that had to be given out before their rest was over.
+  std::vector<std::string> notes = {};
 };
 
 // On success `changes` gets the records to store, in order; on an error neither it nor the state changed.

@@ -34,6 +34,15 @@ std::vector<Cidr> with_old(const std::vector<Cidr>& before, const std::vector<Ci
   return ranges;
 }
 
+// What hosts report in the way of the services' new range. What it was before is no news: health tells of that.
+std::vector<std::string> service_collisions(const State& state, const ValidatedCluster& wanted, const std::vector<OccupiedRange>& routes) {
+  if (!state.has_cluster() || wanted.service_cidr == state.cluster().service_cidr) return {};
+  std::vector<OccupiedRange> fresh;
+  std::copy_if(routes.begin(), routes.end(), std::back_inserter(fresh),
+               [&](const OccupiedRange& route) { return !state.cluster().service_cidr.contains(route.block); });
+  return overlap_problems({wanted.service_cidr}, fresh);
+}
+
 // Of what hosts report, a route within a range that the pools have already is one of ours.
 std::vector<std::string> collisions(const State& state, const ValidatedCluster& cluster, const std::vector<Cidr>& ranges,
                                     const std::vector<OccupiedRange>& routes) {
@@ -74,6 +83,7 @@ void put(const State& state, StateEditor& editor, CidrLedger& trial, const std::
 
 std::vector<OccupiedRange> occupied_addresses(const State& state, const ValidatedCluster& cluster) {
   std::vector<OccupiedRange> occupied = {{cluster.service_cidr, "network.serviceCIDR"}};
+  if (cluster.service_reserve != cluster.service_cidr) occupied.push_back({cluster.service_reserve, "network.serviceReserve"});
   const auto add_host = [&](const IpAddress& address, const std::string& owner) { occupied.push_back({*Cidr::make(address, address.bits()), owner}); };
   for (std::size_t i = 0; i < cluster.node_cidrs.size(); ++i) occupied.push_back({cluster.node_cidrs[i], "network.nodeCIDRs[" + std::to_string(i) + "]"});
   if (cluster.endpoint_address) add_host(*cluster.endpoint_address, "apiServer.endpoint");
@@ -252,7 +262,7 @@ bool sample_pools(const State& state, StateEditor& editor, WallTime now) {
   return any;
 }
 
-Status apply_pools(const State& state, StateEditor& editor, const ValidatedCluster& wanted) {
+Result<PoolPlan> plan_pools(const State& state, const ValidatedCluster& wanted, const std::vector<OccupiedRange>& host_routes) {
   // Pools made with slipwayctl stand in no settings: new ranges of services and nodes must keep clear of them, too.
   std::vector<OccupiedRange> pools;
   for (const auto& [name, pool] : state.ledger().pools()) {
@@ -260,26 +270,32 @@ Status apply_pools(const State& state, StateEditor& editor, const ValidatedClust
   }
   std::vector<Cidr> others = wanted.node_cidrs;
   others.push_back(wanted.service_cidr);
+  if (wanted.service_reserve != wanted.service_cidr) others.push_back(wanted.service_reserve);
   if (const auto problems = overlap_problems(others, pools); !problems.empty()) return problems_error("the change does not fit the pools:", problems);
+  if (const auto problems = service_collisions(state, wanted, host_routes); !problems.empty()) {
+    return problems_error("network.serviceCIDR cannot be as written:", problems);
+  }
   std::vector<PoolRecord> records = wanted.pools;
   records.insert(records.begin(), default_pool(wanted));
-  CidrLedger trial = state.ledger();
-  std::vector<PoolRecord> changed;
+  PoolPlan plan{state.ledger(), {}};
   for (PoolRecord& record : records) {
-    if (const AddressPool* living = trial.pool(record.name)) {
+    if (const AddressPool* living = plan.ledger.pool(record.name)) {
       record.order = living->record().order;
       record.draining = living->record().draining;
       record.ranges = with_old(living->record().ranges, record.ranges);
       if (record == living->record()) continue;
     } else {
-      record.order = trial.next_order();
+      record.order = plan.ledger.next_order();
     }
-    if (const auto problems = collisions(state, wanted, record.ranges, {}); !problems.empty()) return problems_error("pool " + record.name + " cannot be as written:", problems);
-    if (const auto made = trial.put_pool(record); !made) return error_of(made, "pool " + record.name);
-    changed.push_back(record);
+    if (const auto problems = collisions(state, wanted, record.ranges, host_routes); !problems.empty()) return problems_error("pool " + record.name + " cannot be as written:", problems);
+    if (const auto made = plan.ledger.put_pool(record); !made) return error_of(made, "pool " + record.name);
+    plan.changed.push_back(record);
   }
-  if (!changed.empty()) put(state, editor, trial, changed);
-  return {};
+  return plan;
+}
+
+void carry_out(const State& state, StateEditor& editor, PoolPlan plan) {
+  if (!plan.changed.empty()) put(state, editor, plan.ledger, plan.changed);
 }
 
 }  // namespace slipway

@@ -22,7 +22,12 @@ Status release_hold(const State& state, StateEditor& editor, const ReleaseHold& 
 bool import_nodes(const State& state, StateEditor& editor, const ImportNodes& op, std::vector<std::string>& notes);
 bool sample_pools(const State& state, StateEditor& editor, WallTime now);
 
-// The pools that the cluster settings describe, made or grown; the state still has the old settings. All or nothing.
-Status apply_pools(const State& state, StateEditor& editor, const ValidatedCluster& wanted);
+// The pools that the cluster settings describe, made or grown, as they would be; the state still has the old settings.
+struct PoolPlan {
+  CidrLedger ledger;
+  std::vector<PoolRecord> changed;
+};
+Result<PoolPlan> plan_pools(const State& state, const ValidatedCluster& wanted, const std::vector<OccupiedRange>& host_routes);
+void carry_out(const State& state, StateEditor& editor, PoolPlan plan);
 
 }  // namespace slipway

@@ -26,6 +26,8 @@ constexpr std::array<Reserved, 9> k_reserved = {{{"0.0.0.0/8", "unspecified addr
                                                  {"fe80::/10", "link-local"},
                                                  {"ff00::/8", "multicast"}}};
 
+constexpr char k_overlaps[] = " overlaps ";
+
 void check_range(const PoolRecord& pool, const Cidr& range, const std::string& field, std::vector<std::string>& problems) {
   if (range.is_v4() != is_v4(pool)) {
     problems.push_back(field + ": " + range.to_string() + " is of another family than " + pool.ranges.front().to_string() + ": make a pool for each");
@@ -123,7 +125,7 @@ std::vector<OccupiedRange> host_routes_of(const std::vector<std::string>& routes
     const auto block = Cidr::parse(words[0]);
     if (!block || block->prefix_length() == 0) continue;
     const bool plain = std::all_of(words[2].begin(), words[2].end(), [](char c) { return c > 0x20 && c < 0x7f; });
-    if (plain) occupied.push_back({*block, (connected ? "" : "a route via ") + std::string(words[2]) + " of node " + node});
+    if (plain) occupied.push_back({*block, (connected ? "" : "a route via ") + std::string(words[2]) + " of node " + node, !connected});
   }
   return occupied;
 }
@@ -133,10 +135,14 @@ std::vector<std::string> overlap_problems(const std::vector<Cidr>& ranges, const
   for (const Cidr& range : ranges) {
     for (const OccupiedRange& other : occupied) {
       if (!range.overlaps(other.block)) continue;
-      problems.push_back(range.to_string() + " overlaps " + other.block.to_string() + " of " + other.owner + ": choose another range");
+      problems.push_back(range.to_string() + k_overlaps + other.block.to_string() + " of " + other.owner + ": choose another range");
     }
   }
   return problems;
+}
+
+bool tells_overlap(const Error& error) {
+  return error.code == Errc::conflict && error.message.find(k_overlaps) != std::string::npos;
 }
 
 }  // namespace slipway

@@ -68,11 +68,14 @@ std::uint64_t usable_pods(const PoolRecord& pool);
 struct OccupiedRange {
   Cidr block;
   std::string owner;  // "network.serviceCIDR", "pool blue", "the address of node n1", "docker0 of node n1"
+  bool via = false;   // a route through a gateway: a narrower one goes before it
 };
 // "172.17.0.0/16 dev docker0" and "10.0.0.0/8 via eth1", as agents report their routes; what cannot be read is left out. With
 // `connected_only` only the first kind, addresses on a link of the host itself.
 std::vector<OccupiedRange> host_routes_of(const std::vector<std::string>& routes, const std::string& node, bool connected_only);
 // One line for each overlap of `ranges` with `occupied`, with the owner named.
 std::vector<std::string> overlap_problems(const std::vector<Cidr>& ranges, const std::vector<OccupiedRange>& occupied);
+// Whether a refusal tells of such an overlap, or of one with another pool: counted in the metrics.
+bool tells_overlap(const Error& error);
 
 }  // namespace slipway

@@ -203,16 +203,19 @@ const proto::Artifact* State::artifact(const std::string& component, const std::
 
 const CaLine* State::ca(CaKind kind) const { return find_in(cas_, kind); }
 
-proto::ClusterCapacity State::capacity() const {
-  if (!cluster_) return {};
-  proto::ClusterCapacity capacity = capacity_of(*cluster_);
-  capacity.nodes = nodes().size();
-  capacity.quarantined = ledger_.quarantined();
+proto::ClusterCapacity capacity_with(const ValidatedCluster& cluster, const CidrLedger& ledger, std::size_t nodes) {
+  proto::ClusterCapacity capacity = capacity_of(cluster);
+  capacity.nodes = nodes;
+  capacity.quarantined = ledger.quarantined();
   capacity.max_nodes = 0;
-  for (const auto& [name, pool] : ledger_.pools()) {
-    if (is_v4(pool.record()) == cluster_->pod_cidr.is_v4()) capacity.max_nodes += pool.usage().capacity;
+  for (const auto& [name, pool] : ledger.pools()) {
+    if (is_v4(pool.record()) == cluster.pod_cidr.is_v4()) capacity.max_nodes += pool.usage().capacity;
   }
   return capacity;
+}
+
+proto::ClusterCapacity State::capacity() const {
+  return cluster_ ? capacity_with(*cluster_, ledger_, nodes().size()) : proto::ClusterCapacity{};
 }
 
 Status State::authenticate_operator(const std::string& user, const std::string& serial, WallTime now) const {

@@ -132,6 +132,9 @@ class RecordSink {
   virtual Status certificate(const CompactCertificate& certificate) = 0;
 };
 
+// Of a cluster with these settings, pools and as many nodes.
+proto::ClusterCapacity capacity_with(const ValidatedCluster& cluster, const CidrLedger& ledger, std::size_t nodes);
+
 class State {
  public:
   // From what the store holds; Errc::corrupt when records contradict each other (two nodes with one block). No records: an

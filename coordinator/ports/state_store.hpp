@@ -1,5 +1,6 @@
 #pragma once
 // Port: the state's records in a store, in the coordinator's words. Every call blocks: on a worker. Thread safe.
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,14 @@
 #include "coordinator/domain/state.hpp"
 
 namespace slipway {
+
+// Where the store is and what room it has.
+struct StoreSpace {
+  std::string place;  // a file, for people
+  std::uint64_t size = 0;
+  std::uint64_t free = 0;  // bytes that we may still write on its file system
+  bool writable = false;   // it may be written to; whether the disk takes it a commit tells
+};
 
 class StateStore {
  public:

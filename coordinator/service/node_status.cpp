@@ -63,7 +63,9 @@ std::map<std::string, std::string> labels_of(const proto::NodeView& view) {
 }
 
 void cut_facts(proto::NodeFacts& facts) {
-  for (std::string* text : {&facts.machine_id, &facts.os, &facts.kernel, &facts.architecture, &facts.agent_version}) cut(*text, k_max_word);
+  for (std::string* text : {&facts.machine_id, &facts.os, &facts.kernel, &facts.architecture, &facts.agent_version, &facts.product_uuid}) cut(*text, k_max_word);
+  cut(facts.host_routes);
+  for (std::string& route : facts.host_routes) cut(route, k_max_word);
 }
 
 bool is_at_home(const Node& node, const IpAddress& from) { return from == node.address || from.is_loopback(); }

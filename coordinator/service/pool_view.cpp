@@ -1,5 +1,7 @@
 #include "coordinator/service/pool_view.hpp"
 
+#include <set>
+
 namespace slipway {
 
 namespace {
@@ -68,6 +70,52 @@ std::vector<OccupiedRange> reported_routes(const State& state, const NodeStatusB
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;
+}
+
+namespace {
+
+// Whose routes are ours to have on a host: live nodes' blocks, and those that agents may still be dropping.
+std::set<Cidr> own_routes(const State& state) {
+  std::set<Cidr> blocks;
+  for (const auto& [name, node] : state.nodes()) {
+    for (const Cidr& block : blocks_of(node)) blocks.insert(block);
+  }
+  for (const QuarantinedBlock& block : state.ledger().quarantine()) blocks.insert(block.prefix);
+  return blocks;
+}
+
+std::vector<OccupiedRange> cluster_ranges(const State& state) {
+  std::vector<OccupiedRange> ranges;
+  for (const auto& [name, pool] : state.ledger().pools()) {
+    for (const Cidr& range : pool.record().ranges) ranges.push_back({range, "pool " + name});
+  }
+  ranges.push_back({state.cluster().service_cidr, "network.serviceCIDR"});
+  return ranges;
+}
+
+// A wide route through a gateway is no harm: ours to pods are narrower, and services are rewritten before any route is looked up.
+bool is_in_the_way(const OccupiedRange& route, const OccupiedRange& range, const std::set<Cidr>& own) {
+  if (!route.block.overlaps(range.block)) return false;
+  return !route.via || (range.block.contains(route.block) && !own.contains(route.block));
+}
+
+}  // namespace
+
+std::vector<RouteCollision> route_collisions(const State& state, const NodeStatusBoard& board) {
+  std::vector<RouteCollision> found;
+  const std::set<Cidr> own = own_routes(state);
+  const std::vector<OccupiedRange> ranges = cluster_ranges(state);
+  for (const auto& [name, node] : state.nodes()) {
+    const NodeContact* contact = board.find(node.uid);
+    if (contact == nullptr) continue;
+    for (const OccupiedRange& route : host_routes_of(contact->report.facts.host_routes, name, false)) {
+      for (const OccupiedRange& range : ranges) {
+        if (!is_in_the_way(route, range, own)) continue;
+        found.push_back({name, route.block.to_string() + " of " + route.owner + " overlaps " + range.block.to_string() + " of " + range.owner});
+      }
+    }
+  }
+  return found;
 }
 
 }  // namespace slipway

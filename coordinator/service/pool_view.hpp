@@ -1,5 +1,6 @@
 #pragma once
 // What operators see of the pools. State thread.
+#include <string>
 #include <vector>
 
 #include "coordinator/domain/state.hpp"
@@ -15,5 +16,12 @@ proto::Reservation reservation_view(const AddressPool& pool, const BlockHold& ho
 
 // What live nodes report of their own routes, for the check of new ranges.
 std::vector<OccupiedRange> reported_routes(const State& state, const NodeStatusBoard& board);
+
+// Where a node's own routes and a pool or the services are in each other's way: such a host loses packets of one of them.
+struct RouteCollision {
+  std::string node;
+  std::string what;
+};
+std::vector<RouteCollision> route_collisions(const State& state, const NodeStatusBoard& board);
 
 }  // namespace slipway

@@ -72,10 +72,26 @@ struct Registrar::Impl {
   bool committing = false;
   bool publishing = false;
   std::optional<Error> failure;
+  WallTime committed_at{};
+  std::optional<SteadyTime> commit_began;
+  AllocationTimes allocations;
   Encoded published;
   Notifier progress;  // after each commit and publication
   Notifier changed;
   Notifier pacing;  // never notified: its time-out is the rest between publications
+
+  // A new node's admission is the one allocation there is.
+  Result<Outcome> apply_timed(const Operation& operation) {
+    const auto* admission = std::get_if<AdmitNode>(&operation);
+    const bool timed = deps.clock != nullptr && admission != nullptr && admission->kind == AdmissionKind::new_node;
+    const SteadyTime begin = timed ? deps.clock->steady() : SteadyTime{};
+    Result<Outcome> outcome = apply(state, operation, pending.changes);
+    if (timed && outcome) allocations.add(deps.clock->steady() - begin);
+    if (admission != nullptr && outcome) {
+      for (const std::string& note : outcome->notes) log::warning("a block of pod addresses left quarantine early (slipwayctl pool grow)", {{"block", note}});
+    }
+    return outcome;
+  }
 
   bool nothing_pending() const { return pending.changes.empty() && pending.records.empty(); }
   bool idle() const { return !committing && nothing_pending() && !publishing; }
@@ -115,14 +131,17 @@ struct Registrar::Impl {
       StateStore* store = &deps.store;
       AuditLog* audit = deps.audit;
       std::function<Result<bool>()> job = [store, audit, group] { return commit_group(*store, audit, *group); };
+      if (deps.clock != nullptr) commit_began = deps.clock->steady();
       asio::awaitable<Result<bool>> working = offload<bool>(deps.workers, std::move(job));
       const Result<bool> committed = co_await std::move(working);
+      commit_began.reset();
       if (!committed) {
         fail(committed.error());
         co_return Status{};
       }
       durable_revision = revision;
       durable_notes = notes;
+      if (deps.clock != nullptr) committed_at = deps.clock->wall();
       progress.notify();
       start_publishing(std::move(snapshot));
     }
@@ -178,7 +197,7 @@ Registrar::~Registrar() = default;
 
 asio::awaitable<Result<Outcome>> Registrar::submit(Operation operation, proto::AuditActor actor) {
   if (impl_->failure) co_return store_failed();
-  const Result<Outcome> outcome = apply(impl_->state, operation, impl_->pending.changes);
+  const Result<Outcome> outcome = impl_->apply_timed(operation);
   if (outcome) {
     auto record = audit_record(operation, *outcome, std::move(actor));
     if (record) impl_->take(std::move(*record));
@@ -203,6 +222,20 @@ asio::awaitable<Status> Registrar::note(proto::AuditRecord record) {
   }
   co_return Status{};
 }
+
+void AllocationTimes::add(std::chrono::nanoseconds took) {
+  ++count;
+  sum += took;
+  for (std::size_t i = 0; i < k_bounds.size(); ++i) within[i] += took <= k_bounds[i] ? 1 : 0;
+}
+
+CommitState Registrar::commit_state() const {
+  CommitState commit{impl_->committed_at, {}};
+  if (impl_->commit_began) commit.under_way = std::chrono::duration_cast<Millis>(impl_->deps.clock->steady() - *impl_->commit_began);
+  return commit;
+}
+
+const AllocationTimes& Registrar::allocation_times() const { return impl_->allocations; }
 
 const State& Registrar::state() const { return impl_->state; }
 

@@ -2,9 +2,12 @@
 // The single writer. Validates and applies at once in memory, commits in groups on a worker, answers when it is durable.
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <array>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +26,22 @@ struct Published {
   std::string epoch;
   std::uint64_t revision = 0;  // desired revision
   std::string json;            // proto::DesiredState
+};
+
+// How the store keeps up.
+struct CommitState {
+  WallTime last{};                       // 1970: none since the start
+  std::optional<Millis> under_way = {};  // how long one has been on its way to the disk
+};
+
+// How long it took to admit a new node and cut out its block, on the state; for the metrics.
+struct AllocationTimes {
+  static constexpr std::array<std::chrono::microseconds, 4> k_bounds = {std::chrono::microseconds(10), std::chrono::microseconds(100),
+                                                                        std::chrono::microseconds(1'000), std::chrono::microseconds(10'000)};
+  std::array<std::uint64_t, 4> within{};  // by bound; one that is in a bound is in all larger ones
+  std::uint64_t count = 0;
+  std::chrono::nanoseconds sum{0};
+  void add(std::chrono::nanoseconds took);
 };
 
 class Registrar {
@@ -63,6 +82,8 @@ class Registrar {
   std::shared_ptr<const Published> published() const;
   // Notified after published() has changed: check, wait, check again.
   Notifier& published_changed();
+  CommitState commit_state() const;
+  const AllocationTimes& allocation_times() const;
   // True when nothing is on its way to the disk.
   bool idle() const;
   // Resumes when idle() and published() is up to date: before the process ends.

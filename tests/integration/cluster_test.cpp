@@ -57,6 +57,11 @@ TEST_CASE("settings change with a precondition and with all problems told", "[cl
   auto view = as<proto::ClusterView>(response);
   CHECK(view.capacity.max_nodes == 256);
   view.spec.kubelet.max_pods = 100;
+  const auto tried = as<proto::ClusterView>(admin.post("/v1/cluster/plan", proto::encode(view.spec)));
+  CHECK(tried.spec.kubelet.max_pods == 100);
+  CHECK(tried.revision == view.revision);
+  CHECK(admin.post("/v1/cluster/plan", R"({"pool": 1})").status == 400);
+  CHECK(*admin.get("/v1/cluster").headers.find("ETag") == etag);
   http::Request change = request_of(Method::put, "/v1/cluster", proto::encode(view.spec));
   change.headers.set("If-Match", "\"something else\"");
   CHECK(admin.send(change).status == 412);
@@ -64,6 +69,7 @@ TEST_CASE("settings change with a precondition and with all problems told", "[cl
   const auto changed = admin.send(change);
   REQUIRE(changed.status == 200);
   CHECK(*changed.headers.find("ETag") != etag);
+  CHECK(as<proto::ClusterView>(changed).desired_revision > view.desired_revision);
   CHECK(admin.send(change).status == 412);
   view.spec.network.pod_cidr = "10.20.0.0/16";
   CHECK(admin.put("/v1/cluster", proto::encode(view.spec)).status == 409);

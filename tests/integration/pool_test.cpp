@@ -73,6 +73,22 @@ TEST_CASE("agents are told of all pod ranges", "[pools]") {
   const auto refused = admin.post("/v1/pools", pool_body("red", "172.16.0.0/12"));
   CHECK(refused.status == 409);
   CHECK(as<proto::Problem>(refused).detail.find("172.20.0.0/16 of docker0 of node a") != std::string::npos);
+  // The settings are no way around that, tried or made.
+  auto spec = as<proto::ClusterView>(admin.get("/v1/cluster")).spec;
+  spec.network.pools = {{"red", {"172.16.0.0/12"}, 24, "", "", false}};
+  CHECK(admin.post("/v1/cluster/plan", proto::encode(spec)).status == 409);
+  CHECK(admin.put("/v1/cluster", proto::encode(spec)).status == 409);
+  CHECK(admin.get("/metrics").body.find("slipway_cidr_rejected_overlaps_total 3\n") != std::string::npos);
+  CHECK(admin.get("/metrics").body.find("slipway_cidr_allocation_duration_seconds_count 1\n") != std::string::npos);
+  // A route that comes later, within our own addresses.
+  report.facts.host_routes = {"10.10.0.0/17 dev docker0"};
+  REQUIRE(caller.post("/v1/agent/status", proto::encode(report)).status == 204);
+  const auto health = as<proto::HealthReport>(admin.get("/v1/health"));
+  CHECK(std::any_of(health.checks.begin(), health.checks.end(), [](const auto& check) { return check.name == "node a: routes" && !check.ok; }));
+  for (const char* name : {"coordinator", "store", "authority fabric", "coordinator's certificate coordinatorServing"}) {
+    INFO(name);
+    CHECK(std::any_of(health.checks.begin(), health.checks.end(), [&](const auto& check) { return check.name == name && check.ok; }));
+  }
 }
 
 TEST_CASE("a drained pool gives nothing and can be deleted when it is empty", "[pools]") {

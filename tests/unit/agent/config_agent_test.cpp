@@ -125,10 +125,20 @@ TEST_CASE("the kernel's routes are reported without the default one and our own 
       "docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
       "cni0\t00000A0A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
       "eth0\t00010A0A\t0B004D0A\t0003\t0\t0\t2571\t00FFFFFF\t0\t0\t0\n"
+      "eth0\t00020A0A\t0C004D0A\t0003\t0\t0\t17435138\t00FFFFFF\t0\t0\t0\n"  // with our metric
       "garbage\tXX\n";
   CHECK(routes_in(table) ==
         std::vector<std::string>{"10.77.0.0/16 dev eth0", "172.17.0.0/16 dev docker0", "10.10.1.0/24 via eth0"});
   CHECK(routes_in("").empty());
+}
+
+TEST_CASE("a product UUID is one that tells machines apart", "[agent][config]") {
+  CHECK(product_uuid_in("4C4C4544-0042-3510-8052-B4C04F4A3732\n") == "4c4c4544-0042-3510-8052-b4c04f4a3732");
+  for (const char* none : {"", "Not Settable", "00000000-0000-0000-0000-000000000000", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
+                           "03000200-0400-0500-0006-000700080009", "4C4C4544-0042-3510-8052-B4C04F4A373Z", "4C4C4544x0042-3510-8052-B4C04F4A3732"}) {
+    INFO(none);
+    CHECK(product_uuid_in(none).empty());
+  }
 }
 
 TEST_CASE("the local status is written, read and shown", "[agent][config]") {

@@ -158,3 +158,27 @@ TEST_CASE("systemd is asked about a unit only when another process runs in it", 
   REQUIRE(world.io.run(reporter.tick()));
   CHECK(life.state.units["kubelet.service"].restarts == before + 5);
 }
+
+TEST_CASE("routes that come while the agent runs are reported, looked at once a minute", "[agent][status]") {
+  ServiceFixture world;
+  AgentLife life(world);
+  UnitWorld units(world.dir.path());
+  REQUIRE(life.attempt());
+  life.state.last_pass = PassReport{};
+  Result<std::vector<std::string>> routes = std::vector<std::string>{"172.17.0.0/16 dev docker0"};
+  int looks = 0;
+  StatusReporter reporter({world.coordinator, units, world.clock, life.state, [](const proto::AgentLocalStatus&) { return Status{}; }, [](const std::string&) {}, {},
+                           [&] {
+                             ++looks;
+                             return routes;
+                           }});
+  REQUIRE(world.io.run(reporter.tick()));
+  REQUIRE(world.io.run(reporter.tick()));
+  CHECK(looks == 1);
+  CHECK(world.coordinator.reports.back().facts.host_routes == *routes);
+  routes = make_error(Errc::internal, "unreadable");
+  world.clock.advance(std::chrono::minutes(1));
+  REQUIRE(world.io.run(reporter.tick()));
+  CHECK(looks == 2);
+  CHECK(world.coordinator.reports.back().facts.host_routes.size() == 1);
+}

@@ -114,6 +114,16 @@ proto::PoolView pool_of(std::uint64_t capacity, std::uint64_t available, const s
   return pool;
 }
 
+proto::CaView authority(const std::string& kind) {
+  proto::CaView view;
+  view.kind = kind;
+  view.phase = "stable";
+  view.signing.number = 1;
+  view.signing.not_after = to_rfc3339(k_now + Seconds(3650 * 86400));
+  view.changed_at = to_rfc3339(k_now - Seconds(100 * 86400));
+  return view;
+}
+
 HealthInput healthy() {
   HealthInput input;
   input.nodes = {healthy_node("a"), healthy_node("b")};
@@ -121,7 +131,12 @@ HealthInput healthy() {
       {"a", "agent", "1", to_rfc3339(k_now - Seconds(3600)), to_rfc3339(k_now + Seconds(82800)), ""}};
   input.components = {{"kubelet", "1.20.2", "node", proto::ArtifactRef{}}};
   input.pools = {pool_of(256, 254, "ok")};
+  input.certificates.push_back({"coordinator", "coordinatorServing", "2", to_rfc3339(k_now - Seconds(86400)), to_rfc3339(k_now + Seconds(89 * 86400)), ""});
   input.kube = {true, "answers", {}};
+  input.coordinator = {"", "0.0.0.0:7443", 2, 7};
+  input.store.space = {"/var/lib/slipway/coordinator/state.db", 4U << 20U, 50ULL << 30U, true};
+  input.store.commit.last = k_now - Seconds(60);
+  input.authorities = {{authority("fabric"), Seconds(90 * 86400)}, {authority("etcd"), Seconds(7 * 86400)}};
   input.now = k_now;
   input.started = k_now - Seconds(100'000);
   return input;
@@ -134,6 +149,7 @@ std::vector<std::string> failing(const HealthInput& input) {
   for (const auto& check : report.checks) {
     if (check.ok) {
       CHECK(check.cure.empty());
+      CHECK(check.warning == (check.message.find("warning: ") == 0));
       continue;
     }
     names.push_back(check.name);
@@ -220,6 +236,108 @@ TEST_CASE("each trouble has its check with a cure", "[api][health]") {
   }
 }
 
+// The text of one check, which must be there.
+std::string message_of(const HealthInput& input, const std::string& name) {
+  const auto report = check_health(input);
+  const auto found = std::find_if(report.checks.begin(), report.checks.end(), [&](const auto& check) { return check.name == name; });
+  REQUIRE(found != report.checks.end());
+  return found->message;
+}
+
+TEST_CASE("the coordinator's own troubles have a cure of their own", "[api][health]") {
+  HealthInput input = healthy();
+  CHECK(message_of(input, "coordinator").find("serving 0.0.0.0:7443 with 7 connections on 2 I/O threads") != std::string::npos);
+  CHECK(message_of(input, "store").find("50 GiB") == std::string::npos);
+  CHECK(message_of(input, "store").find("51200 MiB are free beside it, last commit 1m ago") != std::string::npos);
+  SECTION("clock that went back") {
+    input.coordinator.clock_problem = "the coordinator's clock says 1970";
+    CHECK(failing(input) == Names{"coordinator"});
+  }
+  SECTION("store that cannot be asked") {
+    input.store.problem = "reading the size of state.db: input/output error";
+    CHECK(failing(input) == Names{"store"});
+  }
+  SECTION("store that cannot be written to") {
+    input.store.space.writable = false;
+    CHECK(failing(input) == Names{"store"});
+  }
+  SECTION("commit that does not end") {
+    input.store.commit.under_way = Millis(9'000);
+    CHECK(failing(input).empty());
+    input.store.commit.under_way = Millis(11'000);
+    CHECK(failing(input) == Names{"store"});
+  }
+  SECTION("disk that is nearly full") {
+    input.store.space.free = 900U << 20U;
+    CHECK(failing(input).empty());
+    CHECK(message_of(input, "store").find("warning: ") == 0);
+    input.store.space.free = 100U << 20U;
+    CHECK(failing(input) == Names{"store"});
+  }
+  SECTION("serving certificate that is not renewed, or is not there") {
+    input.certificates[1].not_after = to_rfc3339(k_now + Seconds(3600));
+    CHECK(failing(input) == Names{"coordinator's certificate coordinatorServing"});
+    const auto report = check_health(input);
+    const auto bad = std::find_if(report.checks.begin(), report.checks.end(), [](const auto& check) { return !check.ok; });
+    CHECK(bad->cure.find("systemctl restart slipway-coordinator") != std::string::npos);
+    input.certificates.pop_back();
+    CHECK(failing(input) == Names{"coordinator's certificate coordinatorServing"});
+  }
+}
+
+TEST_CASE("authorities that end, or whose replacement is stuck, are named with who holds it", "[api][health]") {
+  HealthInput input = healthy();
+  proto::CaView& fabric = input.authorities[0].view;
+  SECTION("two lives of the longest certificate and a month must be left") {
+    fabric.signing.not_after = to_rfc3339(k_now + Seconds(211 * 86400));
+    CHECK(failing(input).empty());
+    fabric.signing.not_after = to_rfc3339(k_now + Seconds(209 * 86400));
+    CHECK(failing(input) == Names{"authority fabric"});
+    input.authorities[1].view.signing.not_after = to_rfc3339(k_now - Seconds(5));
+    CHECK(failing(input) == Names{"authority fabric", "authority etcd"});
+    CHECK(message_of(input, "authority etcd").find("ended 5s ago") != std::string::npos);
+    fabric.phase = "distributing";  // its successor is on the way
+    fabric.changed_at = to_rfc3339(k_now);
+    CHECK(failing(input) == Names{"authority etcd"});
+    CHECK(message_of(input, "authority fabric").find("warning: ") == 0);
+  }
+  SECTION("nodes that do not confirm") {
+    fabric.phase = "distributing";
+    fabric.waiting_for = {"a", "b", "c", "d", "e", "f", "g"};
+    fabric.changed_at = to_rfc3339(k_now - Seconds(600));
+    CHECK(failing(input).empty());
+    fabric.changed_at = to_rfc3339(k_now - Seconds(7200));
+    CHECK(failing(input) == Names{"replacement of authority fabric"});
+    CHECK(message_of(input, "replacement of authority fabric").find("not confirmed by 7 nodes: a, b, c, d, e and 2 more") != std::string::npos);
+  }
+  SECTION("what still needs the old one") {
+    fabric.phase = "replacing";
+    fabric.held_by = {"operator ada"};
+    fabric.changed_at = to_rfc3339(k_now - Seconds(7200));
+    CHECK(failing(input).empty());
+    fabric.changed_at = to_rfc3339(k_now - Seconds(2 * 86400));
+    CHECK(failing(input) == Names{"replacement of authority fabric"});
+    CHECK(message_of(input, "replacement of authority fabric").find("needed by operator ada") != std::string::npos);
+    fabric.held_by.clear();
+    fabric.next = "slipwayctl certs rotate-ca fabric --retire";
+    CHECK(failing(input).empty());
+    CHECK(message_of(input, "replacement of authority fabric").find("warning: replacing since 2d; slipwayctl certs") == 0);
+  }
+}
+
+TEST_CASE("routes in the way fail, machines that look alike are pointed out", "[api][health]") {
+  HealthInput input = healthy();
+  CHECK(message_of(input, "host routes") == "2 of 2 nodes keep clear of pods and services");
+  input.route_collisions = {{"b", "10.10.0.0/16 of docker0 of node b overlaps 10.10.0.0/16 of pool default"}};
+  CHECK(failing(input) == Names{"node b: routes"});
+  input.route_collisions.clear();
+  input.nodes[0].facts.product_uuid = "4c4c4544-0042-3510-8052-b4c04f4a3732";
+  CHECK(failing(input).empty());
+  input.nodes[1].facts.product_uuid = input.nodes[0].facts.product_uuid;
+  CHECK(failing(input).empty());
+  CHECK(message_of(input, "machines").find("warning: nodes a, b have the same product UUID 4c4c4544") == 0);
+}
+
 TEST_CASE("metrics have the documented names and escaped labels", "[api][metrics]") {
   MetricsInput input;
   input.nodes = {healthy_node("a")};
@@ -229,6 +347,12 @@ TEST_CASE("metrics have the documented names and escaped labels", "[api][metrics
   input.pools = {pool_of(4, 2, "ok")};
   input.pools[0].exhausted_at = to_rfc3339(k_now);
   input.join_requests = {{{"accepted", ""}, 3}, {{"refused", "denied"}, 2}};
+  input.free_blocks["default"] = {{22, 0}, {24, 2}};
+  input.pools[0].largest_free = 24;
+  input.allocations.add(std::chrono::microseconds(50));
+  input.allocations.add(std::chrono::microseconds(5'000));
+  input.rejected_overlaps = 3;
+  input.duplicate_claims = 1;
   input.now = k_now;
   const std::string text = render_metrics(input);
   for (const char* line : {"slipway_build_info{version=", "slipway_nodes{phase=\"Run\\\"ning\\\\\\n\"} 1\n",
@@ -237,6 +361,15 @@ TEST_CASE("metrics have the documented names and escaped labels", "[api][metrics
                            "slipway_cidr_pool_max_cidrs{pool=\"default\"} 4\n",
                            "slipway_cidr_pool_usage_ratio{pool=\"default\"} 0.500000\n",
                            "slipway_cidr_pool_exhaustion_timestamp_seconds{pool=\"default\"} ",
+                           "slipway_cidr_pool_free_blocks{pool=\"default\",prefix_length=\"24\"} 2\n",
+                           "slipway_cidr_pool_largest_free_prefix_length{pool=\"default\"} 24\n",
+                           "# TYPE slipway_cidr_allocation_duration_seconds histogram\n",
+                           "slipway_cidr_allocation_duration_seconds_bucket{le=\"0.0001\"} 1\n",
+                           "slipway_cidr_allocation_duration_seconds_bucket{le=\"+Inf\"} 2\n",
+                           "slipway_cidr_allocation_duration_seconds_sum 0.00505\n",
+                           "slipway_cidr_allocation_duration_seconds_count 2\n",
+                           "slipway_cidr_rejected_overlaps_total 3\n",
+                           "slipway_cidr_duplicate_claims 1\n",
                            "slipway_certificate_expiration_seconds{node=\"a\",usage=\"agent\"} 100\n",
                            "slipway_component_up{node=\"a\",component=\"kubelet\"} 1\n"}) {
     INFO(line);

@@ -403,3 +403,12 @@ TEST_CASE("serial numbers are positive, not zero and fit in 20 octets", "[pki]")
     CHECK_FALSE(Serial::from_hex(bad));
   }
 }
+
+TEST_CASE("an authority's longest certificate is known", "[pki]") {
+  Lifetimes lifetimes;
+  CHECK(longest_life(CaKind::fabric, lifetimes) == lifetimes.coordinator);
+  CHECK(longest_life(CaKind::etcd, lifetimes) == lifetimes.control_plane);
+  lifetimes.admin = Seconds(366 * 86400);
+  CHECK(longest_life(CaKind::kube_client, lifetimes) == lifetimes.admin);
+  CHECK(longest_life(CaKind::kubelet_serving, lifetimes) == lifetimes.serving);
+}

@@ -185,7 +185,7 @@ TEST_CASE("only the very holder can release, and only once", "[ledger]") {
   CHECK(blocks.release(both, {"uid of a", 1}, WallTime{}, 1).error().code == Errc::conflict);
 }
 
-TEST_CASE("quarantine ends only with age and acknowledgement", "[ledger]") {
+TEST_CASE("quarantine ends with age and acknowledgement", "[ledger]") {
   CidrLedger blocks = ledger({record("default", 1, {"10.10.0.0/23"}, 24)});
   CHECK(give(blocks, "a") == "10.10.0.0/24");
   REQUIRE(blocks.release({cidr("10.10.0.0/24")}, {"uid of a", 1}, WallTime(Seconds(1000)), 7));
@@ -195,8 +195,7 @@ TEST_CASE("quarantine ends only with age and acknowledgement", "[ledger]") {
   CHECK(blocks.mature(at(500, 7)).empty());  // the clock went back
   const CidrLedger before = blocks;
   const NodeWish wish{"c", NodeRole::node, ""};
-  has(give(blocks, wish, "c", at(1599, 7)), "holds 2, 1 blocks are in use, 0 kept and 1 in quarantine, of which 1 will be free within 10m");
-  has(give(blocks, wish, "c", at(1600, 6)), "1 wait for nodes that have not yet dropped their routes");
+  has(give(blocks, wish, "c", at(1600, 6)), "holds 2, 1 blocks are in use, 0 kept and 1 in quarantine, 1 wait for nodes that have not yet dropped their routes");
   CHECK(blocks.can_allocate(wish, at(1600, 7)));
   CHECK(blocks == before);
   CHECK(blocks.mature(at(1600, 7)) == std::vector{cidr("10.10.0.0/24")});
@@ -217,6 +216,49 @@ TEST_CASE("under exhaustion the oldest matured block is taken, never one that is
   const CidrLedger before = blocks;
   CHECK(blocks.allocate({"z", NodeRole::node, ""}, {"z", 1}, at(5000, 10)).error().code == Errc::exhausted);
   CHECK(blocks == before);
+}
+
+TEST_CASE("when nothing else is left the oldest acknowledged block goes before its age", "[ledger]") {
+  CidrLedger blocks = ledger({record("default", 1, {"10.10.0.0/22"}, 24), record("more", 2, {"10.11.0.0/24"}, 24)});
+  for (const char* name : {"a", "b", "c", "d"}) give(blocks, name);
+  REQUIRE(blocks.release({cidr("10.10.2.0/24")}, {"uid of c", 1}, WallTime(Seconds(1000)), 99));  // oldest, but unheard of
+  REQUIRE(blocks.release({cidr("10.10.3.0/24")}, {"uid of d", 1}, WallTime(Seconds(1010)), 3));
+  REQUIRE(blocks.release({cidr("10.10.0.0/24")}, {"uid of a", 1}, WallTime(Seconds(1020)), 4));
+  // Another pool has a free one: nothing is exhausted yet.
+  CHECK(give(blocks, {"e", NodeRole::node, ""}, "e", at(1050, 10)) == "10.11.0.0/24");
+  CHECK(blocks.can_allocate({"x", NodeRole::node, ""}, at(1050, 10)));
+  const auto got = blocks.allocate({"x", NodeRole::node, ""}, {"x", 1}, at(1050, 10));
+  REQUIRE(got);
+  CHECK(got->primary == cidr("10.10.3.0/24"));
+  REQUIRE(got->early.size() == 1);
+  has(early_text(got->early[0], at(1050, 10)), "10.10.3.0/24 was given out 40s after it was given back, before its 10m of rest were over");
+  // One whose time is over is no matter of haste.
+  const auto aged = blocks.allocate({"y", NodeRole::node, ""}, {"y", 1}, at(1620, 10));
+  REQUIRE(aged);
+  CHECK(aged->early.empty());
+  CHECK(blocks.allocate({"z", NodeRole::node, ""}, {"z", 1}, at(9000, 10)).error().code == Errc::exhausted);
+}
+
+TEST_CASE("of blocks that rest only those that a node needs are hurried", "[ledger]") {
+  CidrLedger blocks = ledger({record("default", 1, {"10.10.0.0/24"}, 26)});
+  for (const char* name : {"a", "b", "c", "d"}) give(blocks, name);
+  REQUIRE(blocks.put_pool(record("default", 1, {"10.10.0.0/24"}, 25)));  // larger ones from now on
+  for (const char* name : {"a", "c", "d"}) {
+    const int third = name[0] == 'a' ? 0 : name[0] == 'c' ? 128 : 192;
+    REQUIRE(blocks.release({cidr("10.10.0." + std::to_string(third) + "/26")}, {"uid of " + std::string(name), 1}, WallTime(Seconds(1000)), 3));
+  }
+  const auto got = blocks.allocate({"x", NodeRole::node, ""}, {"x", 1}, at(1050, 10));
+  REQUIRE(got);
+  CHECK(got->primary == cidr("10.10.0.128/25"));
+  CHECK(got->early.size() == 2);
+  CHECK(blocks.quarantined() == 1);
+}
+
+TEST_CASE("free blocks are counted by their size", "[ledger]") {
+  CidrLedger blocks = ledger({record("default", 1, {"10.10.0.0/22", "10.20.0.0/24"}, 24)});
+  give(blocks, "a");
+  const auto free = blocks.pool("default")->free_blocks();
+  CHECK(free == std::map<int, std::uint64_t>{{22, 0}, {23, 1}, {24, 1}});
 }
 
 TEST_CASE("restored records find their blocks and contradictions are named", "[ledger]") {
@@ -285,7 +327,8 @@ class Play {
       const auto old = std::find_if(resting_.begin(), resting_.end(), [&](const QuarantinedBlock& b) { return b.prefix == block; });
       REQUIRE(old != resting_.end());
       REQUIRE(old->revision <= acknowledged_);
-      REQUIRE(now_ - old->since.time_since_epoch().count() >= 600);
+      const bool hurried = std::any_of(got->early.begin(), got->early.end(), [&](const QuarantinedBlock& b) { return b.prefix == block; });
+      REQUIRE(hurried == (now_ - old->since.time_since_epoch().count() < 600));
       resting_.erase(old);
     }
     REQUIRE(got->second);

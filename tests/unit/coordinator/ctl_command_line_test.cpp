@@ -112,6 +112,18 @@ TEST_CASE("commands and their options", "[ctl][command_line]") {
   CHECK(command_of<CertsRotateCa>({"certs", "rotate-ca", "etcd", "--activate", "--yes"}).yes);
   command_of<CertsCheckExpiration>({"certs", "check-expiration"});
   command_of<Health>({"health"});
+  CHECK(command_of<Health>({"health", "-w"}).watch);
+  CHECK(command_of<PoolList>({"pool", "list", "--watch"}).watch);
+  CHECK(command_of<CertsStatus>({"certs", "status", "--watch"}).watch);
+  const auto apply = command_of<ClusterApply>({"cluster", "apply", "-f", "c.yaml", "--wait", "--timeout", "90s", "--yes"});
+  CHECK((apply.wait && apply.yes && !apply.dry_run && apply.timeout == "90s"));
+  CHECK(command_of<ClusterApply>({"cluster", "apply", "-f", "c.yaml", "--dry-run"}).dry_run);
+  CHECK(usage_code({"cluster", "apply", "-f", "c.yaml", "--wait", "--timeout", "soon"}) == k_usage);
+  CHECK(command_of<TokenDelete>({"token", "delete", "abc123", "-y"}).yes);
+  CHECK(command_of<NodeDeny>({"node", "deny", "n1", "--yes"}).yes);
+  CHECK(command_of<PoolGrow>({"pool", "grow", "gpu", "--range", "10.20.0.0/15", "--yes"}).yes);
+  CHECK(command_of<PoolDrain>({"pool", "drain", "gpu", "--yes"}).yes);
+  CHECK(command_of<PoolDelete>({"pool", "delete", "gpu", "--yes"}).yes);
 }
 
 TEST_CASE("global options stand before or after the command", "[ctl][command_line]") {

@@ -13,83 +13,10 @@
 #include "coordinator/ctl/output.hpp"
 #include "coordinator/ctl/release.hpp"
 #include "tests/support/temp_dir.hpp"
+#include "tests/unit/coordinator/ctl_fixture.hpp"
 
 namespace slipway::ctl {
 namespace {
-
-constexpr WallTime k_now = WallTime(Seconds(1'790'000'000));
-
-class FakeConnection final : public Connection {
- public:
-  Result<http::Response> send(http::Request request) override { return answer(std::move(request)); }
-  Result<http::Response> upload(http::Request request, const std::string& file,
-                                std::function<void(std::uint64_t)> progress) override {
-    uploaded[request.target] = test::get_file(file);
-    progress(uploaded[request.target].size());
-    return answer(std::move(request));
-  }
-  Result<http::Response> stream(http::Request request, std::function<Status(std::string_view)> sink) override {
-    auto response = answer(std::move(request));
-    if (!response || response->status != 200) return response;
-    // In parts that end anywhere.
-    for (const char& c : response->body) {
-      const Status taken = sink(std::string_view(&c, 1));
-      if (!taken) return taken.error();
-    }
-    response->body.clear();
-    return response;
-  }
-  void on(const std::string& what, int status, std::string body) {
-    answers_[what] = {status, std::move(body)};
-  }
-
-  std::vector<http::Request> requests;
-  std::map<std::string, std::string> uploaded;
-
- private:
-  Result<http::Response> answer(http::Request request) {
-    const std::string what = std::string(http::to_string(request.method)) + " " + request.target;
-    requests.push_back(std::move(request));
-    const auto found = answers_.find(what);
-    if (found == answers_.end()) return make_error(Errc::internal, "the test has no answer to " + what);
-    http::Response response;
-    response.status = found->second.first;
-    response.body = found->second.second;
-    return response;
-  }
-  std::map<std::string, std::pair<int, std::string>> answers_;
-};
-
-struct Run {
-  int code = 0;
-  std::string out;
-  std::string err;
-};
-
-Run run(FakeConnection& connection, Command command, Format format = Format::table) {
-  std::ostringstream out;
-  std::ostringstream err;
-  CommandLine line;
-  line.command = std::move(command);
-  line.format = format;
-  const int code = run_command(line, connection, Console{out, err, false, k_now});
-  return {code, out.str(), err.str()};
-}
-
-std::string problem(Errc code, const std::string& detail) {
-  return proto::encode(proto::to_problem(make_error(code, detail)));
-}
-
-proto::NodeView node(const std::string& name) {
-  proto::NodeView view;
-  view.name = name;
-  view.role = "node";
-  view.phase = "Running";
-  view.address = "10.77.0.11";
-  view.pod_cidr = "10.10.1.0/24";
-  view.last_contact = to_rfc3339(k_now - Seconds(63));
-  return view;
-}
 
 TEST_CASE("tables have times for people", "[ctl][output]") {
   FakeConnection connection;
@@ -101,22 +28,6 @@ TEST_CASE("tables have times for people", "[ctl][output]") {
         "NAME  ROLE  PHASE    ADDRESS     POD-CIDR      COMPONENTS  LAST-CONTACT\n"
         "a     node  Running  10.77.0.11  10.10.1.0/24  -           1m3s ago\n"
         "b     node  Running  10.77.0.11  10.10.1.0/24  -           1m3s ago\n");
-}
-
-proto::PoolView pool_view() {
-  proto::PoolView pool;
-  pool.name = "gpu";
-  pool.ranges = {"10.20.0.0/16", "10.21.0.0/16"};
-  pool.node_prefix_length = 25;
-  pool.name_pattern = "gpu-*";
-  pool.capacity = 1024;
-  pool.available = 164;
-  pool.allocated = 860;
-  pool.used_percent = 84.0;
-  pool.level = "warning";
-  pool.exhausted_at = to_rfc3339(k_now + Seconds(3 * 86400));
-  pool.largest_free = 19;
-  return pool;
 }
 
 TEST_CASE("pools are shown with their use and forecast", "[ctl][pools]") {
@@ -361,30 +272,6 @@ TEST_CASE("health exits with 1 when something is not well", "[ctl][health]") {
   CHECK(bad.out.find("start it") != std::string::npos);
 }
 
-NodeList everything() {
-  NodeList wish;
-  wish.all = true;
-  return wish;
-}
-
-void answer_overview(FakeConnection& connection) {
-  connection.on("GET /v1/nodes", 200, proto::encode(proto::NodeList{{node("a")}, ""}));
-  proto::PendingNodeView waiting;
-  waiting.name = "web-1";
-  waiting.state = "waiting";
-  waiting.fingerprint = std::string(64, 'f');
-  waiting.since = to_rfc3339(k_now - Seconds(30));
-  waiting.facts.os = "Debian";
-  connection.on("GET /v1/pending", 200, proto::encode(proto::PendingNodeList{{waiting}}));
-  proto::JoinAttempt refused{to_rfc3339(k_now - Seconds(5)), "n9", "10.77.0.19", "abc123", false, "token expired"};
-  refused.stage = "token";
-  refused.cure = "make another";
-  refused.count = 7;
-  proto::JoinAttempt joined{to_rfc3339(k_now), "n1", "10.77.0.12", "abc123", true, ""};
-  joined.stage = "joined";
-  connection.on("GET /v1/joins", 200, proto::encode(proto::JoinAttemptList{{refused, joined}}));
-}
-
 TEST_CASE("node list --all shows who waits and why joins were refused", "[ctl][node]") {
   FakeConnection connection;
   answer_overview(connection);
@@ -422,7 +309,7 @@ TEST_CASE("waiting hosts are approved and denied, nodes replaced", "[ctl][node]"
                     "web-1", 2, "10.10.1.0/24", {"abc123", "slipway1ff::abc123.secret", "2026-01-01T00:00:00Z", "slipway-agent join"}}));
   CHECK(run(connection, NodeApprove{"web-1", "SHA256:AB:CD:EF:01"}).out.find("approved") != std::string::npos);
   CHECK(proto::decode<proto::ApproveRequest>(connection.requests.back().body)->fingerprint == "abcdef01");
-  CHECK(run(connection, NodeDeny{"web-1", "not ours"}).code == k_ok);
+  CHECK(run(connection, NodeDeny{"web-1", "not ours", true}).code == k_ok);
   CHECK(proto::decode<proto::DenyRequest>(connection.requests.back().body)->reason == "not ours");
   const Run replaced = run(connection, NodeReplace{"web-1", "2h", false, true});
   CHECK(replaced.out.find("10.10.1.0/24") != std::string::npos);

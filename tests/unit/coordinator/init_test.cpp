@@ -203,7 +203,10 @@ TEST_CASE("the daemon's settings", "[init][config]") {
   CHECK(absent->listen == "0.0.0.0:7443");
   test::put_file(dir / "c.yaml", "listen: '[::]:7443'\nioThreads: 3\n");
   CHECK(load_coordinator_config(dir / "c.yaml")->io_threads == 3);
-  for (const char* bad : {"listne: x\n", "ioThreads: 1000\n", "dataDir: relative\n", "ioThreads: [\n"}) {
+  CHECK(quarantine_min_age(*absent) == Seconds(600));
+  test::put_file(dir / "c.yaml", "quarantineMinAge: 0s\n");
+  CHECK(quarantine_min_age(*load_coordinator_config(dir / "c.yaml")) == Seconds(0));
+  for (const char* bad : {"quarantineMinAge: soon\n", "quarantineMinAge: ''\n", "quarantineMinAge: 60d\n", "listne: x\n", "ioThreads: 1000\n", "dataDir: relative\n", "ioThreads: [\n"}) {
     INFO(bad);
     test::put_file(dir / "c.yaml", bad);
     CHECK(load_coordinator_config(dir / "c.yaml").error().code == Errc::invalid);

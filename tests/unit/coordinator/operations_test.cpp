@@ -1,5 +1,7 @@
 #include "coordinator/domain/operations.hpp"
 
+#include "coordinator/domain/audit.hpp"
+
 #include <catch2/catch.hpp>
 #include <functional>
 
@@ -330,6 +332,27 @@ TEST_CASE("an exhausted pool refuses with the arithmetic, and quarantine gives w
   CHECK(state.ledger().quarantined() == 0);
   const Batch batch = to_batch(changes);
   CHECK(batch.erases == std::vector<std::string>{"s/quarantine/10.10.0.0/24"});
+}
+
+TEST_CASE("a block that is given out before its age is told of in the audit log") {
+  State state;
+  std::vector<Change> changes;
+  proto::ClusterSpec spec = demo_spec();
+  spec.network.pod_cidr = "10.10.0.0/24";
+  REQUIRE(apply(state, demo_init(spec), changes));
+  REQUIRE(apply(state, CreateToken{demo_token("many00", 10)}, changes));
+  REQUIRE(apply(state, demo_admit(state, demo_request("n1", 21, "k1", "many00"), "u1", "s1"), changes));
+  REQUIRE(apply(state, DeleteNode{"n1", k_start + Seconds(70)}, changes));
+  auto request = demo_request("n2", 22, "k2", "many00");
+  request.maturity = {k_start + Seconds(100), Seconds(600), state.desired_revision()};
+  const Operation admission = demo_admit(state, request, "u2", "s2");
+  const auto outcome = apply(state, admission, changes);
+  REQUIRE(outcome);
+  REQUIRE(outcome->notes.size() == 1);
+  CHECK(state.ledger().quarantined() == 0);
+  const auto record = audit_record(admission, *outcome, {});
+  REQUIRE(record);
+  CHECK(record->detail.find("10.10.0.0/24 was given out 30s after it was given back") != std::string::npos);
 }
 
 TEST_CASE("a change of the cluster must fit its nodes") {

@@ -1,9 +1,11 @@
 #include <catch2/catch.hpp>
 
+#include "coordinator/domain/cluster_plan.hpp"
 #include "coordinator/domain/desired.hpp"
 #include "coordinator/service/pool_view.hpp"
 #include "coordinator/store/records.hpp"
 #include "tests/support/cluster_values.hpp"
+#include "tests/support/manual_clock.hpp"
 #include "tests/support/memory_store.hpp"
 
 namespace slipway {
@@ -237,12 +239,101 @@ TEST_CASE("a host's own routes and a pod range do not go together", "[pools]") {
   wish.host_routes = host_routes_of({"10.10.0.0/24 dev docker0", "10.0.0.0/8 via eth1", "0.0.0.0/0 dev eth0", "rubbish", "10.1.0.0/16 dev x\ny"}, "a", true);
   REQUIRE(wish.host_routes.size() == 1);
   says(c.refused(c.admission(wish), Errc::conflict), "pod addresses 10.10.0.0/16 overlaps 10.10.0.0/24 of docker0 of node a");
+  wish.host_routes = host_routes_of({"10.0.8.0/24 dev br0"}, "a", true);
+  says(c.refused(c.admission(wish), Errc::conflict), "service addresses 10.0.0.0/16 overlaps 10.0.8.0/24 of br0 of node a");
   wish.host_routes = host_routes_of({"172.17.0.0/16 dev docker0"}, "a", true);
   c.must(c.admission(wish));
   auto inside = c.request("b");
   inside.address = *IpAddress::parse("10.20.0.7");
   c.must(CreatePool{pool("blue", "10.20.0.0/16"), {}});
   CHECK_FALSE(admit(c.state(), inside).result);
+}
+
+TEST_CASE("what hosts route is in the way of the settings, too", "[pools]") {
+  auto spec = demo_spec();
+  spec.network.service_cidr = "10.96.0.0/16";
+  Pools c(spec);
+  spec = c.state().cluster().spec;
+  const std::vector<OccupiedRange> routes = {{cidr("172.20.0.0/16"), "docker0 of node a"}, {cidr("10.97.3.0/24"), "tun0 of node b"}, {cidr("10.96.7.0/24"), "tun1 of node b"}};
+  auto wider = spec;
+  wider.network.pools = {{"red", {"172.16.0.0/12"}, 24, "", "", false}};
+  says(c.refused(ApplyCluster{wider, routes}, Errc::conflict), "172.16.0.0/12 overlaps 172.20.0.0/16 of docker0 of node a");
+  wider = spec;
+  wider.network.service_cidr = "10.96.0.0/15";
+  const std::string services = c.refused(ApplyCluster{wider, routes}, Errc::conflict);
+  says(services, "network.serviceCIDR cannot be as written");
+  says(services, "10.96.0.0/15 overlaps 10.97.3.0/24 of tun0 of node b");
+  CHECK(services.find("tun1") == std::string::npos);  // that is as it was before
+  CHECK(tells_overlap(make_error(Errc::conflict, services)));
+  CHECK_FALSE(tells_overlap(make_error(Errc::conflict, "node a exists")));
+  auto other = spec;
+  other.kubelet.max_pods = 100;
+  c.must(ApplyCluster{other, routes});
+  c.must(ApplyCluster{wider, {routes[0]}});
+}
+
+TEST_CASE("a change that is tried changes nothing", "[pools]") {
+  Pools c;
+  auto spec = c.state().cluster().spec;
+  spec.network.pools = {{"red", {"172.16.0.0/16"}, 24, "", "", false}};
+  const State before = c.state();
+  const auto plan = plan_cluster(c.state(), {spec});
+  REQUIRE(plan);
+  CHECK(c.state() == before);
+  CHECK(plan->pools.changed.size() == 1);
+  CHECK(capacity_with(plan->cluster, plan->pools.ledger, 0).max_nodes == 512);
+  CHECK_FALSE(plan_cluster(c.state(), {spec, {{cidr("172.16.4.0/24"), "docker0 of node a"}}}));
+  CHECK(plan_cluster(c.state(), {before.cluster().spec})->pools.changed.empty());
+}
+
+TEST_CASE("the room that services may grow into is nobody's", "[pools]") {
+  auto spec = demo_spec();
+  spec.network.service_cidr = "10.96.0.0/16";
+  spec.network.service_reserve = "10.96.0.0/12";
+  Pools c(spec);
+  says(c.refused(CreatePool{pool("blue", "10.100.0.0/16"), {}}, Errc::conflict), "10.100.0.0/16 overlaps 10.96.0.0/12 of network.serviceReserve");
+  says(c.refused(GrowPool{k_default_pool, {cidr("10.104.0.0/16")}, {}, {}}, Errc::conflict), "network.serviceReserve");
+  spec = c.state().cluster().spec;
+  spec.network.service_reserve = "";
+  c.must(ApplyCluster{spec});
+  c.must(CreatePool{pool("blue", "10.100.0.0/16"), {}});
+  spec.network.service_reserve = "10.96.0.0/12";
+  says(c.refused(ApplyCluster{spec}, Errc::conflict), "10.96.0.0/12 overlaps 10.100.0.0/16 of pool blue");
+  spec.network.service_reserve = "10.96.0.0/14";
+  c.must(ApplyCluster{spec});
+  spec.network.service_cidr = "10.96.0.0/14";
+  c.must(ApplyCluster{spec});
+  for (const char* bad : {"10.97.0.0/16", "10.96.0.0/15", "10.96.0.0/11", "10.0.0.0/8", "rubbish"}) {
+    INFO(bad);
+    spec.network.service_reserve = bad;
+    says(validate(spec).error().message, "network.serviceReserve");
+  }
+  spec.network.service_reserve = "10.96.0.0/12";
+  spec.network.pools = {{"red", {"10.110.0.0/16"}, 24, "", "", false}};
+  says(validate(spec).error().message, "10.110.0.0/16 overlaps network.serviceReserve 10.96.0.0/12");
+}
+
+TEST_CASE("routes that came after the join are found where they are in the way", "[pools]") {
+  Pools c;
+  const Node a = c.join("a");
+  const Node b = c.join("b");
+  const Node gone = c.join("gone");
+  c.must(DeleteNode{"gone", k_start});
+  ManualClock clock;
+  NodeStatusBoard board(clock);
+  proto::NodeStatusReport report;
+  report.phase = "Running";
+  // Peers' blocks, one that is being dropped, a wide way out: none of them harms.
+  report.facts.host_routes = {"10.77.0.0/16 dev eth0", "10.10.1.0/24 via eth0", gone.pod_cidr.to_string() + " via eth0", "10.0.0.0/8 via tun0"};
+  board.report(a.uid, report);
+  CHECK(route_collisions(c.state(), board).empty());
+  report.facts.host_routes = {"10.10.0.0/16 dev docker0", "10.0.4.0/24 dev br0", "10.10.9.0/24 via tun0", "10.10.1.0/25 via tun0"};
+  board.report(b.uid, report);
+  const auto found = route_collisions(c.state(), board);
+  REQUIRE(found.size() == 4);
+  CHECK(found[0].node == "b");
+  CHECK(found[0].what == "10.10.0.0/16 of docker0 of node b overlaps 10.10.0.0/16 of pool default");
+  CHECK(found[1].what == "10.0.4.0/24 of br0 of node b overlaps 10.0.0.0/16 of network.serviceCIDR");
 }
 
 TEST_CASE("samples are taken every four hours and make a forecast", "[pools]") {

@@ -51,6 +51,32 @@ struct Fixture {
   }
 };
 
+TEST_CASE("the registrar tells how the store keeps up and how long allocations take") {
+  IoTest io;
+  GateStore store;
+  RecordStore records(store);
+  ManualClock clock;
+  Workers workers{2};
+  Registrar registrar(State{}, Registrar::Deps{io.executor(), workers, records, [](const Error&) {}, nullptr, &clock});
+  CHECK(registrar.commit_state().last == WallTime{});
+  REQUIRE(io.run(registrar.submit(demo_init())));
+  CHECK(registrar.commit_state().last == clock.wall());
+  CHECK_FALSE(registrar.commit_state().under_way);
+  REQUIRE(io.run(registrar.submit(CreateToken{demo_token()})));
+  store.close();
+  const auto admission = demo_admit(registrar.state(), demo_request("n1", 21, "k1"), "u1", "s1");
+  const auto joining = io.start(registrar.submit(admission));
+  store.wait_for_commits(3);
+  clock.advance(Millis(12'000));
+  REQUIRE(registrar.commit_state().under_way);
+  CHECK(*registrar.commit_state().under_way == Millis(12'000));
+  store.open();
+  REQUIRE(io.run(registrar.drained()));
+  CHECK_FALSE(registrar.commit_state().under_way);
+  CHECK(registrar.allocation_times().count == 1);
+  CHECK(registrar.allocation_times().within[0] == 1);
+}
+
 TEST_CASE("an operation is answered when it is durable, and published") {
   Fixture f;
   CHECK(f.registrar->published() == nullptr);

@@ -1,0 +1,72 @@
+// `cluster apply`: tried first, shown and confirmed, then made on what was confirmed.
+#include "common/config/yaml_to_json.hpp"
+#include "common/core/text.hpp"
+#include "common/files/atomic_file.hpp"
+#include "coordinator/ctl/commands.hpp"
+#include "coordinator/ctl/output.hpp"
+#include "coordinator/ctl/spec_changes.hpp"
+
+namespace slipway::ctl {
+
+namespace {
+
+using http::Method;
+
+Result<proto::ClusterSpec> read_spec(const std::string& file) {
+  const auto yaml = read_file(file, 1024 * 1024);
+  if (!yaml) return error_of(yaml, "reading the cluster settings");
+  const auto json = yaml_to_json(*yaml, file);
+  if (!json) return json.error();
+  auto spec = proto::decode_strict<proto::ClusterSpec>(*json);
+  if (!spec) return error_of(spec, file);
+  return spec;
+}
+
+struct Living {
+  proto::ClusterView view;
+  std::string etag;  // empty: not told
+};
+
+Result<Living> read_living(Connection& connection) {
+  const auto response = exchange(connection, make_request(Method::get, "/v1/cluster"));
+  if (!response) return response.error();
+  auto view = proto::decode<proto::ClusterView>(response->body);
+  if (!view) return error_of(view, "reading the coordinator's answer");
+  const std::string* etag = response->headers.find("ETag");
+  return Living{std::move(*view), etag == nullptr ? std::string() : *etag};
+}
+
+int show(const proto::ClusterView& view, Format format, Console& console) {
+  const bool document = format == Format::json || format == Format::yaml;
+  console.out << (document ? render_document(proto::encode(view), format) : cluster_text(view));
+  return k_ok;
+}
+
+}  // namespace
+
+int apply_cluster(const ClusterApply& wish, Format format, Connection& connection, Console& console) {
+  const auto spec = read_spec(wish.file);
+  if (!spec) return fail(console, spec.error());
+  const std::string body = proto::encode(*spec);
+  const auto living = read_living(connection);
+  if (!living) return fail(console, living.error());
+  const auto planned = ask<proto::ClusterView>(connection, make_request(Method::post, "/v1/cluster/plan", body));
+  if (!planned) return fail(console, planned.error());
+  const auto changes = spec_changes(living->view.spec, planned->spec);
+  for (const std::string& change : changes) console.err << change << "\n";
+  if (changes.empty()) console.err << "nothing changes\n";
+  if (wish.dry_run) return show(*planned, format, console);
+  if (!changes.empty() && !confirmed(wish.yes, "change " + std::to_string(changes.size()) + " settings of cluster " + living->view.spec.metadata.name, console)) return k_usage;
+  http::Request request = make_request(Method::put, "/v1/cluster", body);
+  // What was looked at and nothing else: a change that somebody made meanwhile is not overwritten.
+  if (!living->etag.empty()) request.headers.set("If-Match", living->etag);
+  const auto applied = ask<proto::ClusterView>(connection, std::move(request));
+  if (!applied) return fail(console, applied.error());
+  const int shown = show(*applied, format, console);
+  if (!wish.wait) return shown;
+  const std::uint64_t revision = applied->desired_revision;
+  return wait_until("nodes that have applied it", wish.timeout,
+                    [&connection, &console, revision] { return nodes_behind(revision, connection, console.clock ? console.clock() : console.now); }, console);
+}
+
+}  // namespace slipway::ctl

@@ -1,0 +1,54 @@
+// --wait.
+#include <algorithm>
+
+#include "common/core/text.hpp"
+#include "coordinator/ctl/commands.hpp"
+
+namespace slipway::ctl {
+
+namespace {
+
+constexpr std::chrono::milliseconds k_interval{2'000};
+constexpr std::size_t k_names = 10;
+// As long as the coordinator reckons with a silent node; it fetches the whole state when it returns.
+constexpr Seconds k_dead{600};
+
+std::string names_text(const std::vector<std::string>& names) {
+  const std::vector<std::string> first(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), k_names)));
+  return join(first, ", ") + (names.size() > k_names ? " and " + std::to_string(names.size() - k_names) + " more" : "");
+}
+
+}  // namespace
+
+int wait_until(const std::string& what, const std::string& timeout, const std::function<Result<std::vector<std::string>>()>& missing, Console& console) {
+  const auto time = [&console] { return console.clock ? console.clock() : console.now; };
+  const WallTime end = time() + parse_duration(timeout).value_or(Seconds(300));
+  std::string state;
+  while (true) {
+    const auto left = missing();
+    if (left && left->empty()) {
+      console.err << what << ": done\n";
+      return k_ok;
+    }
+    if (!left && exit_code_of(left.error()) == k_denied) return fail(console, left.error());
+    const std::string now = left ? std::to_string(left->size()) + " missing: " + names_text(*left) : left.error().message;
+    if (now != state) console.err << what << ": " << now << "\n" << std::flush;
+    state = now;
+    if (time() >= end || !console.pause || !console.pause(k_interval)) break;
+  }
+  console.err << "slipwayctl: " << what << ": not within " << timeout << "; what was asked for is done, the rest comes by itself\n";
+  return k_timed_out;
+}
+
+Result<std::vector<std::string>> nodes_behind(std::uint64_t revision, Connection& connection, WallTime now) {
+  const auto nodes = all_pages<proto::NodeList>(connection, "/v1/nodes");
+  if (!nodes) return nodes.error();
+  std::vector<std::string> behind;
+  for (const proto::NodeView& node : nodes->items) {
+    const auto heard = parse_rfc3339(node.last_contact);
+    if (heard && now - *heard < k_dead && node.applied_revision < revision) behind.push_back(node.name);
+  }
+  return behind;
+}
+
+}  // namespace slipway::ctl
