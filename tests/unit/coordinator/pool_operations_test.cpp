@@ -100,7 +100,7 @@ TEST_CASE("what is in the way of a pool is named", "[pools]") {
   const Node a = c.join("a");
   const std::vector<OccupiedRange> routes = {{cidr("172.17.0.0/16"), "docker0 of node a"}, {cidr("10.10.4.0/24"), "a route via eth0 of node a"}};
   says(c.refused(CreatePool{pool("x", "10.0.0.0/20"), routes}, Errc::conflict), "10.0.0.0/20 overlaps 10.0.0.0/16 of network.serviceCIDR");
-  says(c.refused(CreatePool{pool("x", "10.77.3.0/24"), routes}, Errc::conflict), "network.nodeCIDRs[0]");
+  says(c.refused(CreatePool{pool("x", "10.77.3.0/24"), routes}, Errc::conflict), "network.nodeCIDRs");
   says(c.refused(CreatePool{pool("x", "10.10.3.0/24"), routes}, Errc::conflict), "pool default");
   says(c.refused(CreatePool{pool("x", "172.16.0.0/12"), routes}, Errc::conflict), "172.17.0.0/16 of docker0 of node a");
   says(c.refused(CreatePool{pool("x", "10.20.0.0/16", 26), {}}, Errc::invalid), "kubelet.maxPods is 110");
