@@ -76,25 +76,6 @@ struct Describer {
   }
 };
 
-// The first key of `given` that `known` (the same document, decoded and encoded again) does not have.
-std::string unknown_key(const Json& given, const Json& known, const std::string& where) {
-  if (given.is_object() && known.is_object()) {
-    for (const auto& [key, item] : given.items()) {
-      const auto found = known.find(key);
-      if (found == known.end()) {
-        if (item.is_null()) continue;
-        return where + "/" + key;
-      }
-      if (std::string deeper = unknown_key(item, *found, where + "/" + key); !deeper.empty()) return deeper;
-    }
-  } else if (given.is_array() && known.is_array()) {
-    for (std::size_t i = 0; i < given.size() && i < known.size(); ++i) {
-      if (std::string deeper = unknown_key(given[i], known[i], where + "/" + std::to_string(i)); !deeper.empty()) return deeper;
-    }
-  }
-  return {};
-}
-
 }  // namespace
 
 namespace json_detail {
@@ -140,11 +121,7 @@ template <class T> Result<T> decode(std::string_view text) { return decode_json_
 template <class T> Result<T> decode_strict(std::string_view text) {
   auto json = parse_json(text);
   if (!json) return json.error();
-  auto value = decode_json<T>(*json);
-  if (!value) return value.error();
-  const std::string unknown = unknown_key(*json, Json::parse(encode_json(*value), nullptr, false), "");
-  if (!unknown.empty()) return make_error(Errc::invalid, unknown + " is not a field that is known here");
-  return value;
+  return decode_json<T>(*json, true);
 }
 
 template <class T> std::string encode(const T& value) { return encode_json(value); }

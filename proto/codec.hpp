@@ -13,7 +13,7 @@ namespace slipway::proto {
 template <class T> Result<T> decode(std::string_view json);
 template <class T> std::string encode(const T& value);
 
-// As decode(), but a field that no field list knows is refused with its pointer: for files that people write.
+// As decode(), but a field that no field list knows is refused with its pointer: for what people write.
 template <class T> Result<T> decode_strict(std::string_view json);
 
 struct FieldInfo {

@@ -203,6 +203,7 @@ template <class V> void fields(V& v, HealthReport& x) { v("ok", x.ok); v("checks
 template <class V> void fields(V& v, VersionInfo& x) { v("version", x.version); v("apiVersion", x.api_version); }
 template <class V> void fields(V& v, Problem& x) {
   v("type", x.type); v("title", x.title); v("status", x.status); v("detail", x.detail); v("code", x.code);
+  v.optional("pointer", x.pointer); v.optional("parameter", x.parameter);
 }
 
 template <class V> void fields(V& v, AdminCluster& x) {

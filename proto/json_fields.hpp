@@ -1,5 +1,6 @@
 #pragma once
 // The JSON side of field lists. Includes nlohmann/json.hpp: for codec.cpp and the stores' record files only.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <type_traits>
@@ -24,7 +25,13 @@ template <class T> struct is_map : std::false_type {};
 template <class T> struct is_map<std::map<std::string, T>> : std::true_type {};
 
 template <class T> void write_json(std::string& out, const T& value);
-template <class T> bool from_json(const Json& json, T& value, const std::string& where, std::string& problem);
+// How a document is read, and in the end what is wrong with it.
+struct Reading {
+  bool strict = false;  // a field that no list knows is wrong, too
+  std::string pointer = {};
+  std::string problem = {};
+};
+template <class T> bool from_json(const Json& json, T& value, const std::string& where, Reading& reading);
 
 // Appends `text` as a JSON string. Printable ASCII and line ends are copied; the rest is the library's, which also checks UTF-8.
 void write_text(std::string& out, std::string_view text);
@@ -91,84 +98,90 @@ template <class T> void write_json(std::string& out, const T& value) {
   }
 }
 
-inline bool wrong(std::string& problem, const std::string& where, const char* expected) {
-  problem = (where.empty() ? std::string("the document") : where) + " must be " + expected;
+inline bool wrong(Reading& reading, const std::string& where, const char* what) {
+  reading.pointer = where;
+  reading.problem = (where.empty() ? std::string("the document") : where) + what;
   return false;
 }
 
 struct Reader {
   const Json& object;
   const std::string& where;
-  std::string& problem;
+  Reading& reading;
   bool ok = true;
+  std::vector<std::string_view> known = {};  // when strict
 
   template <class T> void read(const char* name, T& member, bool required) {
+    if (reading.strict) known.emplace_back(name);
     if (!ok) return;
     const auto found = object.find(name);
     if (found == object.end() || (found->is_null() && !required)) {
-      if (required) {
-        problem = where + "/" + name + " is missing";
-        ok = false;
-      }
+      if (required) ok = wrong(reading, where + "/" + name, " is missing");
       return;
     }
-    ok = from_json(*found, member, where + "/" + name, problem);
+    ok = from_json(*found, member, where + "/" + name, reading);
+  }
+  bool all_known() {
+    for (const auto& [key, item] : object.items()) {
+      if (std::find(known.begin(), known.end(), key) == known.end()) return wrong(reading, pointer_below(where, key), " is not a field that is known here");
+    }
+    return true;
   }
   template <class T> void operator()(const char* name, T& member) { read(name, member, true); }
   template <class T> void optional(const char* name, T& member) { read(name, member, false); }
 };
 
-template <class T> bool number_from_json(const Json& json, T& value, const std::string& where, std::string& problem) {
+template <class T> bool number_from_json(const Json& json, T& value, const std::string& where, Reading& reading) {
   if constexpr (std::is_same_v<T, bool>) {
-    if (!json.is_boolean()) return wrong(problem, where, "true or false");
+    if (!json.is_boolean()) return wrong(reading, where, " must be true or false");
     value = json.template get<bool>();
   } else if constexpr (std::is_floating_point_v<T>) {
-    if (!json.is_number()) return wrong(problem, where, "a number");
+    if (!json.is_number()) return wrong(reading, where, " must be a number");
     value = json.template get<T>();
   } else {
-    if (!json.is_number_unsigned()) return wrong(problem, where, "a whole number, not negative");
+    if (!json.is_number_unsigned()) return wrong(reading, where, " must be a whole number, not negative");
     value = json.template get<T>();
   }
   return true;
 }
 
-template <class T> bool items_from_json(const Json& json, T& value, const std::string& where, std::string& problem) {
+template <class T> bool items_from_json(const Json& json, T& value, const std::string& where, Reading& reading) {
   value.clear();
   if constexpr (is_vector<T>::value) {
-    if (!json.is_array()) return wrong(problem, where, "a list");
+    if (!json.is_array()) return wrong(reading, where, " must be a list");
     for (const Json& item : json) {
       const std::string here = where + "/" + std::to_string(value.size());
-      if (!from_json(item, value.emplace_back(), here, problem)) return false;
+      if (!from_json(item, value.emplace_back(), here, reading)) return false;
     }
   } else {
-    if (!json.is_object()) return wrong(problem, where, "a map");
+    if (!json.is_object()) return wrong(reading, where, " must be a map");
     for (const auto& [key, item] : json.items()) {
-      if (!from_json(item, value[key], where + "/" + key, problem)) return false;
+      if (!from_json(item, value[key], pointer_below(where, key), reading)) return false;
     }
   }
   return true;
 }
 
-template <class T> bool from_json(const Json& json, T& value, const std::string& where, std::string& problem) {
+template <class T> bool from_json(const Json& json, T& value, const std::string& where, Reading& reading) {
   if constexpr (std::is_same_v<T, RawJson>) {
-    if (!json.is_object()) return wrong(problem, where, "a map");
+    if (!json.is_object()) return wrong(reading, where, " must be a map");
     value.text = json.dump();
     return true;
   } else if constexpr (std::is_same_v<T, std::string>) {
-    if (!json.is_string()) return wrong(problem, where, "text");
+    if (!json.is_string()) return wrong(reading, where, " must be text");
     value = json.template get_ref<const std::string&>();
     return true;
   } else if constexpr (std::is_arithmetic_v<T>) {
-    return number_from_json(json, value, where, problem);
+    return number_from_json(json, value, where, reading);
   } else if constexpr (is_optional<T>::value) {
-    return from_json(json, value.emplace(), where, problem);
+    return from_json(json, value.emplace(), where, reading);
   } else if constexpr (is_vector<T>::value || is_map<T>::value) {
-    return items_from_json(json, value, where, problem);
+    return items_from_json(json, value, where, reading);
   } else {
-    if (!json.is_object()) return wrong(problem, where, "a map");
-    Reader reader{json, where, problem};
+    if (!json.is_object()) return wrong(reading, where, " must be a map");
+    Reader reader{json, where, reading};
     fields(reader, value);
-    return reader.ok;
+    return reader.ok && (!reading.strict || reader.all_known());
   }
 }
 
@@ -181,11 +194,11 @@ template <class T> std::string encode_json(const T& value) {
   return out;
 }
 
-template <class T> Result<T> decode_json(const Json& json) {
+template <class T> Result<T> decode_json(const Json& json, bool strict = false) {
   T value{};
-  std::string problem;
-  if (!json_detail::from_json(json, value, "", problem)) return make_error(Errc::invalid, std::move(problem));
-  return value;
+  json_detail::Reading reading{strict};
+  if (json_detail::from_json(json, value, "", reading)) return value;
+  return pointing_to(std::move(reading.pointer), make_error(Errc::invalid, std::move(reading.problem)));
 }
 
 template <class T> Result<T> decode_json_text(std::string_view text) {

@@ -1,53 +1,81 @@
 #include "proto/problem.hpp"
 
+#include <algorithm>
+
 #include "proto/codec.hpp"
 
 namespace slipway::proto {
 
 namespace {
 
-struct Row {
-  Errc code;
-  int status;
-  const char* title;
+// Of a code that stands twice the first row is the one of our own errors, the other is the server's.
+constexpr ProblemCode k_codes[] = {
+    {"pending", 202, "Accepted"},
+    {"invalid", 400, "Bad Request"},
+    {"unauthenticated", 401, "Unauthorized"},
+    {"denied", 403, "Forbidden"},
+    {"notFound", 404, "Not Found"},
+    {"methodNotAllowed", 405, "Method Not Allowed"},
+    {"conflict", 409, "Conflict"},
+    {"nameTaken", 409, "Conflict"},
+    {"addressTaken", 409, "Conflict"},
+    {"machineTaken", 409, "Conflict"},
+    {"rangeOverlap", 409, "Conflict"},
+    {"blockTaken", 409, "Conflict"},
+    {"inUse", 409, "Conflict"},
+    {"fixed", 409, "Conflict"},
+    {"raced", 409, "Conflict"},
+    {"gone", 410, "Gone"},
+    {"preconditionFailed", 412, "Precondition Failed"},
+    {"bodyTooLarge", 413, "Content Too Large"},
+    {"rangeNotSatisfiable", 416, "Range Not Satisfiable"},
+    {"expectationFailed", 417, "Expectation Failed"},
+    {"corrupt", 422, "Unprocessable Content"},
+    {"tooMany", 429, "Too Many Requests"},
+    {"headerTooLarge", 431, "Request Header Fields Too Large"},
+    {"internal", 500, "Internal Server Error"},
+    {"notImplemented", 501, "Not Implemented"},
+    {"unavailable", 503, "Service Unavailable"},
+    {"canceled", 503, "Service Unavailable"},
+    {"timeout", 504, "Gateway Timeout"},
+    {"timeout", 408, "Request Timeout"},
+    {"httpVersion", 505, "HTTP Version Not Supported"},
+    {"exhausted", 507, "Insufficient Storage"},
+    {"noBlock", 507, "Insufficient Storage"},
 };
 
-constexpr Row k_rows[] = {
-    {Errc::invalid, 400, "Bad Request"},         {Errc::unauthenticated, 401, "Unauthorized"},
-    {Errc::denied, 403, "Forbidden"},            {Errc::not_found, 404, "Not Found"},
-    {Errc::conflict, 409, "Conflict"},           {Errc::gone, 410, "Gone"},
-    {Errc::too_many, 429, "Too Many Requests"},  {Errc::internal, 500, "Internal Server Error"},
-    {Errc::unavailable, 503, "Service Unavailable"}, {Errc::exhausted, 507, "Insufficient Storage"},
-    {Errc::timeout, 504, "Gateway Timeout"},     {Errc::canceled, 503, "Service Unavailable"},
-    {Errc::corrupt, 422, "Unprocessable Content"},    {Errc::pending, 202, "Accepted"},
-};
-
-const Row& row_of(Errc code) {
-  for (const Row& row : k_rows) {
-    if (row.code == code) return row;
-  }
-  return k_rows[7];
+const ProblemCode& row_of(std::string_view code) {
+  const auto named = [](std::string_view name) {
+    return std::find_if(std::begin(k_codes), std::end(k_codes), [name](const ProblemCode& row) { return row.code == name; });
+  };
+  const auto found = named(code);
+  return found != std::end(k_codes) ? *found : *named("internal");
 }
 
 }  // namespace
 
-int http_status(Errc code) { return row_of(code).status; }
+std::span<const ProblemCode> problem_codes() { return k_codes; }
+
+int http_status(Errc code) { return row_of(to_string(code)).status; }
 
 Errc errc_of_status(int status) {
-  for (const Row& row : k_rows) {
-    if (row.status == status) return row.code;
+  for (int i = 0; i <= static_cast<int>(Errc::internal); ++i) {
+    if (http_status(static_cast<Errc>(i)) == status) return static_cast<Errc>(i);
   }
   if (status == 408) return Errc::timeout;
+  if (status == 412) return Errc::conflict;
   return status >= 400 && status < 500 ? Errc::invalid : Errc::internal;
 }
 
 Problem to_problem(const Error& error) {
-  const Row& row = row_of(error.code);
+  const ProblemCode& row = row_of(error.cause == Cause::none ? to_string(error.code) : to_string(error.cause));
   Problem problem;
   problem.title = row.title;
   problem.status = static_cast<std::uint64_t>(row.status);
   problem.detail = error.message;
-  problem.code = std::string(to_string(error.code));
+  problem.code = row.code;
+  if (!error.pointer.empty()) problem.pointer = error.pointer;
+  if (!error.parameter.empty()) problem.parameter = error.parameter;
   return problem;
 }
 

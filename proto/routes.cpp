@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "common/core/text.hpp"
+
 namespace slipway::proto {
 
 namespace {
@@ -12,10 +14,15 @@ constexpr std::size_t k_join = 64 * 1024;  // a master sends twelve CSRs
 constexpr std::size_t k_spec = 256 * 1024;
 constexpr std::size_t k_blob = std::size_t{4} * 1024 * 1024 * 1024;
 
+constexpr Route with_query(Route route, std::string_view keys) {
+  route.query = keys;
+  return route;
+}
+
 constexpr std::array k_routes = {
     Route{"joinNode", "POST", "/v1/join", Role::none, 200, k_join},
     Route{"getCaCertificates", "GET", "/v1/cacerts", Role::none},
-    Route{"syncAgent", "GET", "/v1/agent/sync", Role::agent},
+    with_query(Route{"syncAgent", "GET", "/v1/agent/sync", Role::agent}, "epoch revision wait"),
     Route{"reportStatus", "POST", "/v1/agent/status", Role::agent, 204, k_join},
     Route{"renewCertificates", "POST", "/v1/agent/certificates", Role::agent, 200, k_join},
     Route{"getMasterSecrets", "GET", "/v1/agent/secrets", Role::agent},
@@ -25,7 +32,7 @@ constexpr std::array k_routes = {
     Route{"applyCluster", "PUT", "/v1/cluster", Role::admin, 200, k_spec},
     Route{"planCluster", "POST", "/v1/cluster/plan", Role::admin, 200, k_spec},
     Route{"createKubeconfig", "POST", "/v1/cluster/kubeconfig", Role::admin, 200, k_small},
-    Route{"listNodes", "GET", "/v1/nodes", Role::viewer},
+    with_query(Route{"listNodes", "GET", "/v1/nodes", Role::viewer}, "limit continue role phase labelSelector watch"),
     Route{"getNode", "GET", "/v1/nodes/{name}", Role::viewer},
     Route{"deleteNode", "DELETE", "/v1/nodes/{name}", Role::op, 204},
     Route{"listJoins", "GET", "/v1/joins", Role::viewer},
@@ -47,20 +54,20 @@ constexpr std::array k_routes = {
     Route{"uploadBlob", "PUT", "/v1/blobs/{sha256}", Role::admin, 201, k_blob, true},
     Route{"registerArtifact", "POST", "/v1/artifacts", Role::admin, 201, k_small},
     Route{"listArtifacts", "GET", "/v1/artifacts", Role::viewer},
-    Route{"listCertificates", "GET", "/v1/certificates", Role::viewer},
+    with_query(Route{"listCertificates", "GET", "/v1/certificates", Role::viewer}, "limit continue"),
     Route{"createOperator", "POST", "/v1/operators", Role::admin, 201, k_small},
     Route{"listOperators", "GET", "/v1/operators", Role::viewer},
     Route{"revokeOperator", "DELETE", "/v1/operators/{user}", Role::admin, 204},
-    Route{"listRevoked", "GET", "/v1/certificates/revoked", Role::viewer},
-    Route{"getCrl", "GET", "/v1/crl", Role::viewer},
-    Route{"listAudit", "GET", "/v1/audit", Role::viewer},
+    with_query(Route{"listRevoked", "GET", "/v1/certificates/revoked", Role::viewer}, "limit continue node"),
+    with_query(Route{"getCrl", "GET", "/v1/crl", Role::viewer}, "ca format"),
+    with_query(Route{"listAudit", "GET", "/v1/audit", Role::viewer}, "limit continue node action certificate"),
     Route{"verifyAudit", "GET", "/v1/audit/verify", Role::op},
     Route{"listCas", "GET", "/v1/cas", Role::viewer},
     Route{"changeCa", "POST", "/v1/cas/{kind}", Role::admin, 200, k_small},
     Route{"getHealth", "GET", "/v1/health", Role::viewer},
     Route{"getOpenApi", "GET", "/v1/openapi.json", Role::none},
     Route{"getLivez", "GET", "/livez", Role::none},
-    Route{"getReadyz", "GET", "/readyz", Role::none},
+    with_query(Route{"getReadyz", "GET", "/readyz", Role::none}, "verbose"),
     Route{"getVersion", "GET", "/version", Role::none},
     Route{"getMetrics", "GET", "/metrics", Role::viewer},
 };
@@ -106,6 +113,24 @@ std::string_view to_string(Role role) {
 }
 
 std::span<const Route> routes() { return k_routes; }
+
+std::string allowed_methods(std::string_view path) {
+  std::string methods;
+  for (const Route& route : k_routes) {
+    std::map<std::string, std::string> parameters;
+    if (!match_path(route.path, path, parameters)) continue;
+    methods += (methods.empty() ? "" : ", ") + std::string(route.method);
+    if (route.method == "GET") methods += ", HEAD";
+  }
+  return methods;
+}
+
+bool knows_query(const Route& route, std::string_view key) {
+  const auto keys = split(route.query, ' ');
+  return !key.empty() && std::find(keys.begin(), keys.end(), key) != keys.end();
+}
+
+bool is_for_people(Role role) { return role == Role::viewer || role == Role::op || role == Role::admin; }
 
 RouteMatch match_route(std::string_view method, std::string_view path) {
   RouteMatch match;

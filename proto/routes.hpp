@@ -27,6 +27,7 @@ struct Route {
   int success = 200;
   std::size_t body_limit = 0;  // bytes; 0: no body
   bool spooled = false;        // the body is a file, not JSON
+  std::string_view query = {}; // keys that it knows, with a space between
 };
 
 std::span<const Route> routes();
@@ -37,5 +38,12 @@ struct RouteMatch {
   std::map<std::string, std::string> parameters;
 };
 RouteMatch match_route(std::string_view method, std::string_view path);
+
+// For the Allow header: "GET, HEAD, PUT".
+std::string allowed_methods(std::string_view path);
+// Whether a key of the query is one of the route's. People's routes refuse the others: a filter that is mistyped would
+// filter nothing. Agents and probes may ask more than this version knows.
+bool knows_query(const Route& route, std::string_view key);
+bool is_for_people(Role role);
 
 }  // namespace slipway::proto

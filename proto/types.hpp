@@ -495,7 +495,9 @@ struct Problem {
   std::string title;
   std::uint64_t status = 0;
   std::string detail;
-  std::string code;  // stable, for programs
+  std::string code;  // stable, for programs: problem_codes()
+  std::optional<std::string> pointer = {};    // JSON pointer (RFC 6901) to the field of the body at fault; the first of several
+  std::optional<std::string> parameter = {};  // of the path or the query, when that is at fault
 };
 
 // ---- files of ours, not of the API ------------------------------------------------------------------------------------

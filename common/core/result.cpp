@@ -28,6 +28,58 @@ std::string_view to_string(Errc code) {
   return "internal";
 }
 
+std::string_view to_string(Cause cause) {
+  switch (cause) {
+    case Cause::none: return "";
+    case Cause::wrong_method: return "methodNotAllowed";
+    case Cause::byte_range: return "rangeNotSatisfiable";
+    case Cause::stale: return "preconditionFailed";
+    case Cause::name_taken: return "nameTaken";
+    case Cause::address_taken: return "addressTaken";
+    case Cause::machine_taken: return "machineTaken";
+    case Cause::range_overlap: return "rangeOverlap";
+    case Cause::block_taken: return "blockTaken";
+    case Cause::in_use: return "inUse";
+    case Cause::fixed: return "fixed";
+    case Cause::raced: return "raced";
+    case Cause::no_block: return "noBlock";
+  }
+  return "";
+}
+
+std::string pointer_below(std::string_view where, std::string_view key) {
+  std::string pointer(where);
+  pointer += '/';
+  for (const char c : key) {
+    if (c == '~') pointer += "~0";
+    else if (c == '/') pointer += "~1";
+    else pointer += c;
+  }
+  return pointer;
+}
+
+Error field_error(std::string pointer, std::string_view rest) {
+  Error error = make_error(Errc::invalid, pointer + std::string(rest));
+  error.pointer = std::move(pointer);
+  return error;
+}
+
+Error parameter_error(std::string name, std::string_view rest) {
+  Error error = make_error(Errc::invalid, name + std::string(rest));
+  error.parameter = std::move(name);
+  return error;
+}
+
+Error pointing_to(std::string pointer, Error error) {
+  error.pointer = std::move(pointer);
+  return error;
+}
+
+Error at_field(std::string pointer, Error error) {
+  error.message.insert(0, pointer + ": ");
+  return pointing_to(std::move(pointer), std::move(error));
+}
+
 Error context(Error error, std::string_view doing) {
   error.message.insert(0, std::string(doing) + ": ");
   return error;

@@ -70,4 +70,12 @@ std::optional<std::string> query_parameter(const Request& request, std::string_v
   return std::nullopt;
 }
 
+std::vector<std::string> query_keys(const Request& request) {
+  std::vector<std::string> keys;
+  for (const std::string_view part : split(request.query, '&')) {
+    if (!part.empty()) keys.push_back(percent_decode(part.substr(0, part.find('=')), true).value_or(""));
+  }
+  return keys;
+}
+
 }  // namespace slipway::http

@@ -56,6 +56,8 @@ struct Request {
 
 // First value of a query parameter, percent-decoded.
 std::optional<std::string> query_parameter(const Request& request, std::string_view name);
+// All keys of the query in their order, percent-decoded; also one that stands twice.
+std::vector<std::string> query_keys(const Request& request);
 
 // Part of a file to be sent as the body; the server opens it when it sends.
 struct FileBody {

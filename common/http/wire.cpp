@@ -240,6 +240,9 @@ const std::string& http_date() {
 }
 
 std::string reason_of(int status) {
+  // Beast has the names of RFC 7231; these two are other ones since RFC 9110.
+  if (status == 413) return "Content Too Large";
+  if (status == 422) return "Unprocessable Content";
   const auto reason = beast::http::obsolete_reason(beast::http::int_to_status(static_cast<unsigned>(status)));
   return std::string(reason.data(), reason.size());
 }

@@ -19,12 +19,12 @@ Result<SyncWish> sync_wish(const http::Request& request) {
   wish.epoch = http::query_parameter(request, "epoch").value_or("");
   if (const auto text = http::query_parameter(request, "revision")) {
     const auto revision = parse_u64(*text);
-    if (!revision) return make_error(Errc::invalid, "revision must be a whole number");
+    if (!revision) return parameter_error("revision", " must be a whole number");
     wish.revision = *revision;
   }
   if (const auto text = http::query_parameter(request, "wait")) {
     const auto wait = parse_u64(*text, k_max_wait_seconds);
-    if (!wait) return make_error(Errc::invalid, "wait must be a number of seconds from 0 to 60");
+    if (!wait) return parameter_error("wait", " must be a number of seconds from 0 to 60");
     wish.wait = *wait;
   }
   return wish;
@@ -39,7 +39,7 @@ http::Response state_response(const std::shared_ptr<const Published>& published)
 }  // namespace
 
 Handling Handlers::join_node(RequestContext context) {
-  auto request = body_as<proto::JoinRequest>(context.request);
+  auto request = agent_body_as<proto::JoinRequest>(context.request);
   if (!request) {
     count_join(request.error());
     boost::asio::awaitable<Status> noting =
@@ -109,7 +109,7 @@ Handling Handlers::report_status(RequestContext context) {
   const Result<bool> repeats = co_await std::move(hop);
   if (!repeats) co_return repeats.error();
   if (*repeats) co_return empty_response(204);
-  auto report = body_as<proto::NodeStatusReport>(context.request);
+  auto report = agent_body_as<proto::NodeStatusReport>(context.request);
   if (!report) co_return report.error();
   const auto given = std::make_shared<const proto::NodeStatusReport>(std::move(*report));
   std::function<Handling()> there = [this, given, sender] { return status_on_state(given, sender); };
@@ -138,7 +138,7 @@ Handling Handlers::status_on_state(std::shared_ptr<const proto::NodeStatusReport
 }
 
 Handling Handlers::renew_certificates(RequestContext context) {
-  auto request = body_as<proto::RenewRequest>(context.request);
+  auto request = agent_body_as<proto::RenewRequest>(context.request);
   if (!request) co_return request.error();
   boost::asio::awaitable<Result<proto::RenewReply>> renewing =
       deps_.enrollment.renew(std::move(*request), context.principal->agent, actor_of(context));

@@ -55,8 +55,11 @@ http::Response route_refusal(const proto::RouteMatch& match, const http::Request
   if (!match.path_known)
     return problem_response(
         make_error(Errc::not_found, "there is no " + head.path + " here; see /v1/openapi.json"));
-  return problem_response(
-      make_error(Errc::invalid, "the method is not one of this path; see /v1/openapi.json"), 405);
+  const std::string allowed = proto::allowed_methods(head.path);
+  http::Response refusal =
+      problem_response(make_error(Errc::invalid, Cause::wrong_method, "this path knows " + allowed + "; see /v1/openapi.json"));
+  refusal.headers.set("Allow", allowed);  // RFC 9110 section 15.5.6
+  return refusal;
 }
 
 // Heartbeats, by far the most requests: they go to the state thread anyway, and begin with live_node() there.
@@ -110,17 +113,8 @@ http::Response empty_response(int status) {
 }
 
 http::Response problem_response(const Error& error) {
-  return problem_response(error, proto::http_status(error.code));
-}
-
-http::Response problem_response(const Error& error, int status) {
-  proto::Problem problem = proto::to_problem(error);
-  if (static_cast<int>(problem.status) != status) {
-    problem.status = static_cast<std::uint64_t>(status);
-    problem.title = status == 405   ? "Method Not Allowed"
-                    : status == 412 ? "Precondition Failed"
-                                    : "Range Not Satisfiable";
-  }
+  const proto::Problem problem = proto::to_problem(error);
+  const int status = static_cast<int>(problem.status);
   http::Response response = text_response(status, proto::encode(problem), "application/problem+json");
   if (error.retry_after > 0)
     response.headers.set("Retry-After", std::to_string(error.retry_after));
@@ -133,11 +127,22 @@ Result<PageWish> page_wish(const http::Request& request) {
   PageWish wish;
   if (const auto text = http::query_parameter(request, "limit")) {
     const auto limit = parse_u64(*text, k_max_page);
-    if (!limit || *limit == 0) return make_error(Errc::invalid, "limit must be a number from 1 to 1000");
+    if (!limit || *limit == 0) return parameter_error("limit", " must be a number from 1 to 1000");
     wish.limit = *limit;
   }
   wish.after = http::query_parameter(request, "continue").value_or("");
   return wish;
+}
+
+Status check_query(const proto::Route& route, const http::Request& request) {
+  if (request.query.empty() || !proto::is_for_people(route.role)) return {};
+  const std::vector<std::string> keys = http::query_keys(request);
+  for (auto key = keys.begin(); key != keys.end(); ++key) {
+    const std::string shown = key->substr(0, 64);
+    if (!proto::knows_query(route, *key)) return parameter_error(shown, " is not a parameter of this path; see /v1/openapi.json");
+    if (std::find(keys.begin(), key, *key) != key) return parameter_error(shown, " stands twice in the query");
+  }
+  return {};
 }
 
 Handlers::Handlers(ApiDeps deps) : deps_(std::move(deps)), started_(deps_.clock.wall()) {}
@@ -269,7 +274,8 @@ Handling Handlers::dispatch_live(const proto::Route& route, RequestContext conte
   const proto::AuditActor actor = change ? actor_of(context) : proto::AuditActor{};
   const std::string path = context.request.path;
   const Function function = table().find(route.operation)->second;
-  Handling handling = (this->*function)(std::move(context));
+  const Status asked = check_query(route, context.request);
+  Handling handling = asked ? (this->*function)(std::move(context)) : ready<Reply>(asked.error());
   Reply reply = co_await std::move(handling);
   if (!reply && tells_overlap(reply.error())) overlaps_.fetch_add(1, std::memory_order_relaxed);
   if (change) note_change(who, route, path, reply);

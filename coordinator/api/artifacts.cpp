@@ -15,9 +15,7 @@ http::Response content_response(const http::Request& request, const std::string&
   const ByteRange range = use_range ? parse_range(*range_header, size) : ByteRange{RangeKind::whole, 0, size};
   if (range.kind == RangeKind::unsatisfiable) {
     http::Response refusal =
-        problem_response(make_error(Errc::invalid, "the content has " + std::to_string(size) +
-                                                       " bytes, the range lies outside"),
-                         416);
+        problem_response(make_error(Errc::invalid, Cause::byte_range, "the content has " + std::to_string(size) + " bytes, the range lies outside"));
     refusal.headers.set("Content-Range", "bytes */" + std::to_string(size));
     return refusal;
   }
@@ -41,28 +39,26 @@ Status check_word(const std::string& field, const std::string& text, std::size_t
       text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+_-") ==
           std::string::npos;
   if (good) return {};
-  return make_error(Errc::invalid,
-                    "/" + field + " must be letters, digits and .+_- (it becomes a folder on every host)");
+  return field_error("/" + field, " must be letters, digits and .+_- (it becomes a folder on every host)");
 }
 
 Status check_artifact(const proto::Artifact& artifact) {
   const Status component =
       is_dns_label(artifact.component)
           ? Status{}
-          : make_error(Errc::invalid, "/component must be lower-case letters, digits and hyphens");
+          : field_error("/component", " must be lower-case letters, digits and hyphens");
   if (!component) return component;
   const Status version = check_word("version", artifact.version, 64);
   if (!version) return version;
   if (!is_sha256_hex(artifact.sha256))
-    return make_error(Errc::invalid, "/sha256 must be 64 lower-case hexadecimal digits");
+    return field_error("/sha256", " must be 64 lower-case hexadecimal digits");
   if (artifact.format != "file" && artifact.format != "tar")
-    return make_error(Errc::invalid, "/format must be file or tar");
+    return field_error("/format", " must be file or tar");
   return {};
 }
 
 Error no_digest() {
-  return make_error(Errc::invalid,
-                    "the path must end in 64 lower-case hexadecimal digits, the content's sha256");
+  return parameter_error("sha256", " in the path must be 64 lower-case hexadecimal digits, the content's digest");
 }
 
 }  // namespace
@@ -103,10 +99,10 @@ Handling Handlers::register_artifact(RequestContext context) {
   boost::asio::awaitable<Result<std::uint64_t>> asking =
       offload<std::uint64_t>(deps_.workers, std::move(job));
   const auto size = co_await std::move(asking);
-  if (!size) co_return error_of(size, "upload the content first");
+  if (!size) co_return pointing_to("/sha256", error_of(size, "upload the content first"));
   if (*size != artifact->size)
-    co_return make_error(Errc::conflict, "/size is " + std::to_string(artifact->size) + ", the content has " +
-                                             std::to_string(*size) + " bytes");
+    co_return pointing_to("/size", make_error(Errc::conflict, "/size is " + std::to_string(artifact->size) + ", the content has " +
+                                                                  std::to_string(*size) + " bytes"));
   artifact->imported_at = to_rfc3339(deps_.clock.wall());
   boost::asio::awaitable<Result<Outcome>> putting = submit(PutArtifact{*artifact}, actor_of(context));
   const auto put = co_await std::move(putting);

@@ -24,7 +24,7 @@ Result<AuditQuery> audit_query(const http::Request& request) {
   if (!wish->after.empty()) {
     const auto before = parse_u64(wish->after);
     if (!before || *before == 0)
-      return make_error(Errc::invalid, "continue must be the next of a page of this list");
+      return parameter_error("continue", " must be the next of a page of this list");
     query.before = *before;
   }
   query.node = http::query_parameter(request, "node").value_or("");
@@ -61,19 +61,17 @@ Result<CrlWish> crl_wish(const http::Request& request) {
   CrlWish wish;
   const auto ca = http::query_parameter(request, "ca");
   const std::string format = http::query_parameter(request, "format").value_or("pem");
-  if (format != "pem" && format != "der") return make_error(Errc::invalid, "format must be pem or der");
+  if (format != "pem" && format != "der") return parameter_error("format", " must be pem or der");
   wish.der = format == "der";
   if (!ca) {
     if (wish.der)
-      return make_error(Errc::invalid,
-                        "format=der gives one list: name its CA with ca=, such as ca=kubeClient");
+      return parameter_error("ca", " is missing: format=der gives one list, so name its CA, as in ca=kubeClient");
     wish.kinds.assign(std::begin(k_ca_kinds), std::end(k_ca_kinds));
     return wish;
   }
   const auto kind = ca_kind_from_string(*ca);
   if (!kind)
-    return make_error(Errc::invalid,
-                      "ca must be fabric, kubeClient, kubeletServing, apiserver, frontProxy or etcd");
+    return parameter_error("ca", " must be fabric, kubeClient, kubeletServing, apiserver, frontProxy or etcd");
   wish.kinds = {*kind};
   return wish;
 }

@@ -35,9 +35,9 @@ Handling Handlers::change_ca(RequestContext context) {
   const auto kind = ca_kind_from_string(context.parameters["kind"]);
   if (!kind) co_return make_error(Errc::not_found, "there is no such kind of authority: fabric, kubeClient, kubeletServing, apiserver, frontProxy, etcd");
   const auto step = ca_step_from_string(request->action);
-  if (!step) co_return make_error(Errc::invalid, "/action must be prepare, activate, retire or abort");
-  if (request->force && *step != CaStep::retire) co_return make_error(Errc::invalid, "/force is for retire alone");
-  if (request->from_files && *step != CaStep::prepare) co_return make_error(Errc::invalid, "/import is for prepare alone");
+  if (!step) co_return field_error("/action", " must be prepare, activate, retire or abort");
+  if (request->force && *step != CaStep::retire) co_return field_error("/force", " is for retire alone");
+  if (request->from_files && *step != CaStep::prepare) co_return field_error("/import", " is for prepare alone");
   const CaRotation::Wish wish{*kind, *step, request->force, request->from_files};
   const proto::AuditActor actor = actor_of(context);
   std::function<Handling()> there = [this, wish, actor] { return change_ca_on_state(wish, actor); };

@@ -33,14 +33,14 @@ Result<TokenSpec> token_spec(const proto::TokenRequest& request) {
   if (!ttl) return ttl.error();
   spec.ttl = *ttl;
   const auto role = node_role_from_string(request.role);
-  if (!role) return make_error(Errc::invalid, "/role must be node or master");
+  if (!role) return field_error("/role", " must be node or master");
   spec.role = *role;
   spec.max_uses = request.max_uses;
   spec.node = request.node;
   spec.pool = request.pool;
   for (std::size_t i = 0; i < request.sources.size(); ++i) {
     const auto range = source_range(request.sources[i]);
-    if (!range) return error_of(range, "/sources/" + std::to_string(i));
+    if (!range) return at_field("/sources/" + std::to_string(i), range.error());
     spec.sources.push_back(*range);
   }
   return spec;
@@ -55,7 +55,7 @@ std::string position_of(const proto::CertificateView& view) {
 
 Result<Seconds> token_ttl(const std::string& text) {
   const auto ttl = parse_duration(text);
-  if (!ttl) return make_error(Errc::invalid, "/ttl must be a duration such as 90s, 15m, 24h or 7d");
+  if (!ttl) return field_error("/ttl", " must be a duration such as 90s, 15m, 24h or 7d");
   return *ttl;
 }
 
@@ -107,10 +107,7 @@ Handling Handlers::apply_cluster(RequestContext context) {
 Handling Handlers::apply_on_state(proto::ClusterSpec spec, std::string if_match, proto::AuditActor actor) {
   // No co_await between this look and submit(), which applies at once.
   if (!if_match.empty() && if_match != "*" && if_match != etag_of(deps_.registrar.state().cluster().spec)) {
-    co_return problem_response(
-        make_error(Errc::conflict,
-                   "the cluster's settings have changed since they were read: read them again"),
-        412);
+    co_return make_error(Errc::conflict, Cause::stale, "the cluster's settings have changed since they were read: read them again");
   }
   ApplyCluster operation{std::move(spec), reported_routes(deps_.registrar.state(), deps_.board)};
   boost::asio::awaitable<Result<Outcome>> applying = deps_.registrar.submit(std::move(operation), std::move(actor));
@@ -165,8 +162,9 @@ Result<IssuedCertificate> Handlers::issue_for_person(CertUsage usage, const Vali
 
 boost::asio::awaitable<Result<Handlers::PersonsCertificate>> Handlers::issue_and_record(CertUsage usage, std::string user, std::string csr,
                                                                                         proto::AuditActor actor) {
+  if (const Status name = check_user_name(user); !name) co_return at_field("/user", name.error());
   const auto key = parse_csr(csr);
-  if (!key) co_return error_of(key, "/csr");
+  if (!key) co_return at_field("/csr", key.error());
   std::function<Result<ValidatedCluster>()> job = [this] {
     return Result<ValidatedCluster>(deps_.registrar.state().cluster());
   };

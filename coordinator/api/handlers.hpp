@@ -207,18 +207,28 @@ boost::asio::awaitable<Result<R>> Handlers::read_state(std::function<Result<R>()
 
 Result<Seconds> token_ttl(const std::string& text);
 
+// Errc::invalid names the first key of the query that the route does not know, or that stands twice.
+Status check_query(const proto::Route& route, const http::Request& request);
+
 http::Response text_response(int status, std::string text, std::string type = "text/plain; charset=utf-8");
 http::Response json_text_response(int status, std::string json);
 http::Response empty_response(int status);
 http::Response problem_response(const Error& error);
-http::Response problem_response(const Error& error, int status);
 template <class T>
 http::Response json_response(int status, const T& value) {
   return json_text_response(status, proto::encode(value));
 }
-// The body as T; Errc::invalid names the field.
+// The body as T; Errc::invalid names the field. What people write is read strictly: a field that is mistyped must not be a wish
+// that is dropped, such as a token for one node that would admit any.
 template <class T>
 Result<T> body_as(const http::Request& request) {
+  auto value = proto::decode_strict<T>(request.body);
+  if (!value) return error_of(value, "reading the request");
+  return value;
+}
+// The same from agents: newer ones may send more than this version knows.
+template <class T>
+Result<T> agent_body_as(const http::Request& request) {
   auto value = proto::decode<T>(request.body);
   if (!value) return error_of(value, "reading the request");
   return value;

@@ -1,15 +1,31 @@
 #include "coordinator/api/node_filter.hpp"
 
+#include <algorithm>
+
+#include "common/core/text.hpp"
+
 namespace slipway::api {
+
+std::span<const char* const> node_phases() {
+  static constexpr const char* k_phases[] = {"Joining", "Installing", "Configuring", "Starting", "Running", "Degraded", "Replacing"};
+  return k_phases;
+}
 
 Result<NodeFilter> NodeFilter::of(const http::Request& request) {
   NodeFilter filter;
   filter.role = http::query_parameter(request, "role").value_or("");
   if (!filter.role.empty() && filter.role != "node" && filter.role != "master")
-    return make_error(Errc::invalid, "role must be node or master");
+    return parameter_error("role", " must be node or master");
   filter.phase = http::query_parameter(request, "phase").value_or("");
+  const auto phases = node_phases();
+  if (!filter.phase.empty() && std::find(phases.begin(), phases.end(), filter.phase) == phases.end())
+    return parameter_error("phase", " must be one of " + join({phases.begin(), phases.end()}, ", "));
   auto selector = LabelSelector::parse(http::query_parameter(request, "labelSelector").value_or(""));
-  if (!selector) return selector.error();
+  if (!selector) {
+    Error error = selector.error();
+    error.parameter = "labelSelector";
+    return error;
+  }
   filter.selector = std::move(*selector);
   return filter;
 }
@@ -23,7 +39,7 @@ Result<bool> wants_watch(const http::Request& request) {
   const auto text = http::query_parameter(request, "watch");
   if (!text || *text == "false") return false;
   if (*text == "true") return true;
-  return make_error(Errc::invalid, "watch must be true or false");
+  return parameter_error("watch", " must be true or false");
 }
 
 }  // namespace slipway::api

@@ -1,5 +1,6 @@
 #pragma once
 // Which nodes a list or a watch is about: ?role=, ?phase=, ?labelSelector=. Pure.
+#include <span>
 #include <string>
 
 #include "common/core/result.hpp"
@@ -8,6 +9,9 @@
 #include "proto/types.hpp"
 
 namespace slipway::api {
+
+// What ?phase= may be: the agents' words and Replacing.
+std::span<const char* const> node_phases();
 
 struct NodeFilter {
   std::string role;   // empty: any

@@ -23,7 +23,7 @@ Handling Handlers::create_operator(RequestContext context) {
   const auto request = body_as<proto::OperatorRequest>(context.request);
   if (!request) co_return request.error();
   const auto usage = usage_of_role(request->role);
-  if (!usage) co_return make_error(Errc::invalid, "/role must be viewer, operator or admin");
+  if (!usage) co_return field_error("/role", " must be viewer, operator or admin");
   boost::asio::awaitable<Result<PersonsCertificate>> issuing = issue_and_record(*usage, request->user, request->csr, actor_of(context));
   const auto issued = co_await std::move(issuing);
   if (!issued) co_return issued.error();

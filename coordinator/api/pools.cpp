@@ -12,14 +12,18 @@ namespace {
 Result<Cidr> block_parameter(std::string text) {
   const std::size_t dash = text.rfind('-');
   if (dash != std::string::npos) text[dash] = '/';
-  return Cidr::parse(text);
+  auto block = Cidr::parse(text);
+  if (block) return block;
+  Error error = error_of(block, "block (written with a dash, as in 10.10.3.0-24)");
+  error.parameter = "block";
+  return error;
 }
 
 Result<std::vector<Cidr>> parse_ranges(const std::vector<std::string>& texts) {
   std::vector<Cidr> ranges;
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const auto range = Cidr::parse(texts[i]);
-    if (!range) return error_of(range, "/ranges/" + std::to_string(i));
+    if (!range) return at_field("/ranges/" + std::to_string(i), range.error());
     ranges.push_back(*range);
   }
   return ranges;
@@ -77,8 +81,9 @@ boost::asio::awaitable<Result<Outcome>> Handlers::change_pool(Operation operatio
 Handling Handlers::create_pool(RequestContext context) {
   const auto settings = body_as<proto::PoolSettings>(context.request);
   if (!settings) co_return settings.error();
-  const auto pool = read_pool(*settings, "pool");
-  if (!pool) co_return pool.error();
+  Problems problems;
+  const auto pool = read_pool(*settings, "", problems);
+  if (!pool) co_return problems.error(Errc::invalid);
   boost::asio::awaitable<Result<Outcome>> creating = change_pool(CreatePool{*pool, {}}, actor_of(context));
   const auto created = co_await std::move(creating);
   if (!created) co_return created.error();
@@ -99,7 +104,7 @@ Handling Handlers::grow_pool(RequestContext context) {
   const auto ranges = parse_ranges(request->ranges);
   if (!ranges) co_return ranges.error();
   if (ranges->empty() && request->node_prefix_length == 0) {
-    co_return make_error(Errc::invalid, "name ranges or another nodePrefixLength: nothing is asked for");
+    co_return field_error("/ranges", " is missing, and so is another /nodePrefixLength: nothing is asked for");
   }
   GrowPool operation{context.parameters["name"], *ranges, std::nullopt, {}};
   if (request->node_prefix_length != 0) operation.node_prefix_length = static_cast<int>(std::min<std::uint64_t>(request->node_prefix_length, 129));
@@ -126,7 +131,7 @@ Handling Handlers::create_reservation(RequestContext context) {
   const auto request = body_as<proto::ReservationRequest>(context.request);
   if (!request) co_return request.error();
   const auto block = Cidr::parse(request->block);
-  if (!block) co_return error_of(block, "/block");
+  if (!block) co_return at_field("/block", block.error());
   HoldBlock operation{context.parameters["name"], {*block, request->node, false, request->note, deps_.clock.wall()}};
   const BlockHold hold = operation.hold;
   boost::asio::awaitable<Result<Outcome>> holding = submit(std::move(operation), actor_of(context));

@@ -12,10 +12,13 @@ constexpr std::uint32_t k_full_queue_wait = 300;  // seconds
 
 using Decision = PendingNode::Decision;
 
-AdmissionVerdict refuse(Error error, JoinStage stage, std::string cure = {}) {
+AdmissionVerdict refuse(const std::string& node_name, Error error, JoinStage stage, std::string cure = {}) {
   std::string reason = error.message;
+  if (cure.empty()) cure = usual_cure(stage, error.cause, node_name);
   return {std::move(error), std::move(reason), stage, std::move(cure)};
 }
+
+std::string place_of_csr(CertUsage usage) { return "/csrs/" + std::string(to_string(usage)); }
 
 // Texts or digests.
 template <class Key> bool knows(const Key& identity, const Key& previous, const std::string& spki) {
@@ -26,7 +29,8 @@ Status check_usages(NodeRole role, const std::map<CertUsage, std::string>& spkis
   const auto& allowed = role == NodeRole::master ? usages_of_master() : usages_of_node();
   for (const auto& [usage, spki] : spkis) {
     if (std::find(allowed.begin(), allowed.end(), usage) != allowed.end()) continue;
-    return make_error(Errc::denied, "a " + std::string(to_string(role)) + " gets no certificate for " + std::string(to_string(usage)));
+    return pointing_to(place_of_csr(usage), make_error(Errc::denied, "a " + std::string(to_string(role)) + " gets no certificate for " +
+                                                                         std::string(to_string(usage))));
   }
   return {};
 }
@@ -35,7 +39,7 @@ Status check_usages(NodeRole role, const std::map<CertUsage, std::string>& spkis
 Status check_complete(const AdmissionRequest& request) {
   for (const CertUsage usage : request.role == NodeRole::master ? usages_of_master() : usages_of_node()) {
     if (request.spkis.contains(usage)) continue;
-    return make_error(Errc::invalid, "the certificate request for " + std::string(to_string(usage)) + " is missing");
+    return field_error(place_of_csr(usage), " is missing: a " + std::string(to_string(request.role)) + " asks for each certificate of its role");
   }
   return check_usages(request.role, request.spkis);
 }
@@ -43,10 +47,14 @@ Status check_complete(const AdmissionRequest& request) {
 // "n1 (10.77.0.21)"
 std::string shown(const std::string& name, const IpAddress& address) { return name + " (" + address.to_string() + ")"; }
 
+Error at_machine_id(Error error) { return pointing_to("/facts/machineId", std::move(error)); }
+Error at_address(Error error) { return pointing_to("/address", std::move(error)); }
+Error at_name(Error error) { return pointing_to("/nodeName", std::move(error)); }
+
 Error same_machine(const AdmissionRequest& request, const std::string& other, const IpAddress& where) {
-  return make_error(Errc::conflict, "nodes " + request.node_name + " and " + other + " have the same machine id: " +
+  return at_machine_id(make_error(Errc::conflict, Cause::machine_taken, "nodes " + request.node_name + " and " + other + " have the same machine id: " +
                                         shown(request.node_name, request.address) + " or " + shown(other, where) +
-                                        " is a copy of the other; remove /etc/machine-id there, run systemd-machine-id-setup and join again");
+                                        " is a copy of the other; remove /etc/machine-id there, run systemd-machine-id-setup and join again"));
 }
 
 // Hosts that wait for an operator's word have a place too.
@@ -54,8 +62,8 @@ Status check_place_of_waiting(const State& state, const AdmissionRequest& reques
   for (const auto& [name, other] : state.pending()) {
     if (name == request.node_name || other.decision == Decision::denied) continue;
     if (other.address == request.address) {
-      return make_error(Errc::conflict, "address " + request.address.to_string() + " of node " + request.node_name + " is that of " + name +
-                                            ", which waits for approval: set nodeAddress, or slipwayctl node deny " + name);
+      return at_address(make_error(Errc::conflict, Cause::address_taken, "address " + request.address.to_string() + " of node " + request.node_name +
+                                                                             " is that of " + name + ", which waits for approval: set nodeAddress, or slipwayctl node deny " + name));
     }
     if (!request.machine_id.empty() && other.machine_id == request.machine_id) return same_machine(request, name, other.address);
   }
@@ -68,15 +76,15 @@ Status check_place(const State& state, const AdmissionRequest& request) {
   ProfileNode node;
   node.name = request.node_name;
   node.master = request.role == NodeRole::master;
-  if (const auto allowed = check_node_address(cluster, node, request.address); !allowed) return allowed;
+  if (const auto allowed = check_node_address(cluster, node, request.address); !allowed) return at_address(allowed.error());
   if (const Node* other = state.node_by_address(request.address); other != nullptr && other->name != request.node_name) {
-    return make_error(Errc::conflict, "address " + request.address.to_string() + " of node " + request.node_name +
-                                          " is that of the live node " + other->name + ": set nodeAddress, or slipwayctl node delete " +
-                                          other->name + " if it is no more");
+    return at_address(make_error(Errc::conflict, Cause::address_taken, "address " + request.address.to_string() + " of node " + request.node_name +
+                                                                           " is that of the live node " + other->name + ": set nodeAddress, or slipwayctl node delete " +
+                                                                           other->name + " if it is no more"));
   }
   if (const AddressPool* pool = state.ledger().pool_at(request.address)) {
-    return make_error(Errc::conflict, "address " + request.address.to_string() + " of node " + request.node_name + " lies in pool " + pool->record().name +
-                                          " of pod addresses: set nodeAddress to the host's address on the nodes' network");
+    return at_address(make_error(Errc::conflict, Cause::address_taken, "address " + request.address.to_string() + " of node " + request.node_name + " lies in pool " +
+                                                                           pool->record().name + " of pod addresses: set nodeAddress to the host's address on the nodes' network"));
   }
   if (!request.machine_id.empty()) {
     const Node* other = state.node_by_machine_id(request.machine_id);
@@ -92,10 +100,14 @@ Status check_ranges(const State& state, const AdmissionRequest& request) {
                                          "them: waiting for kube-apiserver at " + state.cluster().spec.api_server.endpoint);
   }
   const auto problems = overlap_problems(state.ledger().ranges(), request.host_routes);
-  if (!problems.empty()) return make_error(Errc::conflict, "pod addresses " + problems.front() + " for it on that host, or another pool of pods");
+  if (!problems.empty()) {
+    return pointing_to("/facts/hostRoutes", make_error(Errc::conflict, Cause::range_overlap, "pod addresses " + problems.front() +
+                                                                                                 " for it on that host, or another pool of pods"));
+  }
   const auto of_services = overlap_problems({state.cluster().service_cidr}, request.host_routes);
-  if (!of_services.empty()) return make_error(Errc::conflict, "service addresses " + of_services.front() + " for it on that host (network.serviceCIDR cannot move)");
-  return {};
+  if (of_services.empty()) return {};
+  return pointing_to("/facts/hostRoutes", make_error(Errc::conflict, Cause::range_overlap, "service addresses " + of_services.front() +
+                                                                                               " for it on that host (network.serviceCIDR cannot move)"));
 }
 
 bool good_for_long(const State& state, const CompactCertificate& record, WallTime now) {
@@ -120,13 +132,13 @@ AdmissionKind kind_for(const State& state, const Node& node, const std::map<Cert
 }
 
 Error another_role(const std::string& name, NodeRole role) {
-  return make_error(Errc::conflict, "node " + name + " is registered as a " + std::string(to_string(role)) + ": slipwayctl node delete " + name +
-                                        " first to change its role");
+  return pointing_to("/role", make_error(Errc::conflict, Cause::fixed, "node " + name + " is registered as a " + std::string(to_string(role)) +
+                                                                           ": slipwayctl node delete " + name + " first to change its role"));
 }
 
 AdmissionVerdict admit_known(const State& state, const Node& node, const AdmissionRequest& request) {
-  if (node.role != request.role) return refuse(another_role(node.name, node.role), JoinStage::name, "set role on the host");
-  if (const auto place = check_place(state, request); !place) return refuse(place.error(), JoinStage::place);
+  if (node.role != request.role) return refuse(node.name, another_role(node.name, node.role), JoinStage::name);
+  if (const auto place = check_place(state, request); !place) return refuse(request.node_name, place.error(), JoinStage::place);
   // The address stands in certificates: another one needs new ones.
   const bool moved = node.address != request.address;
   const auto kind = moved ? AdmissionKind::new_certificates : kind_for(state, node, request.spkis, request.maturity.now);
@@ -146,7 +158,7 @@ AdmissionVerdict refuse_token(const State& state, const AdmissionRequest& reques
     return {make_error(Errc::gone, "node " + request.node_name + " " + what + ": to come back this host must join with a new token"),
             "a host that " + what + " came without a valid token (" + std::move(reason) + ")", JoinStage::token, std::move(cure)};
   }
-  return {make_error(Errc::denied, k_token_refused), "token " + std::move(reason), JoinStage::token, std::move(cure)};
+  return {pointing_to("/token", make_error(Errc::denied, k_token_refused)), "token " + std::move(reason), JoinStage::token, std::move(cure)};
 }
 
 // Nobody else is, or waits to be, the node of this name; who is being replaced gives way to a host of its role and pool.
@@ -154,10 +166,10 @@ Status check_name_free(const State& state, const AdmissionRequest& request) {
   const std::string& name = request.node_name;
   if (const Node* living = state.node(name); living != nullptr) {
     if (!living->replacing) {
-      return make_error(Errc::conflict, "node " + name + " lives at " + living->address.to_string() + " with another key than this host at " +
-                                            request.address.to_string() + " has: slipwayctl node replace " + name +
-                                            " if this host takes its place, slipwayctl node delete " + name +
-                                            " if it is no more, or choose another name");
+      return at_name(make_error(Errc::conflict, Cause::name_taken, "node " + name + " lives at " + living->address.to_string() + " with another key than this host at " +
+                                                                       request.address.to_string() + " has: slipwayctl node replace " + name +
+                                                                       " if this host takes its place, slipwayctl node delete " + name +
+                                                                       " if it is no more, or choose another name"));
     }
     if (living->role != request.role) return another_role(name, living->role);
     if (!request.pool.empty() && request.pool != living->pool) {
@@ -167,22 +179,25 @@ Status check_name_free(const State& state, const AdmissionRequest& request) {
   }
   const PendingNode* waiting = state.pending_node(name);
   if (waiting == nullptr || waiting->decision == Decision::denied || waiting->fingerprint == request.spkis.at(CertUsage::agent)) return {};
-  return make_error(Errc::conflict, "another host at " + waiting->address.to_string() + " with the key " + waiting->fingerprint +
+  return at_name(make_error(Errc::conflict, Cause::name_taken, "another host at " + waiting->address.to_string() + " with the key " + waiting->fingerprint +
                                         " waits for approval as node " + name + ": slipwayctl node deny " + name +
-                                        " first if this host at " + request.address.to_string() + " is the right one");
+                                        " first if this host at " + request.address.to_string() + " is the right one"));
 }
 
 AdmissionVerdict admit_new(const State& state, const AdmissionRequest& request) {
-  if (const auto free = check_name_free(state, request); !free) return refuse(free.error(), JoinStage::name);
+  if (const auto free = check_name_free(state, request); !free) return refuse(request.node_name, free.error(), JoinStage::name);
   const ProfileCluster cluster = profile_cluster(state.cluster(), state.identity().id);
   const auto name = check_node_name(cluster, request.node_name, request.role == NodeRole::master);
-  if (!name) return refuse(name.error(), JoinStage::name, "set nodeName on the host");
-  if (const auto place = check_place(state, request); !place) return refuse(place.error(), JoinStage::place);
-  if (const auto ranges = check_ranges(state, request); !ranges) return refuse(ranges.error(), JoinStage::place);
+  if (!name) return refuse(request.node_name, at_name(name.error()), JoinStage::name);
+  if (const auto place = check_place(state, request); !place) return refuse(request.node_name, place.error(), JoinStage::place);
+  if (const auto ranges = check_ranges(state, request); !ranges) {
+    const bool waits = ranges.error().code == Errc::unavailable;
+    return refuse(request.node_name, ranges.error(), JoinStage::place, waits ? "start kube-apiserver, then the host comes in by itself: slipwayctl health" : "");
+  }
   const Node* replaced = state.node(request.node_name);
   if (replaced != nullptr) return {Admission{AdmissionKind::new_node, "", replaced->generation + 1}, ""};
   const auto block = state.ledger().can_allocate({request.node_name, request.role, request.pool}, request.maturity);
-  if (!block) return refuse(block.error(), JoinStage::block, "slipwayctl node delete what is gone, or slipwayctl pool grow");
+  if (!block) return refuse(request.node_name, block.error(), JoinStage::block);
   const Tombstone* grave = state.tombstone(request.node_name);
   return {Admission{AdmissionKind::new_node, "", grave == nullptr ? 1 : grave->generation + 1}, ""};
 }
@@ -199,17 +214,34 @@ AdmissionVerdict wait_for_approval(const std::string& name) {
 // A host that has shown a valid token before and now the same key again.
 AdmissionVerdict admit_pending(const State& state, const PendingNode& node, const AdmissionRequest& request) {
   if (node.role != request.role) {
-    return refuse(make_error(Errc::conflict, "node " + node.name + " waits for approval as a " + std::string(to_string(node.role))),
+    return refuse(node.name, pointing_to("/role", make_error(Errc::conflict, Cause::fixed, "node " + node.name + " waits for approval as a " + std::string(to_string(node.role)))),
                   JoinStage::name, "set role on the host, or slipwayctl node deny " + node.name);
   }
   if (node.decision == Decision::denied) {
-    return refuse(make_error(Errc::denied, "an operator refused node " + node.name + (node.reason.empty() ? "" : ": " + node.reason) +
+    return refuse(node.name, make_error(Errc::denied, "an operator refused node " + node.name + (node.reason.empty() ? "" : ": " + node.reason) +
                                                "; if that was a mistake: slipwayctl node approve " + node.name),
                   JoinStage::approval, "slipwayctl node approve " + node.name + " if that was a mistake");
   }
   AdmissionVerdict verdict = admit_new(state, request);
   if (!verdict.result || node.decision == Decision::approved || !is_manual(state)) return verdict;
   return wait_for_approval(node.name);
+}
+
+std::string cure_of_name(Cause cause, const std::string& name) {
+  if (cause == Cause::fixed) return "set role on the host to what node " + name + " is, or slipwayctl node delete " + name;
+  if (cause != Cause::name_taken) return "set another nodeName on the host";
+  return "slipwayctl node replace " + name + " if the host takes its place, slipwayctl node delete " + name + " if that is no more, slipwayctl node deny " +
+         name + " if it waits and is the wrong one; or set another nodeName on the host";
+}
+
+std::string cure_of_place(Cause cause) {
+  switch (cause) {
+    case Cause::machine_taken: return "on the host that is the copy remove /etc/machine-id, run systemd-machine-id-setup and join again";
+    case Cause::address_taken: return "set nodeAddress on the host to an address of its own on the nodes' network, or slipwayctl node delete the node that has it";
+    case Cause::range_overlap: return "give that network of the host another range, or the nodes another pool (slipwayctl pool create)";
+    case Cause::none: return "set nodeAddress on the host to its address on the nodes' network; network.nodeCIDRs says which addresses these are";
+    default: return "slipwayctl node get tells where the nodes are";
+  }
 }
 
 }  // namespace
@@ -232,6 +264,25 @@ std::string_view to_string(JoinStage stage) {
   return "request";
 }
 
+std::string usual_cure(JoinStage stage, Cause cause, const std::string& node_name) {
+  constexpr const char* k_fitting = "install a slipway-agent on the host that fits this coordinator";
+  switch (stage) {
+    case JoinStage::request: return std::string("set role, nodeName and nodeAddress on the host (/etc/slipway/agent.yaml), or ") + k_fitting;
+    case JoinStage::limits: return "if no host of yours does this, somebody guesses: block the address";
+    case JoinStage::csr: return k_fitting;
+    case JoinStage::address: return "set nodeAddress on the host to the address by which it reaches the coordinator";
+    case JoinStage::token: return "slipwayctl token create, and put the token on the host";
+    case JoinStage::name: return cure_of_name(cause, node_name);
+    case JoinStage::place: return cure_of_place(cause);
+    case JoinStage::block: return "slipwayctl node delete what is gone, or slipwayctl pool grow";
+    case JoinStage::approval: return "slipwayctl node approve " + node_name + ", or slipwayctl node deny " + node_name;
+    case JoinStage::signing: return "slipwayctl certs check-expiration, and read the coordinator's log: journalctl -u slipway-coordinator";
+    case JoinStage::recording: return "has the coordinator's disk room? journalctl -u slipway-coordinator; the host asks again by itself";
+    case JoinStage::joined: return "";
+  }
+  return "";
+}
+
 std::string pool_of(const State& state, const AdmissionRequest& request) {
   const PendingNode* waiting = state.pending_node(request.node_name);
   const auto spki = request.spkis.find(CertUsage::agent);
@@ -244,7 +295,7 @@ Result<Admission> plan_renewal(const State& state, const std::string& uid, std::
                                const std::map<CertUsage, std::string>& spkis, WallTime now) {
   const auto node = state.authenticate_agent(uid, generation, serial, now);
   if (!node) return node.error();
-  if (spkis.empty()) return make_error(Errc::invalid, "there is no certificate request");
+  if (spkis.empty()) return field_error("/csrs", " is empty: there is no certificate request");
   if (const auto usages = check_usages((*node)->role, spkis); !usages) return usages.error();
   return Admission{kind_for(state, **node, spkis, now), uid, generation};
 }
@@ -255,9 +306,10 @@ TokenVerdict check_presented_token(const State& state, const PresentedToken& tok
 
 AdmissionVerdict admit(const State& state, const AdmissionRequest& request) {
   if (!state.has_cluster()) {
-    return refuse(make_error(Errc::unavailable, "there is no cluster yet: slipway-coordinator init makes one"), JoinStage::request);
+    return refuse(request.node_name, make_error(Errc::unavailable, "there is no cluster yet: slipway-coordinator init makes one"), JoinStage::request,
+                  "slipway-coordinator init");
   }
-  if (const auto usages = check_complete(request); !usages) return refuse(usages.error(), JoinStage::csr);
+  if (const auto usages = check_complete(request); !usages) return refuse(request.node_name, usages.error(), JoinStage::csr);
   const std::string& spki = request.spkis.at(CertUsage::agent);
   const Node* living = state.node(request.node_name);
   const bool known = living != nullptr && !living->replacing && knows(living->identity, living->previous_identity, spki);
@@ -274,7 +326,7 @@ AdmissionVerdict admit(const State& state, const AdmissionRequest& request) {
   if (state.pending().size() >= k_max_pending && waiting == nullptr) {
     Error full = make_error(Errc::too_many, std::to_string(k_max_pending) + " hosts wait for approval already: an operator has to decide on some first");
     full.retry_after = k_full_queue_wait;
-    return refuse(std::move(full), JoinStage::approval, "slipwayctl node list --all; slipwayctl node approve or deny them");
+    return refuse(request.node_name, std::move(full), JoinStage::approval, "slipwayctl node list --all; slipwayctl node approve or deny them");
   }
   return wait_for_approval(request.node_name);
 }

@@ -39,6 +39,8 @@ enum class AdmissionKind {
 // How far a join came: the last stage is where it was refused.
 enum class JoinStage { request, limits, csr, address, token, name, place, block, approval, signing, recording, joined };
 std::string_view to_string(JoinStage stage);
+// What an operator can do about a refusal at this stage, when nothing more special is known; never empty but for joined.
+std::string usual_cure(JoinStage stage, Cause cause, const std::string& node_name);
 
 struct Admission {
   AdmissionKind kind = AdmissionKind::new_node;
@@ -50,7 +52,7 @@ struct AdmissionVerdict {
   Result<Admission> result = make_error(Errc::internal, "not decided");  // safe to show to the caller
   std::string reason;                    // the true one, for log and operators; empty when accepted
   JoinStage stage = JoinStage::joined;  // where it was refused or has to wait
-  std::string cure = {};                // what an operator can do
+  std::string cure = {};                // what an operator can do; never empty when refused
 };
 
 // The pool that the token of the request, or the earlier one of an approved host, names.

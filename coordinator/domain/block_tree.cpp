@@ -143,7 +143,7 @@ Status BlockTree::take_exactly(const Cidr& prefix, BlockUse use, std::uint64_t t
   }
   const int depth = prefix.prefix_length() - range_.prefix_length();
   const std::uint64_t index = index_of(prefix);
-  if (!cut_out(depth, index)) return make_error(Errc::conflict, prefix.to_string() + " is not free");
+  if (!cut_out(depth, index)) return make_error(Errc::conflict, Cause::block_taken, prefix.to_string() + " is not free");
   enter(depth, index, use, tag);
   return {};
 }

@@ -44,7 +44,7 @@ Status change_ca(const State& state, StateEditor& editor, const ChangeCa& op) {
 Status check_issuer(const State& state, const CertificateRecord& record) {
   const CaLine* line = state.ca(ca_of(record.usage));
   if (line == nullptr || may_sign(*line, record.ca)) return {};
-  return make_error(Errc::conflict, "the authority that signed the certificate " + std::string(to_string(record.usage)) +
+  return make_error(Errc::conflict, Cause::raced, "the authority that signed the certificate " + std::string(to_string(record.usage)) +
                                         " has been replaced meanwhile: try again");
 }
 

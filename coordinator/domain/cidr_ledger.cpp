@@ -77,7 +77,7 @@ Status CidrLedger::put_pool(const PoolRecord& record) {
   for (const auto& [name, other] : pools_) {
     if (name == record.name) continue;
     for (const Cidr& range : record.ranges) {
-      if (other.overlaps(range)) return make_error(Errc::conflict, range.to_string() + " overlaps " + ranges_text(other) + " of pool " + name);
+      if (other.overlaps(range)) return make_error(Errc::conflict, Cause::range_overlap, range.to_string() + " overlaps " + ranges_text(other) + " of pool " + name);
     }
   }
   const auto found = pools_.find(record.name);
@@ -93,7 +93,7 @@ Status CidrLedger::erase_pool(const std::string& name) {
   if (found == pools_.end()) return make_error(Errc::not_found, "there is no pool " + name.substr(0, 64) + " (slipwayctl pool list)");
   const PoolUsage usage = found->second.usage();
   if (!found->second.empty()) {
-    return make_error(Errc::conflict, "pool " + name + " is in use: " + std::to_string(usage.leased) + " blocks of nodes, " + std::to_string(usage.held) +
+    return make_error(Errc::conflict, Cause::in_use, "pool " + name + " is in use: " + std::to_string(usage.leased) + " blocks of nodes, " + std::to_string(usage.held) +
                                           " kept, " + std::to_string(usage.quarantined) + " in quarantine; drain it (slipwayctl pool drain " + name +
                                           "), delete or replace its nodes, then try again");
   }
@@ -107,14 +107,14 @@ Error CidrLedger::in_the_way(const Cidr& block, const TakenBlock& taken) const {
   if (const auto kept = holds_.find(taken.prefix); kept != holds_.end()) {
     who = kept->second.node.empty() ? "which is reserved" : "which is kept for node " + kept->second.node;
   }
-  return make_error(Errc::conflict, block.to_string() + " overlaps " + taken.prefix.to_string() + ", " + who);
+  return make_error(Errc::conflict, Cause::block_taken, block.to_string() + " overlaps " + taken.prefix.to_string() + ", " + who);
 }
 
 Status CidrLedger::hold(const BlockHold& hold, const std::optional<CidrOwner>& living) {
   AddressPool* pool = own_pool(hold.block);
   if (pool == nullptr) return make_error(Errc::invalid, hold.block.to_string() + " lies in no pool (slipwayctl pool list)");
   if (const auto old = holds_.find(hold.block); old != holds_.end()) {
-    return make_error(Errc::conflict, hold.block.to_string() + (old->second.node.empty() ? " is reserved already" : " is kept for node " + old->second.node + " already"));
+    return make_error(Errc::conflict, Cause::block_taken, hold.block.to_string() + (old->second.node.empty() ? " is reserved already" : " is kept for node " + old->second.node + " already"));
   }
   const std::pair<std::string, bool> key(hold.node, hold.block.is_v4());
   if (const auto other = assigned_.find(key); !hold.node.empty() && other != assigned_.end()) {
@@ -231,7 +231,7 @@ Result<CidrLedger::Plan> CidrLedger::plan_kept(const Cidr& block, const NodeWish
     if (is_mature(resting, maturity)) return Plan{pool.record().name, block, {order}};
     return make_error(Errc::exhausted, what + " rests in quarantine " + rest_text(resting, maturity));
   }
-  return make_error(Errc::conflict, what + " is in use");
+  return make_error(Errc::conflict, Cause::block_taken, what + " is in use");
 }
 
 Result<CidrLedger::Plan> CidrLedger::plan_family(bool v4, const NodeWish& wish, const Maturity& maturity) const {
@@ -251,7 +251,7 @@ Result<CidrLedger::Plan> CidrLedger::plan_family(bool v4, const NodeWish& wish, 
     if (auto plan = plan_early(*pool, maturity)) return std::move(*plan);
   }
   if (asked.empty()) {
-    return make_error(Errc::exhausted, "no pool of " + family_name(v4) + " addresses takes node " + wish.name + " with role " + std::string(to_string(wish.role)) +
+    return make_error(Errc::exhausted, Cause::no_block, "no pool of " + family_name(v4) + " addresses takes node " + wish.name + " with role " + std::string(to_string(wish.role)) +
                                            ": see the rules with slipwayctl pool list, add a pool with slipwayctl pool create");
   }
   return exhausted(asked, maturity);
@@ -325,7 +325,7 @@ Error CidrLedger::exhausted(const std::vector<const AddressPool*>& asked, const 
     if (young > 0) text += ", of which " + std::to_string(young) + " will be free within " + to_duration_text(maturity.min_age);
     if (unheard > 0) text += ", " + std::to_string(unheard) + " wait for nodes that have not yet dropped their routes (slipwayctl node list)";
   }
-  return make_error(Errc::exhausted, text + "; delete nodes that are no more (slipwayctl node delete NAME) or grow the pool (slipwayctl pool grow " +
+  return make_error(Errc::exhausted, Cause::no_block, text + "; delete nodes that are no more (slipwayctl node delete NAME) or grow the pool (slipwayctl pool grow " +
                                          asked.front()->record().name + " --range CIDR)");
 }
 

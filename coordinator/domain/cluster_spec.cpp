@@ -15,20 +15,9 @@ constexpr int k_longest_node_prefix = 29;
 // kube-apiserver refuses larger service ranges; the default DNS address, the tenth, needs a /28.
 constexpr int k_shortest_service_prefix = 12;
 constexpr int k_longest_service_prefix = 28;
-constexpr std::string_view k_reserve = "network.serviceReserve";
+constexpr std::string_view k_reserve = "/network/serviceReserve";
 constexpr Seconds k_min_ttl{60};
 constexpr Seconds k_max_ttl{366 * 86400};
-
-class Problems {
- public:
-  void add(const std::string& field, const std::string& text) { lines_.push_back(field + ": " + text); }
-  void add_lines(const std::vector<std::string>& lines) { lines_.insert(lines_.end(), lines.begin(), lines.end()); }
-  bool none() const { return lines_.empty(); }
-  Error error(Errc code, const std::string& head) const { return make_error(code, head + "\n  " + join(lines_, "\n  ")); }
-
- private:
-  std::vector<std::string> lines_;
-};
 
 // Control characters would tear the report apart.
 std::string quoted(std::string_view text) {
@@ -74,7 +63,7 @@ void check_host(Problems& problems, const std::string& field, const std::string&
 
 void check_name(Problems& problems, const std::string& name) {
   if (!is_dns_label(name) || name.size() > k_max_name) {
-    problems.add("metadata.name", quoted(name) + " is not a cluster name: 1 to " + std::to_string(k_max_name) +
+    problems.add("/metadata/name", quoted(name) + " is not a cluster name: 1 to " + std::to_string(k_max_name) +
                                       " lower-case letters, digits and hyphens, no hyphen at the ends");
   }
 }
@@ -96,7 +85,7 @@ bool split_authority(const std::string& authority, std::string& host, std::strin
 }
 
 void read_endpoint(Problems& problems, ValidatedCluster& cluster) {
-  static const std::string k_field = "apiServer.endpoint";
+  static const std::string k_field = "/apiServer/endpoint";
   const std::string& text = cluster.spec.api_server.endpoint;
   static constexpr std::string_view k_scheme = "https://";
   if (text.starts_with("http://")) {
@@ -120,19 +109,14 @@ void read_endpoint(Problems& problems, ValidatedCluster& cluster) {
 
 void check_coordinator(Problems& problems, const proto::CoordinatorSettings& coordinator) {
   if (coordinator.addresses.empty()) {
-    problems.add("coordinator.addresses", "is empty: name at least one address or DNS name under which agents reach it");
+    problems.add("/coordinator/addresses", "is empty: name at least one address or DNS name under which agents reach it");
   }
   for (std::size_t i = 0; i < coordinator.addresses.size(); ++i) {
-    check_host(problems, "coordinator.addresses[" + std::to_string(i) + "]", coordinator.addresses[i]);
+    check_host(problems, "/coordinator/addresses/" + std::to_string(i), coordinator.addresses[i]);
   }
   if (coordinator.port == 0 || coordinator.port > 65535) {
-    problems.add("coordinator.port", std::to_string(coordinator.port) + " is not a port: 1 to 65535, usually 7443");
+    problems.add("/coordinator/port", std::to_string(coordinator.port) + " is not a port: 1 to 65535, usually 7443");
   }
-}
-
-std::vector<std::string> split_lines(const std::string& text) {
-  const auto parts = split(text, '\n');
-  return {parts.begin(), parts.end()};
 }
 
 struct Range {
@@ -143,17 +127,14 @@ struct Range {
 void read_pools(Problems& problems, ValidatedCluster& cluster, std::vector<Range>& ranges) {
   const auto& pools = cluster.spec.network.pools;
   for (std::size_t i = 0; i < pools.size(); ++i) {
-    const std::string field = "network.pools[" + std::to_string(i) + "]";
-    const auto pool = read_pool(pools[i], field);
-    if (!pool) {
-      problems.add_lines(split_lines(pool.error().message));
-      continue;
-    }
+    const std::string field = "/network/pools/" + std::to_string(i);
+    const auto pool = read_pool(pools[i], field, problems);
+    if (!pool) continue;
     const bool taken = std::any_of(cluster.pools.begin(), cluster.pools.end(), [&](const PoolRecord& other) { return other.name == pool->name; });
-    if (taken) problems.add(field + ".name", "pool " + pool->name + " stands twice");
+    if (taken) problems.add(field + "/name", "pool " + pool->name + " stands twice");
     for (const Cidr& range : pool->ranges) ranges.push_back({field, range});
     if (usable_pods(*pool) < cluster.spec.kubelet.max_pods) {
-      problems.add(field + ".nodePrefixLength", "kubelet.maxPods " + std::to_string(cluster.spec.kubelet.max_pods) + " do not fit a block of " +
+      problems.add(field + "/nodePrefixLength", "kubelet.maxPods " + std::to_string(cluster.spec.kubelet.max_pods) + " do not fit a block of " +
                                                     slash(pool->node_prefix_length) + " with " + std::to_string(usable_pods(*pool)) + " addresses for pods");
     }
     cluster.pools.push_back(*pool);
@@ -179,19 +160,19 @@ void read_reserve(Problems& problems, ValidatedCluster& cluster, std::vector<Ran
 std::vector<Range> read_ranges(Problems& problems, ValidatedCluster& cluster) {
   const proto::NetworkSettings& network = cluster.spec.network;
   std::vector<Range> ranges;
-  if (const auto pods = read_block(problems, "network.podCIDR", network.pod_cidr)) {
+  if (const auto pods = read_block(problems, "/network/podCIDR", network.pod_cidr)) {
     cluster.pod_cidr = *pods;
-    ranges.push_back({"network.podCIDR", *pods});
+    ranges.push_back({"/network/podCIDR", *pods});
   }
-  if (const auto services = read_block(problems, "network.serviceCIDR", network.service_cidr)) {
+  if (const auto services = read_block(problems, "/network/serviceCIDR", network.service_cidr)) {
     cluster.service_cidr = *services;
     cluster.service_reserve = *services;
-    ranges.push_back({"network.serviceCIDR", *services});
+    ranges.push_back({"/network/serviceCIDR", *services});
     read_reserve(problems, cluster, ranges);
   }
   read_pools(problems, cluster, ranges);
   for (std::size_t i = 0; i < network.node_cidrs.size(); ++i) {
-    const std::string field = "network.nodeCIDRs[" + std::to_string(i) + "]";
+    const std::string field = "/network/nodeCIDRs/" + std::to_string(i);
     if (const auto nodes = read_block(problems, field, network.node_cidrs[i])) {
       cluster.node_cidrs.push_back(*nodes);
       ranges.push_back({field, *nodes});
@@ -222,7 +203,7 @@ void check_outside(Problems& problems, const std::string& field, const std::stri
   const auto address = IpAddress::parse(host);
   if (!address) return;
   for (const Range& range : ranges) {
-    if (range.field.starts_with("network.nodeCIDRs") || !range.block.contains(*address)) continue;
+    if (range.field.starts_with("/network/nodeCIDRs") || !range.block.contains(*address)) continue;
     problems.add(field, host + " lies in " + range.field + " " + range.block.to_string() + ": hosts' addresses must be outside it");
   }
 }
@@ -248,20 +229,20 @@ void check_pods(Problems& problems, ValidatedCluster& cluster) {
   const std::uint64_t length = cluster.spec.network.node_prefix_length;
   const int pool = cluster.pod_cidr.prefix_length();
   if (length < static_cast<std::uint64_t>(pool) || length > k_longest_node_prefix) {
-    problems.add("network.nodePrefixLength", std::to_string(length) + " does not fit network.podCIDR " +
+    problems.add("/network/nodePrefixLength", std::to_string(length) + " does not fit network.podCIDR " +
                                                  cluster.pod_cidr.to_string() + ": from " + std::to_string(pool) +
                                                  " (one node) to " + std::to_string(k_longest_node_prefix) + " (5 pods a node)");
     return;
   }
   cluster.node_prefix_length = static_cast<int>(length);
   if (const auto cut = BlockTree::make(cluster.pod_cidr, cluster.node_prefix_length); !cut) {
-    problems.add("network.nodePrefixLength", cut.error().message);
+    problems.add("/network/nodePrefixLength", cut.error().message);
     return;
   }
   const std::uint64_t wanted = cluster.spec.kubelet.max_pods;
-  if (wanted == 0) problems.add("kubelet.maxPods", "is 0: a node must run at least one pod");
+  if (wanted == 0) problems.add("/kubelet/maxPods", "is 0: a node must run at least one pod");
   if (wanted > usable_pods(cluster.node_prefix_length)) {
-    problems.add("kubelet.maxPods", std::to_string(wanted) + " pods do not fit: " + cut_text(cluster.pod_cidr, cluster.node_prefix_length) +
+    problems.add("/kubelet/maxPods", std::to_string(wanted) + " pods do not fit: " + cut_text(cluster.pod_cidr, cluster.node_prefix_length) +
                                         " (of a block's addresses network, gateway and broadcast are not for pods); lower maxPods or " +
                                         "set network.nodePrefixLength to " + std::to_string(prefix_for(wanted)) + " or less");
   }
@@ -271,7 +252,7 @@ void check_services(Problems& problems, ValidatedCluster& cluster) {
   const Cidr& services = cluster.service_cidr;
   const int length = services.prefix_length();
   if (length < k_shortest_service_prefix || length > k_longest_service_prefix) {
-    problems.add("network.serviceCIDR", services.to_string() + " has " + std::to_string(services.address_count()) +
+    problems.add("/network/serviceCIDR", services.to_string() + " has " + std::to_string(services.address_count()) +
                                             " addresses: kube-apiserver takes " + slash(k_shortest_service_prefix) + " to " +
                                             slash(k_longest_service_prefix));
     return;
@@ -280,15 +261,15 @@ void check_services(Problems& problems, ValidatedCluster& cluster) {
   if (text.empty()) text = services.at(10).to_string();
   const auto address = IpAddress::parse(text);
   if (!address) {
-    problems.add("network.dnsIP", address.error().message);
+    problems.add("/network/dnsIP", address.error().message);
     return;
   }
   cluster.dns_ip = *address;
   const IpAddress last = services.at(services.address_count() - 1);
   if (!services.contains(*address)) {
-    problems.add("network.dnsIP", text + " is not in network.serviceCIDR " + services.to_string() + ": take " + services.at(10).to_string());
+    problems.add("/network/dnsIP", text + " is not in network.serviceCIDR " + services.to_string() + ": take " + services.at(10).to_string());
   } else if (*address == services.base() || *address == services.at(1) || *address == last) {
-    problems.add("network.dnsIP", text + " is taken in " + services.to_string() +
+    problems.add("/network/dnsIP", text + " is taken in " + services.to_string() +
                                       " (network address, the kubernetes service or the last one): take " + services.at(10).to_string());
   }
 }
@@ -296,20 +277,21 @@ void check_services(Problems& problems, ValidatedCluster& cluster) {
 void check_network(Problems& problems, ValidatedCluster& cluster) {
   const std::vector<Range> ranges = read_ranges(problems, cluster);
   check_overlaps(problems, ranges, cluster.service_cidr);
-  check_outside(problems, "apiServer.endpoint", cluster.endpoint_host, ranges);
-  for (const std::string& address : cluster.spec.coordinator.addresses) {
-    check_outside(problems, "coordinator.addresses", address, ranges);
+  check_outside(problems, "/apiServer/endpoint", cluster.endpoint_host, ranges);
+  const auto& addresses = cluster.spec.coordinator.addresses;
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    check_outside(problems, "/coordinator/addresses/" + std::to_string(i), addresses[i], ranges);
   }
-  if (has_field(ranges, "network.podCIDR")) check_pods(problems, cluster);
-  if (has_field(ranges, "network.serviceCIDR")) check_services(problems, cluster);
+  if (has_field(ranges, "/network/podCIDR")) check_pods(problems, cluster);
+  if (has_field(ranges, "/network/serviceCIDR")) check_services(problems, cluster);
   const proto::NetworkSettings& network = cluster.spec.network;
   if (!is_dns_subdomain(network.dns_domain)) {
-    problems.add("network.dnsDomain", quoted(network.dns_domain) + " is not a DNS domain: cluster.local is usual");
+    problems.add("/network/dnsDomain", quoted(network.dns_domain) + " is not a DNS domain: cluster.local is usual");
   }
   if (network.backend == "vxlan" || network.backend == "external" || network.backend == "routes") {
-    problems.add("network.backend", network.backend + " is not in this version: use host-gw");
+    problems.add("/network/backend", network.backend + " is not in this version: use host-gw");
   } else if (network.backend != "host-gw") {
-    problems.add("network.backend", quoted(network.backend) + " is not known: use host-gw");
+    problems.add("/network/backend", quoted(network.backend) + " is not known: use host-gw");
   }
 }
 
@@ -334,20 +316,20 @@ std::optional<Version> read_version(Problems& problems, const std::string& field
 }
 
 void check_versions(Problems& problems, const proto::ClusterSpec& spec) {
-  const auto kubernetes = read_version(problems, "versions.kubernetes", spec.versions.kubernetes);
-  (void)read_version(problems, "versions.etcd", spec.versions.etcd);
-  (void)read_version(problems, "versions.docker", spec.versions.docker);
-  (void)read_version(problems, "versions.cniPlugins", spec.versions.cni_plugins);
+  const auto kubernetes = read_version(problems, "/versions/kubernetes", spec.versions.kubernetes);
+  (void)read_version(problems, "/versions/etcd", spec.versions.etcd);
+  (void)read_version(problems, "/versions/docker", spec.versions.docker);
+  (void)read_version(problems, "/versions/cniPlugins", spec.versions.cni_plugins);
   if (spec.runtime == "rkt") {
-    problems.add("runtime", "rkt was retired in 2019 and its Kubernetes support removed in 1.11: use docker or containerd");
+    problems.add("/runtime", "rkt was retired in 2019 and its Kubernetes support removed in 1.11: use docker or containerd");
   } else if (spec.runtime == "containerd") {
-    problems.add("runtime", "containerd is not in this version: use docker");
+    problems.add("/runtime", "containerd is not in this version: use docker");
   } else if (spec.runtime != "docker") {
-    problems.add("runtime", quoted(spec.runtime) + " is not known: use docker");
+    problems.add("/runtime", quoted(spec.runtime) + " is not known: use docker");
   }
   const bool without_dockershim = kubernetes && (kubernetes->major > 1 || (kubernetes->major == 1 && kubernetes->minor >= 24));
   if (spec.runtime == "docker" && without_dockershim) {
-    problems.add("runtime", "docker does not go with Kubernetes " + spec.versions.kubernetes +
+    problems.add("/runtime", "docker does not go with Kubernetes " + spec.versions.kubernetes +
                                 ": dockershim ended at 1.24 and cri-dockerd, needed from there, is not in this version; use 1.23 or older");
   }
 }
@@ -356,10 +338,10 @@ void check_kubelet(Problems& problems, const proto::KubeletSettings& kubelet) {
   for (std::size_t i = 0; i < kubelet.extra_args.size(); ++i) {
     const std::string& argument = kubelet.extra_args[i];
     if (argument.starts_with("--") && argument.find_first_of("\r\n") == std::string::npos && argument.find('\0') == std::string::npos) continue;
-    problems.add("kubelet.extraArgs[" + std::to_string(i) + "]", quoted(argument) + " is not an argument: write --name=value");
+    problems.add("/kubelet/extraArgs/" + std::to_string(i), quoted(argument) + " is not an argument: write --name=value");
   }
   if (kubelet.pod_infra_container_image.find_first_of(" \t\r\n") != std::string::npos) {
-    problems.add("kubelet.podInfraContainerImage", quoted(kubelet.pod_infra_container_image) + " has white space in it");
+    problems.add("/kubelet/podInfraContainerImage", quoted(kubelet.pod_infra_container_image) + " has white space in it");
   }
 }
 
@@ -377,16 +359,16 @@ Seconds read_ttl(Problems& problems, const std::string& field, const std::string
 
 void check_certificates(Problems& problems, ValidatedCluster& cluster) {
   const proto::CertificateSettings& settings = cluster.spec.certificates;
-  cluster.node_ttl = read_ttl(problems, "certificates.nodeTTL", settings.node_ttl);
-  cluster.serving_ttl = read_ttl(problems, "certificates.servingTTL", settings.serving_ttl);
-  cluster.operator_ttl = read_ttl(problems, "certificates.operatorTTL", settings.operator_ttl);
-  cluster.admin_ttl = read_ttl(problems, "certificates.adminTTL", settings.admin_ttl);
+  cluster.node_ttl = read_ttl(problems, "/certificates/nodeTTL", settings.node_ttl);
+  cluster.serving_ttl = read_ttl(problems, "/certificates/servingTTL", settings.serving_ttl);
+  cluster.operator_ttl = read_ttl(problems, "/certificates/operatorTTL", settings.operator_ttl);
+  cluster.admin_ttl = read_ttl(problems, "/certificates/adminTTL", settings.admin_ttl);
   if (cluster.admin_ttl > k_max_admin_life && cluster.admin_ttl <= k_max_ttl) {
-    problems.add("certificates.adminTTL", settings.admin_ttl + " is out of bounds: at most 12h, as kube-apiserver takes a kubeconfig until its end and " +
+    problems.add("/certificates/adminTTL", settings.admin_ttl + " is out of bounds: at most 12h, as kube-apiserver takes a kubeconfig until its end and " +
                                               "knows no revocation; for operators' certificates, which can be revoked, set certificates.operatorTTL");
   }
   if (!(settings.renew_at > 0.1 && settings.renew_at < 0.95)) {
-    problems.add("certificates.renewAt", std::to_string(settings.renew_at) +
+    problems.add("/certificates/renewAt", std::to_string(settings.renew_at) +
                                              " is out of bounds: a part of the life between 0.1 and 0.95, usually 0.667");
   }
 }
@@ -405,7 +387,7 @@ Result<ValidatedCluster> validate(const proto::ClusterSpec& spec) {
   check_kubelet(problems, spec.kubelet);
   check_certificates(problems, cluster);
   if (spec.admission != "token" && spec.admission != "manual") {
-    problems.add("admission", quoted(spec.admission) + " is not known: token (a valid token is enough) or manual (an operator approves each node)");
+    problems.add("/admission", quoted(spec.admission) + " is not known: token (a valid token is enough) or manual (an operator approves each node)");
   }
   if (!problems.none()) return problems.error(Errc::invalid, "the cluster cannot be made as written:");
   return cluster;
@@ -423,21 +405,23 @@ Status check_change(const ValidatedCluster& living, const ValidatedCluster& want
   const auto fixed = [&problems](const std::string& field, const std::string& is, const std::string& would_be) {
     if (is != would_be) problems.add(field, "is " + is + " and cannot become " + would_be + " on a living cluster");
   };
-  fixed("metadata.name", living.spec.metadata.name, wanted.spec.metadata.name);
-  fixed("apiServer.endpoint", living.spec.api_server.endpoint, wanted.spec.api_server.endpoint);
+  fixed("/metadata/name", living.spec.metadata.name, wanted.spec.metadata.name);
+  fixed("/apiServer/endpoint", living.spec.api_server.endpoint, wanted.spec.api_server.endpoint);
   if (!wanted.pod_cidr.contains(living.pod_cidr)) {
-    problems.add("network.podCIDR", "is " + living.pod_cidr.to_string() + " and cannot become " + wanted.pod_cidr.to_string() +
+    problems.add("/network/podCIDR", "is " + living.pod_cidr.to_string() + " and cannot become " + wanted.pod_cidr.to_string() +
                                         ": it may only grow around what it is; add a pool for another range (network.pools)");
   }
-  fixed("network.nodePrefixLength", std::to_string(living.node_prefix_length), std::to_string(wanted.node_prefix_length));
+  fixed("/network/nodePrefixLength", std::to_string(living.node_prefix_length), std::to_string(wanted.node_prefix_length));
   const bool grown = wanted.service_cidr.base() == living.service_cidr.base() && wanted.service_cidr.contains(living.service_cidr);
   if (!grown) {
-    problems.add("network.serviceCIDR", "is " + living.service_cidr.to_string() + " and cannot become " +
+    problems.add("/network/serviceCIDR", "is " + living.service_cidr.to_string() + " and cannot become " +
                                             wanted.service_cidr.to_string() +
                                             ": it may only grow and must keep its first address, where the kubernetes service and DNS are");
   }
   if (problems.none()) return {};
-  return problems.error(Errc::conflict, "the living cluster cannot be changed like that:");
+  Error error = problems.error(Errc::conflict, "the living cluster cannot be changed like that:");
+  error.cause = Cause::fixed;
+  return error;
 }
 
 std::uint64_t usable_pods(int node_prefix_length) {

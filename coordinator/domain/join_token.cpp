@@ -17,13 +17,14 @@ bool is_id(std::string_view text) {
   return text.size() == k_token_id_size && text.find_first_not_of(k_token_id_alphabet) == std::string_view::npos;
 }
 
+// Their places are those of a TokenRequest.
 Status check_name(const std::string& name) {
   // A pattern is checked as one of the names that it stands for.
   std::string sample = name;
   std::replace(sample.begin(), sample.end(), '*', 'a');
   const bool any_letter = name.find_first_not_of("*.-") != std::string::npos;
   if (is_dns_subdomain(sample) && name.size() <= 63 && any_letter) return {};
-  return make_error(Errc::invalid, "a node name is made of lower-case letters, digits, hyphens and dots, 63 at most, a pattern has a * as "
+  return field_error("/node", ": a node name is made of lower-case letters, digits, hyphens and dots, 63 at most, a pattern has a * as "
                                    "in web-*: \"" + name.substr(0, 64) + "\" is neither");
 }
 
@@ -32,10 +33,10 @@ Status check_bounds(const TokenSpec& spec) {
     if (const Status name = check_name(spec.node); !name) return name;
   }
   if (!spec.pool.empty() && !is_dns_label(spec.pool)) {
-    return make_error(Errc::invalid, "\"" + spec.pool.substr(0, 64) + "\" is not the name of a pool: lower-case letters, digits and hyphens");
+    return field_error("/pool", ": \"" + spec.pool.substr(0, 64) + "\" is not the name of a pool: lower-case letters, digits and hyphens");
   }
   if (spec.sources.size() > k_max_token_sources) {
-    return make_error(Errc::invalid, "a join token names at most " + std::to_string(k_max_token_sources) + " source ranges");
+    return field_error("/sources", ": a join token names at most " + std::to_string(k_max_token_sources) + " source ranges");
   }
   return {};
 }
@@ -56,11 +57,11 @@ Result<JoinToken> make_token(const TokenSpec& spec, std::string id, std::string 
   if (!is_id(id)) return make_error(Errc::internal, "a token id must be 6 of [a-z0-9]");
   if (secret_sha256.size() != 64) return make_error(Errc::internal, "a token needs the SHA-256 of its secret");
   if (spec.ttl < k_min_token_ttl || spec.ttl > k_max_token_ttl) {
-    return make_error(Errc::invalid, "a join token lives from " + to_duration_text(k_min_token_ttl) + " to " +
+    return field_error("/ttl", ": a join token lives from " + to_duration_text(k_min_token_ttl) + " to " +
                                          to_duration_text(k_max_token_ttl) + " (7 days), not " + to_duration_text(spec.ttl));
   }
   if (spec.max_uses == 0 || spec.max_uses > k_max_token_uses) {
-    return make_error(Errc::invalid, "a join token admits 1 to " + std::to_string(k_max_token_uses) + " nodes, not " +
+    return field_error("/maxUses", ": a join token admits 1 to " + std::to_string(k_max_token_uses) + " nodes, not " +
                                          std::to_string(spec.max_uses));
   }
   if (const Status bounds = check_bounds(spec); !bounds) return bounds.error();

@@ -78,7 +78,7 @@ class Applier {
 
   Result<Outcome> operator()(const CreateToken& op) {
     if (!state_.has_cluster()) return no_cluster();
-    if (state_.token(op.token.id) != nullptr) return make_error(Errc::conflict, "token id " + op.token.id + " is taken: try again");
+    if (state_.token(op.token.id) != nullptr) return make_error(Errc::conflict, Cause::raced, "token id " + op.token.id + " is taken: try again");
     editor_.put_token(op.token);
     return done(false);
   }
@@ -95,7 +95,7 @@ class Applier {
     const Admission& now = *verdict.result;
     const bool is_new = now.kind == AdmissionKind::new_node;
     if (now.kind != op.kind || now.generation != op.generation || (!is_new && now.uid != op.uid)) {
-      return make_error(Errc::conflict, "the registration of node " + op.request.node_name + " changed meanwhile: try again");
+      return make_error(Errc::conflict, Cause::raced, "the registration of node " + op.request.node_name + " changed meanwhile: try again");
     }
     if (now.kind == AdmissionKind::same_certificates) {
       Outcome outcome = unchanged();
@@ -152,8 +152,8 @@ class Applier {
     const proto::Artifact* old = state_.artifact(artifact.component, artifact.version);
     if (old != nullptr && old->sha256 == artifact.sha256 && old->size == artifact.size && old->format == artifact.format) return unchanged();
     if (old != nullptr) {
-      return make_error(Errc::conflict, artifact.component + " " + artifact.version + " was imported with SHA-256 " + old->sha256 +
-                                            ": a version never changes; import it under another one");
+      return pointing_to("/version", make_error(Errc::conflict, Cause::fixed, artifact.component + " " + artifact.version + " was imported with SHA-256 " +
+                                                                                  old->sha256 + ": a version never changes; import it under another one"));
     }
     editor_.put_artifact(artifact);
     return done(true);
@@ -331,15 +331,15 @@ class Applier {
   Status check_artifact(const proto::Artifact& artifact) const {
     const auto names = component_names();
     if (std::find(names.begin(), names.end(), artifact.component) == names.end()) {
-      return make_error(Errc::invalid, "\"" + artifact.component.substr(0, 64) + "\" is no component: " + join(names, ", "));
+      return field_error("/component", ": \"" + artifact.component.substr(0, 64) + "\" is no component: " + join(names, ", "));
     }
     const bool version_ok = !artifact.version.empty() && artifact.version.size() <= 64 && artifact.version.front() != '.' &&
                             artifact.version.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz.+-~") == std::string::npos;
-    if (!version_ok) return make_error(Errc::invalid, "\"" + artifact.version.substr(0, 64) + "\" is not a version, as in 1.20.2");
+    if (!version_ok) return field_error("/version", ": \"" + artifact.version.substr(0, 64) + "\" is not a version, as in 1.20.2");
     const bool digest_ok = artifact.sha256.size() == 64 && artifact.sha256.find_first_not_of("0123456789abcdef") == std::string::npos;
-    if (!digest_ok) return make_error(Errc::invalid, "an artifact needs its SHA-256 as 64 lower-case hex digits");
+    if (!digest_ok) return field_error("/sha256", ": an artifact needs its SHA-256 as 64 lower-case hex digits");
     if (artifact.format != "file" && artifact.format != "tar") {
-      return make_error(Errc::invalid, "the format of an artifact is file or tar, not \"" + artifact.format.substr(0, 64) + "\"");
+      return field_error("/format", ": the format of an artifact is file or tar, not \"" + artifact.format.substr(0, 64) + "\"");
     }
     return {};
   }

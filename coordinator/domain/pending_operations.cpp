@@ -32,11 +32,11 @@ Result<Outcome> refresh(State& state, StateEditor& editor, const PendingNode& kn
 Status check_fingerprint(const PendingNode& node, const std::string& wanted) {
   if (wanted.empty()) return {};
   if (wanted.size() < k_min_fingerprint) {
-    return make_error(Errc::invalid, "a fingerprint is compared by at least " + std::to_string(k_min_fingerprint) + " digits");
+    return field_error("/fingerprint", ": a fingerprint is compared by at least " + std::to_string(k_min_fingerprint) + " digits");
   }
   if (node.fingerprint.starts_with(wanted)) return {};
-  return make_error(Errc::conflict, "node " + node.name + " waits with the key " + node.fingerprint + ", not with " + wanted.substr(0, 64) +
-                                        ": compare with what slipway-agent status shows on the host");
+  return pointing_to("/fingerprint", make_error(Errc::conflict, "node " + node.name + " waits with the key " + node.fingerprint + ", not with " +
+                                                                    wanted.substr(0, 64) + ": compare with what slipway-agent status shows on the host"));
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ Result<Outcome> apply_queue(State& state, StateEditor& editor, const QueueNode& 
   const AdmissionVerdict verdict = admit(state, request);
   if (!verdict.result) return verdict.result.error();
   if (verdict.result->kind != AdmissionKind::wait) {
-    return make_error(Errc::conflict, "what an operator says of node " + request.node_name + " changed meanwhile: try again");
+    return make_error(Errc::conflict, Cause::raced, "what an operator says of node " + request.node_name + " changed meanwhile: try again");
   }
   const std::string& spki = request.spkis.at(CertUsage::agent);
   const PendingNode* known = state.pending_node(request.node_name);
@@ -82,7 +82,7 @@ Result<Outcome> apply_decision(State& state, StateEditor& editor, const DecideNo
   if (const Status key = check_fingerprint(*found, op.fingerprint); !key) return key.error();
   const bool control = std::any_of(op.reason.begin(), op.reason.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
   if (op.reason.size() > k_max_reason || control) {
-    return make_error(Errc::invalid, "/reason is one line of at most " + std::to_string(k_max_reason) + " characters");
+    return field_error("/reason", " is one line of at most " + std::to_string(k_max_reason) + " characters");
   }
   const Decision decision = op.approve ? Decision::approved : Decision::denied;
   const std::string reason = op.approve ? std::string() : op.reason;
@@ -106,7 +106,7 @@ Result<Outcome> apply_replacement(State& state, StateEditor& editor, const Repla
     return make_error(Errc::not_found, "there is no node " + op.name.substr(0, 64) + " to replace (slipwayctl node list); a new one joins "
                                        "with a token: slipwayctl token create --node " + op.name.substr(0, 64));
   }
-  if (state.token(op.token.id) != nullptr) return make_error(Errc::conflict, "token id " + op.token.id + " is taken: try again");
+  if (state.token(op.token.id) != nullptr) return make_error(Errc::conflict, Cause::raced, "token id " + op.token.id + " is taken: try again");
   Node node = *found;
   JoinToken token = op.token;
   token.node = node.name;

@@ -8,8 +8,8 @@ namespace slipway {
 
 namespace {
 
-Error problems_error(const std::string& head, const std::vector<std::string>& problems) {
-  return make_error(Errc::conflict, head + "\n  " + join(problems, "\n  "));
+Error overlap_error(const std::string& head, const std::vector<std::string>& problems) {
+  return make_error(Errc::conflict, Cause::range_overlap, head + "\n  " + join(problems, "\n  "));
 }
 
 Error no_pool(const std::string& name) {
@@ -56,10 +56,11 @@ std::vector<std::string> collisions(const State& state, const ValidatedCluster& 
   return overlap_problems(fresh, occupied);
 }
 
-Status check_size(const State& state, const PoolRecord& pool) {
+// `field`: what says how large its blocks are.
+Status check_size(const State& state, const PoolRecord& pool, const char* field) {
   const std::uint64_t wanted = state.cluster().spec.kubelet.max_pods;
   if (usable_pods(pool) >= wanted) return {};
-  return make_error(Errc::invalid, "pool.nodePrefixLength: a block of /" + std::to_string(pool.node_prefix_length) + " has addresses for " +
+  return field_error(field, ": a block of /" + std::to_string(pool.node_prefix_length) + " has addresses for " +
                                        std::to_string(usable_pods(pool)) + " pods, kubelet.maxPods is " + std::to_string(wanted) + ": take larger blocks or lower maxPods");
 }
 
@@ -85,7 +86,7 @@ std::vector<OccupiedRange> occupied_addresses(const State& state, const Validate
   std::vector<OccupiedRange> occupied = {{cluster.service_cidr, "network.serviceCIDR"}};
   if (cluster.service_reserve != cluster.service_cidr) occupied.push_back({cluster.service_reserve, "network.serviceReserve"});
   const auto add_host = [&](const IpAddress& address, const std::string& owner) { occupied.push_back({*Cidr::make(address, address.bits()), owner}); };
-  for (std::size_t i = 0; i < cluster.node_cidrs.size(); ++i) occupied.push_back({cluster.node_cidrs[i], "network.nodeCIDRs[" + std::to_string(i) + "]"});
+  for (const Cidr& nodes : cluster.node_cidrs) occupied.push_back({nodes, "network.nodeCIDRs"});
   if (cluster.endpoint_address) add_host(*cluster.endpoint_address, "apiServer.endpoint");
   for (const std::string& text : cluster.spec.coordinator.addresses) {
     if (const auto address = IpAddress::parse(text)) add_host(*address, "coordinator.addresses");
@@ -96,13 +97,16 @@ std::vector<OccupiedRange> occupied_addresses(const State& state, const Validate
 
 Status create_pool(const State& state, StateEditor& editor, const CreatePool& op) {
   if (state.ledger().pool(op.pool.name) != nullptr) {
-    return make_error(Errc::conflict, "pool " + op.pool.name + " exists: slipwayctl pool grow " + op.pool.name + " makes it larger");
+    return pointing_to("/name", make_error(Errc::conflict, Cause::name_taken, "pool " + op.pool.name + " exists: slipwayctl pool grow " + op.pool.name +
+                                                                                    " makes it larger"));
   }
-  if (const auto fits = check_size(state, op.pool); !fits) return fits;
-  if (const auto problems = collisions(state, state.cluster(), op.pool.ranges, op.host_routes); !problems.empty()) return problems_error("pool " + op.pool.name + " cannot be made:", problems);
+  if (const auto fits = check_size(state, op.pool, "/nodePrefixLength"); !fits) return fits;
+  if (const auto problems = collisions(state, state.cluster(), op.pool.ranges, op.host_routes); !problems.empty()) {
+    return pointing_to("/ranges", overlap_error("pool " + op.pool.name + " cannot be made:", problems));
+  }
   PoolRecord pool = op.pool;
   pool.order = state.ledger().next_order();
-  if (const auto made = editor.ledger().put_pool(pool); !made) return made;
+  if (const auto made = editor.ledger().put_pool(pool); !made) return pointing_to("/ranges", made.error());
   editor.put_pool(pool);
   return {};
 }
@@ -116,13 +120,16 @@ Result<bool> grow_pool(const State& state, StateEditor& editor, const GrowPool& 
   if (pool == found->record()) return false;
   const bool is_default = pool.name == k_default_pool;
   if (is_default && pool.node_prefix_length != found->record().node_prefix_length) {
-    return make_error(Errc::conflict, "the size of the default pool's blocks is network.nodePrefixLength, which cannot change on a living cluster: make another pool");
+    return pointing_to("/nodePrefixLength", make_error(Errc::conflict, Cause::fixed, "the size of the default pool's blocks is network.nodePrefixLength, which cannot "
+                                                                                     "change on a living cluster: make another pool"));
   }
-  if (const auto problems = pool_problems(pool, "pool"); !problems.empty()) return make_error(Errc::invalid, join(problems, "\n"));
-  if (const auto fits = check_size(state, pool); !fits) return fits.error();
-  if (const auto problems = collisions(state, state.cluster(), pool.ranges, op.host_routes); !problems.empty()) return problems_error("pool " + op.name + " cannot grow:", problems);
+  if (const auto problems = pool_problems(pool, "", &op.ranges); !problems.none()) return problems.error(Errc::invalid);
+  if (const auto fits = check_size(state, pool, "/nodePrefixLength"); !fits) return fits.error();
+  if (const auto problems = collisions(state, state.cluster(), pool.ranges, op.host_routes); !problems.empty()) {
+    return pointing_to("/ranges", overlap_error("pool " + op.name + " cannot grow:", problems));
+  }
   CidrLedger trial = state.ledger();
-  if (const auto grown = trial.put_pool(pool); !grown) return grown.error();
+  if (const auto grown = trial.put_pool(pool); !grown) return pointing_to("/ranges", grown.error());
   if (is_default) {
     // The settings say what the default pool's first range is.
     ValidatedCluster cluster = state.cluster();
@@ -149,10 +156,10 @@ Result<bool> drain_pool(const State& state, StateEditor& editor, const DrainPool
 }
 
 Status delete_pool(const State& state, StateEditor& editor, const DeletePool& op) {
-  if (op.name == k_default_pool) return make_error(Errc::conflict, "the default pool is part of the cluster settings and stays: drain it instead");
+  if (op.name == k_default_pool) return make_error(Errc::conflict, Cause::fixed, "the default pool is part of the cluster settings and stays: drain it instead");
   const auto& declared = state.cluster().pools;
   if (std::any_of(declared.begin(), declared.end(), [&](const PoolRecord& pool) { return pool.name == op.name; })) {
-    return make_error(Errc::conflict, "pool " + op.name + " stands in the cluster settings: take it out of network.pools first (slipwayctl cluster apply)");
+    return make_error(Errc::conflict, Cause::in_use, "pool " + op.name + " stands in the cluster settings: take it out of network.pools first (slipwayctl cluster apply)");
   }
   if (const auto erased = editor.ledger().erase_pool(op.name); !erased) return erased;
   editor.erase_pool(op.name);
@@ -163,10 +170,10 @@ namespace {
 
 Status check_hold_text(const BlockHold& hold) {
   if (!hold.node.empty() && !is_dns_subdomain(hold.node)) {
-    return make_error(Errc::invalid, "/node: \"" + hold.node.substr(0, 64) + "\" is not a node name: lower-case letters, digits, '-' and '.'");
+    return field_error("/node", ": \"" + hold.node.substr(0, 64) + "\" is not a node name: lower-case letters, digits, '-' and '.'");
   }
   if (hold.note.size() > 256 || std::any_of(hold.note.begin(), hold.note.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; })) {
-    return make_error(Errc::invalid, "/note: at most 256 characters, all printable");
+    return field_error("/note", ": at most 256 characters, all printable");
   }
   return {};
 }
@@ -175,7 +182,7 @@ Status check_hold_text(const BlockHold& hold) {
 Status check_living(const Node& node, const Cidr& wanted) {
   for (const Cidr& block : blocks_of(node)) {
     if (block.is_v4() != wanted.is_v4() || block == wanted) continue;
-    return make_error(Errc::conflict, "node " + node.name + " lives with " + block.to_string() + ", which cannot change: slipwayctl node delete " + node.name +
+    return make_error(Errc::conflict, Cause::fixed, "node " + node.name + " lives with " + block.to_string() + ", which cannot change: slipwayctl node delete " + node.name +
                                           " first, assign, and let it join again");
   }
   return {};
@@ -188,22 +195,22 @@ Status hold_block(const State& state, StateEditor& editor, const HoldBlock& op) 
   if (!op.pool.empty() && state.ledger().pool(op.pool) == nullptr) return no_pool(op.pool);
   if (const auto text = check_hold_text(hold); !text) return text;
   const AddressPool* pool = state.ledger().pool_of(hold.block);
-  if (pool == nullptr) return make_error(Errc::invalid, hold.block.to_string() + " lies in no pool (slipwayctl pool list)");
+  if (pool == nullptr) return field_error("/block", ": " + hold.block.to_string() + " lies in no pool (slipwayctl pool list)");
   if (!op.pool.empty() && pool->record().name != op.pool) {
-    return make_error(Errc::conflict, hold.block.to_string() + " lies in pool " + pool->record().name + ", not in " + op.pool.substr(0, 64));
+    return pointing_to("/block", make_error(Errc::conflict, hold.block.to_string() + " lies in pool " + pool->record().name + ", not in " + op.pool.substr(0, 64)));
   }
   std::optional<CidrOwner> living;
   if (const Node* node = hold.node.empty() ? nullptr : state.node(hold.node)) {
-    if (const auto fits = check_living(*node, hold.block); !fits) return fits;
+    if (const auto fits = check_living(*node, hold.block); !fits) return pointing_to("/block", fits.error());
     living = CidrOwner{node->uid, node->generation};
   }
   if (!hold.node.empty()) {
     PoolRecord sized = pool->record();
     sized.node_prefix_length = hold.block.prefix_length();
-    if (const auto fits = check_size(state, sized); !fits) return fits;
+    if (const auto fits = check_size(state, sized, "/block"); !fits) return fits;
   }
   const auto kept = editor.ledger().hold(hold, living);
-  if (!kept) return with_owner(state, hold.block, kept.error());
+  if (!kept) return pointing_to("/block", with_owner(state, hold.block, kept.error()));
   editor.put_hold(hold);
   return {};
 }
@@ -271,9 +278,9 @@ Result<PoolPlan> plan_pools(const State& state, const ValidatedCluster& wanted, 
   std::vector<Cidr> others = wanted.node_cidrs;
   others.push_back(wanted.service_cidr);
   if (wanted.service_reserve != wanted.service_cidr) others.push_back(wanted.service_reserve);
-  if (const auto problems = overlap_problems(others, pools); !problems.empty()) return problems_error("the change does not fit the pools:", problems);
+  if (const auto problems = overlap_problems(others, pools); !problems.empty()) return overlap_error("the change does not fit the pools:", problems);
   if (const auto problems = service_collisions(state, wanted, host_routes); !problems.empty()) {
-    return problems_error("network.serviceCIDR cannot be as written:", problems);
+    return overlap_error("network.serviceCIDR cannot be as written:", problems);
   }
   std::vector<PoolRecord> records = wanted.pools;
   records.insert(records.begin(), default_pool(wanted));
@@ -287,7 +294,9 @@ Result<PoolPlan> plan_pools(const State& state, const ValidatedCluster& wanted, 
     } else {
       record.order = plan.ledger.next_order();
     }
-    if (const auto problems = collisions(state, wanted, record.ranges, host_routes); !problems.empty()) return problems_error("pool " + record.name + " cannot be as written:", problems);
+    if (const auto problems = collisions(state, wanted, record.ranges, host_routes); !problems.empty()) {
+      return overlap_error("pool " + record.name + " cannot be as written:", problems);
+    }
     if (const auto made = plan.ledger.put_pool(record); !made) return error_of(made, "pool " + record.name);
     plan.changed.push_back(record);
   }

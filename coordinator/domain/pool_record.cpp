@@ -28,15 +28,23 @@ constexpr std::array<Reserved, 9> k_reserved = {{{"0.0.0.0/8", "unspecified addr
 
 constexpr char k_overlaps[] = " overlaps ";
 
-void check_range(const PoolRecord& pool, const Cidr& range, const std::string& field, std::vector<std::string>& problems) {
+void check_range(const PoolRecord& pool, const Cidr& range, const std::string& field, Problems& problems) {
   if (range.is_v4() != is_v4(pool)) {
-    problems.push_back(field + ": " + range.to_string() + " is of another family than " + pool.ranges.front().to_string() + ": make a pool for each");
+    problems.add(field, range.to_string() + " is of another family than " + pool.ranges.front().to_string() + ": make a pool for each");
     return;
   }
   if (const auto reserved = reserved_overlap(range)) {
-    problems.push_back(field + ": " + range.to_string() + " overlaps " + *reserved + ": choose another range");
+    problems.add(field, range.to_string() + " overlaps " + *reserved + ": choose another range");
   }
-  if (const auto cut = BlockTree::make(range, pool.node_prefix_length); !cut) problems.push_back(field + ": " + cut.error().message);
+  if (const auto cut = BlockTree::make(range, pool.node_prefix_length); !cut) problems.add(field, cut.error().message);
+}
+
+// Where range `i` of the pool stands. With one that was there before only the size of its blocks can be wrong now.
+std::string place_of(const PoolRecord& pool, std::size_t i, const std::string& field, const std::vector<Cidr>* asked) {
+  const std::vector<Cidr>& written = asked == nullptr ? pool.ranges : *asked;
+  const auto found = std::find(written.begin(), written.end(), pool.ranges[i]);
+  if (found == written.end()) return field + "/nodePrefixLength";
+  return field + "/ranges/" + std::to_string(found - written.begin());
 }
 
 }  // namespace
@@ -57,56 +65,57 @@ std::optional<std::string> reserved_overlap(const Cidr& block) {
   return std::nullopt;
 }
 
-std::vector<std::string> pool_problems(const PoolRecord& pool, const std::string& field) {
-  std::vector<std::string> problems;
+Problems pool_problems(const PoolRecord& pool, const std::string& field, const std::vector<Cidr>* asked) {
+  Problems problems;
   if (!is_dns_label(pool.name)) {
-    problems.push_back(field + ".name: \"" + pool.name.substr(0, 64) + "\" is not a pool name: lower-case letters, digits and hyphens, no hyphen at the ends");
+    problems.add(field + "/name", "\"" + pool.name.substr(0, 64) + "\" is not a pool name: lower-case letters, digits and hyphens, no hyphen at the ends");
   }
   if (pool.ranges.empty()) {
-    problems.push_back(field + ".ranges: is empty: name at least one range, as in 10.20.0.0/16");
+    problems.add(field + "/ranges", "is empty: name at least one range, as in 10.20.0.0/16");
     return problems;
   }
   const int limit = is_v4(pool) ? k_longest_ipv4_block : k_longest_ipv6_block;
   if (pool.node_prefix_length > limit || pool.node_prefix_length < 1) {
-    problems.push_back(field + ".nodePrefixLength: " + std::to_string(pool.node_prefix_length) + " is out of bounds: up to " + std::to_string(limit) +
+    problems.add(field + "/nodePrefixLength", std::to_string(pool.node_prefix_length) + " is out of bounds: up to " + std::to_string(limit) +
                        ", a block with 5 pods");
     return problems;
   }
   const std::string& pattern = pool.selector.name_pattern;
   if (pattern.size() > 253 || pattern.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.*?") != std::string::npos) {
-    problems.push_back(field + ".namePattern: \"" + pattern.substr(0, 64) + "\" is no pattern of node names: lower-case letters, digits, '-', '.', '*' and '?'");
+    problems.add(field + "/namePattern", "\"" + pattern.substr(0, 64) + "\" is no pattern of node names: lower-case letters, digits, '-', '.', '*' and '?'");
   }
   for (std::size_t i = 0; i < pool.ranges.size(); ++i) {
-    const std::string at = field + ".ranges[" + std::to_string(i) + "]";
+    const std::string at = place_of(pool, i, field, asked);
     check_range(pool, pool.ranges[i], at, problems);
     for (std::size_t j = 0; j < i; ++j) {
-      if (pool.ranges[i].overlaps(pool.ranges[j])) problems.push_back(at + ": " + pool.ranges[i].to_string() + " overlaps " + pool.ranges[j].to_string() + " of the same pool");
+      if (pool.ranges[i].overlaps(pool.ranges[j])) problems.add(at, pool.ranges[i].to_string() + " overlaps " + pool.ranges[j].to_string() + " of the same pool");
     }
   }
   return problems;
 }
 
-Result<PoolRecord> read_pool(const proto::PoolSettings& settings, const std::string& field) {
+std::optional<PoolRecord> read_pool(const proto::PoolSettings& settings, const std::string& field, Problems& all) {
   PoolRecord pool;
-  std::vector<std::string> problems;
+  Problems problems;
   pool.name = settings.name;
-  if (settings.name == k_default_pool) problems.push_back(field + ".name: default is the pool that network.podCIDR describes: choose another name");
+  if (settings.name == k_default_pool) problems.add(field + "/name", "default is the pool that network.podCIDR describes: choose another name");
   for (std::size_t i = 0; i < settings.ranges.size(); ++i) {
     const auto range = Cidr::parse(settings.ranges[i]);
     if (range) pool.ranges.push_back(*range);
-    else problems.push_back(field + ".ranges[" + std::to_string(i) + "]: " + range.error().message);
+    else problems.add(field + "/ranges/" + std::to_string(i), range.error().message);
   }
   if (!settings.role.empty()) {
     pool.selector.role = node_role_from_string(settings.role);
-    if (!pool.selector.role) problems.push_back(field + ".role: \"" + settings.role.substr(0, 64) + "\" is neither node nor master");
+    if (!pool.selector.role) problems.add(field + "/role", "\"" + settings.role.substr(0, 64) + "\" is neither node nor master");
   }
   pool.selector.name_pattern = settings.name_pattern;
   pool.selector.only_by_name = settings.only_by_name;
   const std::uint64_t usual = is_v4(pool) ? 24 : 64;
   pool.node_prefix_length = static_cast<int>(std::min<std::uint64_t>(settings.node_prefix_length == 0 ? usual : settings.node_prefix_length, 129));
-  if (problems.empty()) problems = pool_problems(pool, field);
-  if (!problems.empty()) return make_error(Errc::invalid, join(problems, "\n"));
-  return pool;
+  if (problems.none()) problems = pool_problems(pool, field);
+  if (problems.none()) return pool;
+  all.add(problems);
+  return std::nullopt;
 }
 
 std::uint64_t usable_pods(const PoolRecord& pool) {

@@ -10,6 +10,7 @@
 #include "common/core/result.hpp"
 #include "common/core/time.hpp"
 #include "coordinator/domain/join_token.hpp"
+#include "coordinator/domain/problems.hpp"
 #include "proto/types.hpp"
 
 namespace slipway {
@@ -54,13 +55,14 @@ bool selects(const PoolSelector& selector, std::string_view node_name, NodeRole 
 int specificity(const PoolSelector& selector);
 
 // Shape alone: name, at least one range, one family, disjoint ranges that can be cut, none of the reserved ones (loopback,
-// multicast and the like). Errc::invalid with one line a problem; `field` stands in front of each.
-std::vector<std::string> pool_problems(const PoolRecord& pool, const std::string& field);
+// multicast and the like). `field`: where the pool stands in the document, "" or "/network/pools/0". `asked`: the ranges that the
+// document has, when it has only some of the pool's.
+Problems pool_problems(const PoolRecord& pool, const std::string& field, const std::vector<Cidr>* asked = nullptr);
 // "127.0.0.0/8 (loopback)" when the block overlaps addresses that no host may use for pods or services.
 std::optional<std::string> reserved_overlap(const Cidr& block);
 
-// As written by an operator, checked. Errc::invalid with one line a problem, `field` in front of each.
-Result<PoolRecord> read_pool(const proto::PoolSettings& settings, const std::string& field);
+// As written by an operator, checked; absent when it cannot be: `all` has got the reasons. `field` as above.
+std::optional<PoolRecord> read_pool(const proto::PoolSettings& settings, const std::string& field, Problems& all);
 // Pods that a block of the pool has addresses for: all but network, broadcast and gateway.
 std::uint64_t usable_pods(const PoolRecord& pool);
 

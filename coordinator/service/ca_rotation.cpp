@@ -53,7 +53,7 @@ asio::awaitable<Status> CaRotation::adopt(std::function<CaFacts(CaKind kind)> fi
 }
 
 asio::awaitable<Status> CaRotation::run(Wish wish, proto::AuditActor actor) {
-  if (busy_) co_return make_error(Errc::conflict, "another step of replacing an authority is under way: try again in a moment");
+  if (busy_) co_return make_error(Errc::conflict, Cause::raced, "another step of replacing an authority is under way: try again in a moment");
   busy_ = true;
   asio::awaitable<Status> stepping = step(wish, std::move(actor));
   const Status done = co_await std::move(stepping);

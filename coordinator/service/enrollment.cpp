@@ -32,8 +32,8 @@ std::string shown(const std::string& text) { return text.substr(0, 64); }
 // and is believed: the master's agent, and whoever has a shell there.
 Status check_address(const IpAddress& told, const IpAddress& peer) {
   if (told == peer || peer.is_loopback()) return {};
-  return make_error(Errc::denied, "the node says its address is " + told.to_string() + " but connects from " + peer.to_string() +
-                                      ": set nodeAddress to the address by which it reaches the coordinator");
+  return pointing_to("/address", make_error(Errc::denied, "the node says its address is " + told.to_string() + " but connects from " + peer.to_string() +
+                                                              ": set nodeAddress to the address by which it reaches the coordinator"));
 }
 
 }  // namespace
@@ -61,24 +61,31 @@ struct Enrollment::Work {
   Node node;
   std::map<std::string, std::string> pems;
 
+  // With the cure of a refusal there, until a better one is known.
+  void enter(JoinStage next, Cause cause = Cause::none);
   Status read_request();
   Status read_csrs();
   std::map<std::string, std::string> ca_bundles(Signer& signer) const;
   proto::JoinReply reply(Signer& signer);
 };
 
+void Enrollment::Work::enter(JoinStage next, Cause cause) {
+  stage = next;
+  cure = usual_cure(next, cause, shown(join.node_name));
+}
+
 Status Enrollment::Work::read_request() {
   const auto role = node_role_from_string(join.role);
-  if (!role) return make_error(Errc::invalid, "/role must be node or master");
-  if (join.node_name.empty() || join.node_name.size() > 253) return make_error(Errc::invalid, "/nodeName must be a name of 1 to 253 letters");
-  if (join.facts.machine_id.size() > k_max_machine_id) return make_error(Errc::invalid, "/facts/machineId is too long");
+  if (!role) return field_error("/role", " must be node or master");
+  if (join.node_name.empty() || join.node_name.size() > 253) return field_error("/nodeName", " must be a name of 1 to 253 letters");
+  if (join.facts.machine_id.size() > k_max_machine_id) return field_error("/facts/machineId", " is too long");
   const auto address = IpAddress::parse(join.address);
-  if (!address) return make_error(Errc::invalid, "/address: " + address.error().message);
+  if (!address) return at_field("/address", address.error());
   request.node_name = join.node_name;
   request.role = *role;
   request.address = *address;
   request.machine_id = lower(join.facts.machine_id);
-  if (join.facts.host_routes.size() > k_max_host_routes) return make_error(Errc::invalid, "/facts/hostRoutes has too many entries");
+  if (join.facts.host_routes.size() > k_max_host_routes) return field_error("/facts/hostRoutes", " has too many entries");
   request.host_routes = host_routes_of(join.facts.host_routes, join.node_name, true);
   request.facts = join.facts;
   cut_facts(request.facts);
@@ -94,12 +101,12 @@ Status Enrollment::Work::read_request() {
 }
 
 Status Enrollment::Work::read_csrs() {
-  if (join.csrs.size() > k_max_csrs) return make_error(Errc::invalid, "/csrs has more than " + std::to_string(k_max_csrs) + " entries");
+  if (join.csrs.size() > k_max_csrs) return field_error("/csrs", " has more than " + std::to_string(k_max_csrs) + " entries");
   for (const auto& [name, pem] : join.csrs) {
     const auto usage = cert_usage_from_string(name);
-    if (!usage) return make_error(Errc::invalid, "/csrs/" + shown(name) + " is not a certificate of a node");
+    if (!usage) return field_error(pointer_below("/csrs", shown(name)), " is not a certificate of a node");
     const auto key = parse_csr(pem);
-    if (!key) return error_of(key, "/csrs/" + name);
+    if (!key) return at_field("/csrs/" + name, key.error());
     request.spkis[*usage] = key->spki_sha256_hex;
     keys.emplace(*usage, *key);
   }
@@ -176,14 +183,15 @@ Enrollment::Task Enrollment::on_state(WorkPtr work, Task (Enrollment::*step)(Wor
 }
 
 Enrollment::Task Enrollment::join_work(WorkPtr work) {
+  work->enter(JoinStage::request);
   if (const Status read = work->read_request(); !read) co_return read;
-  work->stage = JoinStage::limits;
+  work->enter(JoinStage::limits);
   Task limiting = check_limits(work);
   const Status allowed = co_await std::move(limiting);
   if (!allowed) co_return allowed;
-  work->stage = JoinStage::csr;
+  work->enter(JoinStage::csr);
   if (const Status csrs = work->read_csrs(); !csrs) co_return csrs;
-  work->stage = JoinStage::address;
+  work->enter(JoinStage::address);
   if (const Status place = check_address(work->request.address, work->peer); !place) co_return place;
   for (int tries = 1;; ++tries) {
     Task admitting = admit_and_record(work);
@@ -204,7 +212,6 @@ Enrollment::Task Enrollment::check_limits(WorkPtr work) {
     co_return Status{};
   }
   const Seconds wait = limiter_.retry_after(work->peer);
-  work->cure = "if no host of yours does this, somebody guesses: block the address";
   Error error = make_error(Errc::too_many, "too many failed joins from " + work->peer.to_string() + ": try again in " + to_duration_text(wait));
   error.retry_after = static_cast<std::uint32_t>(wait.count());
   co_return error;
@@ -220,7 +227,6 @@ Enrollment::Task Enrollment::check_secret_there(WorkPtr work) {
 
 Enrollment::Task Enrollment::admit_and_record(WorkPtr work) {
   work->reason.clear();
-  work->cure.clear();
   Task peeking = on_state(work, &Enrollment::peek_there);
   const Status peeked = co_await std::move(peeking);
   if (!peeked) co_return peeked;
@@ -229,11 +235,11 @@ Enrollment::Task Enrollment::admit_and_record(WorkPtr work) {
     co_return co_await std::move(queueing);
   }
   work->issued.clear();
-  work->stage = JoinStage::signing;
+  work->enter(JoinStage::signing);
   if (work->admission.kind != AdmissionKind::same_certificates) {
     if (const Status signed_all = sign(*work); !signed_all) co_return signed_all;
   }
-  work->stage = JoinStage::recording;
+  work->enter(JoinStage::recording);
   Task recording = on_state(work, &Enrollment::record_there);
   const Status recorded = co_await std::move(recording);
   // What was signed but not recorded never leaves.
@@ -265,9 +271,14 @@ Enrollment::Task Enrollment::peek_there(WorkPtr work) {
   const AdmissionVerdict verdict = admit(state, work->request);
   const Status alone = verdict.result ? check_clone(*work, *verdict.result) : Status{};
   if (!verdict.result || !alone) {
-    work->stage = verdict.result ? JoinStage::place : verdict.stage;
-    work->reason = verdict.result ? alone.error().message : verdict.reason;
-    work->cure = verdict.cure;
+    if (verdict.result) {
+      work->enter(JoinStage::place, Cause::machine_taken);
+      work->reason = alone.error().message;
+    } else {
+      work->stage = verdict.stage;
+      work->reason = verdict.reason;
+      work->cure = verdict.cure;
+    }
     // The refusal may rest on what is not on disk yet.
     Task waiting = deps_.registrar.durable(state.revision());
     const Status durable = co_await std::move(waiting);
@@ -413,7 +424,7 @@ Enrollment::Task Enrollment::record_renewal_there(WorkPtr work) {
 
 void Enrollment::note_end(Work& work, const Status& status) {
   if (status) {
-    work.stage = JoinStage::joined;
+    work.enter(JoinStage::joined);
     log::info("node joined", {{"node", work.node.name},
                               {"uid", work.node.uid},
                               {"address", work.node.address.to_string()},
@@ -482,8 +493,9 @@ Enrollment::Task Enrollment::note_renewal_there(WorkPtr work) {
 asio::awaitable<Status> Enrollment::note_unreadable(Error error, IpAddress peer) {
   auto work = std::make_shared<Work>();
   work->peer = peer;
-  work->cure = "is it a slipway-agent of a version that fits?";
-  if (limiter_.ask(peer) != JoinLimiter::Decision::go) work->stage = JoinStage::limits;
+  const bool heard = limiter_.ask(peer) == JoinLimiter::Decision::go;
+  work->enter(heard ? JoinStage::request : JoinStage::limits);
+  if (heard) work->cure = "is it a slipway-agent of a version that fits?";
   note_end(*work, Status(std::move(error)));
   Task noting = on_state(work, &Enrollment::note_there);
   co_return co_await std::move(noting);

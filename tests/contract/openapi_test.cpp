@@ -9,6 +9,7 @@
 #include <sstream>
 #include <string>
 
+#include "common/core/text.hpp"
 #include "proto/codec.hpp"
 #include "proto/fields.hpp"
 #include "proto/problem.hpp"
@@ -105,6 +106,24 @@ TEST_CASE("openapi.json has exactly the routes of the table", "[openapi]") {
     }
   }
   CHECK(written == expected);
+}
+
+TEST_CASE("openapi.json has exactly the keys of the query that each route knows", "[openapi]") {
+  for (const Route& route : routes()) {
+    INFO(route.operation);
+    const json& operation = document().at("paths").at(std::string(route.path)).at(lower_method(route.method));
+    std::set<std::string> written;
+    for (const json& parameter : operation.value("parameters", json::array())) {
+      if (parameter.at("in") == "query") written.insert(parameter.at("name").get<std::string>());
+    }
+    std::set<std::string> known;
+    for (const std::string_view key : split(route.query, ' ')) known.emplace(key);
+    known.erase("");
+    CHECK(written == known);
+    for (const std::string& key : known) CHECK(knows_query(route, key));
+    CHECK_FALSE(knows_query(route, ""));
+    CHECK_FALSE(knows_query(route, "nonsense"));
+  }
 }
 
 TEST_CASE("every operation declares its success and the errors that its role and body bring", "[openapi]") {
@@ -212,6 +231,7 @@ TEST_CASE("golden documents keep their bytes", "[openapi][golden]") {
   check_golden<DesiredState>("desired_state");
   check_golden<ClusterSpec>("cluster_spec");
   check_golden<Problem>("problem");
+  check_golden<Problem>("problem_of_field");
 }
 
 TEST_CASE("cluster settings may leave out what has a default", "[openapi][golden]") {

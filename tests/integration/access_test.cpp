@@ -3,8 +3,10 @@
 #include <set>
 #include <string_view>
 
+#include "common/crypto/certificate.hpp"
 #include "common/crypto/csr.hpp"
 #include "coordinator/app.hpp"
+#include "coordinator/domain/cert_profile.hpp"
 #include "proto/routes.hpp"
 #include "tests/support/cluster_fixture.hpp"
 #include "tests/support/pki.hpp"
@@ -20,16 +22,20 @@ Method method_of(std::string_view text) {
   return methods.at(text);
 }
 
-// The route with parameters that name nothing, and the emptiest body: whoever gets in does no harm.
-http::Request harmless(const proto::Route& route) {
+// The route with parameters that name nothing, or `subject`, and the emptiest body: whoever gets in does no harm.
+http::Request harmless(const proto::Route& route, const std::string& subject = "nobody") {
   std::string path(route.path);
   for (std::size_t open = path.find('{'); open != std::string::npos; open = path.find('{')) {
-    path.replace(open, path.find('}') - open + 1, "nobody");
+    path.replace(open, path.find('}') - open + 1, subject);
   }
   return request_of(method_of(route.method), path, route.body_limit > 0 ? "{}" : "");
 }
 
-enum class Who { anonymous, node, removed, forged, viewer, op, admin, revoked };
+// other_node: a live one that asks for what is another's. stolen_name: another's identity in a certificate that is not that node's.
+enum class Who { anonymous, node, other_node, stolen_name, removed, forged, expired, not_yet, wrong_ca, viewer, op, admin, revoked };
+
+// Such a certificate gets no further than the handshake: no route is reached, not even one that is for anybody.
+bool ends_in_handshake(Who who) { return who == Who::expired || who == Who::not_yet || who == Who::wrong_ca; }
 
 // The status that must come, 0: any but 401, 403 and 410.
 int expected(const proto::Route& route, Who who) {
@@ -38,8 +44,8 @@ int expected(const proto::Route& route, Who who) {
   if (who == Who::anonymous) return 401;
   const bool of_agents = route.role == Role::agent || route.role == Role::artifact;
   if (who == Who::removed) return of_agents ? 410 : 403;
-  if (who == Who::node) return route.operation == "getMasterSecrets" ? 403 : of_agents ? 0 : 403;
-  if (who == Who::forged || who == Who::revoked) return 403;
+  if (who == Who::node || who == Who::other_node) return route.operation == "getMasterSecrets" ? 403 : of_agents ? 0 : 403;
+  if (who == Who::forged || who == Who::stolen_name || who == Who::revoked) return 403;
   if (route.role == Role::agent) return 403;
   const std::set<Who> enough = route.role == Role::admin ? std::set<Who>{Who::admin}
                                : route.role == Role::op  ? std::set<Who>{Who::op, Who::admin}
@@ -72,10 +78,12 @@ SimulatedAgent join(ClusterFixture& cluster, const std::string& name, int host) 
 }
 
 // As the cluster's own CA would sign it, had its key been stolen: no record of it anywhere.
-std::shared_ptr<http::TlsClientContext> signed_by_cluster(const ClusterFixture& cluster, long not_before, long not_after) {
+std::shared_ptr<http::TlsClientContext> signed_by_cluster(const ClusterFixture& cluster, long not_before, long not_after,
+                                                          const std::string& uri = "") {
   const TestCert ca{get_file(cluster.dir / "data/ca/fabric-ca.crt"), get_file(cluster.dir / "data/ca/fabric-ca.key")};
   CertOptions options;
   options.common_name = "node-0";
+  if (!uri.empty()) options.uris = {uri};
   options.extended_key_usage = "clientAuth";
   options.not_before = not_before;
   options.not_after = not_after;
@@ -83,10 +91,20 @@ std::shared_ptr<http::TlsClientContext> signed_by_cluster(const ClusterFixture& 
   return cluster.tls(made.certificate_pem, Secret(made.key_pem));
 }
 
+// Of another authority with the very same name.
+std::shared_ptr<http::TlsClientContext> signed_by_stranger(const ClusterFixture& cluster) {
+  const TestCert stranger = issue_client(make_root("fabric CA"), "node-0");
+  return cluster.tls(stranger.certificate_pem, Secret(stranger.key_pem));
+}
+
 void check_all_routes(Caller caller, Who who, const std::string& name) {
   for (const proto::Route& route : proto::routes()) {
     INFO(name << " asks " << route.method << " " << route.path);
-    const int status = caller.send(harmless(route)).status;
+    if (ends_in_handshake(who)) {
+      CHECK_FALSE(caller.try_send(harmless(route)).has_value());
+      continue;
+    }
+    const int status = caller.send(harmless(route, who == Who::other_node ? "node-0" : "nobody")).status;
     const int wanted = expected(route, who);
     if (wanted != 0) CHECK(status == wanted);
     if (wanted == 0) CHECK((status != 401 && status != 403 && status != 410));
@@ -100,6 +118,7 @@ TEST_CASE("every route with every kind of caller", "[access]") {
   cluster.start();
   const SimulatedAgent node = join(cluster, "node-0", 11);
   const SimulatedAgent removed = join(cluster, "node-1", 12);
+  const SimulatedAgent other = join(cluster, "node-2", 13);
   CHECK(cluster.admin().remove("/v1/nodes/node-1").status == 204);
   const Person viewer = make_person(cluster, "vera", "viewer");
   const Person op = make_person(cluster, "otto", "operator");
@@ -109,27 +128,41 @@ TEST_CASE("every route with every kind of caller", "[access]") {
 
   check_all_routes(cluster.anonymous(), Who::anonymous, "nobody");
   check_all_routes(node.caller(cluster), Who::node, "a node");
+  check_all_routes(other.caller(cluster), Who::other_node, "another node");
   check_all_routes(removed.caller(cluster), Who::removed, "a removed node");
   check_all_routes(caller_of(cluster, viewer), Who::viewer, "a viewer");
   check_all_routes(caller_of(cluster, op), Who::op, "an operator");
   check_all_routes(caller_of(cluster, admin), Who::admin, "an admin");
   check_all_routes(caller_of(cluster, revoked), Who::revoked, "a revoked admin");
-  check_all_routes(Caller(cluster.clients, cluster.app->port(), signed_by_cluster(cluster, -300, 3600)), Who::forged,
-                   "a certificate of the CA that nobody recorded");
+  const auto with = [&cluster](std::shared_ptr<http::TlsClientContext> tls) { return Caller(cluster.clients, cluster.app->port(), std::move(tls)); };
+  const std::string uri = agent_uri(node.reply.cluster_id, node.reply.node_uid, node.reply.generation);
+  check_all_routes(with(signed_by_cluster(cluster, -300, 3600)), Who::forged, "a certificate of the CA that nobody recorded");
+  check_all_routes(with(signed_by_cluster(cluster, -300, 3600, uri)), Who::stolen_name, "a node's identity with a serial of its own");
+  check_all_routes(with(signed_by_cluster(cluster, -7200, -3600)), Who::expired, "a certificate of yesterday");
+  check_all_routes(with(signed_by_cluster(cluster, 3600, 7200)), Who::not_yet, "a certificate of tomorrow");
+  check_all_routes(with(signed_by_stranger(cluster)), Who::wrong_ca, "a certificate of another CA");
 }
 
-TEST_CASE("certificates that are not valid get no further than the handshake", "[access]") {
+TEST_CASE("what a node says and asks for is its own", "[access]") {
   ClusterFixture cluster;
   cluster.start();
-  const auto attempt = [&cluster](std::shared_ptr<http::TlsClientContext> tls) {
-    Caller caller(cluster.clients, cluster.app->port(), std::move(tls));
-    return caller.try_send(request_of(Method::get, "/livez")).has_value();
-  };
-  CHECK(attempt(signed_by_cluster(cluster, -300, 3600)));
-  CHECK_FALSE(attempt(signed_by_cluster(cluster, -7200, -3600)));  // expired
-  CHECK_FALSE(attempt(signed_by_cluster(cluster, 3600, 7200)));    // of tomorrow
-  const TestCert stranger = issue_client(make_root("fabric CA"), "node-0");
-  CHECK_FALSE(attempt(cluster.tls(stranger.certificate_pem, Secret(stranger.key_pem))));
+  const SimulatedAgent victim = join(cluster, "node-0", 11);
+  const SimulatedAgent other = join(cluster, "node-2", 13);
+  Caller caller = other.caller(cluster);
+  CHECK(caller.post("/v1/agent/status", R"({"phase": "Degraded", "appliedRevision": 1, "nodeName": "node-0"})").status == 204);
+  const auto renewed = as<proto::RenewReply>(caller.post("/v1/agent/certificates", proto::encode(proto::RenewRequest{victim.csrs})));
+  for (const auto& [usage, pem] : renewed.certificates) {
+    INFO(usage);
+    CHECK(Certificate::from_pem(pem)->common_name().find("node-0") == std::string::npos);
+  }
+  auto as_victim = other.join_request("");
+  as_victim.node_name = "node-0";
+  CHECK(caller.post("/v1/join", proto::encode(as_victim)).status == 403);
+  Caller admin = cluster.admin();
+  const auto view = as<proto::NodeView>(admin.get("/v1/nodes/node-0"));
+  CHECK(view.phase == "Joining");
+  CHECK(view.address == victim.reply.address);
+  CHECK(victim.caller(cluster).get("/v1/agent/sync").status == 200);
 }
 
 TEST_CASE("operators come and go by certificate", "[access]") {

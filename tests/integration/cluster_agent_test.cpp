@@ -201,6 +201,7 @@ TEST_CASE("content is taken by digest and given in parts", "[cluster][artifacts]
   CHECK(*tail.headers.find("Content-Range") == "bytes 300000-300006/300007");
   CHECK(part("bytes=-3").body == "end");
   CHECK(part("bytes=300007-").status == 416);
+  CHECK(as<proto::Problem>(part("bytes=300007-")).code == "rangeNotSatisfiable");
   CHECK(part("bytes=1-2,5-6").status == 200);
   CHECK(caller.get("/v1/artifacts/" + std::string(64, 'a') + "/content").status == 404);
   CHECK(caller.get("/v1/artifacts/abc/content").status == 400);

@@ -64,7 +64,7 @@ TEST_CASE("settings change with a precondition and with all problems told", "[cl
   CHECK(*admin.get("/v1/cluster").headers.find("ETag") == etag);
   http::Request change = request_of(Method::put, "/v1/cluster", proto::encode(view.spec));
   change.headers.set("If-Match", "\"something else\"");
-  CHECK(admin.send(change).status == 412);
+  CHECK(as<proto::Problem>(admin.send(change)).code == "preconditionFailed");
   change.headers.set("If-Match", etag);
   const auto changed = admin.send(change);
   REQUIRE(changed.status == 200);
@@ -137,7 +137,11 @@ TEST_CASE("every route asks for its role", "[cluster][authz]") {
   }
   Caller caller = cluster.admin();
   CHECK(caller.get("/v1/absent").status == 404);
-  CHECK(cluster.admin().send(request_of(Method::del, "/v1/cluster")).status == 405);
+  const auto wrong_method = cluster.admin().send(request_of(Method::del, "/v1/cluster"));
+  CHECK(wrong_method.status == 405);
+  REQUIRE(wrong_method.headers.find("Allow") != nullptr);
+  CHECK(*wrong_method.headers.find("Allow") == "GET, HEAD, PUT");
+  CHECK(as<proto::Problem>(wrong_method).code == "methodNotAllowed");
 }
 
 TEST_CASE("probes, version and contract are there for everybody", "[cluster]") {

@@ -111,12 +111,12 @@ TEST_CASE("malformed requests for pools are told what is wrong", "[pools]") {
   ClusterFixture cluster;
   cluster.start();
   Caller admin = cluster.admin();
-  const std::pair<const char*, const char*> bodies[] = {{R"({"name": "x", "ranges": ["10.20.0.1/16"]})", "pool.ranges[0]"},
-                                                        {R"({"name": "X", "ranges": ["10.20.0.0/16"]})", "pool.name"},
-                                                        {R"({"name": "x", "ranges": []})", "pool.ranges"},
-                                                        {R"({"name": "x", "ranges": ["10.20.0.0/16"], "nodePrefixLength": 99})", "pool.nodePrefixLength"},
-                                                        {R"({"name": "x", "ranges": ["10.20.0.0/16"], "nodePrefixLength": 18446744073709551615})", "pool.nodePrefixLength"},
-                                                        {R"({"name": "default", "ranges": ["10.20.0.0/16"]})", "pool.name"},
+  const std::pair<const char*, const char*> bodies[] = {{R"({"name": "x", "ranges": ["10.20.0.1/16"]})", "/ranges/0: "},
+                                                        {R"({"name": "X", "ranges": ["10.20.0.0/16"]})", "/name: "},
+                                                        {R"({"name": "x", "ranges": []})", "/ranges: "},
+                                                        {R"({"name": "x", "ranges": ["10.20.0.0/16"], "nodePrefixLength": 99})", "/nodePrefixLength: "},
+                                                        {R"({"name": "x", "ranges": ["10.20.0.0/16"], "nodePrefixLength": 18446744073709551615})", "/nodePrefixLength: "},
+                                                        {R"({"name": "default", "ranges": ["10.20.0.0/16"]})", "/name: "},
                                                         {R"({"ranges": ["10.20.0.0/16"]})", "/name"},
                                                         {"[]", "must be a map"}};
   for (const auto& [body, field] : bodies) {

@@ -1,5 +1,6 @@
 #include "tests/support/cluster_fixture.hpp"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <exception>
@@ -19,6 +20,7 @@
 #include "coordinator/init.hpp"
 #include "coordinator/store/records.hpp"
 #include "coordinator/store/sqlite_store.hpp"
+#include "proto/problem.hpp"
 #include "proto/routes.hpp"
 
 namespace slipway::test {
@@ -55,6 +57,23 @@ void check_declared(std::string_view method, const std::string& target, int stat
   INFO(match.route->operation << " answered " << status);
   CHECK(operation.at("responses").contains(std::to_string(status)));
 }
+
+namespace {
+
+// Each error is a problem document with a code of the one table.
+void check_problem(const http::Response& response) {
+  if (response.status < 400 || response.body.empty()) return;  // HEAD has no body
+  const auto problem = proto::decode<proto::Problem>(response.body);
+  INFO(response.body);
+  REQUIRE(problem);
+  const auto codes = proto::problem_codes();
+  const bool known = std::any_of(codes.begin(), codes.end(), [&](const proto::ProblemCode& row) {
+    return row.code == problem->code && row.status == response.status && row.title == problem->title;
+  });
+  CHECK(known);
+}
+
+}  // namespace
 
 struct Clients::Impl {
   boost::asio::io_context context{1};
@@ -102,6 +121,7 @@ Caller::Caller(Clients& all, std::uint16_t port, std::shared_ptr<http::TlsClient
 Result<http::Response> Caller::try_send(http::Request request) {
   auto reply = clients.run(client.send(request, std::chrono::seconds(70)));
   if (reply) check_declared(http::to_string(request.method), request.target, reply->status);
+  if (reply) check_problem(*reply);
   return reply;
 }
 

@@ -69,6 +69,7 @@ std::string alternative_names(const CertOptions& options) {
   std::vector<std::string> names;
   for (const std::string& name : options.dns) names.push_back("DNS:" + name);
   for (const std::string& ip : options.ips) names.push_back("IP:" + ip);
+  for (const std::string& uri : options.uris) names.push_back("URI:" + uri);
   return join(names, ",");
 }
 

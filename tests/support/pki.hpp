@@ -15,6 +15,7 @@ struct CertOptions {
   std::string organization;  // empty: none
   std::vector<std::string> dns;
   std::vector<std::string> ips;
+  std::vector<std::string> uris = {};
   std::string
       extended_key_usage;  // "serverAuth", "clientAuth", "serverAuth,clientAuth"; empty: no such extension
   bool is_ca = false;

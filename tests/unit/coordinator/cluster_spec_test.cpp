@@ -40,69 +40,69 @@ struct Wrong {
 };
 
 const std::vector<Wrong> k_wrong = {
-    {"upper case name", [](auto& s) { s.metadata.name = "Demo"; }, {"metadata.name: \"Demo\""}},
-    {"long name", [](auto& s) { s.metadata.name = std::string(41, 'a'); }, {"metadata.name", "1 to 40"}},
-    {"no name", [](auto& s) { s.metadata.name = ""; }, {"metadata.name"}},
+    {"upper case name", [](auto& s) { s.metadata.name = "Demo"; }, {"/metadata/name: \"Demo\""}},
+    {"long name", [](auto& s) { s.metadata.name = std::string(41, 'a'); }, {"/metadata/name", "1 to 40"}},
+    {"no name", [](auto& s) { s.metadata.name = ""; }, {"/metadata/name"}},
     {"plain http", [](auto& s) { s.api_server.endpoint = "http://10.77.0.10:6443"; }, {"HTTPS only", "write https://10.77.0.10:6443"}},
-    {"no port", [](auto& s) { s.api_server.endpoint = "https://10.77.0.10"; }, {"apiServer.endpoint", "https://ADDRESS:PORT"}},
+    {"no port", [](auto& s) { s.api_server.endpoint = "https://10.77.0.10"; }, {"/apiServer/endpoint", "https://ADDRESS:PORT"}},
     {"a path", [](auto& s) { s.api_server.endpoint = "https://10.77.0.10:6443/api"; }, {"not a port"}},
     {"a user", [](auto& s) { s.api_server.endpoint = "https://me@api.example:6443"; }, {"neither an IP address nor a DNS name"}},
     {"mistyped address", [](auto& s) { s.api_server.endpoint = "https://10.77.0.256:6443"; }, {"neither an IP address nor a DNS name"}},
     {"loopback endpoint", [](auto& s) { s.api_server.endpoint = "https://127.0.0.1:6443"; }, {"cannot be reached from other hosts"}},
-    {"endpoint among pods", [](auto& s) { s.api_server.endpoint = "https://10.10.3.1:6443"; }, {"10.10.3.1 lies in network.podCIDR 10.10.0.0/16"}},
-    {"endpoint among services", [](auto& s) { s.api_server.endpoint = "https://10.0.0.1:6443"; }, {"lies in network.serviceCIDR"}},
-    {"no coordinator", [](auto& s) { s.coordinator.addresses.clear(); }, {"coordinator.addresses"}},
-    {"coordinator port", [](auto& s) { s.coordinator.port = 65536; }, {"coordinator.port"}},
+    {"endpoint among pods", [](auto& s) { s.api_server.endpoint = "https://10.10.3.1:6443"; }, {"10.10.3.1 lies in /network/podCIDR 10.10.0.0/16"}},
+    {"endpoint among services", [](auto& s) { s.api_server.endpoint = "https://10.0.0.1:6443"; }, {"lies in /network/serviceCIDR"}},
+    {"no coordinator", [](auto& s) { s.coordinator.addresses.clear(); }, {"/coordinator/addresses"}},
+    {"coordinator port", [](auto& s) { s.coordinator.port = 65536; }, {"/coordinator/port"}},
     {"host bits", [](auto& s) { s.network.pod_cidr = "10.10.1.0/16"; }, {"did you mean 10.10.0.0/16"}},
-    {"not a block", [](auto& s) { s.network.pod_cidr = "10.10.0.0"; }, {"network.podCIDR"}},
+    {"not a block", [](auto& s) { s.network.pod_cidr = "10.10.0.0"; }, {"/network/podCIDR"}},
     {"overlap", [](auto& s) { s.network.service_cidr = "10.10.128.0/20"; },
-     {"network.serviceCIDR: 10.10.128.0/20 overlaps network.podCIDR 10.10.0.0/16 in 10.10.128.0/20 (4096 addresses)"}},
-    {"nodes overlap pods", [](auto& s) { s.network.node_cidrs = {"10.10.0.0/20"}; }, {"network.nodeCIDRs[0]: 10.10.0.0/20 overlaps network.podCIDR"}},
+     {"/network/serviceCIDR: 10.10.128.0/20 overlaps /network/podCIDR 10.10.0.0/16 in 10.10.128.0/20 (4096 addresses)"}},
+    {"nodes overlap pods", [](auto& s) { s.network.node_cidrs = {"10.10.0.0/20"}; }, {"/network/nodeCIDRs/0: 10.10.0.0/20 overlaps /network/podCIDR"}},
     {"loopback pods", [](auto& s) { s.network.pod_cidr = "127.0.0.0/16"; }, {"127.0.0.0/8 (loopback)"}},
     {"link-local pods", [](auto& s) { s.network.pod_cidr = "169.254.0.0/16"; }, {"link-local"}},
     {"multicast services", [](auto& s) { s.network.service_cidr = "239.0.0.0/16"; }, {"multicast"}},
     {"IPv6", [](auto& s) { s.network.pod_cidr = "fd00::/48"; }, {"is IPv6: in this version", "network.pools"}},
     {"pool overlaps services", [](auto& s) { s.network.pools = {{"blue", {"10.0.4.0/22"}, 24, "", "", false}}; },
-     {"network.pools[0]: 10.0.4.0/22 overlaps network.serviceCIDR 10.0.0.0/16"}},
+     {"/network/pools/0: 10.0.4.0/22 overlaps /network/serviceCIDR 10.0.0.0/16"}},
     {"pool overlaps pool", [](auto& s) { s.network.pools = {{"a", {"10.20.0.0/16"}, 0, "", "", false}, {"b", {"10.20.0.0/17"}, 0, "", "", false}}; },
-     {"network.pools[1]: 10.20.0.0/17 overlaps network.pools[0]"}},
+     {"/network/pools/1: 10.20.0.0/17 overlaps /network/pools/0"}},
     {"pool named default", [](auto& s) { s.network.pools = {{"default", {"10.20.0.0/16"}, 0, "", "", false}}; }, {"choose another name"}},
     {"pool twice", [](auto& s) { s.network.pools = {{"a", {"10.20.0.0/16"}, 0, "", "", false}, {"a", {"10.21.0.0/16"}, 0, "", "", false}}; }, {"pool a stands twice"}},
-    {"pool without ranges", [](auto& s) { s.network.pools = {{"a", {}, 0, "", "", false}}; }, {"network.pools[0].ranges: is empty"}},
+    {"pool without ranges", [](auto& s) { s.network.pools = {{"a", {}, 0, "", "", false}}; }, {"/network/pools/0/ranges: is empty"}},
     {"pool of both families", [](auto& s) { s.network.pools = {{"a", {"10.20.0.0/16", "fd00::/48"}, 0, "", "", false}}; }, {"of another family"}},
     {"pool role", [](auto& s) { s.network.pools = {{"a", {"10.20.0.0/16"}, 0, "king", "", false}}; }, {"neither node nor master"}},
     {"pool blocks", [](auto& s) { s.network.pools = {{"a", {"10.20.0.0/16"}, 26, "", "", false}}; }, {"kubelet.maxPods 110 do not fit a block of /26"}},
     {"pool of far too many blocks", [](auto& s) { s.network.pools = {{"a", {"fd00::/32"}, 64, "", "", false}}; }, {"more than 2^24 blocks"}},
-    {"too short blocks", [](auto& s) { s.network.node_prefix_length = 15; }, {"network.nodePrefixLength: 15", "from 16"}},
+    {"too short blocks", [](auto& s) { s.network.node_prefix_length = 15; }, {"/network/nodePrefixLength: 15", "from 16"}},
     {"too long blocks", [](auto& s) { s.network.node_prefix_length = 30; }, {"to 29 (5 pods a node)"}},
     {"too many pods", [](auto& s) { s.network.node_prefix_length = 26; },
-     {"kubelet.maxPods: 110 pods do not fit: 10.10.0.0/16 cut in /26 holds 1024 nodes with 61 pods each", "to 25 or less"}},
-    {"no pods", [](auto& s) { s.kubelet.max_pods = 0; }, {"kubelet.maxPods"}},
+     {"/kubelet/maxPods: 110 pods do not fit: 10.10.0.0/16 cut in /26 holds 1024 nodes with 61 pods each", "to 25 or less"}},
+    {"no pods", [](auto& s) { s.kubelet.max_pods = 0; }, {"/kubelet/maxPods"}},
     {"dns outside", [](auto& s) { s.network.dns_ip = "10.1.0.10"; }, {"not in network.serviceCIDR 10.0.0.0/16: take 10.0.0.10"}},
-    {"dns is kubernetes", [](auto& s) { s.network.dns_ip = "10.0.0.1"; }, {"network.dnsIP: 10.0.0.1 is taken"}},
-    {"dns is the network", [](auto& s) { s.network.dns_ip = "10.0.0.0"; }, {"network.dnsIP"}},
-    {"dns is the last", [](auto& s) { s.network.dns_ip = "10.0.255.255"; }, {"network.dnsIP"}},
+    {"dns is kubernetes", [](auto& s) { s.network.dns_ip = "10.0.0.1"; }, {"/network/dnsIP: 10.0.0.1 is taken"}},
+    {"dns is the network", [](auto& s) { s.network.dns_ip = "10.0.0.0"; }, {"/network/dnsIP"}},
+    {"dns is the last", [](auto& s) { s.network.dns_ip = "10.0.255.255"; }, {"/network/dnsIP"}},
     {"huge service range", [](auto& s) { s.network.service_cidr = "172.0.0.0/11"; }, {"kube-apiserver takes /12 to /28"}},
-    {"dns domain", [](auto& s) { s.network.dns_domain = "cluster_local"; }, {"network.dnsDomain"}},
+    {"dns domain", [](auto& s) { s.network.dns_domain = "cluster_local"; }, {"/network/dnsDomain"}},
     {"vxlan", [](auto& s) { s.network.backend = "vxlan"; }, {"vxlan is not in this version: use host-gw"}},
     {"unknown backend", [](auto& s) { s.network.backend = "ipip"; }, {"\"ipip\" is not known"}},
     {"rkt", [](auto& s) { s.runtime = "rkt"; }, {"rkt was retired in 2019", "use docker or containerd"}},
     {"containerd", [](auto& s) { s.runtime = "containerd"; }, {"not in this version"}},
     {"unknown runtime", [](auto& s) { s.runtime = "lxc"; }, {"\"lxc\" is not known"}},
     {"no dockershim", [](auto& s) { s.versions.kubernetes = "1.24.0"; }, {"dockershim ended at 1.24", "cri-dockerd"}},
-    {"no version", [](auto& s) { s.versions.etcd = ""; }, {"versions.etcd: is missing"}},
-    {"v prefix", [](auto& s) { s.versions.docker = "v20.10.24"; }, {"versions.docker: \"v20.10.24\" is not a version"}},
-    {"two numbers", [](auto& s) { s.versions.cni_plugins = "1.1"; }, {"versions.cniPlugins"}},
-    {"ttl text", [](auto& s) { s.certificates.node_ttl = "a day"; }, {"certificates.nodeTTL: \"a day\" is not a duration"}},
-    {"ttl too short", [](auto& s) { s.certificates.serving_ttl = "59s"; }, {"certificates.servingTTL: 59s is out of bounds"}},
-    {"ttl too long", [](auto& s) { s.certificates.operator_ttl = "367d"; }, {"certificates.operatorTTL"}},
-    {"admins' ttl too long", [](auto& s) { s.certificates.admin_ttl = "367d"; }, {"certificates.adminTTL"}},
-    {"kubeconfigs for a day", [](auto& s) { s.certificates.admin_ttl = "24h"; }, {"certificates.adminTTL: 24h", "at most 12h", "certificates.operatorTTL"}},
-    {"renewal too late", [](auto& s) { s.certificates.renew_at = 0.95; }, {"certificates.renewAt"}},
-    {"renewal at once", [](auto& s) { s.certificates.renew_at = 0.1; }, {"certificates.renewAt"}},
-    {"a loose argument", [](auto& s) { s.kubelet.extra_args = {"-v=2"}; }, {"kubelet.extraArgs[0]"}},
-    {"two lines", [](auto& s) { s.kubelet.extra_args = {"--v=2\nExecStart=/bin/sh"}; }, {"kubelet.extraArgs[0]"}},
-    {"image", [](auto& s) { s.kubelet.pod_infra_container_image = "pause 1"; }, {"kubelet.podInfraContainerImage"}},
+    {"no version", [](auto& s) { s.versions.etcd = ""; }, {"/versions/etcd: is missing"}},
+    {"v prefix", [](auto& s) { s.versions.docker = "v20.10.24"; }, {"/versions/docker: \"v20.10.24\" is not a version"}},
+    {"two numbers", [](auto& s) { s.versions.cni_plugins = "1.1"; }, {"/versions/cniPlugins"}},
+    {"ttl text", [](auto& s) { s.certificates.node_ttl = "a day"; }, {"/certificates/nodeTTL: \"a day\" is not a duration"}},
+    {"ttl too short", [](auto& s) { s.certificates.serving_ttl = "59s"; }, {"/certificates/servingTTL: 59s is out of bounds"}},
+    {"ttl too long", [](auto& s) { s.certificates.operator_ttl = "367d"; }, {"/certificates/operatorTTL"}},
+    {"admins' ttl too long", [](auto& s) { s.certificates.admin_ttl = "367d"; }, {"/certificates/adminTTL"}},
+    {"kubeconfigs for a day", [](auto& s) { s.certificates.admin_ttl = "24h"; }, {"/certificates/adminTTL: 24h", "at most 12h", "/certificates/operatorTTL"}},
+    {"renewal too late", [](auto& s) { s.certificates.renew_at = 0.95; }, {"/certificates/renewAt"}},
+    {"renewal at once", [](auto& s) { s.certificates.renew_at = 0.1; }, {"/certificates/renewAt"}},
+    {"a loose argument", [](auto& s) { s.kubelet.extra_args = {"-v=2"}; }, {"/kubelet/extraArgs/0"}},
+    {"two lines", [](auto& s) { s.kubelet.extra_args = {"--v=2\nExecStart=/bin/sh"}; }, {"/kubelet/extraArgs/0"}},
+    {"image", [](auto& s) { s.kubelet.pod_infra_container_image = "pause 1"; }, {"/kubelet/podInfraContainerImage"}},
 };
 
 TEST_CASE("each wrong field is refused with its reason") {
@@ -135,7 +135,7 @@ TEST_CASE("all problems are told at once") {
     s.versions.kubernetes = "";
     s.certificates.renew_at = 2;
   });
-  for (const char* part : {"metadata.name", "HTTPS only", "overlaps network.podCIDR", "rkt", "versions.kubernetes", "renewAt"}) {
+  for (const char* part : {"/metadata/name", "HTTPS only", "overlaps /network/podCIDR", "rkt", "/versions/kubernetes", "renewAt"}) {
     CHECK(text.find(part) != std::string::npos);
   }
 }
@@ -194,10 +194,10 @@ TEST_CASE("a living cluster keeps what cannot be moved") {
   CHECK(changed([](auto& s) { s.versions.docker = "20.10.25"; s.kubelet.max_pods = 50; }) == "ok");
   CHECK(changed([](auto& s) { s.network.service_cidr = "10.96.0.0/17"; }).find("may only grow") != std::string::npos);
   CHECK(changed([](auto& s) { s.network.service_cidr = "10.97.0.0/16"; s.network.dns_ip = ""; }).find("first address") != std::string::npos);
-  CHECK(changed([](auto& s) { s.metadata.name = "other"; }).find("metadata.name: is demo") != std::string::npos);
-  CHECK(changed([](auto& s) { s.network.pod_cidr = "10.12.0.0/16"; }).find("network.podCIDR") != std::string::npos);
-  CHECK(changed([](auto& s) { s.network.node_prefix_length = 23; }).find("network.nodePrefixLength") != std::string::npos);
-  CHECK(changed([](auto& s) { s.api_server.endpoint = "https://10.77.0.11:6443"; }).find("apiServer.endpoint") != std::string::npos);
+  CHECK(changed([](auto& s) { s.metadata.name = "other"; }).find("/metadata/name: is demo") != std::string::npos);
+  CHECK(changed([](auto& s) { s.network.pod_cidr = "10.12.0.0/16"; }).find("/network/podCIDR") != std::string::npos);
+  CHECK(changed([](auto& s) { s.network.node_prefix_length = 23; }).find("/network/nodePrefixLength") != std::string::npos);
+  CHECK(changed([](auto& s) { s.api_server.endpoint = "https://10.77.0.11:6443"; }).find("/apiServer/endpoint") != std::string::npos);
 }
 
 }  // namespace

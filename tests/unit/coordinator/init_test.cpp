@@ -123,12 +123,12 @@ TEST_CASE("bad settings are refused with all reasons and nothing is left", "[ini
     std::vector<std::string> named;
   };
   const std::vector<Row> rows = {
-      {"https://10.77.0.10:6443", "http://10.77.0.10:6443", {"apiServer.endpoint", "https"}},
+      {"https://10.77.0.10:6443", "http://10.77.0.10:6443", {"/apiServer/endpoint", "https"}},
       {"network: {podCIDR: 10.10.0.0/16, serviceCIDR: 10.0.0.0/16}",
        "network: {podCIDR: 10.0.0.0/16, serviceCIDR: 10.0.0.0/16}",
        {"podCIDR", "serviceCIDR"}},
       {"versions:", "runtime: rkt\nversions:", {"rkt", "containerd"}},
-      {"name: demo", "name: Demo_1", {"metadata.name"}},
+      {"name: demo", "name: Demo_1", {"/metadata/name"}},
       {"name: demo", "nam: demo", {"/metadata/name is missing"}},
       {"versions:", "pools: []\nversions:", {"/pools is not a field"}},
       {"versions: {", "versions: [", {"cluster.yaml"}},

@@ -102,7 +102,7 @@ TEST_CASE("what is in the way of a pool is named", "[pools]") {
   const Node a = c.join("a");
   const std::vector<OccupiedRange> routes = {{cidr("172.17.0.0/16"), "docker0 of node a"}, {cidr("10.10.4.0/24"), "a route via eth0 of node a"}};
   says(c.refused(CreatePool{pool("x", "10.0.0.0/20"), routes}, Errc::conflict), "10.0.0.0/20 overlaps 10.0.0.0/16 of network.serviceCIDR");
-  says(c.refused(CreatePool{pool("x", "10.77.3.0/24"), routes}, Errc::conflict), "network.nodeCIDRs[0]");
+  says(c.refused(CreatePool{pool("x", "10.77.3.0/24"), routes}, Errc::conflict), "network.nodeCIDRs");
   says(c.refused(CreatePool{pool("x", "10.10.3.0/24"), routes}, Errc::conflict), "pool default");
   says(c.refused(CreatePool{pool("x", "172.16.0.0/12"), routes}, Errc::conflict), "172.17.0.0/16 of docker0 of node a");
   says(c.refused(CreatePool{pool("x", "10.20.0.0/16", 26), {}}, Errc::invalid), "kubelet.maxPods is 110");
@@ -306,11 +306,11 @@ TEST_CASE("the room that services may grow into is nobody's", "[pools]") {
   for (const char* bad : {"10.97.0.0/16", "10.96.0.0/15", "10.96.0.0/11", "10.0.0.0/8", "rubbish"}) {
     INFO(bad);
     spec.network.service_reserve = bad;
-    says(validate(spec).error().message, "network.serviceReserve");
+    says(validate(spec).error().message, "/network/serviceReserve");
   }
   spec.network.service_reserve = "10.96.0.0/12";
   spec.network.pools = {{"red", {"10.110.0.0/16"}, 24, "", "", false}};
-  says(validate(spec).error().message, "10.110.0.0/16 overlaps network.serviceReserve 10.96.0.0/12");
+  says(validate(spec).error().message, "10.110.0.0/16 overlaps /network/serviceReserve 10.96.0.0/12");
 }
 
 TEST_CASE("routes that came after the join are found where they are in the way", "[pools]") {

@@ -35,6 +35,10 @@ TEST_CASE("decode names the item in a list and the key in a map", "[proto]") {
   const auto renew = decode<RenewRequest>(R"({"csrs": {"agent": 7}})");
   REQUIRE_FALSE(renew);
   CHECK(renew.error().message == "/csrs/agent must be text");
+  CHECK(renew.error().pointer == "/csrs/agent");
+  CHECK(decode<RenewRequest>(R"({"csrs": {"a/b": 7}})").error().pointer == "/csrs/a~1b");
+  CHECK(decode<RenewRequest>("{}").error().pointer == "/csrs");
+  CHECK(decode<RenewRequest>("[]").error().pointer.empty());
 }
 
 TEST_CASE("decode ignores what newer peers send, decode_strict does not", "[proto]") {
@@ -47,6 +51,9 @@ TEST_CASE("decode ignores what newer peers send, decode_strict does not", "[prot
       R"({"phase": "x", "appliedRevision": 0, "conditions": [{"type": "A", "ok": true, "okay": true}]})");
   REQUIRE_FALSE(deep);
   CHECK(deep.error().message == "/conditions/0/okay is not a field that is known here");
+  CHECK(deep.error().pointer == "/conditions/0/okay");
+  CHECK(decode_strict<TokenRequest>(R"({"flavour": null})").error().pointer == "/flavour");
+  CHECK(decode_strict<TokenRequest>(R"({"a/b~c": 1})").error().pointer == "/a~1b~0c");
 }
 
 TEST_CASE("settings of other programs pass through unread", "[proto]") {

@@ -33,6 +33,10 @@ TEST_CASE("what is not listed is not there", "[proto][routes]") {
   CHECK_FALSE(wrong_method.route);
   CHECK(wrong_method.path_known);
   CHECK_FALSE(match_route("HEAD", "/v1/join").route);
+  CHECK(allowed_methods("/v1/join") == "POST");
+  CHECK(allowed_methods("/v1/cluster") == "GET, HEAD, PUT");
+  CHECK(allowed_methods("/v1/nodes/n1") == "GET, HEAD, DELETE");
+  CHECK(allowed_methods("/v2/join").empty());
 }
 
 TEST_CASE("operations have names of their own and only what changes something has a body",
@@ -59,6 +63,7 @@ TEST_CASE("errors become problems and come back", "[proto][problem]") {
     const Errc expected = code == Errc::canceled ? Errc::unavailable : code;
     CHECK(errc_of_status(http_status(code)) == expected);
   }
+  CHECK(errc_of_status(412) == Errc::conflict);
   CHECK(from_problem(502, "<html>").message == "the answer has status 502");
   CHECK(from_problem(418, "").code == Errc::invalid);
 }

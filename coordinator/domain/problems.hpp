@@ -1,0 +1,26 @@
+#pragma once
+// What is wrong with a document, field by field and all at once: nobody mends one thing only to meet the next.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/core/result.hpp"
+
+namespace slipway {
+
+class Problems {
+ public:
+  // `pointer`: JSON pointer to the field.
+  void add(const std::string& pointer, const std::string& text);
+  void add(const Problems& others);
+  bool none() const { return lines_.empty(); }
+  const std::vector<std::string>& lines() const { return lines_; }  // "/network/podCIDR: ..."
+  // One line for each, below `head` if there is one. Points to the first; at least one is there.
+  Error error(Errc code, const std::string& head = {}) const;
+
+ private:
+  std::string first_;
+  std::vector<std::string> lines_;
+};
+
+}  // namespace slipway
