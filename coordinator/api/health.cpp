@@ -10,6 +10,7 @@ namespace slipway::api {
 namespace {
 
 constexpr Seconds k_contact_limit{150};  // agents report every minute
+constexpr std::string_view k_authority = "ca:";  // usages of authorities in the list begin so
 constexpr double k_renewal_limit = 0.9;  // of the life; agents renew at two thirds
 
 struct Tally {
@@ -94,9 +95,13 @@ void check_certificates(const HealthInput& input, Tally& tally) {
     ++failed;
     const std::string when = *end > input.now ? "ends in " + to_age_text(*end - input.now)
                                               : "ended " + to_age_text(input.now - *end) + " ago";
-    tally.add(
-        "certificate " + certificate.usage + " of " + certificate.node, false, when + " and was not renewed",
-        "the agent renews at two thirds of the life: is it running? slipwayctl node get " + certificate.node);
+    const std::string name = "certificate " + certificate.usage + " of " + certificate.node;
+    if (certificate.usage.starts_with(k_authority)) {
+      tally.add(name, false, when, "replace it: slipwayctl certs rotate-ca " + certificate.usage.substr(k_authority.size()) + " --prepare");
+      continue;
+    }
+    tally.add(name, false, when + " and was not renewed",
+              "the agent renews at two thirds of the life: is it running? slipwayctl node get " + certificate.node);
   }
   tally.sum_up("certificates", failed, input.certificates.size(), "are far from their end");
 }
