@@ -19,6 +19,7 @@ constexpr Row k_rows[] = {
     {Errc::too_many, 429, "Too Many Requests"},  {Errc::internal, 500, "Internal Server Error"},
     {Errc::unavailable, 503, "Service Unavailable"}, {Errc::exhausted, 507, "Insufficient Storage"},
     {Errc::timeout, 504, "Gateway Timeout"},     {Errc::canceled, 503, "Service Unavailable"},
+    {Errc::outdated, 412, "Precondition Failed"},
     {Errc::corrupt, 422, "Unprocessable Content"},    {Errc::pending, 202, "Accepted"},
 };
 

@@ -15,6 +15,7 @@ std::string_view to_string(Errc code) {
     case Errc::denied: return "denied";
     case Errc::not_found: return "notFound";
     case Errc::conflict: return "conflict";
+    case Errc::outdated: return "outdated";
     case Errc::gone: return "gone";
     case Errc::exhausted: return "exhausted";
     case Errc::too_many: return "tooMany";

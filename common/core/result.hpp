@@ -18,6 +18,7 @@ enum class Errc {
   denied,           // known, but may not
   not_found,
   conflict,   // against the present state: taken, changed meanwhile
+  outdated,   // the caller named the version that it saw, and it is not the present one
   gone,       // was there, was removed on purpose
   exhausted,  // no space, no address, no quota left
   too_many,   // slow down and come back

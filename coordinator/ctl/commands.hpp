@@ -22,6 +22,8 @@ struct Console {
   std::function<bool(const std::string& question)> ask = {};
   // For what runs on while it prints, like a watch; empty: it is `now` all the time.
   std::function<WallTime()> clock = {};
+  // For what asks again and again.
+  std::function<void(Seconds)> sleep = {};
 };
 
 // Runs against `connection`.
@@ -40,6 +42,10 @@ std::optional<int> run_local_command(const CommandLine& line, Console& console);
 int create_operator(const OperatorCreate& wish, Connection& connection, Console& console);
 // watch.cpp: until the coordinator ends it, or forever.
 int watch_nodes(const std::string& target, const CommandLine& line, Connection& connection, Console& console);
+// node_changes.cpp
+int cordon_node(const NodeCordon& wish, Format format, Connection& connection, Console& console);
+int drain_node(const NodeDrain& wish, Format format, Connection& connection, Console& console);
+int rotate_certificates(const CertsRotate& wish, Format format, Connection& connection, Console& console);
 // audit.cpp
 int list_audit(const AuditList& wish, Format format, Connection& connection, Console& console);
 int verify_audit(Format format, Connection& connection, Console& console);

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <thread>
 
 #include "coordinator/ctl/admin_config.hpp"
 #include "coordinator/ctl/command_line.hpp"
@@ -34,7 +35,8 @@ int run(int argc, const char* const* argv) {
     return usage->code;
   }
   const auto& line = std::get<CommandLine>(parsed);
-  Console console{std::cout, std::cerr, ::isatty(STDERR_FILENO) == 1, time_now(), {}, time_now};
+  Console console{std::cout, std::cerr, ::isatty(STDERR_FILENO) == 1, time_now(), {}, time_now,
+                  [](Seconds pause) { std::this_thread::sleep_for(pause); }};
   if (::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1) console.ask = ask_person;
   if (const auto code = run_local_command(line, console)) return *code;
   const auto cluster = load_admin_cluster(line.config, line.cluster);

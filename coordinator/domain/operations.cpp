@@ -5,6 +5,7 @@
 #include "common/core/text.hpp"
 #include "coordinator/domain/ca_operations.hpp"
 #include "coordinator/domain/desired.hpp"
+#include "coordinator/domain/node_operations.hpp"
 #include "coordinator/domain/pending_operations.hpp"
 #include "coordinator/domain/pool_operations.hpp"
 #include "coordinator/domain/state_editor.hpp"
@@ -120,6 +121,7 @@ class Applier {
       node.identity = KeyDigest(certificate.record.spki_sha256);
     }
     if (const Status put = record_certificates(editor_, node, op.certificates); !put) return put.error();
+    end_rotation(state_, node);
     return put(std::move(node), false);
   }
 
@@ -190,6 +192,8 @@ class Applier {
   Result<Outcome> operator()(const QueueNode& op) { return apply_queue(state_, editor_, op); }
   Result<Outcome> operator()(const DecideNode& op) { return apply_decision(state_, editor_, op); }
   Result<Outcome> operator()(const ReplaceNode& op) { return apply_replacement(state_, editor_, op); }
+  Result<Outcome> operator()(const CordonNode& op) { return apply_cordon(state_, editor_, op); }
+  Result<Outcome> operator()(const RotateCertificates& op) { return apply_rotation(state_, editor_, op); }
 
   Result<Outcome> operator()(const CreatePool& op) {
     if (!state_.has_cluster()) return no_cluster();
@@ -330,6 +334,7 @@ class Applier {
     node.address = op.request.address;
     if (node.machine_id.empty()) node.machine_id = op.request.machine_id;
     if (const Status put = record_certificates(editor_, node, op.certificates); !put) return put.error();
+    end_rotation(state_, node);
     return put(std::move(node), moved);
   }
 

@@ -20,6 +20,7 @@
 #include "coordinator/store/records.hpp"
 #include "coordinator/store/sqlite_store.hpp"
 #include "proto/routes.hpp"
+#include "tests/support/fake_kube_api.hpp"
 
 namespace slipway::test {
 
@@ -168,7 +169,9 @@ void ClusterFixture::start(JoinLimits limits) {
   options.join_limits = limits;
   options.refusal_limits = {1'000'000, 1'000'000, 100};
   options.limits = http_limits;
-  options.kube = false;
+  options.kube = kube != nullptr;
+  options.kube_nodes = kube;
+  options.kube_pods = kube;
   auto started = App::start(std::move(options));
   if (!started) FAIL(started.error().message);
   app = std::move(*started);
