@@ -260,10 +260,9 @@ void add_certs(CLI::App& app, CommandLine& line) {
   check->add_option("--usage", checked->usage, "only those of this usage, such as kubeletServing");
   check->add_option("--within", checked->within, "only those that end within this time, such as 7d");
   auto [renew, renewed] = add_command<CertsRotate>(certs, line, "rotate", "let a node, or all of them, renew their certificates now");
-  CLI::Option_group* who = renew->add_option_group("who", "whose certificates");
-  who->add_option("NODE", renewed->node, "name of the node");
-  who->add_flag("--all", renewed->all, "all nodes, spread over a while");
-  who->require_option(1);
+  renew->add_option("NODE", renewed->node, "name of the node");
+  renew->add_flag("--all", renewed->all, "all nodes, spread over a while");
+  renew->require_option(1);  // one or all
   auto [list, listed] = add_command<CertsList>(certs, line, "list", "list certificates");
   list->add_flag("--revoked", listed->revoked, "those of removed nodes, and until when others still take them");
   add_command<CertsStatus>(certs, line, "status",
