@@ -13,6 +13,12 @@ Error no_kube() {
   return make_error(Errc::unavailable, "this coordinator does not talk to kube-apiserver: use kubectl");
 }
 
+// Who asks us is let in: that kube-apiserver does not let us in, as just after our start, is no refusal of his.
+Error of_kube(Error error) {
+  if (error.code == Errc::denied) error.code = Errc::unavailable;
+  return error;
+}
+
 }  // namespace
 
 Handling Handlers::cordon_node(RequestContext context) { return change_cordon(std::move(context), true); }
@@ -41,7 +47,7 @@ Handling Handlers::cordon_on_state(CordonNode wish, proto::AuditActor actor, Gua
   const Status told = co_await std::move(telling);
   // Without a Node object yet: NodeSync cordons it when its kubelet has registered.
   if (!told && told.error().code != Errc::not_found) {
-    co_return error_of(told, wish.unschedulable ? "node " + wish.name + " is marked and is cordoned once kube-apiserver answers; cordoning it now"
+    co_return context(of_kube(told.error()), wish.unschedulable ? "node " + wish.name + " is marked and is cordoned once kube-apiserver answers; cordoning it now"
                                                 : "the mark of node " + wish.name + " is gone, but kube-apiserver was not told (try again)");
   }
   Handling answering = node_response(wish.name);
@@ -70,7 +76,7 @@ Handling Handlers::drain_on_state(DrainWish wish, proto::AuditActor actor, Guard
   if (!cordoned) co_return cordoned.error();
   boost::asio::awaitable<Result<DrainStep>> draining = deps_.drain->step(wish.name, wish.force);
   const auto step = co_await std::move(draining);
-  if (!step) co_return step.error();
+  if (!step) co_return of_kube(step.error());
   boost::asio::awaitable<Status> noting = audit_evictions(*step, std::move(actor));
   const Status noted = co_await std::move(noting);
   if (!noted) co_return noted.error();

@@ -64,6 +64,14 @@ TEST_CASE("a node is cordoned once kube-apiserver answers", "[cluster][drain]") 
   CHECK(rig.ask("n1", "drain", "{}").status == 503);
 }
 
+TEST_CASE("that kube-apiserver does not let us in is no refusal of who asks", "[cluster][drain]") {
+  Rig rig;
+  rig.kube.credentials_known = false;
+  rig.cluster.start();
+  joined(rig.cluster, "n1", 11);
+  CHECK(rig.ask("n1", "cordon").status == 503);
+}
+
 TEST_CASE("a drain is done in steps that say what is left", "[cluster][drain]") {
   Rig rig;
   rig.kube.objects["n1"] = {};
