@@ -116,6 +116,8 @@ struct App::Impl {
   CaRotation cas;
   api::BlobStore blobs;
   std::unique_ptr<kube::KubeClient> kube_client;
+  std::unique_ptr<kube::KubeClient> operators_client;  // its own: one client has one call at a time
+  std::unique_ptr<NodeDrain> drain;
   std::unique_ptr<kube::NodeSync> node_sync;
   std::unique_ptr<api::Api> api;
   std::unique_ptr<http::Server> server;
@@ -126,6 +128,7 @@ struct App::Impl {
 
   Status build();
   Status build_kube();
+  void build_node_sync(KubeApi& kube);
   Status build_api();
   kube::KubeClientDeps kube_deps();
   api::ApiDeps api_deps();
@@ -239,14 +242,25 @@ void App::Impl::watch_pools() {
 }
 
 Status App::Impl::build_kube() {
-  auto client = kube::KubeClient::make(kube_deps());
-  if (!client) return client.error();
-  kube_client = std::move(*client);
-  kube::NodeSyncDeps deps{*kube_client, clock, {}, {}, {}, {}};
+  if (options.kube_nodes == nullptr) {
+    for (auto* made : {&kube_client, &operators_client}) {
+      auto client = kube::KubeClient::make(kube_deps());
+      if (!client) return client.error();
+      *made = std::move(*client);
+    }
+  }
+  const bool given = options.kube_nodes != nullptr;
+  drain = std::make_unique<NodeDrain>(given ? *options.kube_nodes : *operators_client, given ? *options.kube_pods : *operators_client, clock);
+  build_node_sync(given ? *options.kube_nodes : *kube_client);
+  return {};
+}
+
+void App::Impl::build_node_sync(KubeApi& kube) {
+  kube::NodeSyncDeps deps{kube, clock, {}, {}, {}, {}};
   deps.live_nodes = [this] {
     std::vector<kube::LiveNode> nodes;
     for (const auto& [name, node] : registrar.state().nodes())
-      nodes.push_back({name, node.uid, node.pod_cidr, node.second_pod_cidr});
+      nodes.push_back({name, node.uid, node.pod_cidr, node.second_pod_cidr, node.unschedulable});
     return nodes;
   };
   deps.removed_names = [this] {
@@ -259,7 +273,6 @@ Status App::Impl::build_kube() {
   };
   deps.import_nodes = [this](std::vector<KubeNode> objects) { return import_nodes(std::move(objects)); };
   node_sync = std::make_unique<kube::NodeSync>(std::move(deps));
-  return {};
 }
 
 api::ApiDeps App::Impl::api_deps() {
@@ -294,6 +307,7 @@ api::ApiDeps App::Impl::api_deps() {
   deps.store_space = [file = state_file(options.config.data_dir)] { return space_of_store(file); };
   deps.audit = audit.get();
   deps.trail = &trail;
+  deps.drain = drain.get();
   deps.audit_damage = audit->damage();
   return deps;
 }

@@ -7,6 +7,8 @@
 #include "common/async/clock.hpp"
 #include "common/core/result.hpp"
 #include "common/http/server.hpp"
+#include "coordinator/ports/kube_api.hpp"
+#include "coordinator/ports/kube_pods.hpp"
 #include "coordinator/service/audit_trail.hpp"
 #include "coordinator/service/join_limiter.hpp"
 #include "proto/types.hpp"
@@ -19,6 +21,9 @@ struct AppOptions {
   JoinLimits join_limits = {};
   RefusalLimits refusal_limits = {};
   bool kube = true;  // keep Node objects in step
+  // Asked in the place of the cluster's kube-apiserver, on the state thread; both or none. They outlive the App.
+  KubeApi* kube_nodes = nullptr;
+  KubePods* kube_pods = nullptr;
 };
 
 class App {

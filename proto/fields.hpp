@@ -2,6 +2,7 @@
 // One field list a type: v(name, member) is required, v.optional(name, member) may be absent and keeps its default.
 // Encoding, decoding and the check against openapi.json all visit these lists. All fields are here since /v1.
 #include "proto/audit.hpp"
+#include "proto/drain.hpp"
 #include "proto/preflight.hpp"
 #include "proto/types.hpp"
 
@@ -74,13 +75,13 @@ template <class V> void fields(V& v, JoinAttempt& x) {
   v("accepted", x.accepted); v("reason", x.reason); v.optional("stage", x.stage); v.optional("cure", x.cure);
   v.optional("count", x.count);
 }
-template <class V> void fields(V& v, JoinAttemptList& x) { v("items", x.items); }
+template <class V> void fields(V& v, JoinAttemptList& x) { v("items", x.items); v.optional("next", x.next); }
 template <class V> void fields(V& v, PendingNodeView& x) {
   v("name", x.name); v("role", x.role); v("address", x.address); v("fingerprint", x.fingerprint); v("state", x.state);
   v("since", x.since); v("tokenId", x.token_id); v("pool", x.pool); v("facts", x.facts); v("decidedAt", x.decided_at);
   v("decidedBy", x.decided_by); v("reason", x.reason);
 }
-template <class V> void fields(V& v, PendingNodeList& x) { v("items", x.items); }
+template <class V> void fields(V& v, PendingNodeList& x) { v("items", x.items); v.optional("next", x.next); }
 template <class V> void fields(V& v, ApproveRequest& x) { v.optional("fingerprint", x.fingerprint); }
 template <class V> void fields(V& v, DenyRequest& x) { v.optional("reason", x.reason); }
 template <class V> void fields(V& v, ReplaceRequest& x) { v.optional("ttl", x.ttl); }
@@ -91,7 +92,7 @@ template <class V> void fields(V& v, ComponentRef& x) {
 }
 template <class V> void fields(V& v, PeerNode& x) {
   v("name", x.name); v("uid", x.uid); v("generation", x.generation); v("role", x.role); v("address", x.address);
-  v("podCIDR", x.pod_cidr);
+  v("podCIDR", x.pod_cidr); v.optional("renewBefore", x.renew_before);
 }
 template <class V> void fields(V& v, DesiredState& x) {
   v("epoch", x.epoch); v("revision", x.revision); v("cluster", x.cluster); v("components", x.components); v("nodes", x.nodes);
@@ -125,6 +126,7 @@ template <class V> void fields(V& v, NodeView& x) {
   v("lastContact", x.last_contact); v("podCIDRPublished", x.pod_cidr_published); v("appliedRevision", x.applied_revision);
   v("conditions", x.conditions); v("components", x.components); v("certificates", x.certificates); v("facts", x.facts);
   v("lastError", x.last_error); v.optional("labels", x.labels); v.optional("pool", x.pool); v.optional("podCIDRs", x.pod_cidrs);
+  v.optional("unschedulable", x.unschedulable); v.optional("renewBefore", x.renew_before);
 }
 template <class V> void fields(V& v, Reservation& x) {
   v("block", x.block); v("node", x.node); v("imported", x.imported); v("inUse", x.in_use); v("note", x.note); v("since", x.since);
@@ -136,9 +138,10 @@ template <class V> void fields(V& v, PoolView& x) {
   v("namePattern", x.name_pattern); v("onlyByName", x.only_by_name); v("draining", x.draining); v("capacity", x.capacity);
   v("available", x.available); v("allocated", x.allocated); v("reserved", x.reserved); v("quarantined", x.quarantined);
   v("usedPercent", x.used_percent); v("level", x.level); v("exhaustedAt", x.exhausted_at); v("largestFree", x.largest_free);
-  v("reservations", x.reservations); v("nodes", x.nodes);
+  v("reservations", x.reservations);
 }
-template <class V> void fields(V& v, PoolList& x) { v("items", x.items); }
+template <class V> void fields(V& v, PoolList& x) { v("items", x.items); v.optional("next", x.next); }
+template <class V> void fields(V& v, PoolTenantList& x) { v("items", x.items); v.optional("next", x.next); }
 template <class V> void fields(V& v, PoolGrowRequest& x) { v.optional("ranges", x.ranges); v.optional("nodePrefixLength", x.node_prefix_length); }
 template <class V> void fields(V& v, PoolDrainRequest& x) { v.optional("draining", x.draining); }
 template <class V> void fields(V& v, NodeList& x) { v("items", x.items); v.optional("next", x.next); }
@@ -157,12 +160,12 @@ template <class V> void fields(V& v, TokenView& x) {
   v("createdAt", x.created_at); v("expiresAt", x.expires_at); v("state", x.state);
   v.optional("pool", x.pool); v.optional("sources", x.sources);
 }
-template <class V> void fields(V& v, TokenList& x) { v("items", x.items); }
+template <class V> void fields(V& v, TokenList& x) { v("items", x.items); v.optional("next", x.next); }
 template <class V> void fields(V& v, Artifact& x) {
   v("component", x.component); v("version", x.version); v.optional("format", x.format); v("sha256", x.sha256);
   v("size", x.size); v.optional("importedAt", x.imported_at);
 }
-template <class V> void fields(V& v, ArtifactList& x) { v("items", x.items); }
+template <class V> void fields(V& v, ArtifactList& x) { v("items", x.items); v.optional("next", x.next); }
 template <class V> void fields(V& v, CertificateView& x) {
   v("node", x.node); v("usage", x.usage); v("serial", x.serial); v("notBefore", x.not_before); v("notAfter", x.not_after);
   v("sha256", x.sha256);
@@ -194,7 +197,7 @@ template <class V> void fields(V& v, OperatorReply& x) {
 template <class V> void fields(V& v, OperatorView& x) {
   v("user", x.user); v("role", x.role); v("serial", x.serial); v("notBefore", x.not_before); v("notAfter", x.not_after);
 }
-template <class V> void fields(V& v, OperatorList& x) { v("items", x.items); }
+template <class V> void fields(V& v, OperatorList& x) { v("items", x.items); v.optional("next", x.next); }
 template <class V> void fields(V& v, HealthCheck& x) {
   v("name", x.name); v("ok", x.ok); v("message", x.message); v("cure", x.cure);
   v.optional("warning", x.warning);
@@ -258,7 +261,8 @@ template <class V> void fields(V& v, NodeOverview& x) { v("nodes", x.nodes); v("
   X(VersionInfo) X(Problem) X(PendingNodeView) X(PendingNodeList) X(ApproveRequest) X(DenyRequest) X(ReplaceRequest) \
   X(ReplaceReply) X(AuditActor) X(AuditCertificate) X(AuditRecord) X(AuditList) X(AuditVerdict) \
   X(RevokedCertificate) X(RevokedList) X(PoolSettings) X(Reservation) X(ReservationRequest) X(PoolTenant) X(PoolView) X(PoolList) \
-  X(PoolGrowRequest) X(PoolDrainRequest) X(CaRef) X(CaBundles) X(CaCertificateView) X(CaView) X(CaList) X(CaChangeRequest)
+  X(PoolGrowRequest) X(PoolDrainRequest) X(CaRef) X(CaBundles) X(CaCertificateView) X(CaView) X(CaList) X(CaChangeRequest) \
+  X(PoolTenantList) X(DrainRequest) X(DrainPod) X(DrainReport) X(RotateReply)
 
 // Types of files: coded by the same lists, but no part of the API's contract.
 #define SLIPWAY_FILE_TYPES(X) \

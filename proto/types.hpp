@@ -168,6 +168,7 @@ struct JoinAttempt {
 };
 struct JoinAttemptList {
   std::vector<JoinAttempt> items;
+  std::string next = {};  // pass as ?continue=; so are those of all lists
 };
 // A host with a valid token that an operator has to decide on (admission: manual), or has decided on.
 struct PendingNodeView {
@@ -186,6 +187,7 @@ struct PendingNodeView {
 };
 struct PendingNodeList {
   std::vector<PendingNodeView> items;
+  std::string next = {};
 };
 struct ApproveRequest {
   std::string fingerprint;  // only the host with this key (or a beginning of at least 8 digits); empty: who waits
@@ -218,6 +220,8 @@ struct PeerNode {
   std::string role;
   std::string address;
   std::string pod_cidr;
+  // Its certificates that begin before this instant are to be renewed; since 0.3, absent: none are.
+  std::optional<std::string> renew_before = {};
   bool operator==(const PeerNode&) const = default;
 };
 // What agents must trust and be signed by, for one kind of CA. Small on purpose: the bundle itself is fetched when its digest is
@@ -299,6 +303,8 @@ struct NodeView {
   std::map<std::string, std::string> labels;  // what ?labelSelector= looks at
   std::string pool;  // that its token named; empty: by the pools' selectors
   std::vector<std::string> pod_cidrs = {};  // podCIDR and, in a dual-stack cluster, the block of the other family
+  bool unschedulable = false;     // an operator wants no new pods on it (cordon)
+  std::string renew_before = {};  // certificates that begin before this are being renewed; empty: none are
 };
 struct NodeList {
   std::vector<NodeView> items;
@@ -340,10 +346,14 @@ struct PoolView {
   std::string exhausted_at;       // if use goes on as in the last days; empty: not in sight
   std::uint64_t largest_free = 0; // prefix length; 0: nothing is free
   std::vector<Reservation> reservations;
-  std::vector<PoolTenant> nodes;  // in the answer for one pool; empty in lists
 };
 struct PoolList {
   std::vector<PoolView> items;
+  std::string next = {};
+};
+struct PoolTenantList {
+  std::vector<PoolTenant> items;
+  std::string next = {};
 };
 struct PoolGrowRequest {
   std::vector<std::string> ranges;       // new ones, or ones that contain a range of the pool and take its place
@@ -387,6 +397,7 @@ struct TokenView {
 };
 struct TokenList {
   std::vector<TokenView> items;
+  std::string next = {};
 };
 struct Artifact {
   std::string component;
@@ -398,6 +409,7 @@ struct Artifact {
 };
 struct ArtifactList {
   std::vector<Artifact> items;
+  std::string next = {};
 };
 struct CertificateView {
   std::string node;  // or the operator's or component's name
@@ -473,6 +485,7 @@ struct OperatorView {
 };
 struct OperatorList {
   std::vector<OperatorView> items;
+  std::string next = {};
 };
 struct HealthCheck {
   std::string name;

@@ -51,6 +51,14 @@ RenewalPlan plan_renewals(const std::vector<CertificateLife>& certificates, doub
   return plan;
 }
 
+std::vector<std::string> begun_before(const std::vector<CertificateLife>& certificates, WallTime mark) {
+  std::vector<std::string> usages;
+  for (const CertificateLife& certificate : certificates) {
+    if (certificate.not_before < mark) usages.push_back(certificate.usage);
+  }
+  return usages;
+}
+
 Seconds renewal_sleep(const std::optional<WallTime>& next, WallTime now) {
   if (!next) return k_longest_sleep;
   return std::clamp(*next - now, Seconds(1), k_longest_sleep);

@@ -32,6 +32,9 @@ struct RenewalPlan {
 // several.
 RenewalPlan plan_renewals(const std::vector<CertificateLife>& certificates, double renew_at, WallTime now);
 
+// Usages whose certificate begins before `mark`: the coordinator asks for new ones.
+std::vector<std::string> begun_before(const std::vector<CertificateLife>& certificates, WallTime mark);
+
 // How long to sleep until `next`: at most an hour, so that a clock that was set does not matter for long; at
 // least a second.
 Seconds renewal_sleep(const std::optional<WallTime>& next, WallTime now);

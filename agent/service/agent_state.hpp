@@ -53,6 +53,9 @@ struct Drift {
   std::vector<std::string> what;
 };
 
+// The coordinator's mark for this node: its certificates that begin earlier are to be renewed. Zero: none are.
+WallTime rotation_mark(const std::optional<proto::DesiredState>& desired, const std::optional<NodeIdentity>& identity);
+
 struct AgentState {
   std::optional<NodeIdentity> identity;
   std::optional<proto::DesiredState> desired;
@@ -77,7 +80,7 @@ struct AgentState {
   std::map<std::string, BundleUse> ca_uses;  // where components read them, by kind
 
   Trigger ca_news;           // the coordinator may have announced other CAs
-  Trigger renew;             // certificates may come from a CA that is being replaced
+  Trigger renew;             // certificates may come from a CA that is being replaced, or are to be rotated
   Trigger reconcile;         // something to bring about
   Trigger report;            // something to tell
   Trigger identity_changed;  // certificates were renewed or the node joined

@@ -81,12 +81,11 @@ asio::awaitable<Status> DesiredSync::take(std::string json) {
   log::info("desired state", {{"revision", desired->revision}, {"nodes", desired->nodes.size()}});
   deps_.state.renew_at = desired->cluster.certificates.renew_at;
   const bool other_cas = !deps_.state.desired || deps_.state.desired->cas != desired->cas;
+  const WallTime mark_before = rotation_mark(deps_.state.desired, deps_.state.identity);
   deps_.state.desired = std::move(*desired);
   deps_.state.reconcile.set();
-  if (other_cas) {
-    deps_.state.ca_news.set();
-    deps_.state.renew.set();
-  }
+  if (other_cas) deps_.state.ca_news.set();
+  if (other_cas || rotation_mark(deps_.state.desired, deps_.state.identity) != mark_before) deps_.state.renew.set();
   co_return Status{};
 }
 

@@ -22,6 +22,12 @@ constexpr Millis k_longest_retry{60'000};
 constexpr Seconds k_old_ca_retry{30};
 constexpr std::int64_t k_spread_for_node = 5;  // ms: a fleet that renews because of a new CA does not come all at once
 
+void add_missing(std::vector<std::string>& usages, const std::vector<std::string>& more) {
+  for (const std::string& usage : more) {
+    if (std::find(usages.begin(), usages.end(), usage) == usages.end()) usages.push_back(usage);
+  }
+}
+
 void show(AgentState& state, const std::vector<CertificateLife>& lives, WallTime now) {
   state.certificates.clear();
   state.certificates_valid = !lives.empty();
@@ -66,10 +72,8 @@ asio::awaitable<Result<Seconds>> Renewer::tick() {
                                    [&](const CertificateLife& l) { return l.usage == profile.usage; });
     if (!there) plan.due.push_back(profile.usage);  // lost or unreadable
   }
-  for (const std::string& usage : from_old_ca(*lives)) {
-    const bool due = std::find(plan.due.begin(), plan.due.end(), usage) != plan.due.end();
-    if (!due) plan.due.push_back(usage);
-  }
+  add_missing(plan.due, from_old_ca(*lives));
+  add_missing(plan.due, begun_before(*lives, rotation_mark(deps_.state.desired, deps_.state.identity)));
   if (plan.due.empty()) co_return renewal_sleep(plan.next, now);
 
   const bool agent_ended = std::any_of(lives->begin(), lives->end(), [&](const CertificateLife& l) {

@@ -16,7 +16,7 @@ class Renewer {
 
   // Renews what is due, or comes from a CA that is being replaced, by one request. Returns when to look again. state.certificates is what is in use now.
   boost::asio::awaitable<Result<Seconds>> tick();
-  // Also at each state.renew: the CAs have changed.
+  // Also at each state.renew: the CAs have changed, or the coordinator wants new certificates.
   boost::asio::awaitable<Status> run();
 
  private:

@@ -1,5 +1,6 @@
 // What operators say of joins: who waits, who is approved, denied, replaced.
 #include "coordinator/api/handlers.hpp"
+#include "coordinator/api/list_filters.hpp"
 
 namespace slipway::api {
 
@@ -24,9 +25,11 @@ proto::PendingNodeView view_of(const PendingNode& node) {
 
 }  // namespace
 
-Handling Handlers::list_joins(RequestContext) {
-  std::function<Result<proto::JoinAttemptList>()> job = [this] {
-    return Result<proto::JoinAttemptList>(deps_.enrollment.attempts());
+Handling Handlers::list_joins(RequestContext context) {
+  const auto query = join_query(context.request);
+  if (!query) co_return query.error();
+  std::function<Result<proto::JoinAttemptList>()> job = [this, wish = *query] {
+    return Result<proto::JoinAttemptList>(deps_.enrollment.attempts(wish));
   };
   boost::asio::awaitable<Result<proto::JoinAttemptList>> reading =
       read_state<proto::JoinAttemptList>(std::move(job));
@@ -35,11 +38,13 @@ Handling Handlers::list_joins(RequestContext) {
   co_return json_response(200, *list);
 }
 
-Handling Handlers::list_pending_nodes(RequestContext) {
-  std::function<Result<proto::PendingNodeList>()> job = [this] {
-    proto::PendingNodeList list;
-    for (const auto& [name, node] : deps_.registrar.state().pending()) list.items.push_back(view_of(node));
-    return Result<proto::PendingNodeList>(std::move(list));
+Handling Handlers::list_pending_nodes(RequestContext context) {
+  const auto page = page_wish(context.request);
+  if (!page) co_return page.error();
+  std::function<Result<proto::PendingNodeList>()> job = [this, wish = *page] {
+    return Result<proto::PendingNodeList>(page_of<proto::PendingNodeList>(
+        deps_.registrar.state().pending(), wish, [](const auto& entry) { return std::optional(view_of(entry.second)); },
+        [](const proto::PendingNodeView& view) { return view.name; }));
   };
   boost::asio::awaitable<Result<proto::PendingNodeList>> reading =
       read_state<proto::PendingNodeList>(std::move(job));
@@ -94,8 +99,9 @@ Handling Handlers::replace_node(RequestContext context) {
   token->record.pinned_ca = pin->number;
   const ReplaceNode replacement{context.parameters["name"], token->record};
   const proto::AuditActor actor = actor_of(context);
-  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, replacement, actor] {
-    return replace_on_state(replacement, actor);
+  const Guard guard = node_guard(context.request, replacement.name);
+  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, replacement, actor, guard] {
+    return replace_on_state(replacement, actor, guard);
   };
   boost::asio::awaitable<Result<Outcome>> hop = run_on<Outcome>(deps_.state, std::move(there));
   const auto outcome = co_await std::move(hop);
@@ -109,8 +115,8 @@ Handling Handlers::replace_node(RequestContext context) {
                                                    std::move(*reply)});
 }
 
-boost::asio::awaitable<Result<Outcome>> Handlers::replace_on_state(ReplaceNode replacement, proto::AuditActor actor) {
-  boost::asio::awaitable<Result<Outcome>> replacing = deps_.registrar.submit(std::move(replacement), std::move(actor));
+boost::asio::awaitable<Result<Outcome>> Handlers::replace_on_state(ReplaceNode replacement, proto::AuditActor actor, Guard guard) {
+  boost::asio::awaitable<Result<Outcome>> replacing = submit_on_state(std::move(replacement), std::move(actor), std::move(guard));
   auto outcome = co_await std::move(replacing);
   if (outcome && outcome->node) {
     deps_.board.forget(outcome->node->uid);

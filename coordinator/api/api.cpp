@@ -14,7 +14,6 @@ namespace slipway::api {
 
 namespace {
 
-constexpr std::size_t k_max_page = 1000;
 constexpr const char* k_retry_seconds = "10";
 
 // Deletes a spooled body that no handler has taken over.
@@ -123,17 +122,6 @@ http::Response problem_response(const Error& error) {
   return response;
 }
 
-Result<PageWish> page_wish(const http::Request& request) {
-  PageWish wish;
-  if (const auto text = http::query_parameter(request, "limit")) {
-    const auto limit = parse_u64(*text, k_max_page);
-    if (!limit || *limit == 0) return parameter_error("limit", " must be a number from 1 to 1000");
-    wish.limit = *limit;
-  }
-  wish.after = http::query_parameter(request, "continue").value_or("");
-  return wish;
-}
-
 Status check_query(const proto::Route& route, const http::Request& request) {
   if (request.query.empty() || !proto::is_for_people(route.role)) return {};
   const std::vector<std::string> keys = http::query_keys(request);
@@ -157,6 +145,7 @@ const std::map<std::string_view, Handlers::Function>& Handlers::table() {
       {"getMasterSecrets", &Handlers::get_master_secrets},
       {"getCaBundles", &Handlers::get_ca_bundles},
       {"listCas", &Handlers::list_cas},
+      {"getCa", &Handlers::get_ca},
       {"changeCa", &Handlers::change_ca},
       {"getArtifactContent", &Handlers::get_artifact_content},
       {"getCluster", &Handlers::get_cluster},
@@ -166,6 +155,11 @@ const std::map<std::string_view, Handlers::Function>& Handlers::table() {
       {"listNodes", &Handlers::list_nodes},
       {"getNode", &Handlers::get_node},
       {"deleteNode", &Handlers::delete_node},
+      {"cordonNode", &Handlers::cordon_node},
+      {"uncordonNode", &Handlers::uncordon_node},
+      {"drainNode", &Handlers::drain_node},
+      {"rotateNode", &Handlers::rotate_node},
+      {"rotateCertificates", &Handlers::rotate_certificates},
       {"listJoins", &Handlers::list_joins},
       {"listPendingNodes", &Handlers::list_pending_nodes},
       {"approveNode", &Handlers::approve_node},
@@ -177,6 +171,7 @@ const std::map<std::string_view, Handlers::Function>& Handlers::table() {
       {"listPools", &Handlers::list_pools},
       {"createPool", &Handlers::create_pool},
       {"getPool", &Handlers::get_pool},
+      {"listPoolNodes", &Handlers::list_pool_nodes},
       {"deletePool", &Handlers::delete_pool},
       {"growPool", &Handlers::grow_pool},
       {"drainPool", &Handlers::drain_pool},
@@ -317,9 +312,20 @@ boost::asio::awaitable<Status> Handlers::audit_refusal(proto::AuditRecord record
   co_return co_await std::move(hop);
 }
 
-boost::asio::awaitable<Result<Outcome>> Handlers::submit(Operation operation, proto::AuditActor actor) {
-  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, operation, actor] {
-    return deps_.registrar.submit(operation, actor);
+boost::asio::awaitable<Result<Outcome>> Handlers::submit_on_state(Operation operation, proto::AuditActor actor, Guard guard) {
+  const Status allowed = guard ? guard(deps_.registrar.state()) : Status{};
+  if (!allowed) {
+    boost::asio::awaitable<Status> durable = deps_.registrar.durable(deps_.registrar.state().revision());
+    const Status safe = co_await std::move(durable);
+    co_return safe ? allowed.error() : safe.error();
+  }
+  boost::asio::awaitable<Result<Outcome>> submitting = deps_.registrar.submit(std::move(operation), std::move(actor));
+  co_return co_await std::move(submitting);
+}
+
+boost::asio::awaitable<Result<Outcome>> Handlers::submit(Operation operation, proto::AuditActor actor, Guard guard) {
+  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, operation, actor, guard] {
+    return submit_on_state(operation, actor, guard);
   };
   boost::asio::awaitable<Result<Outcome>> hop = run_on<Outcome>(deps_.state, std::move(there));
   co_return co_await std::move(hop);

@@ -21,6 +21,7 @@
 #include "coordinator/service/audit_trail.hpp"
 #include "coordinator/service/ca_rotation.hpp"
 #include "coordinator/service/enrollment.hpp"
+#include "coordinator/service/node_drain.hpp"
 #include "coordinator/service/node_status.hpp"
 #include "coordinator/service/registrar.hpp"
 
@@ -52,6 +53,7 @@ struct ApiDeps {
   std::function<void(const std::string& user)> cut_operator = {};
   AuditLog* audit = nullptr;                      // never null in a daemon
   AuditTrail* trail = nullptr;
+  NodeDrain* drain = nullptr;  // null: there is no kube-apiserver to ask
   std::string audit_damage = {};  // what was wrong with the audit log at the start; empty: nothing
 };
 

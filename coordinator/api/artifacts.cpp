@@ -110,11 +110,13 @@ Handling Handlers::register_artifact(RequestContext context) {
   co_return json_response(201, *artifact);
 }
 
-Handling Handlers::list_artifacts(RequestContext) {
-  std::function<Result<proto::ArtifactList>()> job = [this] {
-    proto::ArtifactList list;
-    for (const auto& [key, artifact] : deps_.registrar.state().artifacts()) list.items.push_back(artifact);
-    return Result<proto::ArtifactList>(std::move(list));
+Handling Handlers::list_artifacts(RequestContext context) {
+  const auto page = page_wish(context.request);
+  if (!page) co_return page.error();
+  std::function<Result<proto::ArtifactList>()> job = [this, wish = *page] {
+    return Result<proto::ArtifactList>(page_of<proto::ArtifactList>(
+        deps_.registrar.state().artifacts(), wish, [](const auto& entry) { return std::optional(entry.second); },
+        [](const proto::Artifact& artifact) { return artifact_key(artifact.component, artifact.version); }));
   };
   boost::asio::awaitable<Result<proto::ArtifactList>> reading =
       read_state<proto::ArtifactList>(std::move(job));

@@ -113,18 +113,15 @@ Handling Handlers::list_revoked(RequestContext context) {
   const PageWish page = *wish;
   const std::string node = http::query_parameter(context.request, "node").value_or("");
   std::function<Result<proto::RevokedList>()> job = [this, page, node] {
-    proto::RevokedList list;
-    for (const Revoked& revoked : revoked_certificates(deps_.registrar.state(), deps_.clock.wall())) {
+    const std::vector<Revoked> all = revoked_certificates(deps_.registrar.state(), deps_.clock.wall());
+    const auto view = [&](const Revoked& revoked) -> std::optional<proto::RevokedCertificate> {
       const CompactCertificate& record = revoked.record;
       const bool of_node = !record.node_uid.empty() && record.subject == node;
-      if (record.serial_hex() <= page.after || (!node.empty() && !of_node)) continue;
-      if (list.items.size() == page.limit) {
-        list.next = list.items.back().serial;
-        break;
-      }
-      list.items.push_back(view_of(revoked));
-    }
-    return Result<proto::RevokedList>(std::move(list));
+      if (record.serial_hex() <= page.after || (!node.empty() && !of_node)) return std::nullopt;
+      return view_of(revoked);
+    };
+    return Result<proto::RevokedList>(page_of<proto::RevokedList>(all.begin(), all.end(), page.limit, view,
+                                                                  [](const proto::RevokedCertificate& shown) { return shown.serial; }));
   };
   boost::asio::awaitable<Result<proto::RevokedList>> reading = read_state<proto::RevokedList>(std::move(job));
   const auto list = co_await std::move(reading);

@@ -4,6 +4,14 @@
 
 namespace slipway::api {
 
+namespace {
+
+Error no_kind() {
+  return make_error(Errc::not_found, "there is no such kind of authority: fabric, kubeClient, kubeletServing, apiserver, frontProxy, etcd");
+}
+
+}  // namespace
+
 Handling Handlers::get_ca_bundles(RequestContext context) {
   const AgentIdentity agent = context.principal->agent;
   std::function<Result<proto::CaBundles>()> job = [this, agent]() -> Result<proto::CaBundles> {
@@ -29,27 +37,46 @@ Handling Handlers::list_cas(RequestContext) {
   co_return json_response(200, *list);
 }
 
+Handling Handlers::get_ca(RequestContext context) {
+  const auto kind = ca_kind_from_string(context.parameters["kind"]);
+  if (!kind) co_return no_kind();
+  std::function<Result<Tagged<proto::CaView>>()> job = [this, kind = *kind]() -> Result<Tagged<proto::CaView>> {
+    const CaLine* line = deps_.registrar.state().ca(kind);
+    if (line == nullptr) return no_kind();
+    return Tagged<proto::CaView>{deps_.cas.view(*line), etag_of(*line)};
+  };
+  boost::asio::awaitable<Result<Tagged<proto::CaView>>> reading = read_state<Tagged<proto::CaView>>(std::move(job));
+  const auto view = co_await std::move(reading);
+  if (!view) co_return view.error();
+  co_return json_response(200, *view);
+}
+
 Handling Handlers::change_ca(RequestContext context) {
   const auto request = body_as<proto::CaChangeRequest>(context.request);
   if (!request) co_return request.error();
   const auto kind = ca_kind_from_string(context.parameters["kind"]);
-  if (!kind) co_return make_error(Errc::not_found, "there is no such kind of authority: fabric, kubeClient, kubeletServing, apiserver, frontProxy, etcd");
+  if (!kind) co_return no_kind();
   const auto step = ca_step_from_string(request->action);
   if (!step) co_return field_error("/action", " must be prepare, activate, retire or abort");
   if (request->force && *step != CaStep::retire) co_return field_error("/force", " is for retire alone");
   if (request->from_files && *step != CaStep::prepare) co_return field_error("/import", " is for prepare alone");
   const CaRotation::Wish wish{*kind, *step, request->force, request->from_files};
   const proto::AuditActor actor = actor_of(context);
-  std::function<Handling()> there = [this, wish, actor] { return change_ca_on_state(wish, actor); };
+  const Guard guard = ca_guard(context.request, *kind);
+  std::function<Handling()> there = [this, wish, actor, guard] { return change_ca_on_state(wish, actor, guard); };
   Handling hop = run_on<http::Response>(deps_.state, std::move(there));
   co_return co_await std::move(hop);
 }
 
-Handling Handlers::change_ca_on_state(CaRotation::Wish wish, proto::AuditActor actor) {
+// The steps of a kind come one at a time, so the state that the guard saw is the one that the step begins from.
+Handling Handlers::change_ca_on_state(CaRotation::Wish wish, proto::AuditActor actor, Guard guard) {
+  const Status allowed = guard ? guard(deps_.registrar.state()) : Status{};
+  if (!allowed) co_return allowed.error();
   boost::asio::awaitable<Status> running = deps_.cas.run(wish, std::move(actor));
   const Status done = co_await std::move(running);
   if (!done) co_return done.error();
-  co_return json_response(200, deps_.cas.view(*deps_.registrar.state().ca(wish.kind)));
+  const CaLine& line = *deps_.registrar.state().ca(wish.kind);
+  co_return json_response(200, Tagged<proto::CaView>{deps_.cas.view(line), etag_of(line)});
 }
 
 }  // namespace slipway::api

@@ -1,22 +1,19 @@
 // What operators call: cluster, nodes, tokens, certificates. Who joins: admission.cpp.
+#include <algorithm>
+#include <optional>
+
 #include "common/crypto/csr.hpp"
 #include "common/crypto/digest.hpp"
 #include "coordinator/api/handlers.hpp"
 #include "coordinator/domain/cluster_plan.hpp"
+#include "coordinator/api/list_filters.hpp"
 
 namespace slipway::api {
 
 namespace {
 
-// Of the settings alone: a node that joins meanwhile must not refuse an operator's change.
-std::string etag_of(const proto::ClusterSpec& spec) {
-  return "\"" + sha256_hex(proto::encode(spec)).substr(0, 32) + "\"";
-}
-
 http::Response cluster_response(const proto::ClusterView& view) {
-  http::Response response = json_response(200, view);
-  response.headers.set("ETag", etag_of(view.spec));
-  return response;
+  return json_response(200, Tagged<proto::ClusterView>{view, etag_of(view.spec)});
 }
 
 // "10.77.0.0/24", or one address.
@@ -44,6 +41,14 @@ Result<TokenSpec> token_spec(const proto::TokenRequest& request) {
     spec.sources.push_back(*range);
   }
   return spec;
+}
+
+proto::TokenView view_of(const JoinToken& token, WallTime now) {
+  proto::TokenView view{token.id, std::string(to_string(token.role)), token.node, token.uses, token.max_uses,
+                        to_rfc3339(token.created_at), to_rfc3339(token.expires_at), std::string(token_state(token, now))};
+  view.pool = token.pool;
+  for (const Cidr& source : token.sources) view.sources.push_back(source.to_string());
+  return view;
 }
 
 // Order of certificates in lists, and the place where the next page begins.
@@ -96,21 +101,16 @@ Handling Handlers::get_cluster(RequestContext) {
 Handling Handlers::apply_cluster(RequestContext context) {
   auto spec = proto::decode_strict<proto::ClusterSpec>(context.request.body);
   if (!spec) co_return error_of(spec, "reading the request");
-  const std::string* if_match = context.request.headers.find("If-Match");
-  const std::string wanted = if_match != nullptr ? *if_match : std::string();
+  const Guard guard = cluster_guard(context.request);
   const proto::AuditActor actor = actor_of(context);
-  std::function<Handling()> there = [this, given = *spec, wanted, actor] { return apply_on_state(given, wanted, actor); };
+  std::function<Handling()> there = [this, given = *spec, actor, guard] { return apply_on_state(given, actor, guard); };
   Handling hop = run_on<http::Response>(deps_.state, std::move(there));
   co_return co_await std::move(hop);
 }
 
-Handling Handlers::apply_on_state(proto::ClusterSpec spec, std::string if_match, proto::AuditActor actor) {
-  // No co_await between this look and submit(), which applies at once.
-  if (!if_match.empty() && if_match != "*" && if_match != etag_of(deps_.registrar.state().cluster().spec)) {
-    co_return make_error(Errc::conflict, Cause::stale, "the cluster's settings have changed since they were read: read them again");
-  }
+Handling Handlers::apply_on_state(proto::ClusterSpec spec, proto::AuditActor actor, Guard guard) {
   ApplyCluster operation{std::move(spec), reported_routes(deps_.registrar.state(), deps_.board)};
-  boost::asio::awaitable<Result<Outcome>> applying = deps_.registrar.submit(std::move(operation), std::move(actor));
+  boost::asio::awaitable<Result<Outcome>> applying = submit_on_state(std::move(operation), std::move(actor), std::move(guard));
   const auto outcome = co_await std::move(applying);
   if (!outcome) co_return outcome.error();
   co_return cluster_response(cluster_view());
@@ -205,18 +205,14 @@ Handling Handlers::list_nodes(RequestContext context) {
 
 Handling Handlers::list_matching_nodes(PageWish page, NodeFilter filter) {
   std::function<Result<proto::NodeList>()> job = [this, page, filter] {
-    proto::NodeList list;
-    const auto& nodes = deps_.registrar.state().nodes();
-    for (auto it = nodes.upper_bound(page.after); it != nodes.end(); ++it) {
-      auto view = node_view(deps_.registrar.state(), it->second, deps_.board.find(it->second.uid));
-      if (!filter.matches(view)) continue;
-      if (list.items.size() == page.limit) {
-        list.next = list.items.back().name;
-        break;
-      }
-      list.items.push_back(std::move(view));
-    }
-    return Result<proto::NodeList>(std::move(list));
+    const State& state = deps_.registrar.state();
+    const auto view = [&](const auto& entry) -> std::optional<proto::NodeView> {
+      auto shown = node_view(state, entry.second, deps_.board.find(entry.second.uid));
+      if (!filter.matches(shown)) return std::nullopt;
+      return shown;
+    };
+    return Result<proto::NodeList>(
+        page_of<proto::NodeList>(state.nodes(), page, view, [](const proto::NodeView& shown) { return shown.name; }));
   };
   boost::asio::awaitable<Result<proto::NodeList>> reading = read_state<proto::NodeList>(std::move(job));
   const auto list = co_await std::move(reading);
@@ -224,15 +220,16 @@ Handling Handlers::list_matching_nodes(PageWish page, NodeFilter filter) {
   co_return json_response(200, *list);
 }
 
-Handling Handlers::get_node(RequestContext context) {
-  const std::string name = context.parameters["name"];
-  std::function<Result<proto::NodeView>()> job = [this, name]() -> Result<proto::NodeView> {
+Handling Handlers::get_node(RequestContext context) { return node_response(context.parameters["name"]); }
+
+Handling Handlers::node_response(std::string name) {
+  std::function<Result<Tagged<proto::NodeView>>()> job = [this, name]() -> Result<Tagged<proto::NodeView>> {
     const State& state = deps_.registrar.state();
     const Node* node = state.node(name);
     if (node == nullptr) return make_error(Errc::not_found, "there is no node named \"" + name + "\"");
-    return node_view(state, *node, deps_.board.find(node->uid));
+    return Tagged<proto::NodeView>{node_view(state, *node, deps_.board.find(node->uid)), etag_of(*node)};
   };
-  boost::asio::awaitable<Result<proto::NodeView>> reading = read_state<proto::NodeView>(std::move(job));
+  boost::asio::awaitable<Result<Tagged<proto::NodeView>>> reading = read_state<Tagged<proto::NodeView>>(std::move(job));
   const auto view = co_await std::move(reading);
   if (!view) co_return view.error();
   co_return json_response(200, *view);
@@ -241,8 +238,9 @@ Handling Handlers::get_node(RequestContext context) {
 Handling Handlers::delete_node(RequestContext context) {
   const std::string name = context.parameters["name"];
   const proto::AuditActor actor = actor_of(context);
-  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, name, actor] {
-    return delete_on_state(name, actor);
+  const Guard guard = node_guard(context.request, name);
+  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, name, actor, guard] {
+    return delete_on_state(name, actor, guard);
   };
   boost::asio::awaitable<Result<Outcome>> hop = run_on<Outcome>(deps_.state, std::move(there));
   const auto outcome = co_await std::move(hop);
@@ -250,9 +248,9 @@ Handling Handlers::delete_node(RequestContext context) {
   co_return empty_response(204);
 }
 
-boost::asio::awaitable<Result<Outcome>> Handlers::delete_on_state(std::string name, proto::AuditActor actor) {
+boost::asio::awaitable<Result<Outcome>> Handlers::delete_on_state(std::string name, proto::AuditActor actor, Guard guard) {
   boost::asio::awaitable<Result<Outcome>> deleting =
-      deps_.registrar.submit(DeleteNode{name, deps_.clock.wall()}, std::move(actor));
+      submit_on_state(DeleteNode{name, deps_.clock.wall()}, std::move(actor), std::move(guard));
   auto outcome = co_await std::move(deleting);
   if (outcome && outcome->node) {
     deps_.board.forget(outcome->node->uid);
@@ -282,19 +280,20 @@ Handling Handlers::create_token(RequestContext context) {
   co_return json_response(201, *reply);
 }
 
-Handling Handlers::list_tokens(RequestContext) {
-  std::function<Result<proto::TokenList>()> job = [this] {
-    proto::TokenList list;
+Handling Handlers::list_tokens(RequestContext context) {
+  const auto page = page_wish(context.request);
+  if (!page) co_return page.error();
+  const auto filter = TokenFilter::of(context.request);
+  if (!filter) co_return filter.error();
+  std::function<Result<proto::TokenList>()> job = [this, wish = *page, filter = *filter] {
     const WallTime now = deps_.clock.wall();
-    for (const auto& [id, token] : deps_.registrar.state().tokens()) {
-      proto::TokenView view{id, std::string(to_string(token.role)), token.node, token.uses, token.max_uses,
-                            to_rfc3339(token.created_at), to_rfc3339(token.expires_at),
-                            std::string(token_state(token, now))};
-      view.pool = token.pool;
-      for (const Cidr& source : token.sources) view.sources.push_back(source.to_string());
-      list.items.push_back(std::move(view));
-    }
-    return Result<proto::TokenList>(std::move(list));
+    const auto view = [&](const auto& entry) -> std::optional<proto::TokenView> {
+      auto shown = view_of(entry.second, now);
+      if (!filter.matches(shown)) return std::nullopt;
+      return shown;
+    };
+    return Result<proto::TokenList>(page_of<proto::TokenList>(deps_.registrar.state().tokens(), wish, view,
+                                                              [](const proto::TokenView& shown) { return shown.id; }));
   };
   boost::asio::awaitable<Result<proto::TokenList>> reading = read_state<proto::TokenList>(std::move(job));
   const auto list = co_await std::move(reading);
@@ -312,18 +311,13 @@ Handling Handlers::delete_token(RequestContext context) {
 Handling Handlers::list_certificates(RequestContext context) {
   const auto wish = page_wish(context.request);
   if (!wish) co_return wish.error();
-  const PageWish page = *wish;
-  std::function<Result<proto::CertificateList>()> job = [this, page] {
-    proto::CertificateList list;
-    for (proto::CertificateView& view : certificates_with_cas()) {
-      if (!page.after.empty() && position_of(view) <= page.after) continue;
-      if (list.items.size() == page.limit) {
-        list.next = position_of(list.items.back());
-        break;
-      }
-      list.items.push_back(std::move(view));
-    }
-    return Result<proto::CertificateList>(std::move(list));
+  const auto filter = CertificateFilter::of(context.request);
+  if (!filter) co_return filter.error();
+  std::function<Result<proto::CertificateList>()> job = [this, page = *wish, filter = *filter] {
+    const std::vector<proto::CertificateView> all = certificates_with_cas();
+    const auto first = std::find_if(all.begin(), all.end(), [&](const auto& view) { return page.after.empty() || position_of(view) > page.after; });
+    const auto view = [&](const proto::CertificateView& shown) { return filter.matches(shown) ? std::optional(shown) : std::nullopt; };
+    return Result<proto::CertificateList>(page_of<proto::CertificateList>(first, all.end(), page.limit, view, position_of));
   };
   boost::asio::awaitable<Result<proto::CertificateList>> reading =
       read_state<proto::CertificateList>(std::move(job));

@@ -11,7 +11,9 @@
 
 #include "common/async/notifier.hpp"
 #include "coordinator/api/api.hpp"
+#include "coordinator/api/etag.hpp"
 #include "coordinator/api/node_filter.hpp"
+#include "coordinator/api/page.hpp"
 #include "coordinator/api/principal.hpp"
 #include "coordinator/api/range.hpp"
 #include "proto/codec.hpp"
@@ -25,13 +27,6 @@ struct RequestContext {
   std::map<std::string, std::string> parameters;
   std::shared_ptr<const Principal> principal;  // never null
 };
-
-// ?limit= and ?continue=.
-struct PageWish {
-  std::size_t limit = 500;
-  std::string after;
-};
-Result<PageWish> page_wish(const http::Request& request);
 
 // Who asks, for the audit log.
 proto::AuditActor actor_of(const Principal& principal, const http::Request& request);
@@ -75,6 +70,13 @@ class Handlers {
   friend class NodeWatch;
   Handling get_node(RequestContext context);
   Handling delete_node(RequestContext context);
+  // node_changes.cpp
+  Handling cordon_node(RequestContext context);
+  Handling uncordon_node(RequestContext context);
+  Handling drain_node(RequestContext context);
+  Handling rotate_node(RequestContext context);
+  Handling rotate_certificates(RequestContext context);
+  // cluster.cpp
   Handling create_token(RequestContext context);
   Handling list_tokens(RequestContext context);
   Handling delete_token(RequestContext context);
@@ -98,6 +100,7 @@ class Handlers {
   Handling list_pools(RequestContext context);
   Handling create_pool(RequestContext context);
   Handling get_pool(RequestContext context);
+  Handling list_pool_nodes(RequestContext context);
   Handling delete_pool(RequestContext context);
   Handling grow_pool(RequestContext context);
   Handling drain_pool(RequestContext context);
@@ -106,6 +109,7 @@ class Handlers {
   // cas.cpp
   Handling get_ca_bundles(RequestContext context);
   Handling list_cas(RequestContext context);
+  Handling get_ca(RequestContext context);
   Handling change_ca(RequestContext context);
   // service.cpp
   Handling get_health(RequestContext context);
@@ -139,18 +143,29 @@ class Handlers {
   boost::asio::awaitable<Result<bool>> repeats_on_state(Sender sender);
   Handling status_on_state(std::shared_ptr<const proto::NodeStatusReport> given, Sender sender);
   Handling refuse_live(std::shared_ptr<const Principal> principal, IpAddress from, Error error);
-  Handling apply_on_state(proto::ClusterSpec spec, std::string if_match, proto::AuditActor actor);
-  boost::asio::awaitable<Result<Outcome>> delete_on_state(std::string name, proto::AuditActor actor);
+  Handling apply_on_state(proto::ClusterSpec spec, proto::AuditActor actor, Guard guard);
+  boost::asio::awaitable<Result<Outcome>> delete_on_state(std::string name, proto::AuditActor actor, Guard guard);
+  Handling change_cordon(RequestContext context, bool unschedulable);
+  Handling cordon_on_state(CordonNode wish, proto::AuditActor actor, Guard guard);
+  struct DrainWish {
+    std::string name;
+    bool force = false;
+  };
+  Handling drain_on_state(DrainWish wish, proto::AuditActor actor, Guard guard);
+  boost::asio::awaitable<Status> audit_evictions(DrainStep step, proto::AuditActor actor);
+  boost::asio::awaitable<Result<Outcome>> rotate(std::string name, proto::AuditActor actor, Guard guard);
+  boost::asio::awaitable<Result<Outcome>> rotate_on_state(std::string name, proto::AuditActor actor, Guard guard);
+  Handling node_response(std::string name);
   Result<std::vector<CrlSpec>> crl_specs(std::vector<CaKind> kinds, bool all) const;  // state thread
   boost::asio::awaitable<Status> audit_refusal(proto::AuditRecord record);
   Handling decide(DecideNode decision, proto::AuditActor actor);
-  boost::asio::awaitable<Result<Outcome>> replace_on_state(ReplaceNode replacement, proto::AuditActor actor);
+  boost::asio::awaitable<Result<Outcome>> replace_on_state(ReplaceNode replacement, proto::AuditActor actor, Guard guard);
   // For the operator, with the join command. `pin`: digest of the CA that the record says it pins.
   boost::asio::awaitable<Result<proto::TokenReply>> token_reply(NewToken token, std::string pin);
-  boost::asio::awaitable<Result<Outcome>> change_pool(Operation operation, proto::AuditActor actor);
-  boost::asio::awaitable<Result<Outcome>> change_pool_on_state(Operation operation, proto::AuditActor actor);
+  boost::asio::awaitable<Result<Outcome>> change_pool(Operation operation, proto::AuditActor actor, Guard guard);
+  boost::asio::awaitable<Result<Outcome>> change_pool_on_state(Operation operation, proto::AuditActor actor, Guard guard);
   Handling pool_response(int status, std::string name);
-  Handling change_ca_on_state(CaRotation::Wish wish, proto::AuditActor actor);
+  Handling change_ca_on_state(CaRotation::Wish wish, proto::AuditActor actor, Guard guard);
   struct PersonsCertificate {
     ValidatedCluster cluster;
     IssuedCertificate certificate;
@@ -168,7 +183,9 @@ class Handlers {
   boost::asio::awaitable<Result<HealthInput>> health_input_there();   // state thread
   boost::asio::awaitable<Result<StoreSpace>> store_space();
   void count_join(const Status& result);
-  boost::asio::awaitable<Result<Outcome>> submit(Operation operation, proto::AuditActor actor);
+  boost::asio::awaitable<Result<Outcome>> submit(Operation operation, proto::AuditActor actor, Guard guard = {});
+  // The operation, if the guard allows it; nothing comes between its look and the operation.
+  boost::asio::awaitable<Result<Outcome>> submit_on_state(Operation operation, proto::AuditActor actor, Guard guard);
 
   // Runs `job` on the state thread and resumes with its value when all that it saw is durable.
   template <class R>
@@ -217,6 +234,18 @@ http::Response problem_response(const Error& error);
 template <class T>
 http::Response json_response(int status, const T& value) {
   return json_text_response(status, proto::encode(value));
+}
+// With the tag that If-Match takes.
+template <class T>
+struct Tagged {
+  T value;
+  std::string etag;
+};
+template <class T>
+http::Response json_response(int status, const Tagged<T>& tagged) {
+  http::Response response = json_response(status, tagged.value);
+  response.headers.set("ETag", tagged.etag);
+  return response;
 }
 // The body as T; Errc::invalid names the field. What people write is read strictly: a field that is mistyped must not be a wish
 // that is dropped, such as a token for one node that would admit any.

@@ -17,6 +17,9 @@ std::string role_of_usage(CertUsage usage) {
   return usage == CertUsage::operator_op ? "operator" : "admin";
 }
 
+// Order in the list: by name, then what ends first.
+std::string position_of(const proto::OperatorView& view) { return view.user + "/" + view.not_after + "/" + view.serial; }
+
 }  // namespace
 
 Handling Handlers::create_operator(RequestContext context) {
@@ -36,20 +39,21 @@ Handling Handlers::create_operator(RequestContext context) {
   co_return json_response(201, reply);
 }
 
-Handling Handlers::list_operators(RequestContext) {
-  std::function<Result<proto::OperatorList>()> job = [this] {
-    proto::OperatorList list;
+Handling Handlers::list_operators(RequestContext context) {
+  const auto page = page_wish(context.request);
+  if (!page) co_return page.error();
+  std::function<Result<proto::OperatorList>()> job = [this, wish = *page] {
+    std::map<std::string, proto::OperatorView> all;
     const WallTime now = deps_.clock.wall();
     const State& state = deps_.registrar.state();
     for (const CompactCertificate record : state.certificates()) {
       if (!is_operator_usage(record.usage) || record.not_after <= now || state.revoked_at(record)) continue;
-      list.items.push_back({std::string(record.subject), role_of_usage(record.usage), record.serial_hex(), to_rfc3339(record.not_before),
-                            to_rfc3339(record.not_after)});
+      proto::OperatorView view{std::string(record.subject), role_of_usage(record.usage), record.serial_hex(), to_rfc3339(record.not_before),
+                               to_rfc3339(record.not_after)};
+      all.emplace(position_of(view), std::move(view));
     }
-    std::sort(list.items.begin(), list.items.end(), [](const auto& a, const auto& b) {
-      return std::tie(a.user, a.not_after) < std::tie(b.user, b.not_after);
-    });
-    return Result<proto::OperatorList>(std::move(list));
+    return Result<proto::OperatorList>(
+        page_of<proto::OperatorList>(all, wish, [](const auto& entry) { return std::optional(entry.second); }, position_of));
   };
   boost::asio::awaitable<Result<proto::OperatorList>> reading =
       read_state<proto::OperatorList>(std::move(job));

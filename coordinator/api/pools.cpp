@@ -35,9 +35,15 @@ Error no_pool(const std::string& name) {
 
 }  // namespace
 
-Handling Handlers::list_pools(RequestContext) {
-  std::function<Result<proto::PoolList>()> job = [this] {
-    return Result<proto::PoolList>(pool_list(deps_.registrar.state(), deps_.clock.wall()));
+Handling Handlers::list_pools(RequestContext context) {
+  const auto page = page_wish(context.request);
+  if (!page) co_return page.error();
+  std::function<Result<proto::PoolList>()> job = [this, wish = *page] {
+    const State& state = deps_.registrar.state();
+    const WallTime now = deps_.clock.wall();
+    return Result<proto::PoolList>(page_of<proto::PoolList>(
+        state.ledger().pools(), wish, [&](const auto& entry) { return std::optional(pool_view(state, entry.second, now)); },
+        [](const proto::PoolView& view) { return view.name; }));
   };
   boost::asio::awaitable<Result<proto::PoolList>> reading = read_state<proto::PoolList>(std::move(job));
   const auto list = co_await std::move(reading);
@@ -46,13 +52,13 @@ Handling Handlers::list_pools(RequestContext) {
 }
 
 Handling Handlers::pool_response(int status, std::string name) {
-  std::function<Result<proto::PoolView>()> job = [this, name]() -> Result<proto::PoolView> {
+  std::function<Result<Tagged<proto::PoolView>>()> job = [this, name]() -> Result<Tagged<proto::PoolView>> {
     const State& state = deps_.registrar.state();
     const AddressPool* pool = state.ledger().pool(name);
     if (pool == nullptr) return no_pool(name);
-    return pool_view(state, *pool, deps_.clock.wall(), true);
+    return Tagged<proto::PoolView>{pool_view(state, *pool, deps_.clock.wall()), etag_of(state, *pool)};
   };
-  boost::asio::awaitable<Result<proto::PoolView>> reading = read_state<proto::PoolView>(std::move(job));
+  boost::asio::awaitable<Result<Tagged<proto::PoolView>>> reading = read_state<Tagged<proto::PoolView>>(std::move(job));
   const auto view = co_await std::move(reading);
   if (!view) co_return view.error();
   co_return json_response(status, *view);
@@ -62,17 +68,35 @@ Handling Handlers::get_pool(RequestContext context) {
   return pool_response(200, context.parameters["name"]);
 }
 
+Handling Handlers::list_pool_nodes(RequestContext context) {
+  const auto page = page_wish(context.request);
+  if (!page) co_return page.error();
+  const std::string name = context.parameters["name"];
+  std::function<Result<proto::PoolTenantList>()> job = [this, name, wish = *page]() -> Result<proto::PoolTenantList> {
+    const State& state = deps_.registrar.state();
+    const AddressPool* pool = state.ledger().pool(name);
+    if (pool == nullptr) return no_pool(name);
+    return page_of<proto::PoolTenantList>(
+        state.nodes(), wish, [&](const auto& entry) { return tenant_of(*pool, entry.second); },
+        [](const proto::PoolTenant& tenant) { return tenant.node; });
+  };
+  boost::asio::awaitable<Result<proto::PoolTenantList>> reading = read_state<proto::PoolTenantList>(std::move(job));
+  const auto list = co_await std::move(reading);
+  if (!list) co_return list.error();
+  co_return json_response(200, *list);
+}
+
 // The routes that nodes report are read where the operation is applied: nothing comes between.
-boost::asio::awaitable<Result<Outcome>> Handlers::change_pool_on_state(Operation operation, proto::AuditActor actor) {
+boost::asio::awaitable<Result<Outcome>> Handlers::change_pool_on_state(Operation operation, proto::AuditActor actor, Guard guard) {
   std::vector<OccupiedRange> routes = reported_routes(deps_.registrar.state(), deps_.board);
   if (auto* create = std::get_if<CreatePool>(&operation)) create->host_routes = std::move(routes);
   else if (auto* grow = std::get_if<GrowPool>(&operation)) grow->host_routes = std::move(routes);
-  return deps_.registrar.submit(std::move(operation), std::move(actor));
+  return submit_on_state(std::move(operation), std::move(actor), std::move(guard));
 }
 
-boost::asio::awaitable<Result<Outcome>> Handlers::change_pool(Operation operation, proto::AuditActor actor) {
-  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, operation, actor] {
-    return change_pool_on_state(operation, actor);
+boost::asio::awaitable<Result<Outcome>> Handlers::change_pool(Operation operation, proto::AuditActor actor, Guard guard) {
+  std::function<boost::asio::awaitable<Result<Outcome>>()> there = [this, operation, actor, guard] {
+    return change_pool_on_state(operation, actor, guard);
   };
   boost::asio::awaitable<Result<Outcome>> hop = run_on<Outcome>(deps_.state, std::move(there));
   co_return co_await std::move(hop);
@@ -84,7 +108,7 @@ Handling Handlers::create_pool(RequestContext context) {
   Problems problems;
   const auto pool = read_pool(*settings, "", problems);
   if (!pool) co_return problems.error(Errc::invalid);
-  boost::asio::awaitable<Result<Outcome>> creating = change_pool(CreatePool{*pool, {}}, actor_of(context));
+  boost::asio::awaitable<Result<Outcome>> creating = change_pool(CreatePool{*pool, {}}, actor_of(context), {});
   const auto created = co_await std::move(creating);
   if (!created) co_return created.error();
   Handling answering = pool_response(201, pool->name);
@@ -92,7 +116,8 @@ Handling Handlers::create_pool(RequestContext context) {
 }
 
 Handling Handlers::delete_pool(RequestContext context) {
-  boost::asio::awaitable<Result<Outcome>> deleting = submit(DeletePool{context.parameters["name"]}, actor_of(context));
+  const std::string name = context.parameters["name"];
+  boost::asio::awaitable<Result<Outcome>> deleting = submit(DeletePool{name}, actor_of(context), pool_guard(context.request, name));
   const auto deleted = co_await std::move(deleting);
   if (!deleted) co_return deleted.error();
   co_return empty_response(204);
@@ -109,7 +134,7 @@ Handling Handlers::grow_pool(RequestContext context) {
   GrowPool operation{context.parameters["name"], *ranges, std::nullopt, {}};
   if (request->node_prefix_length != 0) operation.node_prefix_length = static_cast<int>(std::min<std::uint64_t>(request->node_prefix_length, 129));
   const std::string name = operation.name;
-  boost::asio::awaitable<Result<Outcome>> growing = change_pool(std::move(operation), actor_of(context));
+  boost::asio::awaitable<Result<Outcome>> growing = change_pool(std::move(operation), actor_of(context), pool_guard(context.request, name));
   const auto grown = co_await std::move(growing);
   if (!grown) co_return grown.error();
   Handling answering = pool_response(200, name);
@@ -120,7 +145,7 @@ Handling Handlers::drain_pool(RequestContext context) {
   const auto request = body_as<proto::PoolDrainRequest>(context.request);
   if (!request) co_return request.error();
   const std::string name = context.parameters["name"];
-  boost::asio::awaitable<Result<Outcome>> draining = submit(DrainPool{name, request->draining}, actor_of(context));
+  boost::asio::awaitable<Result<Outcome>> draining = submit(DrainPool{name, request->draining}, actor_of(context), pool_guard(context.request, name));
   const auto drained = co_await std::move(draining);
   if (!drained) co_return drained.error();
   Handling answering = pool_response(200, name);
@@ -134,7 +159,8 @@ Handling Handlers::create_reservation(RequestContext context) {
   if (!block) co_return at_field("/block", block.error());
   HoldBlock operation{context.parameters["name"], {*block, request->node, false, request->note, deps_.clock.wall()}};
   const BlockHold hold = operation.hold;
-  boost::asio::awaitable<Result<Outcome>> holding = submit(std::move(operation), actor_of(context));
+  const Guard guard = pool_guard(context.request, operation.pool);
+  boost::asio::awaitable<Result<Outcome>> holding = submit(std::move(operation), actor_of(context), guard);
   const auto held = co_await std::move(holding);
   if (!held) co_return held.error();
   std::function<Result<proto::Reservation>()> job = [this, hold]() -> Result<proto::Reservation> {
@@ -151,7 +177,8 @@ Handling Handlers::create_reservation(RequestContext context) {
 Handling Handlers::delete_reservation(RequestContext context) {
   const auto block = block_parameter(context.parameters["block"]);
   if (!block) co_return block.error();
-  boost::asio::awaitable<Result<Outcome>> releasing = submit(ReleaseHold{context.parameters["name"], *block}, actor_of(context));
+  const std::string name = context.parameters["name"];
+  boost::asio::awaitable<Result<Outcome>> releasing = submit(ReleaseHold{name, *block}, actor_of(context), pool_guard(context.request, name));
   const auto released = co_await std::move(releasing);
   if (!released) co_return released.error();
   co_return empty_response(204);

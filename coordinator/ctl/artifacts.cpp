@@ -150,7 +150,7 @@ Status import_all(const ArtifactImport& wish, Connection& connection, Console& c
   if (!folder) return folder.error();
   const Status version = find_version(*plan, wish.file, folder->path());
   if (!version) return version;
-  const auto known = ask<proto::ArtifactList>(connection, make_request(http::Method::get, "/v1/artifacts"));
+  const auto known = ask_all<proto::ArtifactList>(connection, "/v1/artifacts");
   if (!known) return known.error();
   for (const ImportItem& item : plan->items) {
     std::string path = wish.file;

@@ -70,18 +70,9 @@ Table revoked_table(const proto::RevokedList& list, bool wide, WallTime now) {
 }
 
 Result<proto::RevokedList> all_revoked(Connection& connection, const std::string& node) {
-  proto::RevokedList whole;
-  std::string next;
-  do {
-    std::string target = "/v1/certificates/revoked?limit=" + std::to_string(k_page);
-    if (!node.empty()) target += "&node=" + percent_encode(node);
-    if (!next.empty()) target += "&continue=" + percent_encode(next);
-    auto page = ask<proto::RevokedList>(connection, make_request(http::Method::get, target));
-    if (!page) return page.error();
-    whole.items.insert(whole.items.end(), page->items.begin(), page->items.end());
-    next = page->next;
-  } while (!next.empty());
-  return whole;
+  std::string target = "/v1/certificates/revoked?limit=" + std::to_string(k_page);
+  if (!node.empty()) target += "&node=" + percent_encode(node);
+  return ask_all<proto::RevokedList>(connection, target);
 }
 
 }  // namespace

@@ -62,7 +62,9 @@ void add_token(CLI::App& app, CommandLine& line) {
       ->check(CLI::IsMember({"node", "master"}))
       ->capture_default_str();
   create->add_flag("--quiet,-q", options->quiet, "print the token and nothing else");
-  add_command<TokenList>(group, line, "list", "list join tokens, without their secrets");
+  auto [list, listed] = add_command<TokenList>(group, line, "list", "list join tokens, without their secrets");
+  list->add_option("--role", listed->role, "only tokens that admit this")->check(CLI::IsMember({"node", "master"}));
+  list->add_option("--state", listed->state, "only tokens in this state")->check(CLI::IsMember({"valid", "expired", "used-up"}));
   auto [remove, removed] = add_command<TokenDelete>(group, line, "delete", "delete a join token");
   remove->add_option("ID", removed->id, "the token's id, the six letters before the dot")->required();
   add_yes(*remove, removed->yes);
@@ -87,6 +89,22 @@ void add_decisions(CLI::App& group, CommandLine& line) {
   add_yes(*replace, replaced->yes);
 }
 
+void add_drain(CLI::App& group, CommandLine& line) {
+  auto [cordon, cordoned] = add_command<NodeCordon>(group, line, "cordon", "put no new pods on a node; those that it has stay");
+  cordon->add_option("NAME", cordoned->name, "name of the node")->required();
+  auto [uncordon, freed] = add_command<NodeCordon>(group, line, "uncordon", "put pods on a node again");
+  uncordon->add_option("NAME", freed->name, "name of the node")->required();
+  freed->undo = true;
+  auto [drain, drained] = add_command<NodeDrain>(
+      group, line, "drain",
+      "cordon a node and evict its pods, but for those of DaemonSets and of the kubelet itself; PodDisruptionBudgets are respected. "
+      "Local data of pods (emptyDir) is lost");
+  drain->add_option("NAME", drained->name, "name of the node")->required();
+  drain->add_option("--timeout", drained->timeout, "how long to try; the node stays cordoned")->capture_default_str();
+  drain->add_flag("--force", drained->force, "also a master, and pods that nothing makes anew elsewhere");
+  add_yes(*drain, drained->yes);
+}
+
 void add_node(CLI::App& app, CommandLine& line) {
   CLI::App& group = *add_group(app, "node", "nodes");
   auto [list, listed] = add_command<NodeList>(group, line, "list", "list the nodes");
@@ -101,6 +119,7 @@ void add_node(CLI::App& app, CommandLine& line) {
       add_command<NodeDelete>(group, line, "delete", "remove a node for good, dead or alive");
   remove->add_option("NAME", removed->name, "name of the node")->required();
   add_yes(*remove, removed->yes);
+  add_drain(group, line);
   add_decisions(group, line);
 }
 
@@ -133,8 +152,10 @@ void add_pool(CLI::App& app, CommandLine& line) {
   CLI::App& group = *add_group(app, "pool", "pools of pod addresses");
   auto [list, listed] = add_command<PoolList>(group, line, "list", "list the pools with their use and forecast");
   add_watch(*list, listed->watch);
-  auto [get, got] = add_command<PoolGet>(group, line, "get", "show one pool, what is reserved in it and who lives there");
+  auto [get, got] = add_command<PoolGet>(group, line, "get", "show one pool and what is reserved in it");
   get->add_option("NAME", got->name, "name of the pool")->required();
+  auto [nodes, housing] = add_command<PoolNodes>(group, line, "nodes", "list the nodes that live in a pool, with their blocks");
+  nodes->add_option("NAME", housing->name, "name of the pool")->required();
   add_pool_changes(group, line);
   auto [reserve, reserved] = add_command<PoolHold>(group, line, "reserve", "keep a block that nobody gets");
   reserve->add_option("BLOCK", reserved->block, "such as 10.20.3.0/24")->required();
@@ -254,8 +275,15 @@ void add_audit(CLI::App& app, CommandLine& line) {
 
 void add_certs(CLI::App& app, CommandLine& line) {
   CLI::App& certs = *add_group(app, "certs", "certificates and their authorities");
-  add_command<CertsCheckExpiration>(certs, line, "check-expiration",
-                                    "list all certificates with their residual time");
+  auto [check, checked] = add_command<CertsCheckExpiration>(certs, line, "check-expiration",
+                                                            "list all certificates with their residual time");
+  check->add_option("--node", checked->node, "only those of this node, operator or component");
+  check->add_option("--usage", checked->usage, "only those of this usage, such as kubeletServing");
+  check->add_option("--within", checked->within, "only those that end within this time, such as 7d");
+  auto [renew, renewed] = add_command<CertsRotate>(certs, line, "rotate", "let a node, or all of them, renew their certificates now");
+  renew->add_option("NODE", renewed->node, "name of the node");
+  renew->add_flag("--all", renewed->all, "all nodes, spread over a while");
+  renew->require_option(1);  // one or all
   auto [list, listed] = add_command<CertsList>(certs, line, "list", "list certificates");
   list->add_flag("--revoked", listed->revoked, "those of removed nodes and revoked operators, and until when others still take them");
   auto [status, shown] = add_command<CertsStatus>(certs, line, "status", "show the authorities, and how far the replacement of one is");

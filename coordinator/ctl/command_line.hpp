@@ -27,7 +27,10 @@ struct TokenCreate {
   std::string pool = {};
   std::vector<std::string> sources = {};
 };
-struct TokenList {};
+struct TokenList {
+  std::string role;   // empty: any; so are all filters
+  std::string state;
+};
 struct TokenDelete {
   std::string id;
   bool yes = false;
@@ -44,6 +47,16 @@ struct NodeGet {
 };
 struct NodeDelete {
   std::string name;
+  bool yes = false;
+};
+struct NodeCordon {
+  std::string name;
+  bool undo = false;
+};
+struct NodeDrain {
+  std::string name;
+  std::string timeout = "5m";
+  bool force = false;
   bool yes = false;
 };
 struct NodeApprove {
@@ -65,6 +78,9 @@ struct PoolList {
   bool watch = false;
 };
 struct PoolGet {
+  std::string name;
+};
+struct PoolNodes {
   std::string name;
 };
 struct PoolCreate {
@@ -119,7 +135,15 @@ struct ArtifactImport {
   std::vector<std::string> members;
 };
 struct ArtifactList {};
-struct CertsCheckExpiration {};
+struct CertsCheckExpiration {
+  std::string node;
+  std::string usage;
+  std::string within;  // only what ends in this time, such as 7d
+};
+struct CertsRotate {
+  std::string node;
+  bool all = false;
+};
 struct CertsList {
   bool revoked = false;  // those of removed nodes that have not ended
 };
@@ -168,7 +192,7 @@ using Command =
                  OperatorCreate, OperatorList, OperatorRevoke, ConfigGetContexts, ConfigCurrentContext, ConfigUseContext,
                  NodeApprove, NodeDeny, NodeReplace, CertsList, AuditList, AuditVerify,
                  PoolList, PoolGet, PoolCreate, PoolGrow, PoolDrain, PoolDelete, PoolHold, PoolRelease,
-                 CertsStatus, CertsRotateCa>;
+                 CertsStatus, CertsRotateCa, NodeCordon, NodeDrain, PoolNodes, CertsRotate>;
 
 enum class Format { table, wide, json, yaml };
 

@@ -12,17 +12,23 @@ namespace {
 
 using http::Method;
 
+// Empty values are no filter.
+std::string with_query(std::string target, const std::vector<std::pair<const char*, std::string>>& filters) {
+  char mark = '?';
+  for (const auto& [name, value] : filters) {
+    if (value.empty()) continue;
+    target += mark + std::string(name) + "=" + percent_encode(value);
+    mark = '&';
+  }
+  return target;
+}
+
 // The list with its filters as a request target.
 std::string nodes_target(const NodeList& wish) {
-  std::string query;
-  const auto add = [&query](const char* name, const std::string& value) {
-    if (!value.empty()) query += (query.empty() ? "?" : "&") + std::string(name) + "=" + percent_encode(value);
-  };
-  add("role", wish.role);
-  add("phase", wish.phase);
-  add("labelSelector", wish.selector);
-  add("watch", wish.watch && !wish.all ? "true" : "");
-  return "/v1/nodes" + query;
+  return with_query("/v1/nodes", {{"role", wish.role},
+                                  {"phase", wish.phase},
+                                  {"labelSelector", wish.selector},
+                                  {"watch", wish.watch && !wish.all ? "true" : ""}});
 }
 
 // As tools show them: "AB:CD:...", with or without "SHA256:".
@@ -87,6 +93,15 @@ struct Runner {
            reply.join_command + "\n";
   }
 
+  // All pages of a list, as a document or as `table` makes it.
+  template <class T, class ToTable>
+  int show_list(const std::string& target, ToTable table) {
+    const auto list = ask_all<T>(connection, target);
+    if (!list) return fail(console, list.error());
+    console.out << (document() ? render_document(proto::encode(*list), line.format) : render(table(*list)));
+    return k_ok;
+  }
+
   int operator()(const TokenCreate& wish) {
     const proto::TokenRequest request{wish.ttl, wish.max_uses, wish.role, wish.node, wish.pool, wish.sources};
     const bool quiet = wish.quiet;
@@ -96,11 +111,9 @@ struct Runner {
           return quiet ? reply.token + "\n" : token_text(reply);
         });
   }
-  int operator()(const TokenList&) {
-    const WallTime now = console.now;
-    return show<proto::TokenList>(
-        make_request(Method::get, "/v1/tokens"),
-        [now](const proto::TokenList& list) { return render(token_table(list, now)); });
+  int operator()(const TokenList& wish) {
+    const std::string target = with_query("/v1/tokens", {{"role", wish.role}, {"state", wish.state}});
+    return show_list<proto::TokenList>(target, [this](const auto& list) { return token_table(list, console.now); });
   }
   int operator()(const TokenDelete& wish) {
     if (!confirmed(wish.yes, "delete join token " + wish.id + ": hosts that have it cannot join any more", console)) return k_usage;
@@ -110,7 +123,7 @@ struct Runner {
   int operator()(const NodeList& wish) {
     const std::string target = nodes_target(wish);
     if (wish.watch && !wish.all) return watch_nodes(target, line, connection, console);
-    const auto nodes = all_pages<proto::NodeList>(connection, target);
+    const auto nodes = ask_all<proto::NodeList>(connection, target);
     if (!nodes) return fail(console, nodes.error());
     if (wish.all) return overview(*nodes);
     console.out << (document() ? render_document(proto::encode(*nodes), line.format)
@@ -119,9 +132,9 @@ struct Runner {
   }
   // Nodes, who waits to be one, and who tried: one document.
   int overview(const proto::NodeList& nodes) {
-    auto pending = ask<proto::PendingNodeList>(connection, make_request(Method::get, "/v1/pending"));
+    auto pending = ask_all<proto::PendingNodeList>(connection, "/v1/pending");
     if (!pending) return fail(console, pending.error());
-    auto joins = ask<proto::JoinAttemptList>(connection, make_request(Method::get, "/v1/joins"));
+    auto joins = ask_all<proto::JoinAttemptList>(connection, "/v1/joins");
     if (!joins) return fail(console, joins.error());
     if (document()) {
       const proto::NodeOverview whole{nodes.items, std::move(pending->items), std::move(joins->items)};
@@ -147,6 +160,8 @@ struct Runner {
                 << leftover_text(wish.name, connection) << "\n";
     return k_ok;
   }
+  int operator()(const NodeCordon& wish) { return cordon_node(wish, line.format, connection, console); }
+  int operator()(const NodeDrain& wish) { return drain_node(wish, line.format, connection, console); }
   int operator()(const NodeApprove& wish) {
     return show<proto::PendingNodeView>(
         make_request(Method::post, "/v1/nodes/" + percent_encode(wish.name) + "/approve",
@@ -186,11 +201,10 @@ struct Runner {
                                  [now](const proto::PoolView& pool) { return pool_text(pool, now); });
   }
   int operator()(const PoolList&) {
-    const WallTime now = console.now;
-    const bool is_wide = wide();
-    return show<proto::PoolList>(make_request(Method::get, "/v1/pools"), [now, is_wide](const proto::PoolList& list) {
-      return render(pool_table(list, is_wide, now));
-    });
+    return show_list<proto::PoolList>("/v1/pools", [this](const auto& list) { return pool_table(list, wide(), console.now); });
+  }
+  int operator()(const PoolNodes& wish) {
+    return show_list<proto::PoolTenantList>(pool_path(wish.name) + "/nodes", pool_node_table);
   }
   int operator()(const PoolGet& wish) { return show_pool(make_request(Method::get, pool_path(wish.name))); }
   int operator()(const PoolCreate& wish) {
@@ -218,7 +232,7 @@ struct Runner {
   Result<std::string> pool_of(const std::string& text) {
     const auto block = Cidr::parse(text);
     if (!block) return block.error();
-    const auto list = ask<proto::PoolList>(connection, make_request(Method::get, "/v1/pools"));
+    const auto list = ask_all<proto::PoolList>(connection, "/v1/pools");
     if (!list) return list.error();
     for (const proto::PoolView& pool : list->items) {
       for (const std::string& range : pool.ranges) {
@@ -253,31 +267,24 @@ struct Runner {
   int operator()(const ClusterKubeconfig& wish) { return make_kubeconfig(wish, connection, console); }
   int operator()(const ArtifactImport& wish) { return import_artifact(wish, connection, console); }
   int operator()(const ArtifactList&) {
-    const WallTime now = console.now;
-    const bool is_wide = wide();
-    return show<proto::ArtifactList>(make_request(Method::get, "/v1/artifacts"),
-                                     [now, is_wide](const proto::ArtifactList& list) {
-                                       return render(artifact_table(list, is_wide, now));
-                                     });
+    return show_list<proto::ArtifactList>("/v1/artifacts", [this](const auto& list) { return artifact_table(list, wide(), console.now); });
   }
   int operator()(const AuditList& wish) { return list_audit(wish, line.format, connection, console); }
   int operator()(const AuditVerify&) { return verify_audit(line.format, connection, console); }
   int operator()(const CertsList& wish) {
     return wish.revoked ? list_revoked(line.format, connection, console) : (*this)(CertsCheckExpiration{});
   }
-  int operator()(const CertsCheckExpiration&) {
-    const auto list = all_pages<proto::CertificateList>(connection, "/v1/certificates");
-    if (!list) return fail(console, list.error());
-    console.out << (document() ? render_document(proto::encode(*list), line.format)
-                               : render(certificate_table(*list, wide(), console.now)));
-    return k_ok;
+  int operator()(const CertsCheckExpiration& wish) {
+    const auto within = wish.within.empty() ? std::optional(Seconds(0)) : parse_duration(wish.within);
+    if (!within) return fail(console, make_error(Errc::invalid, "--within must be a duration such as 12h or 7d"));
+    const std::string before = wish.within.empty() ? "" : to_rfc3339(console.now + *within);
+    const std::string target = with_query("/v1/certificates", {{"node", wish.node}, {"usage", wish.usage}, {"expiresBefore", before}});
+    return show_list<proto::CertificateList>(target, [this](const auto& list) { return certificate_table(list, wide(), console.now); });
   }
+  int operator()(const CertsRotate& wish) { return rotate_certificates(wish, line.format, connection, console); }
   int operator()(const OperatorCreate& wish) { return create_operator(wish, connection, console); }
   int operator()(const OperatorList&) {
-    const WallTime now = console.now;
-    return show<proto::OperatorList>(
-        make_request(Method::get, "/v1/operators"),
-        [now](const proto::OperatorList& list) { return render(operator_table(list, now)); });
+    return show_list<proto::OperatorList>("/v1/operators", [this](const auto& list) { return operator_table(list, console.now); });
   }
   int operator()(const OperatorRevoke& wish) {
     if (!confirmed(wish.yes, "end all certificates of operator " + wish.user, console)) return k_usage;

@@ -54,6 +54,10 @@ int wait_until(const std::string& what, const std::string& timeout, const std::f
 Result<std::vector<std::string>> nodes_behind(std::uint64_t revision, Connection& connection, WallTime now);
 // cluster_apply.cpp
 int apply_cluster(const ClusterApply& wish, Format format, Connection& connection, Console& console);
+// node_changes.cpp
+int cordon_node(const NodeCordon& wish, Format format, Connection& connection, Console& console);
+int drain_node(const NodeDrain& wish, Format format, Connection& connection, Console& console);
+int rotate_certificates(const CertsRotate& wish, Format format, Connection& connection, Console& console);
 // audit.cpp
 int list_audit(const AuditList& wish, Format format, Connection& connection, Console& console);
 int verify_audit(Format format, Connection& connection, Console& console);

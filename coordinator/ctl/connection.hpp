@@ -43,15 +43,14 @@ Result<T> ask(Connection& connection, http::Request request, std::string* json =
   return value;
 }
 
-// All pages as one list.
+// All pages of a list as one. `target` may have a query.
 template <class T>
-Result<T> all_pages(Connection& connection, const std::string& path) {
+Result<T> ask_all(Connection& connection, const std::string& target) {
   T whole;
   std::string next;
   do {
-    const char* const mark = path.find('?') == std::string::npos ? "?" : "&";
-    const std::string target = next.empty() ? path : path + mark + "continue=" + percent_encode(next);
-    auto page = ask<T>(connection, make_request(http::Method::get, target));
+    const char* const mark = target.find('?') == std::string::npos ? "?" : "&";
+    auto page = ask<T>(connection, make_request(http::Method::get, next.empty() ? target : target + mark + "continue=" + percent_encode(next)));
     if (!page) return page.error();
     for (auto& item : page->items) whole.items.push_back(std::move(item));
     next = page->next;

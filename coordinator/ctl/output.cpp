@@ -18,13 +18,6 @@ std::size_t width_of(std::string_view text) {
       text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
-std::string printable(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
-  }
-  return text;
-}
-
 void append_row(std::string& out, const std::vector<std::string>& row,
                 const std::vector<std::size_t>& widths) {
   std::string line;
@@ -54,6 +47,14 @@ std::string component_summary(const proto::NodeView& node) {
 }
 
 }  // namespace
+
+std::string printable(std::string_view given) {
+  std::string text(given);
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  }
+  return text;
+}
 
 std::string render(const Table& table) {
   std::vector<std::size_t> widths;
@@ -127,11 +128,11 @@ Table node_table(const proto::NodeList& list, bool wide, WallTime now) {
   Table table{{"NAME", "ROLE", "PHASE", "ADDRESS", "POD-CIDR", "COMPONENTS", "LAST-CONTACT"}, {}};
   if (wide)
     table.header.insert(table.header.end(),
-                        {"PUBLISHED", "REVISION", "JOINED", "TOKEN", "OS", "AGENT", "LAST-ERROR"});
+                        {"PUBLISHED", "REVISION", "JOINED", "TOKEN", "OS", "AGENT", "ROTATING", "LAST-ERROR"});
   for (const proto::NodeView& node : list.items) {
     std::vector<std::string> row = {node.name,
                                     node.role,
-                                    node.phase,
+                                    node.phase + (node.unschedulable ? ",cordoned" : ""),
                                     node.address,
                                     node.pod_cidr,
                                     component_summary(node),
@@ -139,7 +140,7 @@ Table node_table(const proto::NodeList& list, bool wide, WallTime now) {
     if (wide) {
       row.insert(row.end(), {yes_no(node.pod_cidr_published), std::to_string(node.applied_revision),
                              when(node.joined_at, now), dash(node.token_id), dash(node.facts.os),
-                             dash(node.facts.agent_version), dash(node.last_error)});
+                             dash(node.facts.agent_version), yes_no(!node.renew_before.empty()), dash(node.last_error)});
     }
     table.rows.push_back(std::move(row));
   }
@@ -254,6 +255,7 @@ std::string node_text(const proto::NodeView& node, WallTime now) {
       {{"Name", node.name},
        {"Role", node.role},
        {"Phase", node.phase},
+       {"New pods", node.unschedulable ? "none: cordoned" : "yes"},
        {"Address", node.address},
        {"Pod CIDR", (node.pod_cidrs.size() > 1 ? join(node.pod_cidrs, ", ") : node.pod_cidr) + (node.pod_cidr_published ? " (published)" : " (not published yet)")},
        {"Joined", when(node.joined_at, now) + ", token " + dash(node.token_id)},
@@ -262,6 +264,7 @@ std::string node_text(const proto::NodeView& node, WallTime now) {
        {"Host", node.facts.os + ", kernel " + node.facts.kernel + ", " + std::to_string(node.facts.cpus) +
                     " CPUs, " + human_size(node.facts.memory_bytes)},
        {"UID", node.uid + ", generation " + std::to_string(node.generation)},
+       {"Certificates", node.renew_before.empty() ? "in use" : "being renewed: those from before " + node.renew_before},
        {"Last error", dash(node.last_error)}});
   Table conditions{{"CONDITION", "OK", "REASON", "MESSAGE"}, {}};
   for (const auto& c : node.conditions)

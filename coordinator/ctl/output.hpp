@@ -27,6 +27,8 @@ std::string render_document(std::string_view json, Format format);
 
 // "3m ago" for a past instant in RFC 3339, "in 5h" for a coming one, "never" for the empty text.
 std::string when(const std::string& rfc3339, WallTime now);
+// A host's or a server's word with control characters as '?'.
+std::string printable(std::string_view text);
 // "113.9 MB"
 std::string human_size(std::uint64_t bytes);
 
@@ -40,6 +42,7 @@ Table artifact_table(const proto::ArtifactList& list, bool wide, WallTime now);
 Table certificate_table(const proto::CertificateList& list, bool wide, WallTime now);
 Table health_table(const proto::HealthReport& report);
 Table pool_table(const proto::PoolList& list, bool wide, WallTime now);
+Table pool_node_table(const proto::PoolTenantList& list);
 std::string pool_text(const proto::PoolView& pool, WallTime now);
 // A table of the authorities, and below it what each replacement under way waits for and asks for.
 std::string ca_text(const proto::CaList& list, WallTime now);

@@ -61,7 +61,7 @@ std::string pool_text(const proto::PoolView& pool, WallTime now) {
                                   {"Blocks", "/" + std::to_string(pool.node_prefix_length) + ", " + std::to_string(pool.capacity) + " in all"},
                                   {"For", for_whom(pool)},
                                   {"State", state_of(pool)},
-                                  {"Used", percent(pool.used_percent) + ": " + std::to_string(pool.allocated) + " by nodes, " +
+                                  {"Used", percent(pool.used_percent) + ": " + std::to_string(pool.allocated) + " by nodes (slipwayctl pool nodes " + pool.name + "), " +
                                                std::to_string(pool.reserved) + " reserved, " + std::to_string(pool.quarantined) + " in quarantine"},
                                   {"Free", std::to_string(pool.available)},
                                   {"Full", forecast(pool, now)}});
@@ -70,12 +70,14 @@ std::string pool_text(const proto::PoolView& pool, WallTime now) {
     reservations.rows.push_back({kept.block, kept.node.empty() ? "nobody" : kept.node + (kept.imported ? " (imported)" : ""), kept.in_use ? "yes" : "no",
                                  when(kept.since, now), kept.note.empty() ? "-" : kept.note});
   }
-  Table nodes{{"NODE", "BLOCK"}, {}};
-  for (const proto::PoolTenant& tenant : pool.nodes) nodes.rows.push_back({tenant.node, tenant.block});
-  for (const Table* table : {&reservations, &nodes}) {
-    if (!table->rows.empty()) out += "\n" + render(*table);
-  }
+  if (!reservations.rows.empty()) out += "\n" + render(reservations);
   return out;
+}
+
+Table pool_node_table(const proto::PoolTenantList& list) {
+  Table table{{"NODE", "BLOCK"}, {}};
+  for (const proto::PoolTenant& tenant : list.items) table.rows.push_back({tenant.node, tenant.block});
+  return table;
 }
 
 }  // namespace slipway::ctl

@@ -41,7 +41,7 @@ int wait_until(const std::string& what, const std::string& timeout, const std::f
 }
 
 Result<std::vector<std::string>> nodes_behind(std::uint64_t revision, Connection& connection, WallTime now) {
-  const auto nodes = all_pages<proto::NodeList>(connection, "/v1/nodes");
+  const auto nodes = ask_all<proto::NodeList>(connection, "/v1/nodes");
   if (!nodes) return nodes.error();
   std::vector<std::string> behind;
   for (const proto::NodeView& node : nodes->items) {

@@ -27,6 +27,8 @@ struct Namer {
   std::string_view operator()(const QueueNode&) const { return "node.wait"; }
   std::string_view operator()(const DecideNode& op) const { return op.approve ? "node.approve" : "node.deny"; }
   std::string_view operator()(const ReplaceNode&) const { return "node.replace"; }
+  std::string_view operator()(const CordonNode& op) const { return op.unschedulable ? "node.cordon" : "node.uncordon"; }
+  std::string_view operator()(const RotateCertificates&) const { return "certificate.rotate"; }
   std::string_view operator()(const ChangeCa& op) const {
     switch (op.step) {
       case CaStep::adopt: return "ca.adopt";
@@ -93,6 +95,11 @@ struct Describer {
   void operator()(const ReplaceNode& op) const {
     record.node = op.name;
     record.subject = op.token.id;
+  }
+  void operator()(const CordonNode&) const { record.detail.clear(); }
+  void operator()(const RotateCertificates& op) const {
+    record.node = op.name;
+    record.detail = (op.name.empty() ? "all nodes, " : "") + std::string("those that begin before ") + to_rfc3339(op.before);
   }
   void operator()(const ChangeCa& op) const {
     record.subject = to_string(op.kind);

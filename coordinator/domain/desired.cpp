@@ -67,6 +67,7 @@ proto::DesiredState desired_state(const State& state) {
   for (const auto& [name, node] : state.nodes()) {
     desired.nodes.push_back({node.name, node.uid, node.generation, std::string(to_string(node.role)), node.address.to_string(),
                              node.pod_cidr.to_string()});
+    if (node.renew_before != WallTime{}) desired.nodes.back().renew_before = to_rfc3339(node.renew_before);
   }
   for (const auto& [kind, line] : state.cas()) {
     desired.cas.push_back({std::string(to_string(kind)), line.bundle_sha256, line.signing.key_id});

@@ -55,11 +55,13 @@ struct Node {
   std::uint64_t generation = 1;  // counts registrations of the name
   NodeRole role = NodeRole::node;
   bool replacing = false;  // its identity is dead: name and block wait for the host that takes its place
+  bool unschedulable = false;  // an operator's wish: kube-apiserver is to put no new pods on it
   IpAddress address;
   std::string machine_id;  // empty: not told
   Cidr pod_cidr;
   std::optional<Cidr> second_pod_cidr;  // of the other family; absent: none, for ever
   WallTime joined_at{};
+  WallTime renew_before{};      // its certificates that begin earlier are to be renewed; zero: none are
   std::string token_id;         // that admitted it
   std::string pool;             // that its token named; empty: the cluster's own range
   KeyDigest identity;           // of its agent key

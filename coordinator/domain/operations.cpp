@@ -6,6 +6,7 @@
 #include "coordinator/domain/ca_operations.hpp"
 #include "coordinator/domain/cluster_plan.hpp"
 #include "coordinator/domain/desired.hpp"
+#include "coordinator/domain/node_operations.hpp"
 #include "coordinator/domain/pending_operations.hpp"
 #include "coordinator/domain/pool_operations.hpp"
 #include "coordinator/domain/state_editor.hpp"
@@ -121,6 +122,7 @@ class Applier {
       node.identity = KeyDigest(certificate.record.spki_sha256);
     }
     if (const Status put = record_certificates(editor_, node, op.certificates); !put) return put.error();
+    end_rotation(state_, node);
     return put(std::move(node), false);
   }
 
@@ -192,6 +194,8 @@ class Applier {
   Result<Outcome> operator()(const QueueNode& op) { return apply_queue(state_, editor_, op); }
   Result<Outcome> operator()(const DecideNode& op) { return apply_decision(state_, editor_, op); }
   Result<Outcome> operator()(const ReplaceNode& op) { return apply_replacement(state_, editor_, op); }
+  Result<Outcome> operator()(const CordonNode& op) { return apply_cordon(state_, editor_, op); }
+  Result<Outcome> operator()(const RotateCertificates& op) { return apply_rotation(state_, editor_, op); }
 
   Result<Outcome> operator()(const CreatePool& op) {
     if (!state_.has_cluster()) return no_cluster();
@@ -325,6 +329,7 @@ class Applier {
     node.address = op.request.address;
     if (node.machine_id.empty()) node.machine_id = op.request.machine_id;
     if (const Status put = record_certificates(editor_, node, op.certificates); !put) return put.error();
+    end_rotation(state_, node);
     return put(std::move(node), moved);
   }
 

@@ -107,6 +107,19 @@ struct ReplaceNode {
   JoinToken token;  // its node, role and pool are set from the node
 };
 
+// An operator's wish about new pods, and whether it is taken back. As it is already: changes nothing. Errc::not_found.
+struct CordonNode {
+  std::string name;
+  bool unschedulable = true;
+};
+
+// The node's certificates that begin before `before` are to be renewed now; it hears of it with the next desired state. An
+// earlier mark than the one that stands changes nothing. Errc::not_found.
+struct RotateCertificates {
+  std::string name;  // empty: of all nodes
+  WallTime before{};
+};
+
 // ---- pools. Errors: Errc::not_found (no such pool), Errc::invalid (shape), Errc::conflict with the owner of the addresses named.
 struct CreatePool {
   PoolRecord pool;                         // checked with pool_problems(); its order is given here
@@ -163,15 +176,17 @@ struct ChangeCa {
 
 using Operation = std::variant<InitCluster, ApplyCluster, CreateToken, DeleteToken, AdmitNode, RecordRenewal,
                                RecordCertificate, DeleteNode, PutArtifact, Sweep, RevokeOperator, QueueNode, DecideNode, ReplaceNode,
-                               CreatePool, GrowPool, DrainPool, DeletePool, HoldBlock, ReleaseHold, ImportNodes, SamplePools, ChangeCa>;
+                               CreatePool, GrowPool, DrainPool, DeletePool, HoldBlock, ReleaseHold, ImportNodes, SamplePools, ChangeCa, CordonNode, RotateCertificates>;
 
 struct Outcome {
   bool changed = false;
   std::uint64_t revision = 0;  // of the state that holds the outcome
-  std::optional<Node> node;    // AdmitNode, RecordRenewal: as it is now; DeleteNode: as it was; ReplaceNode: as it is now
+  std::optional<Node> node;    // DeleteNode: as it was; all others about one node: as it is now
   std::optional<PendingNode> pending = {};  // QueueNode, DecideNode: as it is now
   // ImportNodes: blocks that could not be kept, a line each. AdmitNode: blocks that had to be given out before their rest was over.
   std::vector<std::string> notes = {};
+  std::uint64_t count = 0;              // RotateCertificates: nodes that it is about
+  WallTime renew_before = {};           // RotateCertificates: as it asked
 };
 
 // On success `changes` gets the records to store, in order; on an error neither it nor the state changed.

@@ -1,8 +1,8 @@
 #include "coordinator/kube/kube_client.hpp"
 
-#include "common/core/text.hpp"
 #include "common/crypto/private_key.hpp"
 #include "coordinator/kube/objects.hpp"
+#include "coordinator/kube/request.hpp"
 
 namespace slipway::kube {
 
@@ -18,51 +18,9 @@ constexpr Millis k_list_deadline{60'000};
 constexpr Millis k_access_wait{3'000};
 constexpr Millis k_access_poll{50};
 constexpr const char* k_probe = "/api/v1/nodes?limit=1";
-constexpr const char* k_json = "application/json";
 constexpr const char* k_merge_patch = "application/merge-patch+json";
 constexpr Seconds k_own_life{24 * 3600};
 constexpr Seconds k_bootstrap_life{10 * 60};
-
-http::Request make_request(http::Method method, std::string target, std::string body = {},
-                           const char* type = k_json) {
-  http::Request request;
-  request.method = method;
-  request.target = std::move(target);
-  request.headers.set("Accept", k_json);
-  if (!body.empty()) request.headers.set("Content-Type", type);
-  request.body = std::move(body);
-  return request;
-}
-
-Error refusal(const http::Response& response) {
-  const std::string message = status_message(response.status, response.body);
-  switch (response.status) {
-    case 401:
-    case 403:
-      return make_error(Errc::denied, message);
-    case 404:
-      return make_error(Errc::not_found, message);
-    case 409:
-    case 422:
-      return make_error(Errc::conflict, message);
-    case 408:
-    case 410:  // the list's continue token is too old
-    case 429:
-      return make_error(Errc::unavailable, message);
-    default:
-      return make_error(response.status >= 500 ? Errc::unavailable : Errc::internal, message);
-  }
-}
-
-bool good(const http::Response& response) {
-  return response.status >= 200 && response.status < 300;
-}
-
-// The name goes into the path: an empty one would mean all nodes.
-Status check_name(const std::string& name) {
-  if (is_dns_subdomain(name)) return {};
-  return make_error(Errc::invalid, "this cannot be the name of a Node object");
-}
 
 std::string path_of(const std::string& name) {
   return "/api/v1/nodes/" + name;
@@ -261,10 +219,17 @@ boost::asio::awaitable<Result<KubeNode>> KubeClient::get_node(std::string name) 
 
 boost::asio::awaitable<Status> KubeClient::set_pod_cidr(std::string name, Cidr pod_cidr,
                                                         std::optional<Cidr> second) {
+  return patch_node(std::move(name), pod_cidr_patch(pod_cidr, second));
+}
+
+boost::asio::awaitable<Status> KubeClient::set_unschedulable(std::string name, bool unschedulable) {
+  return patch_node(std::move(name), unschedulable_patch(unschedulable));
+}
+
+boost::asio::awaitable<Status> KubeClient::patch_node(std::string name, std::string patch) {
   const Status proper = check_name(name);
   if (!proper) co_return proper.error();
-  http::Request request =
-      make_request(http::Method::patch, path_of(name), pod_cidr_patch(pod_cidr, second), k_merge_patch);
+  http::Request request = make_request(http::Method::patch, path_of(name), std::move(patch), k_merge_patch);
   boost::asio::awaitable<Result<http::Response>> calling = call(std::move(request));
   const auto response = co_await std::move(calling);
   if (!response) co_return response.error();

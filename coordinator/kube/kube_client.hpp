@@ -12,6 +12,7 @@
 #include "common/http/client.hpp"
 #include "coordinator/kube/objects.hpp"
 #include "coordinator/ports/kube_api.hpp"
+#include "coordinator/ports/kube_pods.hpp"
 #include "coordinator/ports/signer.hpp"
 
 namespace slipway::kube {
@@ -31,7 +32,7 @@ struct KubeClientDeps {
   std::string endpoint;  // https://MASTER_IP:6443
 };
 
-class KubeClient final : public KubeApi {
+class KubeClient final : public KubeApi, public KubePods {
  public:
   static Result<std::unique_ptr<KubeClient>> make(KubeClientDeps deps);
   ~KubeClient() override;
@@ -40,7 +41,11 @@ class KubeClient final : public KubeApi {
   boost::asio::awaitable<Result<std::vector<KubeNode>>> list_nodes() override;
   boost::asio::awaitable<Result<KubeNode>> get_node(std::string name) override;
   boost::asio::awaitable<Status> set_pod_cidr(std::string name, Cidr pod_cidr, std::optional<Cidr> second) override;
+  boost::asio::awaitable<Status> set_unschedulable(std::string name, bool unschedulable) override;
   boost::asio::awaitable<Status> delete_node(std::string name) override;
+
+  boost::asio::awaitable<Result<std::vector<KubePod>>> list_pods(std::string node) override;
+  boost::asio::awaitable<Status> evict_pod(KubePod pod) override;
 
  private:
   struct Identity;
@@ -54,10 +59,15 @@ class KubeClient final : public KubeApi {
   boost::asio::awaitable<Status> check_serving();
   boost::asio::awaitable<Status> put_in_place(std::shared_ptr<Identity> admin, AccessObject object);
   boost::asio::awaitable<Status> wait_for_access();
+  boost::asio::awaitable<Status> patch_node(std::string name, std::string patch);
+  // "policy/v1beta1" or "policy/v1", as the server takes it.
+  boost::asio::awaitable<Result<std::string>> eviction_version();
 
   KubeClientDeps deps_;
   http::Endpoint endpoint_;
   std::shared_ptr<Identity> own_;
+  std::string eviction_version_;          // empty: not asked yet
+  SteadyTime eviction_version_until_{};   // the server may be upgraded
 };
 
 }  // namespace slipway::kube

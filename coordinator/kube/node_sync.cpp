@@ -104,6 +104,9 @@ boost::asio::awaitable<Status> NodeSync::publish(LiveNode node) {
   const auto object = co_await std::move(getting);
   if (!object && object.error().code == Errc::not_found) co_return Status{};  // its kubelet comes later
   if (!object) co_return object.error();
+  boost::asio::awaitable<Status> cordoning = keep_cordoned(node, *object);
+  const Status cordoned = co_await std::move(cordoning);
+  if (!cordoned) co_return cordoned.error();
   if (done_with(node, *object)) co_return Status{};
   boost::asio::awaitable<Status> setting = deps_.kube.set_pod_cidr(node.name, node.pod_cidr, node.second_pod_cidr);
   const Status set = co_await std::move(setting);
@@ -113,6 +116,17 @@ boost::asio::awaitable<Status> NodeSync::publish(LiveNode node) {
   log::info("pod CIDR published", {{"node", node.name}, {"podCIDR", node.pod_cidr.to_string()}});
   published_.insert(node.uid);
   deps_.set_published(node.uid, true);
+  co_return Status{};
+}
+
+// A Node object that is made anew, by a kubelet that registers again, has forgotten the wish. Taking it back is said once, by who
+// does it: what somebody else cordoned stays so.
+boost::asio::awaitable<Status> NodeSync::keep_cordoned(LiveNode node, KubeNode object) {
+  if (!node.unschedulable || object.unschedulable) co_return Status{};
+  boost::asio::awaitable<Status> setting = deps_.kube.set_unschedulable(node.name, true);
+  const Status set = co_await std::move(setting);
+  if (!set && set.error().code != Errc::not_found) co_return set.error();
+  if (set) log::info("node cordoned", {{"node", node.name}});
   co_return Status{};
 }
 
@@ -165,6 +179,10 @@ boost::asio::awaitable<Status> NodeSync::look_at_all() {
     live_uids.insert(node.uid);
     const auto found = by_name.find(node.name);
     if (found == by_name.end() || !done_with(node, *found->second)) published_.erase(node.uid);
+    if (found == by_name.end()) continue;
+    boost::asio::awaitable<Status> cordoning = keep_cordoned(node, *found->second);
+    const Status cordoned = co_await std::move(cordoning);
+    if (!cordoned) co_return cordoned.error();
   }
   // A removed node's kubelet may register itself again until its certificate ends.
   for (const std::string& name : deps_.removed_names()) {

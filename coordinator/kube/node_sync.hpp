@@ -21,6 +21,7 @@ struct LiveNode {
   std::string uid;
   Cidr pod_cidr;
   std::optional<Cidr> second_pod_cidr = {};
+  bool unschedulable = false;  // an operator's wish
 };
 
 struct NodeSyncDeps {
@@ -56,6 +57,7 @@ class NodeSync {
   boost::asio::awaitable<Status> delete_removed();
   boost::asio::awaitable<Status> publish(LiveNode node);
   boost::asio::awaitable<Status> look_at_all();
+  boost::asio::awaitable<Status> keep_cordoned(LiveNode node, KubeNode object);
   bool done_with(const LiveNode& node, const KubeNode& object);
   void remember(const Status& result);
 

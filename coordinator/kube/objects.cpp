@@ -19,6 +19,9 @@ constexpr std::size_t k_cidrs = 8;          // Kubernetes: two
 constexpr std::size_t k_cidr_text = 64;     // an IPv6 network in full is 43
 constexpr std::size_t k_token_text = 4096;  // goes into the request line
 constexpr std::size_t k_message_text = 300;
+constexpr const char* k_mirror = "kubernetes.io/config.mirror";  // kubelet: types.ConfigMirrorAnnotationKey
+constexpr std::size_t k_uid_text = 64;
+constexpr std::size_t k_kind_text = 64;
 
 AccessObject binding(const std::string& name, const std::string& role, const char* kind, const std::string& subject_name) {
   const Json reference = {{"apiGroup", "rbac.authorization.k8s.io"}, {"kind", "ClusterRole"}, {"name", role}};
@@ -32,13 +35,16 @@ AccessObject binding(const std::string& name, const std::string& role, const cha
 }
 
 AccessObject coordinator_role() {
-  const Json rule = {{"apiGroups", Json::array({""})},
-                     {"resources", Json::array({"nodes"})},
-                     {"verbs", Json::array({"get", "list", "patch", "update", "delete"})}};
+  const auto rule = [](const char* resource, Json verbs) {
+    return Json{{"apiGroups", Json::array({""})}, {"resources", Json::array({resource})}, {"verbs", std::move(verbs)}};
+  };
+  // Pods for drains alone: to see which are on a node, and to evict them, never to delete or change them.
+  const Json rules = Json::array({rule("nodes", Json::array({"get", "list", "patch", "update", "delete"})),
+                                  rule("pods", Json::array({"list"})), rule("pods/eviction", Json::array({"create"}))});
   const Json object = {{"apiVersion", k_rbac},
                        {"kind", "ClusterRole"},
                        {"metadata", {{"name", k_own}}},
-                       {"rules", Json::array({rule})}};
+                       {"rules", rules}};
   return {k_roles, k_own, object.dump()};
 }
 
@@ -58,6 +64,8 @@ const Json* member(const Json& object, const char* name) {
 std::string text_of(const Json* value) {
   return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
 }
+
+bool is_true(const Json* value) { return value != nullptr && value->is_boolean() && value->get<bool>(); }
 
 Error corrupt(const char* what) {
   return make_error(Errc::corrupt, std::string("kube-apiserver sent ") + what);
@@ -89,6 +97,7 @@ Result<KubeNode> node_from(const Json& object) {
   if (spec == nullptr) return node;
   const Status read = read_pod_cidrs(*spec, node.pod_cidrs);
   if (!read) return read.error();
+  node.unschedulable = is_true(member(*spec, "unschedulable"));
   return node;
 }
 
@@ -98,6 +107,43 @@ bool is_token(std::string_view text) {
            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
                   c == '_' || c == '=';
          });
+}
+
+// metadata.continue of a list.
+Result<std::string> next_page(const Json& list) {
+  const Json* metadata = member(list, "metadata");
+  std::string next = metadata == nullptr ? std::string() : text_of(member(*metadata, "continue"));
+  if (!is_token(next)) return corrupt("a list with a strange continue token");
+  return next;
+}
+
+// The owner that makes it anew; there is at most one.
+std::string controller_of(const Json& metadata) {
+  const Json* owners = member(metadata, "ownerReferences");
+  if (owners == nullptr || !owners->is_array()) return {};
+  for (const Json& owner : *owners) {
+    if (is_true(member(owner, "controller"))) return text_of(member(owner, "kind")).substr(0, k_kind_text);
+  }
+  return {};
+}
+
+Result<KubePod> pod_from(const Json& object) {
+  const Json* metadata = member(object, "metadata");
+  if (metadata == nullptr) return corrupt("a Pod without metadata");
+  KubePod pod;
+  pod.name_space = text_of(member(*metadata, "namespace"));
+  pod.name = text_of(member(*metadata, "name"));
+  pod.uid = text_of(member(*metadata, "uid"));
+  const bool proper = is_dns_label(pod.name_space) && is_dns_subdomain(pod.name) && !pod.uid.empty() && pod.uid.size() <= k_uid_text;
+  if (!proper) return corrupt("a Pod without a proper name");
+  pod.controller = controller_of(*metadata);
+  const Json* annotations = member(*metadata, "annotations");
+  pod.mirror = annotations != nullptr && member(*annotations, k_mirror) != nullptr;
+  pod.ending = !text_of(member(*metadata, "deletionTimestamp")).empty();
+  const Json* status = member(object, "status");
+  const std::string phase = status == nullptr ? std::string() : text_of(member(*status, "phase"));
+  pod.finished = phase == "Succeeded" || phase == "Failed";
+  return pod;
 }
 
 }  // namespace
@@ -118,6 +164,11 @@ std::string pod_cidr_patch(const Cidr& pod_cidr, const std::optional<Cidr>& seco
   return patch.dump();
 }
 
+std::string unschedulable_patch(bool unschedulable) {
+  const Json patch = {{"spec", {{"unschedulable", unschedulable}}}};
+  return patch.dump();
+}
+
 Result<KubeNode> parse_node(std::string_view text) {
   const Json object = parse(text);
   if (object.is_discarded()) return corrupt("no JSON");
@@ -134,10 +185,47 @@ Result<NodePage> parse_node_list(std::string_view text) {
     if (!node) return node.error();
     page.nodes.push_back(std::move(*node));
   }
-  const Json* metadata = member(object, "metadata");
-  if (metadata != nullptr) page.next = text_of(member(*metadata, "continue"));
-  if (!is_token(page.next)) return corrupt("a list of nodes with a strange continue token");
+  auto next = next_page(object);
+  if (!next) return next.error();
+  page.next = std::move(*next);
   return page;
+}
+
+Result<PodPage> parse_pod_list(std::string_view text) {
+  const Json object = parse(text);
+  const Json* items = object.is_discarded() ? nullptr : member(object, "items");
+  // An empty list of a typed client may be null.
+  if (items == nullptr || !(items->is_array() || items->is_null())) return corrupt("no list of pods");
+  PodPage page;
+  for (const Json& item : *items) {
+    auto pod = pod_from(item);
+    if (!pod) return pod.error();
+    page.pods.push_back(std::move(*pod));
+  }
+  auto next = next_page(object);
+  if (!next) return next.error();
+  page.next = std::move(*next);
+  return page;
+}
+
+Result<std::string> parse_eviction_version(std::string_view text) {
+  const Json object = parse(text);
+  const Json* resources = object.is_discarded() ? nullptr : member(object, "resources");
+  if (resources == nullptr || !resources->is_array()) return corrupt("no list of resources");
+  for (const Json& resource : *resources) {
+    if (text_of(member(resource, "name")) != "pods/eviction") continue;
+    const std::string version = text_of(member(resource, "version"));
+    if (text_of(member(resource, "group")) == "policy" && (version == "v1beta1" || version == "v1")) return "policy/" + version;
+  }
+  return make_error(Errc::unavailable, "kube-apiserver has no eviction of policy/v1beta1 or policy/v1");
+}
+
+std::string eviction_body(const std::string& version, const KubePod& pod) {
+  const Json body = {{"apiVersion", version},
+                     {"kind", "Eviction"},
+                     {"metadata", {{"name", pod.name}, {"namespace", pod.name_space}}},
+                     {"deleteOptions", {{"preconditions", {{"uid", pod.uid}}}}}};
+  return body.dump();
 }
 
 std::string status_message(int status, std::string_view body) {

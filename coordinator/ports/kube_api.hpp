@@ -16,6 +16,7 @@ namespace slipway {
 struct KubeNode {
   std::string name;
   std::vector<std::string> pod_cidrs;  // as they stand in the object; empty: none yet
+  bool unschedulable = false;          // no new pods come to it
 };
 
 class KubeApi {
@@ -32,6 +33,8 @@ class KubeApi {
   // same block again is no error. Errc::not_found as above.
   // `second`: the block of the other family; kube-apiserver keeps it only where dual stack is on.
   virtual boost::asio::awaitable<Status> set_pod_cidr(std::string name, Cidr pod_cidr, std::optional<Cidr> second = {}) = 0;
+  // Writes spec.unschedulable. As it is already: no error. Errc::not_found as above.
+  virtual boost::asio::awaitable<Status> set_unschedulable(std::string name, bool unschedulable) = 0;
   // Absent is no error.
   virtual boost::asio::awaitable<Status> delete_node(std::string name) = 0;
 };

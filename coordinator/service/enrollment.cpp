@@ -501,7 +501,7 @@ asio::awaitable<Status> Enrollment::note_unreadable(Error error, IpAddress peer)
   co_return co_await std::move(noting);
 }
 
-proto::JoinAttemptList Enrollment::attempts() const { return attempts_.list(); }
+proto::JoinAttemptList Enrollment::attempts(const JoinQuery& query) const { return attempts_.list(query); }
 
 std::optional<PresentedToken> present_token(std::string_view text) {
   const auto parts = split_token(text);

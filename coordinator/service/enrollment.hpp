@@ -56,7 +56,7 @@ class Enrollment {
   boost::asio::awaitable<Result<proto::RenewReply>> renew(proto::RenewRequest request, AgentIdentity who, proto::AuditActor actor = {});
 
   // The last 1,000 different joins, newest first. State thread only.
-  proto::JoinAttemptList attempts() const;
+  proto::JoinAttemptList attempts(const JoinQuery& query = {}) const;
 
  private:
   struct Work;  // one join or renewal under way; one thread has it at a time

@@ -1,13 +1,25 @@
 #pragma once
 // What became of joins, for operators: the last ones, each attempt that is repeated as one entry. State thread only.
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <list>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "proto/types.hpp"
 
 namespace slipway {
+
+// Which of them, and from where on.
+struct JoinQuery {
+  std::uint64_t before = 0;  // place that a page has told as next; 0: from the newest on
+  std::size_t limit = std::numeric_limits<std::size_t>::max();
+  std::string node;               // empty: any
+  std::optional<bool> accepted;   // absent: both
+  std::string stage;              // empty: any
+};
 
 class JoinLog {
  public:
@@ -16,12 +28,18 @@ class JoinLog {
   // The same name, address, token, stage and reason as before: counted there, with the time of this one. What was noted longest
   // ago is forgotten first.
   void note(proto::JoinAttempt attempt);
-  proto::JoinAttemptList list() const;  // newest first
+  // Newest first. An attempt that is repeated meanwhile moves to the front: no page shows one twice.
+  proto::JoinAttemptList list(const JoinQuery& query = {}) const;
 
  private:
-  using Entries = std::list<proto::JoinAttempt>;
+  struct Entry {
+    std::uint64_t place = 0;  // rises with each note
+    proto::JoinAttempt attempt;
+  };
+  using Entries = std::list<Entry>;
   std::size_t capacity_;
   Entries entries_;
+  std::uint64_t last_place_ = 0;
   std::map<std::string, Entries::iterator> by_key_;
 };
 

@@ -137,6 +137,8 @@ void NodeStatusBoard::set_pod_cidr_published(const std::string& uid, bool publis
   contact.pod_cidr_published = published;
 }
 
+void NodeStatusBoard::changed(const std::string& uid) { contacts_[uid].changed = ++change_count_; }
+
 void NodeStatusBoard::forget(const std::string& uid) { contacts_.erase(uid); }
 
 const NodeContact* NodeStatusBoard::find(const std::string& uid) const {
@@ -172,6 +174,8 @@ proto::NodeView node_view(const State& state, const Node& node, const NodeContac
   for (const Cidr& block : blocks_of(node)) view.pod_cidrs.push_back(block.to_string());
   view.phase = node.replacing ? "Replacing" : "Joining";
   view.pool = node.pool;
+  view.unschedulable = node.unschedulable;
+  if (node.renew_before != WallTime{}) view.renew_before = to_rfc3339(node.renew_before);
   view.joined_at = to_rfc3339(node.joined_at);
   view.token_id = node.token_id;
   view.facts.machine_id = node.machine_id;

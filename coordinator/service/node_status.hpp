@@ -46,10 +46,11 @@ class NodeStatusBoard {
   bool repeat(const std::string& uid, std::uint64_t mark, bool at_home = true);
   void contact(const std::string& uid, std::uint64_t applied_revision, bool at_home = true);  // a sync request
   void set_pod_cidr_published(const std::string& uid, bool published);
+  void changed(const std::string& uid);  // an operator changed its record
   void forget(const std::string& uid);
   const NodeContact* find(const std::string& uid) const;
   std::size_t size() const { return contacts_.size(); }
-  // Rises when a node says something else than before; a mere sign of life does not count.
+  // Rises when a node says something else than before or is changed; a mere sign of life does not count.
   std::uint64_t change_count() const { return change_count_; }
 
   // The desired revision that every live node has applied. Nodes not heard of since our start count as live, with nothing

@@ -6,14 +6,6 @@ namespace slipway {
 
 namespace {
 
-void add_nodes(const State& state, const AddressPool& pool, proto::PoolView& view) {
-  for (const auto& [name, node] : state.nodes()) {
-    for (const Cidr& block : blocks_of(node)) {
-      if (pool.contains(block)) view.nodes.push_back({name, block.to_string()});
-    }
-  }
-}
-
 void add_usage(const State& state, const AddressPool& pool, WallTime now, proto::PoolView& view) {
   const PoolUsage usage = pool.usage();
   view.capacity = usage.capacity;
@@ -37,7 +29,7 @@ proto::Reservation reservation_view(const AddressPool& pool, const BlockHold& ho
   return {hold.block.to_string(), hold.node, hold.imported, taken && taken->use == BlockUse::leased, hold.note, to_rfc3339(hold.since)};
 }
 
-proto::PoolView pool_view(const State& state, const AddressPool& pool, WallTime now, bool with_nodes) {
+proto::PoolView pool_view(const State& state, const AddressPool& pool, WallTime now) {
   const PoolRecord& record = pool.record();
   proto::PoolView view;
   view.name = record.name;
@@ -51,14 +43,20 @@ proto::PoolView pool_view(const State& state, const AddressPool& pool, WallTime 
   for (const auto& [block, hold] : state.ledger().holds()) {
     if (pool.contains(block)) view.reservations.push_back(reservation_view(pool, hold));
   }
-  if (with_nodes) add_nodes(state, pool, view);
   return view;
 }
 
 proto::PoolList pool_list(const State& state, WallTime now) {
   proto::PoolList list;
-  for (const auto& [name, pool] : state.ledger().pools()) list.items.push_back(pool_view(state, pool, now, false));
+  for (const auto& [name, pool] : state.ledger().pools()) list.items.push_back(pool_view(state, pool, now));
   return list;
+}
+
+std::optional<proto::PoolTenant> tenant_of(const AddressPool& pool, const Node& node) {
+  for (const Cidr& block : blocks_of(node)) {
+    if (pool.contains(block)) return proto::PoolTenant{node.name, block.to_string()};
+  }
+  return std::nullopt;
 }
 
 std::vector<OccupiedRange> reported_routes(const State& state, const NodeStatusBoard& board) {

@@ -1,5 +1,6 @@
 #pragma once
 // What operators see of the pools. State thread.
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,8 +10,9 @@
 
 namespace slipway {
 
-// `with_nodes`: also who lives in it, which looks at all nodes.
-proto::PoolView pool_view(const State& state, const AddressPool& pool, WallTime now, bool with_nodes);
+proto::PoolView pool_view(const State& state, const AddressPool& pool, WallTime now);
+// The node's block in the pool: one, as a pool is of one family. Absent: it does not live there.
+std::optional<proto::PoolTenant> tenant_of(const AddressPool& pool, const Node& node);
 proto::PoolList pool_list(const State& state, WallTime now);
 proto::Reservation reservation_view(const AddressPool& pool, const BlockHold& hold);
 

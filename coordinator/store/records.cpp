@@ -36,7 +36,8 @@ struct Encoder {
   std::string operator()(const Node& x) const {
     stored::Node out{x.name, x.uid, std::string(to_string(x.role)), x.address.to_string(), x.machine_id, x.pod_cidr.to_string(),
                      to_rfc3339(x.joined_at), x.token_id, x.identity.hex(), x.previous_identity.hex(), x.previous_agent_serial.hex(), x.generation, {},
-                     x.pool, x.replacing, x.second_pod_cidr ? x.second_pod_cidr->to_string() : std::string()};
+                     x.pool, x.replacing, x.second_pod_cidr ? x.second_pod_cidr->to_string() : std::string(), x.unschedulable,
+                     x.renew_before == WallTime{} ? std::string() : to_rfc3339(x.renew_before)};
     for (const auto& [usage, serial] : x.certificates) out.certificates.emplace(to_string(usage), serial.hex());
     return proto::encode_json(out);
   }
@@ -159,6 +160,8 @@ Record convert(Parts& parts, const stored::Node& x) {
   for (const auto& [usage, serial] : x.certificates) node.certificates.set(parts.usage("certificates", usage), parts.hex<PackedSerial>("certificates", serial));
   node.pool = x.pool;
   node.replacing = x.replacing;
+  node.unschedulable = x.unschedulable;
+  if (!x.renew_before.empty()) node.renew_before = parts.time("renewBefore", x.renew_before);
   return node;
 }
 Record convert(Parts& parts, const stored::Pending& x) {

@@ -29,6 +29,8 @@ struct Node {
   std::string pool;
   bool replacing = false;
   std::string second_pod_cidr;                      // absent or empty: none
+  bool unschedulable = false;
+  std::string renew_before;                         // absent or empty: nothing is to be renewed
 };
 struct Pending {
   std::string name, role, address, machine_id, fingerprint, token_id, pool, since, decision, decided_at, decided_by, reason;
@@ -100,7 +102,8 @@ template <class V> void fields(V& v, Node& x) {
   v("machineId", x.machine_id); v("podCIDR", x.pod_cidr); v("joinedAt", x.joined_at); v("tokenId", x.token_id);
   v("identity", x.identity); v("previousIdentity", x.previous_identity); v("previousAgentSerial", x.previous_agent_serial);
   v("certificates", x.certificates); v.optional("pool", x.pool); v.optional("replacing", x.replacing);
-  v.optional("secondPodCIDR", x.second_pod_cidr);
+  v.optional("secondPodCIDR", x.second_pod_cidr); v.optional("unschedulable", x.unschedulable);
+  v.optional("renewBefore", x.renew_before);
 }
 template <class V> void fields(V& v, Pending& x) {
   v("name", x.name); v("role", x.role); v("address", x.address); v("machineId", x.machine_id); v("fingerprint", x.fingerprint);

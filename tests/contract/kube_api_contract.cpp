@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 
+#include "coordinator/ports/kube_pods.hpp"
 #include "tests/support/fake_kube_api.hpp"
 #include "tests/support/https_fixture.hpp"
 #include "tests/support/kube_client_fixture.hpp"
@@ -26,6 +27,7 @@ struct Spec {
   bool there = false;
   std::string pod_cidr;
   Cidrs pod_cidrs;
+  bool unschedulable = false;
 };
 
 void eventually(const std::function<bool()>& done) {
@@ -41,6 +43,10 @@ struct Rig {
   virtual KubeApi& api() = 0;
   virtual KubeApi& second() = 0;    // another client of the same server
   virtual KubeApi& stranger() = 0;  // with credentials that the server does not know
+  virtual KubePods& pods() = 0;
+  virtual KubePods& strangers_pods() = 0;
+  // A pod of the node, as a ReplicaSet's. `guarded`: a PodDisruptionBudget forbids its eviction. It stays until a kubelet takes it away.
+  virtual void add_pod(const std::string& node, const std::string& name, bool guarded) = 0;
   // As a kubelet registers itself, with about `padding` bytes of what else stands in a Node.
   virtual void add_node(const std::string& name, const Cidrs& cidrs = {}, std::size_t padding = 0) = 0;
   virtual Spec spec(const std::string& name) = 0;
@@ -54,6 +60,9 @@ struct Rig {
     return io.run(api().set_pod_cidr(name, Cidr::parse(cidr).value()));
   }
   auto remove(const std::string& name) { return io.run(api().delete_node(name)); }
+  auto cordon(const std::string& name, bool on) { return io.run(api().set_unschedulable(name, on)); }
+  auto list_pods(const std::string& node) { return io.run(pods().list_pods(node)); }
+  auto evict(const KubePod& pod) { return io.run(pods().evict_pod(pod)); }
 };
 
 struct FakeRig final : Rig {
@@ -66,13 +75,18 @@ struct FakeRig final : Rig {
   KubeApi& api() override { return fake; }
   KubeApi& second() override { return fake; }
   KubeApi& stranger() override { return unknown; }
+  KubePods& pods() override { return fake; }
+  KubePods& strangers_pods() override { return unknown; }
+  void add_pod(const std::string& node, const std::string& name, bool guarded) override {
+    fake.pods.push_back({node, {"default", name, "uid-" + name, "ReplicaSet", false, false, false}, guarded ? -1 : 0, false});
+  }
   void add_node(const std::string& name, const Cidrs& cidrs, std::size_t) override {
     fake.objects[name] = cidrs;
   }
   Spec spec(const std::string& name) override {
     const auto found = fake.objects.find(name);
     if (found == fake.objects.end()) return {};
-    return {true, found->second.empty() ? std::string() : found->second.front(), found->second};
+    return {true, found->second.empty() ? std::string() : found->second.front(), found->second, fake.unschedulable.count(name) != 0};
   }
   void set_away(bool away) override { fake.away = away; }
   void revoke_access() override { fake.access = false; }
@@ -107,6 +121,10 @@ struct RealRig final : Rig {
     if (!running) set_away(false);
     REQUIRE(ask(http::Method::del, "/api/v1/nodes").status == 200);
     REQUIRE(io.run(own->ensure_access()));
+    // At once: no kubelet is there to end them.
+    for (const char* what : {"/api/v1/namespaces/default/pods?gracePeriodSeconds=0", "/apis/policy/v1beta1/namespaces/default/poddisruptionbudgets",
+                             "/apis/policy/v1/namespaces/default/poddisruptionbudgets"})
+      ask(http::Method::del, what);
   }
 
   http::Response ask(http::Method method, const std::string& target, const std::string& body = {},
@@ -119,6 +137,42 @@ struct RealRig final : Rig {
   KubeApi& api() override { return *own; }
   KubeApi& second() override { return *other; }
   KubeApi& stranger() override { return *unknown; }
+  KubePods& pods() override { return *own; }
+  KubePods& strangers_pods() override { return *unknown; }
+  void add_pod(const std::string& node, const std::string& name, bool guarded) override {
+    // No controllers run here: the owner need not be there.
+    const json owner = {{"apiVersion", "apps/v1"}, {"kind", "ReplicaSet"}, {"name", "web"}, {"uid", "11111111-1111-4111-8111-111111111111"}, {"controller", true}};
+    const json pod = {{"apiVersion", "v1"},
+                      {"kind", "Pod"},
+                      {"metadata", {{"name", name}, {"labels", {{"pod", name}}}, {"ownerReferences", json::array({owner})}}},
+                      {"spec", {{"nodeName", node}, {"automountServiceAccountToken", false}, {"containers", json::array({{{"name", "c"}, {"image", "i"}}})}}}};
+    make_home();
+    const auto made = ask(http::Method::post, "/api/v1/namespaces/default/pods", pod.dump());
+    INFO(made.body);
+    REQUIRE(made.status == 201);
+    // Only of running pods a budget is asked; nothing runs them here.
+    const json ready = {{"status", {{"phase", "Running"}, {"conditions", json::array({{{"type", "Ready"}, {"status", "True"}}})}}}};
+    REQUIRE(ask(http::Method::patch, "/api/v1/namespaces/default/pods/" + name + "/status", ready.dump(), "application/merge-patch+json").status == 200);
+    if (guarded) add_budget(name);
+  }
+  // The controller manager would count; without it the budget allows nothing.
+  void add_budget(const std::string& name) {
+    const bool old = ask(http::Method::get, "/apis/policy/v1beta1").status == 200;
+    const std::string version = old ? "policy/v1beta1" : "policy/v1";
+    const json budget = {{"apiVersion", version},
+                         {"kind", "PodDisruptionBudget"},
+                         {"metadata", {{"name", name}}},
+                         {"spec", {{"minAvailable", 1}, {"selector", {{"matchLabels", {{"pod", name}}}}}}}};
+    REQUIRE(ask(http::Method::post, "/apis/" + version + "/namespaces/default/poddisruptionbudgets", budget.dump()).status == 201);
+  }
+  // What a pod is admitted with. kube-apiserver makes the namespace itself, some time after its start, the controller manager the account.
+  void make_home() {
+    const json space = {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", "default"}}}};
+    const json account = {{"apiVersion", "v1"}, {"kind", "ServiceAccount"}, {"metadata", {{"name", "default"}}}};
+    for (const int status : {ask(http::Method::post, "/api/v1/namespaces", space.dump()).status,
+                             ask(http::Method::post, "/api/v1/namespaces/default/serviceaccounts", account.dump()).status})
+      CHECK((status == 201 || status == 409));
+  }
   void add_node(const std::string& name, const Cidrs& cidrs, std::size_t padding) override {
     json node = {
         {"apiVersion", "v1"}, {"kind", "Node"}, {"metadata", {{"name", name}}}, {"spec", json::object()}};
@@ -130,7 +184,7 @@ struct RealRig final : Rig {
     const http::Response response = ask(http::Method::get, "/api/v1/nodes/" + name);
     if (response.status == 404) return {};
     const json object = json::parse(response.body).at("spec");
-    return {true, object.value("podCIDR", ""), object.value("podCIDRs", Cidrs())};
+    return {true, object.value("podCIDR", ""), object.value("podCIDRs", Cidrs()), object.value("unschedulable", false)};
   }
   void set_away(bool away) override {
     if (away) {
@@ -207,11 +261,12 @@ Errc code_of(const Result<T>& result) {
 }
 
 // All that needs a server, by what it answers.
-std::vector<Errc> codes_of_all(Rig& rig, KubeApi& api) {
+std::vector<Errc> codes_of_all(Rig& rig, KubeApi& api, KubePods& pods) {
   return {code_of(rig.io.run(api.ensure_access())), code_of(rig.io.run(api.list_nodes())),
           code_of(rig.io.run(api.get_node("a"))),
           code_of(rig.io.run(api.set_pod_cidr("a", Cidr::parse("10.10.1.0/24").value()))),
-          code_of(rig.io.run(api.delete_node("a")))};
+          code_of(rig.io.run(api.set_unschedulable("a", true))), code_of(rig.io.run(api.delete_node("a"))),
+          code_of(rig.io.run(pods.list_pods("a"))), code_of(rig.io.run(pods.evict_pod({"default", "p", "u", "", false, false, false})))};
 }
 
 }  // namespace
@@ -279,6 +334,9 @@ TEST_CASE("kube api contract: what cannot be a node's name is refused", "[kube]"
       CHECK(code_of(rig.get(name)) == Errc::invalid);
       CHECK(code_of(rig.set(name, "10.10.1.0/24")) == Errc::invalid);
       CHECK(code_of(rig.remove(name)) == Errc::invalid);
+      CHECK(code_of(rig.cordon(name, true)) == Errc::invalid);
+      CHECK(code_of(rig.list_pods(name)) == Errc::invalid);
+      CHECK(code_of(rig.evict({"default", name, "u", "", false, false, false})) == Errc::invalid);
     }
     CHECK(rig.spec("a").there);
     CHECK(rig.spec("a").pod_cidrs.empty());
@@ -321,6 +379,68 @@ TEST_CASE("kube api contract: of two that write at once one wins", "[kube]") {
   });
 }
 
+TEST_CASE("kube api contract: a node is cordoned and taken into use again", "[kube]") {
+  for_each_rig([](Rig& rig) {
+    CHECK(code_of(rig.cordon("a", true)) == Errc::not_found);
+    rig.add_node("a", {"10.10.1.0/24"});
+    CHECK_FALSE(rig.get("a")->unschedulable);
+    REQUIRE(rig.cordon("a", true));
+    CHECK(rig.cordon("a", true));
+    CHECK(rig.spec("a").unschedulable);
+    CHECK(rig.spec("a").pod_cidr == "10.10.1.0/24");
+    CHECK(rig.get("a")->unschedulable);
+    CHECK(rig.list()->at(0).unschedulable);
+    REQUIRE(rig.cordon("a", false));
+    CHECK_FALSE(rig.spec("a").unschedulable);
+    CHECK_FALSE(rig.get("a")->unschedulable);
+  });
+}
+
+TEST_CASE("kube api contract: the pods of a node, and no others", "[kube]") {
+  for_each_rig([](Rig& rig) {
+    for (const char* node : {"a", "b"}) rig.add_node(node);
+    CHECK(rig.list_pods("a")->empty());
+    rig.add_pod("a", "web-1", false);
+    rig.add_pod("b", "web-2", false);
+    const auto pods = rig.list_pods("a");
+    INFO(pods);
+    REQUIRE(pods);
+    REQUIRE(pods->size() == 1);
+    const KubePod& pod = pods->at(0);
+    CHECK(pod.name_space == "default");
+    CHECK(pod.name == "web-1");
+    CHECK(pod.controller == "ReplicaSet");
+    CHECK_FALSE(pod.uid.empty());
+    CHECK_FALSE(pod.mirror);
+    CHECK_FALSE(pod.ending);
+    CHECK(rig.list_pods("nobody")->empty());
+  });
+}
+
+TEST_CASE("kube api contract: a pod is evicted, one that a budget guards is not", "[kube]") {
+  for_each_rig([](Rig& rig) {
+    rig.add_node("a");
+    rig.add_pod("a", "web-1", false);
+    rig.add_pod("a", "web-2", true);
+    const auto pods = rig.list_pods("a");
+    REQUIRE(pods);
+    REQUIRE(pods->size() == 2);
+    for (const KubePod& pod : *pods) {
+      KubePod another = pod;
+      another.uid = "22222222-2222-4222-8222-222222222222";
+      if (pod.name == "web-1") {
+        CHECK(code_of(rig.evict(another)) == Errc::conflict);
+        CHECK(rig.evict(pod));
+        CHECK(rig.evict(pod));  // it is ending already, or gone
+      } else {
+        CHECK(code_of(rig.evict(pod)) == Errc::too_many);
+      }
+    }
+    for (const KubePod& pod : *rig.list_pods("a")) CHECK(pod.ending == (pod.name == "web-1"));
+    CHECK(rig.evict({"default", "never-was", "u", "", false, false, false}));
+  });
+}
+
 TEST_CASE("kube api contract: deleting an absent node is no error", "[kube]") {
   for_each_rig([](Rig& rig) {
     rig.add_node("a");
@@ -337,7 +457,7 @@ TEST_CASE("kube api contract: away is unavailable, and back is back", "[kube]") 
     rig.add_node("a");
     REQUIRE(rig.list());
     rig.set_away(true);
-    CHECK(codes_of_all(rig, rig.api()) == std::vector<Errc>(5, Errc::unavailable));
+    CHECK(codes_of_all(rig, rig.api(), rig.pods()) == std::vector<Errc>(8, Errc::unavailable));
     rig.set_away(false);
     CHECK(rig.set("a", "10.10.1.0/24"));
     CHECK(rig.list());
@@ -359,7 +479,7 @@ TEST_CASE("kube api contract: a restart between two requests is not noticed", "[
 TEST_CASE("kube api contract: unknown credentials are denied", "[kube]") {
   for_each_rig([](Rig& rig) {
     rig.add_node("a");
-    CHECK(codes_of_all(rig, rig.stranger()) == std::vector<Errc>(5, Errc::denied));
+    CHECK(codes_of_all(rig, rig.stranger(), rig.strangers_pods()) == std::vector<Errc>(8, Errc::denied));
     CHECK(rig.spec("a").there);
     CHECK(rig.spec("a").pod_cidrs.empty());
   });

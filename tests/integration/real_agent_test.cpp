@@ -4,11 +4,14 @@
 #include <thread>
 
 #include "agent/client/http_coordinator.hpp"
+#include "agent/service/desired_sync.hpp"
 #include "agent/service/enroll.hpp"
+#include "agent/service/renew.hpp"
 #include "agent/store/file_node_store.hpp"
 #include "common/async/runtime.hpp"
 #include "common/crypto/random.hpp"
 #include "coordinator/app.hpp"
+#include "proto/drain.hpp"
 #include "coordinator/ca/file_signer.hpp"
 #include "coordinator/config.hpp"
 #include "coordinator/store/records.hpp"
@@ -202,6 +205,44 @@ TEST_CASE("a host that was off past the end of all its certificates comes back b
   for (const auto& certificate : *lives) CHECK(certificate.not_after > host.clock.wall());
   Caller admin = cluster.admin();
   CHECK(as<proto::NodeList>(admin.get("/v1/nodes")).items.size() == 1);
+}
+
+TEST_CASE("an agent whose certificates are to be rotated renews them at once, and the mark goes", "[cluster][agent][renew]") {
+  ClusterFixture cluster;
+  cluster.start();
+  Host host;
+  host.token = pinned_token(cluster);
+  Life life(host, cluster.app->port());
+  REQUIRE(life.attempt());
+  Renewer renewer("node", life.deps(), life.enroller);
+  DesiredSync sync(life.deps(), 7);
+  const auto serials = [&] {
+    std::set<std::string> found;
+    for (const auto& certificate : certificate_lives(*life.store, usages_of_role("node")).value()) found.insert(certificate.serial);
+    return found;
+  };
+  const std::set<std::string> before = serials();
+  REQUIRE(host.io.run(sync.poll_once()));
+  REQUIRE(host.io.run(renewer.tick()));
+  CHECK(serials() == before);  // nothing is due
+  Caller admin = cluster.admin();
+  CHECK(admin.post("/v1/nodes/nobody/rotate", "").status == 404);
+  http::Request outdated = request_of(http::Method::post, "/v1/nodes/web-1/rotate");
+  outdated.headers.set("If-Match", "\"x\"");
+  CHECK(admin.send(outdated).status == 412);
+  // Certificates begin at whole seconds: asked in the very second of the join, none is older than the mark.
+  const WallTime begun = certificate_lives(*life.store, usages_of_role("node")).value().at(0).not_before;
+  while (as<proto::RotateReply>(admin.post("/v1/certificates/rotate", "")).renew_before <= to_rfc3339(begun)) {
+  }
+  const std::string mark = as<proto::NodeView>(admin.post("/v1/nodes/web-1/rotate", "")).renew_before;
+  while (to_rfc3339(rotation_mark(life.state.desired, life.state.identity)) != mark) REQUIRE(host.io.run(sync.poll_once()));
+  REQUIRE(host.io.run(renewer.tick()));
+  const std::set<std::string> after = serials();
+  CHECK(after.size() == before.size());
+  for (const std::string& serial : after) CHECK(before.count(serial) == 0);
+  CHECK(as<proto::NodeView>(admin.get("/v1/nodes/web-1")).renew_before.empty());
+  REQUIRE(host.io.run(renewer.tick()));
+  CHECK(serials() == after);  // once
 }
 
 }  // namespace

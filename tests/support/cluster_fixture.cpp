@@ -22,6 +22,7 @@
 #include "coordinator/store/sqlite_store.hpp"
 #include "proto/problem.hpp"
 #include "proto/routes.hpp"
+#include "tests/support/fake_kube_api.hpp"
 
 namespace slipway::test {
 
@@ -188,7 +189,9 @@ void ClusterFixture::start(JoinLimits limits) {
   options.join_limits = limits;
   options.refusal_limits = {1'000'000, 1'000'000, 100};
   options.limits = http_limits;
-  options.kube = false;
+  options.kube = kube != nullptr;
+  options.kube_nodes = kube;
+  options.kube_pods = kube;
   auto started = App::start(std::move(options));
   if (!started) FAIL(started.error().message);
   app = std::move(*started);

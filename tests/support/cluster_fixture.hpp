@@ -92,6 +92,8 @@ network: {podCIDR: 10.10.0.0/16, serviceCIDR: 10.0.0.0/16, nodeCIDRs: [10.77.0.0
 versions: {kubernetes: 1.20.2, etcd: 3.4.23, docker: 20.10.24, cniPlugins: 1.1.1}
 )";
 
+class FakeKubeApi;
+
 class ClusterFixture {
  public:
   // `made`: when the cluster is said to have been made; its first certificates are of that time.
@@ -120,6 +122,7 @@ class ClusterFixture {
   TempDir dir;
   http::ServerLimits http_limits;  // for the next start()
   std::uint64_t io_threads = 2;    // likewise
+  FakeKubeApi* kube = nullptr;     // likewise; null: without kube-apiserver
   proto::AdminCluster admin_cluster;
   Clients clients;
   std::unique_ptr<App> app;

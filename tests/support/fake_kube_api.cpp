@@ -1,5 +1,7 @@
 #include "tests/support/fake_kube_api.hpp"
 
+#include <algorithm>
+
 #include "common/core/text.hpp"
 
 namespace slipway::test {
@@ -16,7 +18,7 @@ boost::asio::awaitable<Result<std::vector<KubeNode>>> FakeKubeApi::list_nodes() 
   const Status let = let_through();
   if (!let) co_return let.error();
   std::vector<KubeNode> list;
-  for (const auto& [name, cidrs] : objects) list.push_back({name, cidrs});
+  for (const auto& [name, cidrs] : objects) list.push_back({name, cidrs, unschedulable.count(name) != 0});
   ++list_calls;
   co_return list;
 }
@@ -27,7 +29,7 @@ boost::asio::awaitable<Result<KubeNode>> FakeKubeApi::get_node(std::string name)
   ++get_calls;
   const auto found = objects.find(name);
   if (found == objects.end()) co_return make_error(Errc::not_found, "no such Node");
-  co_return KubeNode{name, found->second};
+  co_return KubeNode{name, found->second, unschedulable.count(name) != 0};
 }
 
 boost::asio::awaitable<Status> FakeKubeApi::set_pod_cidr(std::string name, Cidr pod_cidr,
@@ -49,7 +51,52 @@ boost::asio::awaitable<Status> FakeKubeApi::delete_node(std::string name) {
   const Status let = let_through(&name);
   if (!let) co_return let.error();
   objects.erase(name);
+  unschedulable.erase(name);
   deleted.push_back(name);
+  co_return Status{};
+}
+
+boost::asio::awaitable<Status> FakeKubeApi::set_unschedulable(std::string name, bool on) {
+  const Status let = let_through(&name);
+  if (!let) co_return let.error();
+  if (objects.count(name) == 0) co_return make_error(Errc::not_found, "no such Node");
+  if (on) {
+    unschedulable.insert(name);
+  } else {
+    unschedulable.erase(name);
+  }
+  co_return Status{};
+}
+
+boost::asio::awaitable<Result<std::vector<KubePod>>> FakeKubeApi::list_pods(std::string node) {
+  const Status let = let_through(&node);
+  if (!let) co_return let.error();
+  std::vector<KubePod> list;
+  for (const Pod& pod : pods) {
+    if (pod.node == node) list.push_back(pod.pod);
+  }
+  co_return list;
+}
+
+boost::asio::awaitable<Status> FakeKubeApi::evict_pod(KubePod wanted) {
+  if (!is_dns_label(wanted.name_space)) co_return make_error(Errc::invalid, "not a namespace");
+  const Status let = let_through(&wanted.name);
+  if (!let) co_return let.error();
+  const auto found = std::find_if(pods.begin(), pods.end(), [&](const Pod& pod) {
+    return pod.pod.name_space == wanted.name_space && pod.pod.name == wanted.name;
+  });
+  if (found == pods.end()) co_return Status{};
+  if (found->pod.uid != wanted.uid) co_return make_error(Errc::conflict, "the UID in the precondition does not match");
+  if (found->blocked != 0) {
+    if (found->blocked > 0) --found->blocked;
+    co_return make_error(Errc::too_many, "Cannot evict pod as it would violate the pod's disruption budget.");
+  }
+  evicted.push_back(wanted.name_space + "/" + wanted.name);
+  if (found->gone_at_once) {
+    pods.erase(found);
+  } else {
+    found->pod.ending = true;
+  }
   co_return Status{};
 }
 

@@ -146,3 +146,48 @@ TEST_CASE("a clock that jumps back renews nothing early and forgets nothing", "[
   REQUIRE(world.io.run(renewer.tick()));
   CHECK(world.coordinator.renewals.size() == 1);
 }
+
+namespace {
+
+// The coordinator's word that certificates from before `mark` are to be renewed.
+void ask_for_rotation(ServiceFixture& world, AgentLife& life, std::optional<WallTime> mark) {
+  life.state.desired = world.coordinator.desired(5);
+  REQUIRE(life.state.identity);
+  life.state.desired->nodes.at(0).uid = life.state.identity->node_uid;
+  if (mark) life.state.desired->nodes[0].renew_before = to_rfc3339(*mark);
+}
+
+}  // namespace
+
+TEST_CASE("certificates from before the coordinator's mark are renewed, long before their time, once", "[agent][renew]") {
+  ServiceFixture world;
+  AgentLife life(world);
+  REQUIRE(life.attempt());
+  Renewer renewer("node", life.deps(), life.enroller);
+  const WallTime begun = certificate_lives(life.store, usages_of_role("node")).value().at(0).not_before;
+  ask_for_rotation(world, life, begun);  // these begin there: they are new enough
+  REQUIRE(world.io.run(renewer.tick()));
+  CHECK(world.coordinator.renewals.empty());
+  world.clock.advance(std::chrono::minutes(10));
+  ask_for_rotation(world, life, begun + Seconds(1));
+  REQUIRE(world.io.run(renewer.tick()));
+  REQUIRE(world.coordinator.renewals.size() == 1);
+  CHECK(world.coordinator.renewals[0].csrs.size() == 4);
+  REQUIRE(world.io.run(renewer.tick()));
+  CHECK(world.coordinator.renewals.size() == 1);
+}
+
+TEST_CASE("a mark for another node, or one that is no time, is not ours", "[agent][renew]") {
+  ServiceFixture world;
+  AgentLife life(world);
+  REQUIRE(life.attempt());
+  ask_for_rotation(world, life, world.clock.wall() + Seconds(5));
+  CHECK(rotation_mark(life.state.desired, life.state.identity) == world.clock.wall() + Seconds(5));
+  CHECK(rotation_mark(life.state.desired, std::nullopt) == WallTime{});
+  CHECK(rotation_mark(std::nullopt, life.state.identity) == WallTime{});
+  life.state.desired->nodes[0].renew_before = "soon";
+  CHECK(rotation_mark(life.state.desired, life.state.identity) == WallTime{});
+  ask_for_rotation(world, life, world.clock.wall() + Seconds(5));
+  life.state.desired->nodes[0].uid = "somebody else";
+  CHECK(rotation_mark(life.state.desired, life.state.identity) == WallTime{});
+}

@@ -309,6 +309,38 @@ TEST_CASE("the log of joins counts repetitions and forgets the oldest") {
   CHECK(log.list().items.size() == 3);
 }
 
+TEST_CASE("pages of the log of joins go back in time, and none shows an attempt twice") {
+  JoinLog log;
+  const auto note = [&log](const std::string& name, bool accepted, const std::string& stage) {
+    proto::JoinAttempt made;
+    made.node_name = name;
+    made.accepted = accepted;
+    made.stage = stage;
+    log.note(made);
+  };
+  for (const char* name : {"a", "b", "c", "d"}) note(name, name[0] == 'b', name[0] == 'b' ? "done" : "token");
+  JoinQuery query;
+  query.limit = 2;
+  const auto first = log.list(query);
+  CHECK(first.items[0].node_name == "d");
+  CHECK(first.items[1].node_name == "c");
+  note("d", false, "token");  // again: moves to the front
+  note("e", false, "token");
+  query.before = std::stoull(first.next);
+  const auto second = log.list(query);
+  REQUIRE(second.items.size() == 2);
+  CHECK(second.items[0].node_name == "b");
+  CHECK(second.next.empty());
+  JoinQuery refused;
+  refused.accepted = false;
+  CHECK(log.list(refused).items.size() == 4);
+  refused.stage = "done";
+  CHECK(log.list(refused).items.empty());
+  JoinQuery one;
+  one.node = "b";
+  CHECK(log.list(one).items.at(0).accepted);
+}
+
 TEST_CASE("joins without a token get few looks while too many fail") {
   ManualClock clock(k_start);
   JoinLimiter limiter(clock, {2, 0.1, 100, 1, 10, 3, 1});

@@ -111,6 +111,16 @@ TEST_CASE("commands and their options", "[ctl][command_line]") {
   CHECK((rotate.kind == "fabric" && rotate.retire && rotate.force && !rotate.prepare && !rotate.yes));
   CHECK(command_of<CertsRotateCa>({"certs", "rotate-ca", "etcd", "--activate", "--yes"}).yes);
   command_of<CertsCheckExpiration>({"certs", "check-expiration"});
+  CHECK(command_of<CertsCheckExpiration>({"certs", "check-expiration", "--node", "a", "--usage", "agent", "--within", "7d"}).within == "7d");
+  CHECK(command_of<CertsRotate>({"certs", "rotate", "web-1"}).node == "web-1");
+  CHECK(command_of<CertsRotate>({"certs", "rotate", "--all", "-o", "json"}).all);
+  CHECK(command_of<TokenList>({"token", "list", "--role", "master", "--state", "valid"}).state == "valid");
+  CHECK(command_of<PoolNodes>({"pool", "nodes", "gpu"}).name == "gpu");
+  CHECK_FALSE(command_of<NodeCordon>({"node", "cordon", "web-1"}).undo);
+  CHECK(command_of<NodeCordon>({"node", "uncordon", "web-1"}).undo);
+  const auto drain = command_of<NodeDrain>({"node", "drain", "web-1", "--timeout", "90s", "--force", "--yes"});
+  CHECK((drain.name == "web-1" && drain.timeout == "90s" && drain.force && drain.yes));
+  CHECK(command_of<NodeDrain>({"node", "drain", "web-1"}).timeout == "5m");
   command_of<Health>({"health"});
   CHECK(command_of<Health>({"health", "-w"}).watch);
   CHECK(command_of<PoolList>({"pool", "list", "--watch"}).watch);
@@ -147,6 +157,9 @@ TEST_CASE("mistakes are code 3 with a text, help and version are 0", "[ctl][comm
   CHECK(usage_code({"token", "create", "--role", "king"}) == k_usage);
   CHECK(usage_code({"node", "list", "-o", "xml"}) == k_usage);
   CHECK(usage_code({"pool", "create", "gpu"}) == k_usage);
+  CHECK(usage_code({"certs", "rotate"}) == k_usage);
+  CHECK(usage_code({"certs", "rotate", "web-1", "--all"}) == k_usage);
+  CHECK(usage_code({"token", "list", "--state", "new"}) == k_usage);
   CHECK(usage_code({"--help"}) == k_ok);
   CHECK(usage_code({"token", "create", "--help"}) == k_ok);
   CHECK(usage_code({"--version"}) == k_ok);

@@ -12,6 +12,7 @@
 #include "coordinator/ctl/admin_config.hpp"
 #include "coordinator/ctl/output.hpp"
 #include "coordinator/ctl/release.hpp"
+#include "proto/drain.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/unit/coordinator/ctl_fixture.hpp"
 
@@ -34,15 +35,19 @@ TEST_CASE("pools are shown with their use and forecast", "[ctl][pools]") {
   FakeConnection connection;
   proto::PoolView one = pool_view();
   one.reservations = {{"10.20.3.0/25", "gpu-3", true, false, "", to_rfc3339(k_now - Seconds(60))}};
-  one.nodes = {{"gpu-1", "10.20.0.0/25"}};
   connection.on("GET /v1/pools", 200, proto::encode(proto::PoolList{{pool_view()}}));
   connection.on("GET /v1/pools/gpu", 200, proto::encode(one));
+  connection.on("GET /v1/pools/gpu/nodes", 200, proto::encode(proto::PoolTenantList{{{"gpu-1", "10.20.0.0/25"}}, "gpu-1"}));
+  connection.on("GET /v1/pools/gpu/nodes?continue=gpu-1", 200, proto::encode(proto::PoolTenantList{{{"gpu-2", "10.20.0.128/25"}}, ""}));
   CHECK(run(connection, PoolList{}).out ==
         "NAME  RANGES                     SIZE  USED    FREE      NODES  STATE    FULL   FOR\n"
         "gpu   10.20.0.0/16,10.21.0.0/16  /25   84.0 %  164/1024  860    warning  in 3d  names gpu-*\n");
   const Run text = run(connection, PoolGet{"gpu"});
   CHECK(text.out.find("10.20.3.0/25  gpu-3 (imported)  no") != std::string::npos);
-  CHECK(text.out.find("gpu-1  10.20.0.0/25") != std::string::npos);
+  CHECK(run(connection, PoolNodes{"gpu"}).out ==
+        "NODE   BLOCK\n"
+        "gpu-1  10.20.0.0/25\n"
+        "gpu-2  10.20.0.128/25\n");
 }
 
 TEST_CASE("blocks are reserved and released in the pool that they lie in", "[ctl][pools]") {
@@ -442,6 +447,132 @@ TEST_CASE("sizes and paths", "[ctl][output]") {
   CHECK(percent_encode("a b/ü") == "a%20b%2F%C3%BC");
   CHECK(when("", k_now) == "never");
   CHECK(when(to_rfc3339(k_now + Seconds(7200)), k_now) == "in 2h");
+}
+
+TEST_CASE("lists come whole, page after page, and with their filters", "[ctl]") {
+  FakeConnection connection;
+  proto::TokenView token;
+  token.id = "abc123";
+  connection.on("GET /v1/tokens?state=valid", 200, proto::encode(proto::TokenList{{token}, "abc123"}));
+  token.id = "def456";
+  connection.on("GET /v1/tokens?state=valid&continue=abc123", 200, proto::encode(proto::TokenList{{token}, ""}));
+  const Run tokens = run(connection, TokenList{"", "valid"});
+  CHECK(tokens.out.find("abc123") != std::string::npos);
+  CHECK(tokens.out.find("def456") != std::string::npos);
+  connection.on("GET /v1/certificates?node=a&usage=agent&expiresBefore=" + percent_encode(to_rfc3339(k_now + Seconds(7 * 86400))), 200,
+                proto::encode(proto::CertificateList{}));
+  CHECK(run(connection, CertsCheckExpiration{"a", "agent", "7d"}).code == k_ok);
+  CHECK(run(connection, CertsCheckExpiration{"", "", "soon"}).code == k_usage);
+}
+
+TEST_CASE("a node is cordoned and shown so", "[ctl]") {
+  FakeConnection connection;
+  proto::NodeView view = node("a");
+  view.unschedulable = true;
+  connection.on("POST /v1/nodes/a/cordon", 200, proto::encode(view));
+  connection.on("POST /v1/nodes/a/uncordon", 200, proto::encode(node("a")));
+  connection.on("GET /v1/nodes", 200, proto::encode(proto::NodeList{{view}, ""}));
+  connection.on("GET /v1/nodes/a", 200, proto::encode(view));
+  CHECK(run(connection, NodeCordon{"a", false}).out.find("no new pods") != std::string::npos);
+  CHECK(run(connection, NodeCordon{"a", true}).out == "node a gets new pods again\n");
+  CHECK(run(connection, NodeList{}).out.find("Running,cordoned") != std::string::npos);
+  CHECK(run(connection, NodeGet{"a"}).out.find("none: cordoned") != std::string::npos);
+}
+
+// Answers steps of a drain in turn, on a clock that its pauses move.
+struct Drain {
+  FakeConnection connection;
+  std::vector<proto::DrainReport> steps;
+  std::size_t asked = 0;
+  WallTime now = k_now;
+
+  void next() {
+    const proto::DrainReport& report = steps.at(std::min(asked, steps.size() - 1));
+    connection.on("POST /v1/nodes/a/drain", 200, proto::encode(report));
+    ++asked;
+  }
+  Run run(NodeDrain wish, Format format = Format::table) {
+    std::ostringstream out;
+    std::ostringstream err;
+    CommandLine line;
+    line.command = std::move(wish);
+    line.format = format;
+    next();
+    Console console{out, err, false, k_now};
+    console.clock = [this] { return now; };
+    console.pause = [this](std::chrono::milliseconds pause) {
+      now += std::chrono::duration_cast<Seconds>(pause);
+      next();
+      return true;
+    };
+    const int code = run_command(line, connection, console);
+    return {code, out.str(), err.str()};
+  }
+};
+
+proto::DrainReport left(const std::string& pod, const std::string& state, const std::string& reason) {
+  return {"a", false, 0, 1, {{"default", pod, state, reason}}};
+}
+
+TEST_CASE("a drain goes on until the node is empty and tells each change once", "[ctl][drain]") {
+  Drain drain;
+  drain.steps = {left("web", "blocked", "budget"), left("web", "blocked", "budget"), left("web", "ending", "asked"), {"a", true, 0, 1, {}}};
+  const Run result = drain.run({"a", "5m", false, false});
+  CHECK(result.code == k_ok);
+  CHECK(result.err == "default/web: budget\ndefault/web: asked\ndefault/web: gone\n");
+  CHECK(result.out.find("node a is empty") == 0);
+}
+
+TEST_CASE("a drain ends at its deadline and says what is left and why", "[ctl][drain]") {
+  Drain drain;
+  drain.steps = {left("web", "blocked", "budget\x1b[2J")};
+  const Run result = drain.run({"a", "9s", false, false});
+  CHECK(result.code == k_timed_out);
+  CHECK(drain.asked == 6);
+  CHECK(result.err.find("default    web  blocked  budget?[2J") != std::string::npos);
+  CHECK(result.err.find('\x1b') == std::string::npos);
+  CHECK(result.err.find("not empty after 9s; it stays cordoned") != std::string::npos);
+}
+
+TEST_CASE("what only force evicts is not waited for", "[ctl][drain]") {
+  Drain drain;
+  drain.steps = {left("bare", "kept", "nothing would make it anew")};
+  CHECK(drain.run({"a", "5m", false, false}).code == k_failed);
+  CHECK(drain.asked == 1);
+  CHECK(drain.run({"a", "5m", true, false}).code == k_usage);  // pods are lost for good: asked first
+  CHECK(drain.run({"a", "soon", false, false}).code == k_usage);
+}
+
+TEST_CASE("a moment without kube-apiserver does not end a drain", "[ctl][drain]") {
+  Drain drain;
+  drain.steps = {{"a", true, 0, 0, {}}};
+  drain.now = k_now;
+  std::ostringstream out;
+  std::ostringstream err;
+  CommandLine line;
+  line.command = NodeDrain{"a", "5m", false, false};
+  drain.connection.on("POST /v1/nodes/a/drain", 503, problem(Errc::unavailable, "kube-apiserver is away"));
+  Console console{out, err, false, k_now};
+  console.pause = [&drain](std::chrono::milliseconds) {
+    drain.next();
+    return true;
+  };
+  CHECK(run_command(line, drain.connection, console) == k_ok);
+  CHECK(err.str() == "kube-apiserver is away\n");
+  drain.connection.on("POST /v1/nodes/a/drain", 409, problem(Errc::conflict, "node a is the master"));
+  CHECK(run_command(line, drain.connection, console) == k_failed);
+}
+
+TEST_CASE("one node or all are asked to renew their certificates", "[ctl]") {
+  FakeConnection connection;
+  proto::NodeView view = node("a");
+  view.renew_before = to_rfc3339(k_now);
+  connection.on("POST /v1/nodes/a/rotate", 200, proto::encode(view));
+  connection.on("POST /v1/certificates/rotate", 200, proto::encode(proto::RotateReply{12, to_rfc3339(k_now)}));
+  connection.on("GET /v1/nodes/a", 200, proto::encode(view));
+  CHECK(run(connection, CertsRotate{"a", false}).code == k_ok);
+  CHECK(run(connection, CertsRotate{"", true}).out.find("12 nodes renew") == 0);
+  CHECK(run(connection, NodeGet{"a"}).out.find("being renewed: those from before " + to_rfc3339(k_now)) != std::string::npos);
 }
 
 }  // namespace

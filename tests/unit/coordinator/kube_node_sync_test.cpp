@@ -34,7 +34,7 @@ struct Fixture {
 };
 
 LiveNode live_node(const std::string& name, const std::string& cidr) {
-  return {name, "uid-" + name, Cidr::parse(cidr).value(), {}};
+  return {name, "uid-" + name, Cidr::parse(cidr).value(), {}, false};
 }
 
 using Cidrs = std::vector<std::string>;
@@ -153,6 +153,27 @@ TEST_CASE("the slow look finds what others did", "[kube][sync]") {
   CHECK(f.kube.objects["a"] == Cidrs{"10.10.0.0/24"});
   REQUIRE(f.pass(sync));
   CHECK(f.kube.objects.count("old") == 0);
+}
+
+TEST_CASE("a node that an operator cordoned is so again when its kubelet registers anew", "[kube][sync]") {
+  Fixture f;
+  f.live = {live_node("a", "10.10.0.0/24"), live_node("b", "10.10.1.0/24")};
+  f.live[0].unschedulable = true;
+  f.kube.objects["b"] = {};
+  f.kube.unschedulable = {"b"};  // by somebody else: left alone
+  NodeSync sync = f.make();
+  REQUIRE(f.pass(sync));
+  f.kube.objects["a"] = {};
+  REQUIRE(f.pass(sync));
+  CHECK(f.kube.unschedulable == std::set<std::string>{"a", "b"});
+  f.kube.unschedulable = {};
+  f.clock.advance(std::chrono::minutes(11));
+  REQUIRE(f.pass(sync));
+  CHECK(f.kube.unschedulable == std::set<std::string>{"a"});
+  f.live[0].unschedulable = false;
+  f.clock.advance(std::chrono::minutes(11));
+  REQUIRE(f.pass(sync));
+  CHECK(f.kube.unschedulable == std::set<std::string>{"a"});  // taken back by who took the wish back
 }
 
 }  // namespace

@@ -8,14 +8,18 @@ namespace {
 
 using nlohmann::json;
 
-TEST_CASE("access objects give the coordinator nodes and nothing else, and bind the kubeconfigs' group", "[kube][objects]") {
+TEST_CASE("access objects give the coordinator nodes, of pods what a drain needs, and bind the kubeconfigs' group", "[kube][objects]") {
   const auto objects = access_objects();
   REQUIRE(objects.size() == 4);
   const json role = json::parse(objects[0].body);
   CHECK(role.at("kind") == "ClusterRole");
-  CHECK(role.at("rules").size() == 1);
+  REQUIRE(role.at("rules").size() == 3);
   CHECK(role.at("rules")[0].at("resources") == json::array({"nodes"}));
   CHECK(role.at("rules")[0].at("verbs") == json::array({"get", "list", "patch", "update", "delete"}));
+  CHECK(role.at("rules")[1].at("resources") == json::array({"pods"}));
+  CHECK(role.at("rules")[1].at("verbs") == json::array({"list"}));
+  CHECK(role.at("rules")[2].at("resources") == json::array({"pods/eviction"}));
+  CHECK(role.at("rules")[2].at("verbs") == json::array({"create"}));
   const json own = json::parse(objects[1].body);
   CHECK(own.at("subjects")[0].at("name") == "slipway:coordinator");
   CHECK(own.at("roleRef").at("name") == "slipway:coordinator");
@@ -63,6 +67,49 @@ TEST_CASE("nodes are read from what kube-apiserver sends", "[kube][objects]") {
   CHECK(status_message(502, "bad gateway") == "kube-apiserver answered 502: bad gateway");
   CHECK(status_message(502, "bad\r\n\x1b[2Jgate\xff") == "kube-apiserver answered 502: bad   [2Jgate ");
   CHECK(status_message(500, json({{"message", std::string(5000, 'x')}}).dump()).size() < 400);
+}
+
+TEST_CASE("whether a node takes new pods is read and written", "[kube][objects]") {
+  CHECK(parse_node(R"({"metadata":{"name":"a"},"spec":{"unschedulable":true}})")->unschedulable);
+  CHECK_FALSE(parse_node(R"({"metadata":{"name":"a"},"spec":{"unschedulable":"true"}})")->unschedulable);
+  CHECK_FALSE(parse_node(R"({"metadata":{"name":"a"}})")->unschedulable);
+  CHECK(json::parse(unschedulable_patch(true)) == json::parse(R"({"spec":{"unschedulable":true}})"));
+}
+
+TEST_CASE("pods are read with who would make them anew", "[kube][objects]") {
+  const auto pods = parse_pod_list(R"({"metadata":{"continue":"tok"},"items":[
+    {"metadata":{"namespace":"default","name":"web","uid":"1","ownerReferences":[{"kind":"Other"},{"kind":"ReplicaSet","controller":true}]},
+     "status":{"phase":"Running"}},
+    {"metadata":{"namespace":"kube-system","name":"etcd","uid":"2","annotations":{"kubernetes.io/config.mirror":"x"}}},
+    {"metadata":{"namespace":"default","name":"old","uid":"3","deletionTimestamp":"2026-11-23T12:00:00Z"},"status":{"phase":"Failed"}}]})");
+  REQUIRE(pods);
+  REQUIRE(pods->pods.size() == 3);
+  CHECK(pods->next == "tok");
+  CHECK(pods->pods[0].controller == "ReplicaSet");
+  CHECK_FALSE(pods->pods[0].finished);
+  CHECK(pods->pods[1].mirror);
+  CHECK(pods->pods[1].controller.empty());
+  CHECK(pods->pods[2].ending);
+  CHECK(pods->pods[2].finished);
+  for (const char* bad : {"[]", R"({"items":{}})", R"({"items":[{}]})", R"({"items":[{"metadata":{"namespace":"a/b","name":"x","uid":"1"}}]})",
+                          R"({"items":[{"metadata":{"namespace":"a","name":"../x","uid":"1"}}]})", R"({"items":[{"metadata":{"namespace":"a","name":"x"}}]})",
+                          R"({"items":[],"metadata":{"continue":"a&b"}})"}) {
+    INFO(bad);
+    CHECK_FALSE(parse_pod_list(bad));
+  }
+}
+
+TEST_CASE("an eviction is written in the version that the server takes", "[kube][objects]") {
+  CHECK(*parse_eviction_version(R"({"resources":[{"name":"pods"},{"name":"pods/eviction","group":"policy","version":"v1beta1"}]})") == "policy/v1beta1");
+  CHECK(*parse_eviction_version(R"({"resources":[{"name":"pods/eviction","group":"policy","version":"v1"}]})") == "policy/v1");
+  CHECK(parse_eviction_version(R"({"resources":[{"name":"pods"}]})").error().code == Errc::unavailable);
+  CHECK(parse_eviction_version(R"({"resources":[{"name":"pods/eviction","group":"policy","version":"v9"}]})").error().code == Errc::unavailable);
+  CHECK(parse_eviction_version("<html>").error().code == Errc::corrupt);
+  const json body = json::parse(eviction_body("policy/v1", {"default", "web", "uid-1", "ReplicaSet", false, false, false}));
+  CHECK(body.at("apiVersion") == "policy/v1");
+  CHECK(body.at("kind") == "Eviction");
+  CHECK(body.at("metadata") == json::parse(R"({"name":"web","namespace":"default"})"));
+  CHECK(body.at("deleteOptions").at("preconditions").at("uid") == "uid-1");
 }
 
 }  // namespace

@@ -56,6 +56,8 @@ TEST_CASE("records from before a field was there read as if it were empty") {
   node.joined_at = k_start;
   node.pod_cidr = *Cidr::parse("10.10.0.0/24");
   const KeyValue old_node = without(without(encode_record(node), R"("pool":"",)"), R"("replacing":false,)");
+  const KeyValue older_node = without(encode_record(node), R"(,"unschedulable":false,"renewBefore":"")");
+  CHECK(std::get<Node>(*decode_record(older_node)) == node);
   CHECK(std::get<Node>(*decode_record(old_node)) == node);
 }
 

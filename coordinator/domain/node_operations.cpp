@@ -1,0 +1,68 @@
+#include "coordinator/domain/node_operations.hpp"
+
+#include <algorithm>
+
+namespace slipway {
+
+namespace {
+
+Error no_node(const std::string& name) {
+  return make_error(Errc::not_found, "there is no node named \"" + name.substr(0, 64) + "\" (slipwayctl node list)");
+}
+
+Outcome outcome_of(const State& state, bool changed, const Node* node) {
+  Outcome outcome{changed, state.revision(), std::nullopt};
+  if (node != nullptr) outcome.node = *node;
+  return outcome;
+}
+
+// False: the mark stood already.
+bool mark(StateEditor& editor, Node node, WallTime before) {
+  if (node.renew_before >= before) return false;
+  node.renew_before = before;
+  editor.put_node(std::move(node));
+  return true;
+}
+
+}  // namespace
+
+Result<Outcome> apply_cordon(State& state, StateEditor& editor, const CordonNode& op) {
+  const Node* found = state.node(op.name);
+  if (found == nullptr) return no_node(op.name);
+  const bool changed = found->unschedulable != op.unschedulable;
+  if (changed) {
+    Node node = *found;
+    node.unschedulable = op.unschedulable;
+    editor.put_node(std::move(node));
+    editor.finish(false);  // agents need not know: kube-apiserver is told
+  }
+  return outcome_of(state, changed, state.node(op.name));
+}
+
+Result<Outcome> apply_rotation(State& state, StateEditor& editor, const RotateCertificates& op) {
+  if (!op.name.empty() && state.node(op.name) == nullptr) return no_node(op.name);
+  std::vector<std::string> names;
+  if (op.name.empty()) {
+    for (const auto& [name, node] : state.nodes()) names.push_back(name);
+  } else {
+    names = {op.name};
+  }
+  bool changed = false;
+  for (const std::string& name : names) changed = mark(editor, *state.node(name), op.before) || changed;
+  if (changed) editor.finish(true);
+  Outcome outcome = outcome_of(state, changed, op.name.empty() ? nullptr : state.node(op.name));
+  outcome.count = names.size();
+  outcome.renew_before = op.before;
+  return outcome;
+}
+
+void end_rotation(const State& state, Node& node) {
+  if (node.renew_before == WallTime{}) return;
+  const bool old = std::any_of(node.certificates.begin(), node.certificates.end(), [&](const auto& entry) {
+    const auto record = state.certificates().find(entry.second);
+    return record && record->not_before < node.renew_before;
+  });
+  if (!old) node.renew_before = WallTime{};
+}
+
+}  // namespace slipway
