@@ -185,6 +185,8 @@ Status check_spec(const CertSpec& spec) {
     return forbidden(spec, "the organization is not this usage's");
   if (spec.common_name.empty()) return forbidden(spec, "there is no common name");
   if (const auto reserved = check_reserved_name(spec); !reserved) return reserved;
+  if (spec.usage == CertUsage::coordinator_bootstrap && spec.common_name != "slipway:bootstrap")
+    return forbidden(spec, "system:masters is the coordinator's own, under its name");
   const bool to_api_server = spec.issuer == CaKind::kube_client;
   if (to_api_server && (!spec.dns_names.empty() || !spec.ip_addresses.empty() || !spec.uris.empty())) {
     return forbidden(spec, "clients of the API server have no alternative names");

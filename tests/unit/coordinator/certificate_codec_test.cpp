@@ -100,7 +100,7 @@ TEST_CASE("a damaged certificate is named and never read beyond its end", "[cert
     CHECK(corrupt_text(other) != "it is good");
   }
   KeyValue usage = good;
-  usage.value[1] = 18;
+  usage.value[1] = static_cast<char>(std::size(k_cert_usages));  // the first that is none
   CHECK_THAT(corrupt_text(usage), Contains("unknown usage"));
   for (const std::string key : {"s/certificate/", "s/certificate/AA", "s/certificate/0g", "s/certificate/012"}) {
     CHECK_THAT(corrupt_text({key, good.value}), Contains("does not end in a serial"));
