@@ -256,7 +256,8 @@ TEST_CASE("of blocks that rest only those that a node needs are hurried", "[ledg
 
 TEST_CASE("free blocks are counted by their size", "[ledger]") {
   CidrLedger blocks = ledger({record("default", 1, {"10.10.0.0/22", "10.20.0.0/24"}, 24)});
-  give(blocks, "a");
+  give(blocks, "a");  // the smaller range goes first
+  give(blocks, "b");
   const auto free = blocks.pool("default")->free_blocks();
   CHECK(free == std::map<int, std::uint64_t>{{22, 0}, {23, 1}, {24, 1}});
 }

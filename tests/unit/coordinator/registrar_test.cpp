@@ -66,6 +66,7 @@ TEST_CASE("the registrar tells how the store keeps up and how long allocations t
   store.close();
   const auto admission = demo_admit(registrar.state(), demo_request("n1", 21, "k1"), "u1", "s1");
   const auto joining = io.start(registrar.submit(admission));
+  io.poll();
   store.wait_for_commits(3);
   clock.advance(Millis(12'000));
   REQUIRE(registrar.commit_state().under_way);
