@@ -12,12 +12,15 @@
 #include <string>
 
 #include "common/core/result.hpp"
+#include "common/http/server.hpp"
 #include "proto/types.hpp"
 
 namespace slipway {
 
 // A missing file means the defaults. Errc::invalid names the field.
 Result<proto::CoordinatorConfig> load_coordinator_config(const std::string& path);
+
+http::ServerLimits server_limits(const proto::ConnectionLimits& limits);
 
 inline std::string ca_dir(const std::string& data_dir) {
   return data_dir + "/ca";
