@@ -423,6 +423,8 @@ asio::awaitable<Status> App::Impl::begin() {
   for (const auto& thread : io_threads) executors.push_back(thread->executor());
   if (executors.empty()) executors.push_back(state_thread.executor());
   server = std::make_unique<http::Server>(std::move(executors), *tls, options.limits, api->handler());
+  // So that a flood cannot lock them out by making us restart.
+  for (const auto& [name, node] : registrar.state().nodes()) server->note_known(node.address);
   const auto bound = server->listen(options.config.listen);
   if (!bound) co_return bound.error();
   port = *bound;

@@ -8,6 +8,19 @@ namespace slipway {
 namespace {
 
 constexpr Seconds k_longest_rest{30 * 86400};
+// A connection is a descriptor and some tens of KiB: more than this is a slip of the finger.
+constexpr std::uint64_t k_most_connections = 1'000'000;
+
+Status check_limits(const proto::ConnectionLimits& limits, const std::string& at) {
+  const auto bad = [&at](const char* what) { return make_error(Errc::invalid, at + what); };
+  if (limits.connections == 0 || limits.connections > k_most_connections) return bad("connections must be 1 to 1000000");
+  if (limits.known_connections.value_or(0) >= limits.connections) {
+    return bad("knownConnections must be less than connections: a host that is new, or every host after a restart, is not known yet");
+  }
+  if (limits.anonymous_connections == 0) return bad("anonymousConnections must be at least 1: a host that joins has no certificate yet");
+  if (limits.connections_per_address == 0) return bad("connectionsPerAddress must be at least 1");
+  return {};
+}
 
 }  // namespace
 
@@ -24,7 +37,18 @@ Result<proto::CoordinatorConfig> load_coordinator_config(const std::string& path
   if (!rest || *rest > k_longest_rest) {
     return make_error(Errc::invalid, path + ": /quarantineMinAge must be a duration such as 10m, at most 30d; 0s lets a block go as soon as no agent routes to it");
   }
+  const Status limits = check_limits(config->limits, path + ": /limits/");
+  if (!limits) return limits.error();
   return config;
+}
+
+http::ServerLimits server_limits(const proto::ConnectionLimits& limits) {
+  http::ServerLimits out;
+  out.connections = limits.connections;
+  out.known_connections = limits.known_connections;
+  out.anonymous_connections = limits.anonymous_connections;
+  out.connections_per_address = limits.connections_per_address;
+  return out;
 }
 
 Seconds quarantine_min_age(const proto::CoordinatorConfig& config) { return parse_duration(config.quarantine_min_age).value_or(Seconds(600)); }

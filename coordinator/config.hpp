@@ -13,6 +13,7 @@
 
 #include "common/core/result.hpp"
 #include "common/core/time.hpp"
+#include "common/http/server.hpp"
 #include "proto/types.hpp"
 
 namespace slipway {
@@ -22,6 +23,7 @@ Result<proto::CoordinatorConfig> load_coordinator_config(const std::string& path
 
 // How long a block of pod addresses rests at least; of a checked configuration.
 Seconds quarantine_min_age(const proto::CoordinatorConfig& config);
+http::ServerLimits server_limits(const proto::ConnectionLimits& limits);
 
 inline std::string ca_dir(const std::string& data_dir) {
   return data_dir + "/ca";

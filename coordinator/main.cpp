@@ -25,6 +25,7 @@ namespace {
 constexpr int k_failed = 1;
 constexpr int k_usage = 3;
 constexpr Millis k_drain{10'000};
+constexpr std::uint64_t k_other_descriptors = 512;  // store, log, artifacts being read, the API server
 constexpr const char* k_user = "slipway";
 
 struct Arguments {
@@ -57,6 +58,14 @@ void harden() {
     files.rlim_cur = files.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &files);
   }
+}
+
+// Without descriptors, known nodes wait as strangers do.
+void warn_of_descriptors(std::size_t connections) {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= connections + k_other_descriptors) return;
+  log::warning("fewer descriptors than connections allowed: raise LimitNOFILE, or lower limits.connections",
+               {{"descriptors", static_cast<std::uint64_t>(files.rlim_cur)}, {"connections", connections}, {"others", k_other_descriptors}});
 }
 
 int print(const Result<std::string>& text) {
@@ -96,6 +105,8 @@ int run(const Arguments& arguments) {
   ::signal(SIGPIPE, SIG_IGN);
   AppOptions options;
   options.config = *config;
+  options.limits = server_limits(config->limits);
+  warn_of_descriptors(options.limits.connections);
   const auto app = App::start(std::move(options));
   if (!app) return fail(app.error());
   systemd::ready();

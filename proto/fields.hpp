@@ -214,10 +214,15 @@ template <class V> void fields(V& v, AdminCluster& x) {
   v("clientCertificate", x.client_certificate); v("clientKey", x.client_key);
 }
 template <class V> void fields(V& v, AdminConfig& x) { v("clusters", x.clusters); v.optional("current", x.current); }
+template <class V> void fields(V& v, ConnectionLimits& x) {
+  v.optional("connections", x.connections); v.optional("knownConnections", x.known_connections);
+  v.optional("anonymousConnections", x.anonymous_connections); v.optional("connectionsPerAddress", x.connections_per_address);
+}
 template <class V> void fields(V& v, CoordinatorConfig& x) {
   v.optional("listen", x.listen); v.optional("dataDir", x.data_dir); v.optional("ioThreads", x.io_threads);
   v.optional("logLevel", x.log_level); v.optional("caPassphraseFile", x.ca_passphrase_file);
   v.optional("quarantineMinAge", x.quarantine_min_age);
+  v.optional("limits", x.limits);
 }
 template <class V> void fields(V& v, KubeconfigClusterData& x) {
   v("server", x.server); v("certificate-authority-data", x.ca_data);
@@ -266,6 +271,6 @@ template <class V> void fields(V& v, NodeOverview& x) { v("nodes", x.nodes); v("
 
 // Types of files: coded by the same lists, but no part of the API's contract.
 #define SLIPWAY_FILE_TYPES(X) \
-  X(AdminCluster) X(AdminConfig) X(CoordinatorConfig) X(KubeconfigClusterData) X(KubeconfigCluster) X(KubeconfigUserData) \
+  X(AdminCluster) X(AdminConfig) X(ConnectionLimits) X(CoordinatorConfig) X(KubeconfigClusterData) X(KubeconfigCluster) X(KubeconfigUserData) \
   X(KubeconfigUser) X(KubeconfigContextData) X(KubeconfigContext) X(KubeconfigFile) X(AgentConfig) X(AgentLocalStatus) \
   X(NodeOverview) X(PreflightFinding) X(PreflightReport)

@@ -527,6 +527,13 @@ struct AdminConfig {
   std::string current;  // name of the cluster that is meant when none is given
 };
 // /etc/slipway/coordinator.yaml.
+// How many may connect at once.
+struct ConnectionLimits {
+  std::uint64_t connections = 12'000;
+  std::optional<std::uint64_t> known_connections;  // of these for known addresses only; absent: a quarter
+  std::uint64_t anonymous_connections = 2'000;     // without a client certificate
+  std::uint64_t connections_per_address = 4'000;
+};
 struct CoordinatorConfig {
   std::string listen = "0.0.0.0:7443";
   std::string data_dir = "/var/lib/slipway/coordinator";
@@ -534,6 +541,7 @@ struct CoordinatorConfig {
   std::string log_level = "info";
   std::string ca_passphrase_file;  // empty: the systemd credential ca-passphrase, if there is one
   std::string quarantine_min_age = "10m";  // that a block of pod addresses rests when its node is gone; 0s: as long as agents route there, no longer
+  ConnectionLimits limits;
 };
 // ~/.kube/config, as far as we write it. Names on the wire are kubectl's.
 struct KubeconfigClusterData {

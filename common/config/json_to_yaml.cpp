@@ -30,6 +30,7 @@ bool can_be_plain(std::string_view text) {
   if (text.empty() || classify_scalar(text) != ScalarKind::text || is_old_special(text)) return false;
   const unsigned char first = static_cast<unsigned char>(text.front());
   if (!std::isalnum(first) && first != '/' && first != '_' && first != '.') return false;
+  if (text.starts_with("...")) return false;  // at a line's begin it ends the document
   if (text.back() == ' ' || text.back() == ':') return false;
   if (text.find(": ") != std::string_view::npos) return false;
   return std::all_of(text.begin(), text.end(), [](char c) { return is_plain_char(static_cast<unsigned char>(c)); });

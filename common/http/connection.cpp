@@ -64,8 +64,9 @@ class BodySink {
 
 class Connection {
  public:
-  Connection(std::shared_ptr<ServerShared> server, std::size_t thread, TlsStream stream, Peer peer)
-      : server_(std::move(server)), thread_(thread), stream_(std::move(stream)), peer_(std::move(peer)) {
+  // The seat outlives it.
+  Connection(std::shared_ptr<ServerShared> server, Seat& seat, std::size_t thread, TlsStream stream, Peer peer)
+      : server_(std::move(server)), seat_(seat), thread_(thread), stream_(std::move(stream)), peer_(std::move(peer)) {
     live_.stream = &stream_;
     live_.peer = &peer_;
     place_ = server_->live[thread_].insert(server_->live[thread_].end(), &live_);
@@ -110,6 +111,7 @@ class Connection {
   asio::awaitable<void> refuse(Response response);
 
   std::shared_ptr<ServerShared> server_;
+  Seat& seat_;
   const std::size_t thread_;
   TlsStream stream_;
   Peer peer_;
@@ -143,7 +145,7 @@ asio::awaitable<bool> Connection::shake_hands() {
   if (!certificate.empty()) peer_.certificate = std::make_shared<const std::string>(std::move(certificate));
   if (server_->handler.identify) peer_.identity = server_->handler.identify(peer_);
   if (peer_.has_certificate()) {
-    server_->note_known(peer_.address);
+    seat_.prove();
     co_return true;
   }
   is_anonymous_ = server_->enter_anonymous();
@@ -437,28 +439,14 @@ asio::awaitable<bool> Connection::respond(Response response, bool head_only, boo
   co_return written.has_value() && keep_alive;
 }
 
-// Gives back the place that the accept loop took.
-class Seat {
- public:
-  Seat(std::shared_ptr<ServerShared> server, const IpAddress& address)
-      : server_(std::move(server)), address_(address) {}
-  Seat(const Seat&) = delete;
-  Seat& operator=(const Seat&) = delete;
-  ~Seat() { server_->leave(address_); }
-
- private:
-  std::shared_ptr<ServerShared> server_;
-  IpAddress address_;
-};
-
 }  // namespace
 
 asio::awaitable<Status> serve_connection(std::shared_ptr<ServerShared> server, std::size_t thread,
                                          asio::ip::tcp::socket socket, Peer peer) {
-  const Seat seat(server, peer.address);
+  Seat seat(server, peer.address);
   Result<TlsStream> stream = TlsStream::server(std::move(socket), server->current_tls());
   if (!stream) co_return stream.error();
-  Connection connection(std::move(server), thread, std::move(*stream), std::move(peer));
+  Connection connection(std::move(server), seat, thread, std::move(*stream), std::move(peer));
   asio::awaitable<void> running = connection.run();
   co_await std::move(running);
   co_return Status{};

@@ -1,5 +1,6 @@
 #include "common/http/server.hpp"
 
+#include <algorithm>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -25,6 +26,7 @@ constexpr Millis k_accept_pause{50};
 constexpr Millis k_drain_step{10};
 constexpr std::size_t k_accept_at_once = 16;   // of those that stand in line, before other work goes on
 constexpr std::size_t k_known_addresses = 20'000;
+constexpr std::size_t k_unproven_of_known = 8;  // of one known address at a time, beyond what strangers left
 
 IpAddress address_of(const asio::ip::address& address) {
   if (address.is_v4()) return IpAddress::v4(address.to_v4().to_uint());
@@ -172,21 +174,40 @@ void ServerShared::replace_tls(std::shared_ptr<TlsServerContext> next) {
   tls_ = std::move(next);
 }
 
+bool ServerShared::has_place(const IpAddress& address, const Count& count) const {
+  if (total_.all >= limits.connections || count.all >= limits.connections_per_address) return false;
+  const std::size_t kept = std::min(limits.known_connections.value_or(limits.connections / 4), limits.connections);
+  if (total_.unproven < limits.connections - kept) return true;
+  return count.unproven < k_unproven_of_known && remembers(address);
+}
+
 bool ServerShared::enter(const IpAddress& address) {
   const std::lock_guard lock(mutex_);
-  if (connections_ >= limits.connections) return false;
-  std::size_t& of_address = by_address_[address];
-  if (of_address >= limits.connections_per_address) return false;
-  ++of_address;
-  ++connections_;
+  const auto found = by_address_.find(address);
+  if (!has_place(address, found == by_address_.end() ? Count() : found->second)) return false;
+  Count& of_address = by_address_[address];
+  for (Count* count : {&total_, &of_address}) {
+    ++count->all;
+    ++count->unproven;
+  }
   return true;
 }
 
-void ServerShared::leave(const IpAddress& address) {
+void ServerShared::prove(const IpAddress& address) {
   const std::lock_guard lock(mutex_);
-  --connections_;
-  const auto found = by_address_.find(address);
-  if (found != by_address_.end() && --found->second == 0) by_address_.erase(found);
+  --total_.unproven;
+  --by_address_[address].unproven;
+  remember(address);
+}
+
+void ServerShared::leave(const IpAddress& address, bool proven) {
+  const std::lock_guard lock(mutex_);
+  Count& of_address = by_address_[address];
+  for (Count* count : {&total_, &of_address}) {
+    --count->all;
+    if (!proven) --count->unproven;
+  }
+  if (of_address.all == 0) by_address_.erase(address);
 }
 
 bool ServerShared::enter_anonymous() {
@@ -203,18 +224,22 @@ void ServerShared::leave_anonymous() {
 
 bool ServerShared::is_known(const IpAddress& address) {
   const std::lock_guard lock(mutex_);
-  return known_.contains(address) || known_before_.contains(address);
+  return remembers(address);
 }
 
 void ServerShared::note_known(const IpAddress& address) {
   const std::lock_guard lock(mutex_);
-  if (known_.size() >= k_known_addresses) known_before_ = std::exchange(known_, {});
+  remember(address);
+}
+
+void ServerShared::remember(const IpAddress& address) {
+  if (known_.size() >= std::max(k_known_addresses, limits.connections)) known_before_ = std::exchange(known_, {});
   known_.insert(address);
 }
 
 std::size_t ServerShared::connection_count() {
   const std::lock_guard lock(mutex_);
-  return connections_;
+  return total_.all;
 }
 
 struct Server::Impl {
@@ -243,6 +268,10 @@ Result<std::uint16_t> Server::listen(std::string_view address) {
   if (ec) return from_errno("listening on " + std::string(address), ec.value());
   spawn_detached(impl_->shared->executors[0], "accept", accept_loop(impl_->shared, std::move(*acceptor)));
   return bound.port();
+}
+
+void Server::note_known(const IpAddress& address) {
+  impl_->shared->note_known(address);
 }
 
 void Server::replace_tls(std::shared_ptr<TlsServerContext> tls) {

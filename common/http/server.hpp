@@ -4,6 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ struct ServerLimits {
   std::chrono::milliseconds idle{75'000};        // kept-alive connection without a request (longer than the long poll's interval)
   std::size_t header_bytes = 8 * 1024;
   std::size_t connections = 12'000;
+  // Of these for known addresses only, those from where a certificate of ours has been shown or that note_known() told; absent: a quarter.
+  std::optional<std::size_t> known_connections;
   std::size_t anonymous_connections = 2'000;  // without a client certificate
   std::size_t connections_per_address = 4'000;
 };
@@ -56,6 +59,8 @@ class Server {
 
   // Binds and listens ("0.0.0.0:7443", "[::]:7443", port 0 for any); returns the bound port.
   Result<std::uint16_t> listen(std::string_view address);
+  // Connections from there may use what is kept for known addresses, and their handshakes go first. Thread safe.
+  void note_known(const IpAddress& address);
   // New handshakes use this context; live connections keep theirs.
   void replace_tls(std::shared_ptr<TlsServerContext> tls);
   // Cuts live connections whose verified client certificate (DER) satisfies `doomed` (node removal).

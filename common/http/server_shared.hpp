@@ -48,9 +48,11 @@ struct ServerShared {
   std::shared_ptr<TlsServerContext> current_tls();
   void replace_tls(std::shared_ptr<TlsServerContext> next);
 
-  // Whether one more connection of `address` fits; leave() gives it back.
+  // Whether one more connection of `address` fits; leave() gives it back. Until prove() it is one that has shown no certificate: those may
+  // not take the places kept for known addresses, but for a few from each of these (a node that is known may harbour a hostile pod).
   bool enter(const IpAddress& address);
-  void leave(const IpAddress& address);
+  void prove(const IpAddress& address);
+  void leave(const IpAddress& address, bool proven);
   // Connections without a client certificate have limits of their own.
   bool enter_anonymous();
   void leave_anonymous();
@@ -60,12 +62,40 @@ struct ServerShared {
   void note_known(const IpAddress& address);
 
  private:
+  struct Count {
+    std::size_t all = 0;
+    std::size_t unproven = 0;  // of these
+  };
+  bool has_place(const IpAddress& address, const Count& count) const;  // with mutex_ held
+  bool remembers(const IpAddress& address) const { return known_.contains(address) || known_before_.contains(address); }
+  void remember(const IpAddress& address);
+
   std::mutex mutex_;
   std::shared_ptr<TlsServerContext> tls_;
-  std::map<IpAddress, std::size_t> by_address_;
-  std::size_t connections_ = 0;
+  std::map<IpAddress, Count> by_address_;
+  Count total_;
   std::size_t anonymous_ = 0;
   std::set<IpAddress> known_, known_before_;  // a full one becomes the one before
+};
+
+// Gives back the place that the accept loop took.
+class Seat {
+ public:
+  Seat(std::shared_ptr<ServerShared> server, const IpAddress& address) : server_(std::move(server)), address_(address) {}
+  Seat(const Seat&) = delete;
+  Seat& operator=(const Seat&) = delete;
+  ~Seat() { server_->leave(address_, proven_); }
+
+  // Once: a certificate of ours was shown.
+  void prove() {
+    server_->prove(address_);
+    proven_ = true;
+  }
+
+ private:
+  std::shared_ptr<ServerShared> server_;
+  IpAddress address_;
+  bool proven_ = false;
 };
 
 // One connection from accept to close, on the thread of executors[thread]. The place in enter() is taken

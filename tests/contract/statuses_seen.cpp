@@ -10,8 +10,11 @@
 namespace slipway::test {
 namespace {
 
-// Any operation may fail or be unavailable in the same way; http_server_test and registrar_disk_test show how.
-const std::set<std::string> k_of_all = {"500", "503"};
+// What no port below can bring about in api_failure_test: these look at files, at the program itself or at what was durable before. The
+// server answers for them all when a handler throws (http_server_test).
+const std::set<std::string> k_of_the_server = {
+    "getCaCertificates-500", "getLivez-500",  "getOpenApi-500", "getReadyz-500", "getVersion-500", "getArtifactContent-503", "getCaCertificates-503",
+    "getLivez-503",          "getOpenApi-503", "getVersion-503", "listAudit-503", "syncAgent-503",  "verifyAudit-503"};
 // Races that unit tests make: a random token id that is taken (operations_test), an authority that is replaced while it signs
 // (ca_rotation_test).
 const std::set<std::string> k_races = {"createToken-409", "replaceNode-409", "renewCertificates-409"};
@@ -24,14 +27,14 @@ TEST_CASE("every status in openapi.json has been given by some test", "[.statuse
     for (const auto& [method, operation] : methods.items()) {
       for (const auto& [status, response] : operation.at("responses").items()) {
         const std::string name = operation.at("operationId").get<std::string>() + "-" + status;
-        if (k_of_all.count(status) != 0 || k_races.count(name) != 0) continue;
+        if (k_of_the_server.count(name) != 0 || k_races.count(name) != 0) continue;
         ++promised;
         INFO(name);
         CHECK(std::filesystem::exists(folder / name));
       }
     }
   }
-  CHECK(promised > 200);
+  CHECK(promised > 340);
 }
 
 }  // namespace

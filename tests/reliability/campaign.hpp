@@ -36,7 +36,9 @@ class Campaign {
   void answer_all(std::size_t clients);
   void kill();
 
-  // Holds the store as it lies there against the ledger; prints what is wrong. True: nothing is.
+  // Holds the store as it lies there against the ledger: what is wrong.
+  std::vector<std::string> findings();
+  // The same, printed. True: nothing is wrong.
   bool check(const std::string& when);
   // True: each planted bug was caught by its rule.
   bool check_the_checker();
@@ -45,6 +47,8 @@ class Campaign {
   std::vector<std::string> run_command() const { return cluster_.run_command(); }
   void new_token(std::uint64_t uses);
   void set_mix(Mix mix) { mix_ = mix; }
+  // When this file is there, a write of the coordinator has failed.
+  void watch_for_failure(std::string mark) { failure_mark_ = std::move(mark); }
   std::size_t answered() const { return answered_; }
   std::size_t pending() const { return checker_.on_its_way(); }
   void keep_files() { cluster_.keep(); }
@@ -72,6 +76,8 @@ class Campaign {
   boost::asio::awaitable<bool> renew(boost::asio::any_io_executor executor, Member* member);
   boost::asio::awaitable<bool> remove(boost::asio::any_io_executor executor, Member* member);
   void note(LedgerEvent event, const Member& member, const std::map<std::string, std::string>& pems = {});
+  void note_failure();
+  void keep_in_ledger(const LedgerEntry& entry);
   std::int64_t now_ms() const;
   int random(int below) { return static_cast<int>(random_() % static_cast<unsigned>(below)); }
 
@@ -79,6 +85,7 @@ class Campaign {
   std::unique_ptr<bench::ServerProcess> server_;
   CrashChecker checker_;
   int ledger_ = -1;
+  std::string failure_mark_;
   std::mt19937_64 random_;
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   std::list<Member> members_;

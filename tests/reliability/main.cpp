@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "common/core/text.hpp"
+#include "tests/reliability/planted.hpp"
 #include "tests/reliability/syscall_sweep.hpp"
 
 namespace slipway::test {
@@ -26,7 +27,7 @@ struct Options {
   std::size_t sweep_stride = 3;
   std::size_t sweep_most = 12;
   std::uint64_t seed = 1;
-  std::string only;  // kills, sweep or disk
+  std::string only;  // planted, kills, sweep or disk
 };
 
 Options parse(int argc, char** argv) {
@@ -189,6 +190,7 @@ int run(const Options& options) {
   if (::unshare(CLONE_NEWNS) != 0) bench::die("no mount name space");
   bench::run_or_die({"mount", "--make-rprivate", "/"});
   bool clean = true;
+  if (options.only.empty() || options.only == "planted") clean = run_planted(options.bin, options.parent, options.seed) && clean;
   if (options.only.empty() || options.only == "kills") clean = run_kills(options) && clean;
   if (options.only.empty() || options.only == "sweep") clean = run_sweeps(options) && clean;
   if (options.only.empty() || options.only == "disk") clean = run_disk_full(options) && clean;

@@ -79,6 +79,11 @@ Node with_block(const Node& node, const Cidr& block) {
   return out;
 }
 
+// Campaigns remove nodes, so there is one.
+EraseRecord end_of_quarantine(const State& state) {
+  return {RecordKind::quarantined, state.ledger().quarantine().front().prefix.to_string()};
+}
+
 const Edit k_edits[] = {
     [](const State& state, std::vector<Change>& changes) { changes.push_back(EraseRecord{RecordKind::node, newest(state).name}); },
     [](const State& state, std::vector<Change>& changes) {
@@ -109,6 +114,21 @@ const Edit k_edits[] = {
       ghost.machine_id.clear();
       changes.push_back(PutRecord{ghost});
     },
+    [](const State& state, std::vector<Change>& changes) {
+      Node stranger = with_block(newest(state), Cidr::parse("11.255.253.0/24").value());
+      stranger.name += "-unasked";
+      stranger.uid = "00000000-0000-4000-8000-000000000002";
+      stranger.address = stranger.address.plus(1'000'001);
+      stranger.machine_id.clear();
+      stranger.identity = KeyDigest(std::string(64, '7'));
+      stranger.previous_identity = {};
+      changes.push_back(PutRecord{stranger});
+    },
+    [](const State& state, std::vector<Change>& changes) { changes.push_back(end_of_quarantine(state)); },
+    [](const State& state, std::vector<Change>& changes) {
+      changes.push_back(end_of_quarantine(state));
+      changes.push_back(PutRecord{with_block(newest(state), state.ledger().quarantine().front().prefix)});
+    },
 };
 
 }  // namespace
@@ -120,7 +140,10 @@ const std::vector<PlantedBug>& planted_bugs() {
                                                {"a certificate's text is lost", "I5"},
                                                {"a certificate of nobody", "I5"},
                                                {"a token use is forgotten", "I5"},
-                                               {"one key has two nodes", "I3"}};
+                                               {"one key has two nodes", "I3"},
+                                               {"a node that nobody asked for", "I4"},
+                                               {"a released block has no quarantine", "I2"},
+                                               {"a released block is given out again", "I2"}};
   return bugs;
 }
 
@@ -144,6 +167,9 @@ Result<StoreImage> plant(std::size_t bug, const std::string& copy_dir) {
     RecordStore records(**sqlite);
     const auto state = records.load();
     if (!state) return state.error();
+    if (state->nodes().empty() || state->ledger().quarantine().empty()) {
+      return make_error(Errc::not_found, "planting needs a live node and a removed one");
+    }
     std::vector<Change> changes;
     k_edits[bug](*state, changes);
     const Status broken = records.commit(changes);

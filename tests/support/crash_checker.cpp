@@ -9,8 +9,15 @@ namespace slipway::test {
 
 namespace {
 
-constexpr std::array<std::string_view, 8> k_events = {"join-sent",   "join-acked",  "join-refused", "renew-sent",
-                                                      "renew-acked", "delete-sent", "delete-acked", "crashed"};
+constexpr std::array<std::string_view, 9> k_events = {"join-sent",   "join-acked",   "join-refused", "renew-sent",  "renew-acked",
+                                                      "delete-sent", "delete-acked", "crashed",      "write-failed"};
+
+bool is_sent(LedgerEvent event) {
+  return event == LedgerEvent::join_sent || event == LedgerEvent::renew_sent || event == LedgerEvent::delete_sent;
+}
+bool is_acked(LedgerEvent event) {
+  return event == LedgerEvent::join_acked || event == LedgerEvent::renew_acked || event == LedgerEvent::delete_acked;
+}
 
 std::string named(const std::string& name) { return "node " + name; }
 
@@ -53,40 +60,51 @@ void CrashChecker::note_owner(const std::string& block, const std::string& uid, 
   owner = {uid, identity};
 }
 
+void CrashChecker::note_acked(Known& known, const LedgerEntry& entry) {
+  if (known.acked && (known.uid != entry.uid || known.pod_cidr != entry.pod_cidr)) {
+    fault("I3: " + named(known.name) + " was told " + known.uid + " " + known.pod_cidr + ", then " + entry.uid + " " + entry.pod_cidr);
+  }
+  known.join_pending = false;
+  known.acked = true;
+  known.uid = entry.uid;
+  known.pod_cidr = entry.pod_cidr;
+  identity_by_uid_[entry.uid] = entry.identity;
+  note_owner(entry.pod_cidr, entry.uid, entry.identity, entry.at_ms);
+}
+
 void CrashChecker::note(const LedgerEntry& entry) {
-  if (entry.event == LedgerEvent::crashed) return;
+  if (entry.event == LedgerEvent::write_failed) failing_ = true;
+  if (entry.event == LedgerEvent::crashed) {
+    failing_ = false;
+    // What went unanswered is asked again of the next life.
+    for (auto& [identity, known] : by_identity_) known.sent_after_failure = false;
+  }
+  if (entry.event == LedgerEvent::write_failed || entry.event == LedgerEvent::crashed) return;
   Known& known = by_identity_[entry.identity];
   known.identity = entry.identity;
   if (known.name.empty()) known.name = entry.node;
+  if (is_sent(entry.event)) known.sent_after_failure = failing_;
+  if (is_acked(entry.event) && known.sent_after_failure) fault("I6: " + named(known.name) + " was answered after a write had failed");
   switch (entry.event) {
     case LedgerEvent::join_sent:
       known.token = entry.token;
       known.join_pending = true;
       ++known.asked;
       break;
-    case LedgerEvent::join_acked:
-      if (known.acked && (known.uid != entry.uid || known.pod_cidr != entry.pod_cidr)) {
-        fault("I3: " + named(known.name) + " was told " + known.uid + " " + known.pod_cidr + ", then " + entry.uid + " " + entry.pod_cidr);
-      }
-      known.join_pending = false;
-      known.acked = true;
-      known.uid = entry.uid;
-      known.pod_cidr = entry.pod_cidr;
-      identity_by_uid_[entry.uid] = entry.identity;
-      note_owner(entry.pod_cidr, entry.uid, entry.identity, entry.at_ms);
-      break;
+    case LedgerEvent::join_acked: note_acked(known, entry); break;
     case LedgerEvent::join_refused:
       known.join_pending = false;
       known.refused = true;
       break;
     case LedgerEvent::renew_sent: ++known.asked; break;
-    case LedgerEvent::renew_acked: break;
     case LedgerEvent::delete_sent:
       known.delete_sent = true;
       known.delete_sent_ms = entry.at_ms;
       break;
     case LedgerEvent::delete_acked: known.deleted = true; break;
-    case LedgerEvent::crashed: break;
+    case LedgerEvent::renew_acked:
+    case LedgerEvent::crashed:
+    case LedgerEvent::write_failed: break;
   }
   for (const auto& [serial, sha256] : entry.certificates) {
     const auto [place, fresh] = acked_certificates_.emplace(serial, sha256);

@@ -6,6 +6,7 @@
 //   I3 idempotent  one identity key, one node, one block, however often it was asked
 //   I4 no leak     what nobody was told of is at most what was on its way at the crash
 //   I5 recorded    every certificate that left is recorded with its text; no token admits more than it may
+//   I6 fail closed after a failed write nothing that was sent later is acknowledged, until the process has ended
 #include <cstdint>
 #include <map>
 #include <set>
@@ -18,7 +19,7 @@
 
 namespace slipway::test {
 
-enum class LedgerEvent { join_sent, join_acked, join_refused, renew_sent, renew_acked, delete_sent, delete_acked, crashed };
+enum class LedgerEvent { join_sent, join_acked, join_refused, renew_sent, renew_acked, delete_sent, delete_acked, crashed, write_failed };
 
 // One line of the client's ledger. Which fields mean something depends on the event; the others are empty.
 struct LedgerEntry {
@@ -79,6 +80,7 @@ class CrashChecker {
     std::string name, identity, token, uid, pod_cidr;
     bool join_pending = false, acked = false, refused = false;
     bool delete_sent = false, deleted = false;
+    bool sent_after_failure = false;
     std::int64_t delete_sent_ms = 0;
     std::uint64_t asked = 0;  // joins and renewals
   };
@@ -88,6 +90,7 @@ class CrashChecker {
   };
   struct Check;
 
+  void note_acked(Known& known, const LedgerEntry& entry);
   void note_owner(const std::string& block, const std::string& uid, const std::string& identity, std::int64_t at_ms);
   void fault(const std::string& text) { faults_.push_back(text); }
 
@@ -98,6 +101,7 @@ class CrashChecker {
   std::map<std::string, std::string> acked_certificates_;  // serial -> SHA-256
   std::map<std::string, std::string> acked_for_;           // serial -> uid
   std::vector<std::string> faults_;
+  bool failing_ = false;  // a write has failed in this life
 };
 
 }  // namespace slipway::test

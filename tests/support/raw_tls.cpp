@@ -131,11 +131,13 @@ struct RawTlsClient::Context {
   int tickets = 0;
 };
 
-int raw_connect(std::uint16_t port) {
+int raw_connect(std::uint16_t port, const char* from) {
   ignore_sigpipe();
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const sockaddr_in address = loopback(port);
-  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+  sockaddr_in source = loopback(0);
+  if (::inet_pton(AF_INET, from, &source.sin_addr) != 1 || ::bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof source) != 0 ||
+      ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     ::close(fd);
     throw std::runtime_error("raw TLS: cannot connect");
   }
@@ -152,14 +154,14 @@ int count_ticket(SSL* ssl, SSL_SESSION*) {
 
 }  // namespace
 
-RawTlsClient::RawTlsClient(std::uint16_t port, const TestCert* identity, TlsVersions versions)
+RawTlsClient::RawTlsClient(std::uint16_t port, const TestCert* identity, TlsVersions versions, const char* from)
     : context_(std::make_unique<Context>()) {
   SSL_CTX* const tls = context_->tls.get();
   if (identity != nullptr) use(tls, identity->certificate_pem, identity->key_pem);
   set_versions(tls, versions);
   SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_CLIENT);
   SSL_CTX_sess_set_new_cb(tls, count_ticket);
-  fd_ = raw_connect(port);
+  fd_ = raw_connect(port, from);
   context_->ssl.reset(SSL_new(tls));
   SSL_set_app_data(context_->ssl.get(), &context_->tickets);
   SSL_set_fd(context_->ssl.get(), fd_);

@@ -56,7 +56,7 @@ class RawTlsServer {
 class RawTlsClient {
  public:
   explicit RawTlsClient(std::uint16_t port, const TestCert* identity = nullptr,
-                        TlsVersions versions = TlsVersions::tls13);
+                        TlsVersions versions = TlsVersions::tls13, const char* from = "127.0.0.1");
   ~RawTlsClient();
   RawTlsClient(const RawTlsClient&) = delete;
   RawTlsClient& operator=(const RawTlsClient&) = delete;
@@ -76,7 +76,7 @@ class RawTlsClient {
   bool established_ = false;
 };
 
-// A plain TCP connection to 127.0.0.1.
-int raw_connect(std::uint16_t port);
+// A plain TCP connection to 127.0.0.1, from an address of the loopback network.
+int raw_connect(std::uint16_t port, const char* from = "127.0.0.1");
 
 }  // namespace slipway::test

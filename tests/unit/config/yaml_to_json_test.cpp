@@ -116,6 +116,8 @@ TEST_CASE("config: what is written as YAML reads back the same") {
       R"([[["a"],[{"b":["x\ny"]}]],{"deep":{"er":"p\nq\n"}}])",
       R"([-1,0,1.25,18446744073709551615,-9223372036854775808,true,false,null])",
       R"("just\ntext")",
+      R"(["...","... a","---","--- a"])",
+      R"("... ends a document where it begins a line")",
   };
   for (const std::string& value : values) {
     const Result<std::string> yaml = json_to_yaml(value);

@@ -206,7 +206,17 @@ TEST_CASE("the daemon's settings", "[init][config]") {
   CHECK(quarantine_min_age(*absent) == Seconds(600));
   test::put_file(dir / "c.yaml", "quarantineMinAge: 0s\n");
   CHECK(quarantine_min_age(*load_coordinator_config(dir / "c.yaml")) == Seconds(0));
-  for (const char* bad : {"quarantineMinAge: soon\n", "quarantineMinAge: ''\n", "quarantineMinAge: 60d\n", "listne: x\n", "ioThreads: 1000\n", "dataDir: relative\n", "ioThreads: [\n"}) {
+  test::put_file(dir / "c.yaml", "limits: {connections: 30000, knownConnections: 20000}\n");
+  const auto raised = load_coordinator_config(dir / "c.yaml");
+  REQUIRE(raised);
+  CHECK(server_limits(raised->limits).connections == 30'000);
+  CHECK(server_limits(raised->limits).known_connections == 20'000);
+  CHECK(server_limits(raised->limits).connections_per_address == http::ServerLimits().connections_per_address);
+  for (const char* bad :
+       {"listne: x\n", "ioThreads: 1000\n", "dataDir: relative\n", "ioThreads: [\n", "quarantineMinAge: soon\n", "quarantineMinAge: ''\n",
+        "quarantineMinAge: 60d\n", "limits: {connections: 0}\n", "limits: {connections: 1000001}\n",
+        "limits: {connections: 10, knownConnections: 10}\n", "limits: {anonymousConnections: 0}\n", "limits: {connectionsPerAddress: 0}\n",
+        "limits: {sockets: 1}\n"}) {
     INFO(bad);
     test::put_file(dir / "c.yaml", bad);
     CHECK(load_coordinator_config(dir / "c.yaml").error().code == Errc::invalid);

@@ -128,3 +128,22 @@ TEST_CASE("a header beyond the limit is told apart from a broken one") {
   REQUIRE_FALSE(fed);
   CHECK(fed.error().code == Errc::exhausted);
 }
+
+// Beast 1.81 asserts on the last chunk of a body that comes octet by octet.
+TEST_CASE("a chunked body may come in any pieces") {
+  const std::string text = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n";
+  for (std::size_t step = 1; step < 8; ++step) {
+    CAPTURE(step);
+    MessageReader reader(MessageKind::request, 1024);
+    std::string buffer;
+    for (std::size_t at = 0; at < text.size(); at += step) {
+      buffer += text.substr(at, step);
+      REQUIRE(reader.feed(buffer));
+      if (reader.header_done()) reader.read_body();
+      REQUIRE(reader.feed(buffer));
+    }
+    CHECK(reader.done());
+    CHECK(reader.take_body() == "abcd");
+    CHECK(buffer.empty());
+  }
+}

@@ -239,6 +239,37 @@ TEST_CASE("a token used too often, or counted wrongly, is caught", "[crash_check
   }
 }
 
+TEST_CASE("an answer after a failed write is caught", "[crash_checker]") {
+  World world;
+  const LedgerEntry failed = entry(LedgerEvent::write_failed, "");
+  SECTION("to what was sent later") {
+    world.checker.note(failed);
+    world.join("a", "10.0.0.0/24");
+    expect(world, "I6");
+  }
+  SECTION("to a removal that was sent later") {
+    world.join("a", "10.0.0.0/24");
+    world.checker.note(failed);
+    world.remove("a", "10.0.0.0/24", 0);
+    expect(world, "I6");
+  }
+  SECTION("not what was on its way") {
+    world.send("a");
+    world.checker.note(failed);
+    world.checker.note(world.ack("a", "10.0.0.0/24"));
+    world.store("a", "10.0.0.0/24");
+    CHECK(world.check().empty());
+  }
+  SECTION("not what the next life answers") {
+    world.checker.note(failed);
+    world.send("a");
+    world.checker.note(entry(LedgerEvent::crashed, ""));
+    world.checker.note(world.ack("a", "10.0.0.0/24"));
+    world.store("a", "10.0.0.0/24");
+    CHECK(world.check().empty());
+  }
+}
+
 TEST_CASE("a ledger line comes back as it was", "[crash_checker]") {
   World world;
   for (const LedgerEntry& original : {world.ack("a", "10.0.0.0/24", 17), entry(LedgerEvent::crashed, "", 3)}) {
