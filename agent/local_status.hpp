@@ -4,6 +4,7 @@
 
 #include "common/core/result.hpp"
 #include "common/core/time.hpp"
+#include "proto/file_types.hpp"
 #include "proto/types.hpp"
 
 namespace slipway {

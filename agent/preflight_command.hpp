@@ -5,6 +5,7 @@
 
 #include "agent/domain/preflight.hpp"
 #include "common/core/result.hpp"
+#include "proto/file_types.hpp"
 #include "proto/types.hpp"
 
 namespace slipway {

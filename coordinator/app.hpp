@@ -11,6 +11,7 @@
 #include "coordinator/ports/kube_pods.hpp"
 #include "coordinator/service/audit_trail.hpp"
 #include "coordinator/service/join_limiter.hpp"
+#include "proto/file_types.hpp"
 #include "proto/types.hpp"
 
 namespace slipway {

@@ -14,6 +14,7 @@
 #include "common/core/result.hpp"
 #include "common/core/time.hpp"
 #include "common/http/server.hpp"
+#include "proto/file_types.hpp"
 #include "proto/types.hpp"
 
 namespace slipway {

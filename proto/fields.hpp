@@ -3,6 +3,7 @@
 // Encoding, decoding and the check against openapi.json all visit these lists. All fields are here since /v1.
 #include "proto/audit.hpp"
 #include "proto/drain.hpp"
+#include "proto/file_types.hpp"
 #include "proto/preflight.hpp"
 #include "proto/types.hpp"
 

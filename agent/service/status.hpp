@@ -12,6 +12,7 @@
 #include "agent/ports/process_supervisor.hpp"
 #include "agent/service/agent_state.hpp"
 #include "common/async/clock.hpp"
+#include "proto/file_types.hpp"
 #include "proto/types.hpp"
 
 namespace slipway {

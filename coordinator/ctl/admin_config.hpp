@@ -3,6 +3,7 @@
 #include <string>
 
 #include "common/core/result.hpp"
+#include "proto/file_types.hpp"
 #include "proto/types.hpp"
 
 namespace slipway::ctl {

@@ -9,6 +9,7 @@
 #include "common/http/message.hpp"
 #include "proto/codec.hpp"
 #include "proto/problem.hpp"
+#include "proto/file_types.hpp"
 #include "proto/types.hpp"
 
 namespace slipway::ctl {

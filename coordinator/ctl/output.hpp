@@ -6,6 +6,7 @@
 
 #include "common/core/time.hpp"
 #include "coordinator/ctl/command_line.hpp"
+#include "proto/file_types.hpp"
 #include "proto/types.hpp"
 
 namespace slipway::ctl {

@@ -13,6 +13,7 @@
 
 #include "common/crypto/private_key.hpp"
 #include "common/http/client.hpp"
+#include "proto/file_types.hpp"
 #include "proto/types.hpp"
 
 namespace bench {

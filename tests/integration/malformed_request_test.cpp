@@ -77,6 +77,7 @@ const BadValue k_bad_values[] = {
     {"approveNode", "/fingerprint", R"("abc")", nullptr},
     {"approveNode", "/fingerprint", R"("0123456789")", nullptr},
     {"denyNode", "/reason", R"("two\nlines")", nullptr},
+    {"drainNode", "/force", "1", nullptr},
     {"replaceNode", "/ttl", R"("soon")", nullptr},
     {"replaceNode", "/ttl", R"("30d")", nullptr},
     {"createToken", "/ttl", R"("soon")", nullptr},
@@ -168,7 +169,7 @@ struct World {
     if (operation == "joinNode") return join_body();
     if (operation == "reportStatus") return {{"phase", "Running"}, {"appliedRevision", 1}, {"conditions", json::array()}};
     if (operation == "renewCertificates") return {{"csrs", agent->csrs}};
-    if (operation == "applyCluster") return spec;
+    if (operation == "applyCluster" || operation == "planCluster") return spec;
     if (operation == "createKubeconfig") return {{"csr", csr}, {"user", "ada"}};
     if (operation == "createPool") return {{"name", "red"}, {"ranges", {"10.30.0.0/16"}}};
     if (operation == "growPool") return {{"ranges", {"10.22.0.0/16"}}};
@@ -185,7 +186,7 @@ struct World {
 
   std::string path_of(const proto::Route& route) const {
     const std::map<std::string_view, const char*> names = {
-        {"approveNode", "n2"}, {"denyNode", "n2"}, {"replaceNode", "n1"}, {"changeCa", "fabric"}};
+        {"approveNode", "n2"}, {"denyNode", "n2"}, {"replaceNode", "n1"}, {"drainNode", "n1"}, {"changeCa", "fabric"}};
     const auto name = names.find(route.operation);
     std::string path(route.path);
     const std::size_t open = path.find('{');
@@ -199,11 +200,20 @@ struct World {
   }
 };
 
+// A plan takes what a change takes, and refuses it alike.
+std::vector<BadValue> bad_values() {
+  std::vector<BadValue> all(std::begin(k_bad_values), std::end(k_bad_values));
+  for (const BadValue& bad : k_bad_values) {
+    if (std::string_view(bad.operation) == "applyCluster") all.push_back({"planCluster", bad.at, bad.value, bad.pointer});
+  }
+  return all;
+}
+
 }  // namespace
 
 TEST_CASE("one bad value for each field of each body is answered with its place", "[malformed]") {
   World world;
-  for (const BadValue& bad : k_bad_values) {
+  for (const BadValue& bad : bad_values()) {
     INFO(bad.operation << " with " << bad.at << ": " << bad.value);
     const json::json_pointer at{std::string(bad.at)};
     json body = world.good_body(bad.operation);
@@ -221,7 +231,7 @@ TEST_CASE("one bad value for each field of each body is answered with its place"
 
 TEST_CASE("every field of every body has a bad value", "[malformed]") {
   std::set<std::string> tried;
-  for (const BadValue& bad : k_bad_values) tried.insert(std::string(bad.operation) + " /" + std::string(split(bad.at, '/')[1]));
+  for (const BadValue& bad : bad_values()) tried.insert(std::string(bad.operation) + " /" + std::string(split(bad.at, '/')[1]));
   for (const proto::Route& route : proto::routes()) {
     if (!takes_json(route)) continue;
     const json& operation = openapi().at("paths").at(std::string(route.path)).at(lower(route.method));

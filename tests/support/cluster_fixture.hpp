@@ -24,6 +24,7 @@
 #include "coordinator/domain/operations.hpp"
 #include "coordinator/service/join_limiter.hpp"
 #include "proto/codec.hpp"
+#include "proto/file_types.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace slipway {

@@ -183,12 +183,6 @@ TEST_CASE("each trouble has its check with a cure", "[api][health]") {
     input.started = k_now - Seconds(10);
     CHECK(failing(input).empty());
   }
-  SECTION("an authority near its end is replaced, not renewed by an agent") {
-    input.certificates.push_back({"(cluster)", "ca:etcd", "1f", to_rfc3339(k_now - Seconds(3500L * 86400)), to_rfc3339(k_now + Seconds(150L * 86400)), ""});
-    CHECK(failing(input) == Names{"certificate ca:etcd of (cluster)"});
-    const auto checks = check_health(input).checks;
-    CHECK(std::any_of(checks.begin(), checks.end(), [](const auto& check) { return check.cure == "replace it: slipwayctl certs rotate-ca etcd --prepare"; }));
-  }
   SECTION("component down") {
     input.nodes[0].components[0].state = "crash-loop";
     CHECK(failing(input) == Names{"node a: components"});

@@ -97,7 +97,7 @@ const std::vector<Wrong> k_wrong = {
     {"ttl too short", [](auto& s) { s.certificates.serving_ttl = "59s"; }, {"/certificates/servingTTL: 59s is out of bounds"}},
     {"ttl too long", [](auto& s) { s.certificates.operator_ttl = "367d"; }, {"/certificates/operatorTTL"}},
     {"admins' ttl too long", [](auto& s) { s.certificates.admin_ttl = "367d"; }, {"/certificates/adminTTL"}},
-    {"kubeconfigs for a day", [](auto& s) { s.certificates.admin_ttl = "24h"; }, {"/certificates/adminTTL: 24h", "at most 12h", "/certificates/operatorTTL"}},
+    {"kubeconfigs for a day", [](auto& s) { s.certificates.admin_ttl = "24h"; }, {"/certificates/adminTTL: 24h", "at most 12h", "certificates.operatorTTL"}},
     {"renewal too late", [](auto& s) { s.certificates.renew_at = 0.95; }, {"/certificates/renewAt"}},
     {"renewal at once", [](auto& s) { s.certificates.renew_at = 0.1; }, {"/certificates/renewAt"}},
     {"a loose argument", [](auto& s) { s.kubelet.extra_args = {"-v=2"}; }, {"/kubelet/extraArgs/0"}},

@@ -1,0 +1,111 @@
+#pragma once
+// What files on hosts and on operators' machines hold: coded by the same lists as the API's types, but no part of its contract.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proto/types.hpp"
+
+namespace slipway::proto {
+
+// ---- files of ours, not of the API ------------------------------------------------------------------------------------
+// slipwayctl's configuration (admin.conf): one file may hold several clusters.
+struct AdminCluster {
+  std::string name;
+  std::string server;              // https://ADDRESS:7443
+  std::string ca_certificate;      // PEM: the fabric CA
+  std::string client_certificate;  // PEM
+  std::string client_key;          // PEM, PKCS#8
+};
+struct AdminConfig {
+  std::vector<AdminCluster> clusters;
+  std::string current;  // name of the cluster that is meant when none is given
+};
+// How many may connect at once.
+struct ConnectionLimits {
+  std::uint64_t connections = 12'000;
+  std::optional<std::uint64_t> known_connections;  // of these for known addresses only; absent: a quarter
+  std::uint64_t anonymous_connections = 2'000;     // without a client certificate
+  std::uint64_t connections_per_address = 4'000;
+};
+// /etc/slipway/coordinator.yaml.
+struct CoordinatorConfig {
+  std::string listen = "0.0.0.0:7443";
+  std::string data_dir = "/var/lib/slipway/coordinator";
+  std::uint64_t io_threads = 0;  // 0: as many as there are cores, none of their own on one
+  std::string log_level = "info";
+  std::string ca_passphrase_file;  // empty: the systemd credential ca-passphrase, if there is one
+  std::string quarantine_min_age = "10m";  // that a block of pod addresses rests when its node is gone; 0s: as long as agents route there, no longer
+  ConnectionLimits limits;
+};
+// ~/.kube/config, as far as we write it. Names on the wire are kubectl's.
+struct KubeconfigClusterData {
+  std::string server;
+  std::string ca_data;  // base64 of the PEM
+};
+struct KubeconfigCluster {
+  std::string name;
+  KubeconfigClusterData cluster;
+};
+struct KubeconfigUserData {
+  std::string certificate_data;
+  std::string key_data;
+};
+struct KubeconfigUser {
+  std::string name;
+  KubeconfigUserData user;
+};
+struct KubeconfigContextData {
+  std::string cluster;
+  std::string user;
+};
+struct KubeconfigContext {
+  std::string name;
+  KubeconfigContextData context;
+};
+struct KubeconfigFile {
+  std::string api_version = "v1";
+  std::string kind = "Config";
+  std::vector<KubeconfigCluster> clusters;
+  std::vector<KubeconfigUser> users;
+  std::vector<KubeconfigContext> contexts;
+  std::string current_context;
+};
+
+// ---- files of the agent --------------------------------------------------------------------------------------------
+// /etc/slipway/agent.yaml and its drop-ins.
+struct AgentConfig {
+  std::vector<std::string> coordinators;  // https://IP:7443, tried in turn
+  std::string token_file = "/etc/slipway/join.token";
+  std::string role = "node";   // node | master
+  std::string node_name;       // empty: the host's name
+  std::string node_address;    // empty: the one on the way to the coordinator
+  std::string data_dir = "/var/lib/slipway/agent";
+  std::string log_level = "info";
+  std::string cgroup_driver;   // systemd | cgroupfs; empty: what the host can do
+  bool operator==(const AgentConfig&) const = default;
+};
+// /run/slipway/agent-status.json: what `slipway-agent status` shows. No secrets.
+struct AgentLocalStatus {
+  bool joined = false;
+  std::string updated_at;
+  std::string cluster;
+  std::string node_name;
+  std::string role;
+  std::string address;
+  std::string pod_cidr;
+  std::string message;       // what the agent waits for, with the cure; empty: nothing
+  std::string last_contact;  // with a coordinator; empty: not since the agent's start
+  std::uint64_t desired_revision = 0;
+  NodeStatusReport report;
+  std::string join_state;  // pending: an operator must approve this host; refused: the coordinator said no; empty: neither
+};
+// `slipwayctl node list --all` as one document.
+struct NodeOverview {
+  std::vector<NodeView> nodes;
+  std::vector<PendingNodeView> pending;
+  std::vector<JoinAttempt> joins;
+};
+
+}  // namespace slipway::proto
