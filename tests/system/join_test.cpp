@@ -52,7 +52,7 @@ TEST_CASE("system 20: refused tokens: each with its true reason for the operator
   }
   SECTION("deleted") {
     const std::string token = lab::create_token({});
-    lab::must_slipwayctl({"token", "delete", id_of(token)});
+    lab::must_slipwayctl({"token", "delete", id_of(token), "--yes"});
     host.start_agent(lab::coordinator_url(), token);
     eventually("the refusal in the agent's journal", 60s, [&] { return journal_has(host, "refused"); });
     eventually("the reason at the coordinator", 30s, [] { return refused_because("unknown"); });

@@ -53,7 +53,7 @@ void renew_operator() {
 void delete_tokens() {
   const auto list = slipway::proto::decode<slipway::proto::TokenList>(must_slipwayctl({"token", "list", "-o", "json"}));
   REQUIRE(list);
-  for (const auto& token : list->items) must_slipwayctl({"token", "delete", token.id});
+  for (const auto& token : list->items) must_slipwayctl({"token", "delete", token.id, "--yes"});
 }
 
 std::string container() { return lab::field_of({"pod", "check-web"}, ".status.containerStatuses[0].containerID"); }
