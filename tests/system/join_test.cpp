@@ -44,7 +44,9 @@ TEST_CASE("system 20: refused tokens: each with its true reason for the operator
   SECTION("expired") {
     const std::string token = lab::create_token({"--ttl", "1m"});
     eventually("the token to expire", 90s, [&] {
-      return lab::slipwayctl({"token", "list"}).out.find("expired") != std::string::npos;
+      const std::string rows = lab::slipwayctl({"token", "list"}).out;
+      const std::size_t own = rows.find(id_of(token));
+      return own != std::string::npos && rows.substr(own, rows.find('\n', own) - own).find("expired") != std::string::npos;
     });
     host.start_agent(lab::coordinator_url(), token);
     eventually("the refusal in the agent's journal", 60s, [&] { return journal_has(host, "refused"); });
