@@ -14,6 +14,7 @@
 #include "proto/fields.hpp"
 #include "proto/problem.hpp"
 #include "proto/routes.hpp"
+#include "slipway_test_paths.hpp"
 
 namespace slipway::proto {
 namespace {

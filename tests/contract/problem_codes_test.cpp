@@ -10,6 +10,7 @@
 #include <string>
 
 #include "proto/problem.hpp"
+#include "slipway_test_paths.hpp"
 
 namespace slipway::proto {
 namespace {

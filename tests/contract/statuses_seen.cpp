@@ -6,6 +6,7 @@
 #include <string>
 
 #include "tests/support/cluster_fixture.hpp"
+#include "slipway_test_paths.hpp"
 
 namespace slipway::test {
 namespace {

@@ -12,6 +12,7 @@
 #include "coordinator/ca/file_signer.hpp"
 #include "tests/support/profile_cluster.hpp"
 #include "tests/support/temp_dir.hpp"
+#include "slipway_test_paths.hpp"
 
 namespace slipway::test {
 namespace {

@@ -23,6 +23,7 @@
 #include "proto/problem.hpp"
 #include "proto/routes.hpp"
 #include "tests/support/fake_kube_api.hpp"
+#include "slipway_test_paths.hpp"
 
 namespace slipway::test {
 

@@ -4,6 +4,7 @@
 
 #include "common/core/text.hpp"
 #include "lab.hpp"
+#include "slipway_test_paths.hpp"
 
 using namespace std::chrono_literals;
 

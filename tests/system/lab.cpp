@@ -13,6 +13,7 @@
 
 #include "common/core/text.hpp"
 #include "common/core/unique_fd.hpp"
+#include "slipway_test_paths.hpp"
 
 extern char** environ;
 

@@ -10,6 +10,7 @@
 #include "coordinator/api/openapi_text.hpp"
 #include "coordinator/api/range.hpp"
 #include "tests/support/temp_dir.hpp"
+#include "slipway_test_paths.hpp"
 
 namespace slipway::api {
 namespace {
