@@ -33,6 +33,7 @@
 #include "coordinator/kube/node_sync.hpp"
 #include "coordinator/own_certificates.hpp"
 #include "coordinator/service/ca_rotation.hpp"
+#include "coordinator/service/join_log_file.hpp"
 #include "coordinator/service/pool_view.hpp"
 #include "coordinator/store/audit_files.hpp"
 #include "coordinator/store/records.hpp"
@@ -431,6 +432,11 @@ asio::awaitable<Status> App::Impl::begin() {
   tasks = std::make_unique<TaskGroup>(state_thread.executor());
   tasks->spawn("watchdog", systemd::watchdog(clock));
   tasks->spawn("housekeeping", housekeeping());
+  const std::string joins = options.config.data_dir + "/joins.json";
+  if (const Status loaded = load_join_log(enrollment.join_log(), joins); !loaded) {
+    log::warning("the join attempts of before are not known", {{"error", loaded.error()}});
+  }
+  tasks->spawn("join attempts", keep_join_log({enrollment.join_log(), workers, clock, joins}));
   if (node_sync != nullptr) tasks->spawn("node objects", node_sync->run());
   co_return Status{};
 }

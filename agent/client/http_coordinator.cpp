@@ -172,7 +172,7 @@ HttpCoordinator::~HttpCoordinator() = default;
 
 Status HttpCoordinator::use_identity(const std::string& ca_pem, const KeyPair& pair) {
   http::ClientIdentity identity{pair.chain_pem, pair.key_pem.copy()};
-  auto tls = http::TlsClientContext::make(ca_pem, &identity);
+  auto tls = http::TlsClientContext::make(ca_pem, &identity, http::TlsPeer::coordinator);
   if (!tls) return tls.error();
   tls_ = std::move(*tls);
   return {};
@@ -214,7 +214,7 @@ asio::awaitable<Result<http::Response>> HttpCoordinator::call_once(http::Request
 
 asio::awaitable<Result<proto::JoinReply>> HttpCoordinator::join(proto::JoinRequest request, JoinTrust trust) {
   auto tls = trust.ca_pem.empty() ? http::TlsClientContext::make_pinned(trust.ca_sha256)
-                                  : http::TlsClientContext::make(trust.ca_pem, nullptr);
+                                  : http::TlsClientContext::make(trust.ca_pem, nullptr, http::TlsPeer::coordinator);
   if (!tls) co_return context(tls.error(), "preparing TLS");
   Channel channel;
   http::Request post = make_request(http::Method::post, "/v1/join", proto::encode(request));

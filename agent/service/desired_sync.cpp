@@ -69,6 +69,12 @@ asio::awaitable<Status> DesiredSync::take(std::string json) {
     co_return make_error(Errc::unavailable,
                          "the coordinator's desired state does not name this node: what is known is kept");
   }
+  // Never back within an epoch: an older state would revive removed peers and retired authorities.
+  if (deps_.state.desired && desired->epoch == deps_.state.desired->epoch && desired->revision < deps_.state.desired->revision) {
+    co_return make_error(Errc::unavailable, "the coordinator went back from revision " + std::to_string(deps_.state.desired->revision) +
+                                                " to " + std::to_string(desired->revision) +
+                                                ": what is known is kept; does it run on an old copy of its store?");
+  }
   StoredDesired stored;
   stored.epoch = desired->epoch;
   stored.revision = desired->revision;

@@ -3,6 +3,8 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include <initializer_list>
+#include <string_view>
 #include <vector>
 
 #include "common/core/text.hpp"
@@ -123,7 +125,44 @@ Status demand_verification(TlsSettings& settings, int purpose) {
   return {};
 }
 
-Result<std::shared_ptr<TlsClientContextImpl>> make_client(const ClientIdentity* identity) {
+// RFC 7301 section 3.1: names with their lengths before them.
+std::string protocol_list(std::initializer_list<std::string_view> names) {
+  std::string list;
+  for (const std::string_view name : names) {
+    list += static_cast<char>(name.size());
+    list += name;
+  }
+  return list;
+}
+
+const std::string& served_protocols() {
+  static const std::string list = protocol_list({k_slipway_protocol, "http/1.1"});
+  return list;
+}
+
+// SSL_CTX_set_alpn_select_cb: not called for a client that names nothing.
+int select_protocol(SSL*, const unsigned char** chosen, unsigned char* chosen_size, const unsigned char* offered,
+                    unsigned int offered_size, void*) {
+  const std::string& ours = served_protocols();
+  unsigned char* found = nullptr;
+  const int outcome = SSL_select_next_proto(&found, chosen_size, reinterpret_cast<const unsigned char*>(ours.data()),
+                                            static_cast<unsigned int>(ours.size()), offered, offered_size);
+  *chosen = found;
+  return outcome == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+Status offer_slipway(TlsSettings& settings) {
+  const std::string list = protocol_list({k_slipway_protocol});
+  // Unlike its neighbours this one returns 0 when it has worked.
+  if (SSL_CTX_set_alpn_protos(settings.context.get(), reinterpret_cast<const unsigned char*>(list.data()),
+                              static_cast<unsigned int>(list.size())) != 0) {
+    return openssl_error("offering " + std::string(k_slipway_protocol));
+  }
+  settings.slipway_only = true;
+  return {};
+}
+
+Result<std::shared_ptr<TlsClientContextImpl>> make_client(const ClientIdentity* identity, TlsPeer peer) {
   Result<Ossl<SSL_CTX>> context = make_context(TLS_client_method());
   if (!context) return context.error();
   auto out = std::make_shared<TlsClientContextImpl>();
@@ -134,6 +173,9 @@ Result<std::shared_ptr<TlsClientContextImpl>> make_client(const ClientIdentity* 
   }
   const Status demanded = demand_verification(out->settings, X509_PURPOSE_SSL_SERVER);
   if (!demanded) return demanded.error();
+  if (peer == TlsPeer::coordinator) {
+    if (const Status offered = offer_slipway(out->settings); !offered) return offered.error();
+  }
   return out;
 }
 
@@ -150,14 +192,15 @@ Result<std::shared_ptr<TlsServerContext>> TlsServerContext::make(std::string cha
   if (!used) return error_of(used, "server identity");
   const Status trusted = trust(c, client_ca_pem, true);
   if (!trusted) return trusted.error();
+  SSL_CTX_set_alpn_select_cb(c, select_protocol, nullptr);
   const Status demanded = demand_verification(out->settings, X509_PURPOSE_SSL_CLIENT);
   if (!demanded) return demanded.error();
   return std::shared_ptr<TlsServerContext>(std::move(out));
 }
 
 Result<std::shared_ptr<TlsClientContext>> TlsClientContext::make(std::string ca_pem,
-                                                                 const ClientIdentity* identity) {
-  Result<std::shared_ptr<TlsClientContextImpl>> made = make_client(identity);
+                                                                 const ClientIdentity* identity, TlsPeer peer) {
+  Result<std::shared_ptr<TlsClientContextImpl>> made = make_client(identity, peer);
   if (!made) return made.error();
   const Status trusted = trust((*made)->settings.context.get(), ca_pem, false);
   if (!trusted) return trusted.error();
@@ -167,7 +210,7 @@ Result<std::shared_ptr<TlsClientContext>> TlsClientContext::make(std::string ca_
 Result<std::shared_ptr<TlsClientContext>> TlsClientContext::make_pinned(std::string ca_sha256_hex) {
   const std::optional<std::string> pin = from_hex(ca_sha256_hex);
   if (!pin || pin->size() != 32) return make_error(Errc::invalid, "the CA pin must be 64 hexadecimal digits");
-  Result<std::shared_ptr<TlsClientContextImpl>> made = make_client(nullptr);
+  Result<std::shared_ptr<TlsClientContextImpl>> made = make_client(nullptr, TlsPeer::coordinator);
   if (!made) return made.error();
   (*made)->settings.pin = *pin;
   return std::shared_ptr<TlsClientContext>(std::move(*made));

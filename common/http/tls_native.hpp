@@ -29,6 +29,7 @@ using Ossl = std::unique_ptr<T, OsslFree>;
 // Whether a chain ends as it must is decided in verify_chain (tls_verify.cpp) for every context.
 struct TlsSettings {
   Ossl<SSL_CTX> context;
+  bool slipway_only = false;  // client side: the other end must have chosen k_slipway_protocol
   std::string pin;  // SHA-256 of the CA's DER in bytes; empty: the context's store is the truth
 };
 
@@ -43,6 +44,7 @@ class TlsClientContextImpl final : public TlsClientContext {
 
 // What the verification found, for the error text; one for each connection, hung on the SSL as app data.
 struct VerifyNotes {
+  bool slipway_only = false;  // as in TlsSettings
   std::string expected_host;  // client side
   std::string failure;        // first failure in words; empty: none
 };

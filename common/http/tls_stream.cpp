@@ -87,6 +87,8 @@ const char* alert_text(int reason) {
     case SSL_R_UNSUPPORTED_PROTOCOL:
     case SSL_R_WRONG_VERSION_NUMBER:
       return "no common TLS version: this end speaks TLS 1.3 only";
+    case SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL:
+      return "the other end does not speak slipway/1: coordinator and agents are of versions that do not fit";
     case SSL_R_HTTP_REQUEST:
       return "the other end speaks plain HTTP: use https";
     case SSL_R_UNEXPECTED_EOF_WHILE_READING:
@@ -94,6 +96,17 @@ const char* alert_text(int reason) {
     default:
       return nullptr;
   }
+}
+
+// After the certificate: a stranger must not be able to send anyone looking for another version.
+Status speaks_slipway(const SSL* ssl) {
+  const unsigned char* chosen = nullptr;
+  unsigned int size = 0;
+  SSL_get0_alpn_selected(ssl, &chosen, &size);
+  const std::string_view name(reinterpret_cast<const char*>(chosen), size);
+  if (name == k_slipway_protocol) return {};
+  return make_error(Errc::unavailable, "the other end does not speak " + std::string(k_slipway_protocol) +
+                                           ": it is no coordinator, or one of a version before; update the coordinator first");
 }
 
 }  // namespace
@@ -191,6 +204,7 @@ Status TlsStream::Impl::verified() const {
     if (!notes.failure.empty()) return make_error(Errc::unauthenticated, notes.failure);
     return make_error(Errc::unauthenticated, X509_verify_cert_error_string(verdict));
   }
+  if (notes.slipway_only) return speaks_slipway(ssl.get());
   return {};
 }
 
@@ -231,6 +245,7 @@ Result<TlsStream> TlsStream::client(Socket socket, std::shared_ptr<TlsClientCont
   if (!impl->ssl) return make(std::move(impl));
   impl->is_client = true;
   impl->notes.expected_host = host;
+  impl->notes.slipway_only = native.settings.slipway_only;
   SSL* const ssl = impl->ssl.get();
   SSL_set_connect_state(ssl);
   X509_VERIFY_PARAM* const param = SSL_get0_param(ssl);

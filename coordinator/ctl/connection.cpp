@@ -59,7 +59,7 @@ Result<std::unique_ptr<Connection>> connect(const proto::AdminCluster& cluster) 
   auto endpoint = http::parse_https_url(cluster.server, k_default_port);
   if (!endpoint) return error_of(endpoint, "the server of cluster " + cluster.name);
   http::ClientIdentity identity{cluster.client_certificate, Secret(cluster.client_key)};
-  auto tls = http::TlsClientContext::make(cluster.ca_certificate, &identity);
+  auto tls = http::TlsClientContext::make(cluster.ca_certificate, &identity, http::TlsPeer::coordinator);
   if (!tls) return error_of(tls, "the credentials of cluster " + cluster.name);
   return std::unique_ptr<Connection>(std::make_unique<HttpConnection>(std::move(*endpoint), std::move(*tls)));
 }

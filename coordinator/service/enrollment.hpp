@@ -57,6 +57,8 @@ class Enrollment {
 
   // The last 1,000 different joins, newest first. State thread only.
   proto::JoinAttemptList attempts(const JoinQuery& query = {}) const;
+  // For who keeps the list over restarts. State thread only.
+  JoinLog& join_log() { return attempts_; }
 
  private:
   struct Work;  // one join or renewal under way; one thread has it at a time

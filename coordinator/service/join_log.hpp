@@ -30,6 +30,8 @@ class JoinLog {
   void note(proto::JoinAttempt attempt);
   // Newest first. An attempt that is repeated meanwhile moves to the front: no page shows one twice.
   proto::JoinAttemptList list(const JoinQuery& query = {}) const;
+  // Another one means that something was noted since.
+  std::uint64_t last_place() const { return last_place_; }
 
  private:
   struct Entry {

@@ -307,3 +307,51 @@ TEST_CASE("new connections see a new server certificate, old ones live on") {
   REQUIRE_FALSE(fresh);
   says(fresh.error(), "the certificate is for 10.1.2.3; not for 127.0.0.1");
 }
+
+TEST_CASE("the version of the API is agreed on in the handshake") {
+  HttpsFixture fixture(peer_teller());
+  SECTION("who speaks ours") {
+    const TestCert identity = fixture.pki.client;
+    const auto tls = http::TlsClientContext::make(fixture.pki.root.certificate_pem,
+                                                  nullptr, http::TlsPeer::coordinator);
+    REQUIRE(tls);
+    REQUIRE(ask(fixture, *tls));
+    RawTlsClient client(fixture.port, &identity);
+    client.offer({"slipway/2", "slipway/1", "http/1.1"});
+    REQUIRE(client.handshake());
+    CHECK(client.protocol() == "slipway/1");
+  }
+  SECTION("an operator's browser or curl") {
+    RawTlsClient client(fixture.port);
+    client.offer({"h2", "http/1.1"});
+    REQUIRE(client.handshake());
+    CHECK(client.protocol() == "http/1.1");
+  }
+  SECTION("who names nothing") {
+    RawTlsClient client(fixture.port);
+    REQUIRE(client.handshake());
+    CHECK(client.protocol().empty());
+  }
+  SECTION("who speaks only what is not ours is refused before anything is read") {
+    RawTlsClient client(fixture.port);
+    client.offer({"slipway/2", "h2"});
+    CHECK_FALSE(client.handshake());
+  }
+}
+
+TEST_CASE("a server with the right certificate and another protocol gets no byte") {
+  const TestPki pki;
+  RawTlsServer server(pki.server.certificate_pem + pki.root.certificate_pem, pki.server.key_pem);
+  server.name_no_protocol();
+  IoTest io;
+  const auto tls = http::TlsClientContext::make(pki.root.certificate_pem, nullptr, http::TlsPeer::coordinator);
+  REQUIRE(tls);
+  http::Client client(io.executor(), http::Endpoint{"127.0.0.1", server.port()}, *tls);
+  const Result<http::Response> response =
+      io.run(client.send(request(http::Method::post, "/v1/join", "the secret"), std::chrono::seconds(10)));
+  client.close();
+  server.stop();
+  REQUIRE_FALSE(response);
+  says(response.error(), "does not speak slipway/1");
+  CHECK(server.application_bytes() == 0);
+}

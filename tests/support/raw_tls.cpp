@@ -73,11 +73,23 @@ struct RawTlsServer::Context {
   Handle<SSL_CTX> tls{SSL_CTX_new(TLS_server_method())};
 };
 
+// The first one offered: as a coordinator of our version does.
+static int take_first_protocol(SSL*, const unsigned char** chosen, unsigned char* size, const unsigned char* offered, unsigned int, void*) {
+  *size = offered[0];
+  *chosen = offered + 1;
+  return SSL_TLSEXT_ERR_OK;
+}
+
+void RawTlsServer::name_no_protocol() {
+  SSL_CTX_set_alpn_select_cb(context_->tls.get(), nullptr, nullptr);
+}
+
 RawTlsServer::RawTlsServer(const std::string& chain_pem, const std::string& key_pem, TlsVersions versions)
     : context_(std::make_unique<Context>()) {
   ignore_sigpipe();
   use(context_->tls.get(), chain_pem, key_pem);
   set_versions(context_->tls.get(), versions);
+  SSL_CTX_set_alpn_select_cb(context_->tls.get(), take_first_protocol, nullptr);
   listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address = loopback(0);
   socklen_t size = sizeof address;
@@ -169,6 +181,22 @@ RawTlsClient::RawTlsClient(std::uint16_t port, const TestCert* identity, TlsVers
 
 RawTlsClient::~RawTlsClient() {
   ::close(fd_);
+}
+
+void RawTlsClient::offer(std::initializer_list<std::string_view> protocols) {
+  std::string list;
+  for (const std::string_view name : protocols) {
+    list += static_cast<char>(name.size());
+    list += name;
+  }
+  SSL_set_alpn_protos(context_->ssl.get(), reinterpret_cast<const unsigned char*>(list.data()), static_cast<unsigned>(list.size()));
+}
+
+std::string RawTlsClient::protocol() const {
+  const unsigned char* chosen = nullptr;
+  unsigned int size = 0;
+  SSL_get0_alpn_selected(context_->ssl.get(), &chosen, &size);
+  return {reinterpret_cast<const char*>(chosen), size};
 }
 
 bool RawTlsClient::handshake() {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -35,6 +36,8 @@ class RawTlsServer {
   };
   // The same by the first bytes of the request; called on the server's thread.
   void answer_by(std::function<Answer(const std::string& request)> answer) { answer_ = std::move(answer); }
+  // Names no protocol in the handshake; without this the first one that a client offers is taken. Before any connection.
+  void name_no_protocol();
   std::size_t application_bytes() const { return bytes_; }
   int connections() const { return connections_; }
   void stop();  // ends the thread: the counts are final then
@@ -61,6 +64,8 @@ class RawTlsClient {
   RawTlsClient(const RawTlsClient&) = delete;
   RawTlsClient& operator=(const RawTlsClient&) = delete;
 
+  void offer(std::initializer_list<std::string_view> protocols);  // ALPN; before handshake()
+  std::string protocol() const;        // the one that was chosen; empty: none
   bool handshake();                    // false: refused
   bool write(std::string_view bytes);  // above TLS, or below it before handshake() succeeded
   // Up to `marker` or the end of the connection (ten seconds at most).

@@ -51,6 +51,27 @@ TEST_CASE("a state without this node, or that cannot be read, changes nothing", 
   CHECK(life.state.desired->revision == 1);
 }
 
+TEST_CASE("a state that goes back within its epoch is refused, a new epoch is followed", "[agent][sync][bundle_rollback]") {
+  ServiceFixture world;
+  AgentLife life(world);
+  REQUIRE(life.attempt());
+  DesiredSync sync(life.deps(), 1);
+  const auto give = [&](const proto::DesiredState& state) {
+    world.coordinator.states.push_back(std::optional<std::string>(proto::encode(state)));
+    return world.io.run(sync.poll_once());
+  };
+  REQUIRE(give(world.coordinator.desired(7)));
+  const Status back = give(world.coordinator.desired(6));
+  REQUIRE_FALSE(back);
+  CHECK(back.error().message.find("from revision 7 to 6") != std::string::npos);
+  CHECK(life.state.desired->revision == 7);
+  CHECK(life.store.desired().value()->revision == 7);
+  auto restored = world.coordinator.desired(3);
+  restored.epoch = "e2";
+  REQUIRE(give(restored));
+  CHECK(life.state.desired->revision == 3);
+}
+
 TEST_CASE("deleted at the coordinator: reported, and nothing is forgotten", "[agent][sync]") {
   ServiceFixture world;
   AgentLife life(world);

@@ -1,0 +1,66 @@
+#include "coordinator/service/join_log_file.hpp"
+
+#include <functional>
+#include <utility>
+
+#include "common/files/atomic_file.hpp"
+#include "common/log/log.hpp"
+#include "proto/codec.hpp"
+
+namespace slipway {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// A thousand attempts with names and reasons of limited length are some 500 KiB.
+constexpr std::size_t k_max_file = std::size_t{8} * 1024 * 1024;
+
+Result<bool> write_list(const std::string& path, const std::string& text) {
+  const Status written = write_file_atomically(path, text, 0600);
+  if (!written) return written.error();
+  return true;
+}
+
+}  // namespace
+
+Status load_join_log(JoinLog& log, const std::string& path) {
+  const auto text = read_file(path, k_max_file);
+  if (!text) return text.error().code == Errc::not_found ? Status{} : Status(context(text.error(), "reading the join attempts of before"));
+  auto list = proto::decode<proto::JoinAttemptList>(*text);
+  if (!list) return context(list.error(), path + " is no list of join attempts; it can be removed");
+  for (auto attempt = list->items.rbegin(); attempt != list->items.rend(); ++attempt) log.note(std::move(*attempt));
+  return {};
+}
+
+asio::awaitable<Status> keep_join_log(JoinLogFileDeps deps) {
+  std::uint64_t written_until = deps.log.last_place();
+  bool failing = false;
+  for (;;) {
+    asio::awaitable<Status> sleeping = deps.clock.sleep_for(deps.every);
+    const Status slept = co_await std::move(sleeping);
+    const std::uint64_t now = deps.log.last_place();
+    if (now != written_until) {
+      std::string text = proto::encode(deps.log.list());
+      Status written;
+      if (slept) {
+        std::function<Result<bool>()> write = [path = deps.path, text = std::move(text)] { return write_list(path, text); };
+        asio::awaitable<Result<bool>> writing = offload<bool>(deps.workers, std::move(write));
+        const Result<bool> done = co_await std::move(writing);
+        if (!done) written = done.error();
+      } else {
+        // Cancelled: nothing may be waited for any more.
+        written = write_file_atomically(deps.path, text, 0600);
+      }
+      if (written) {
+        written_until = now;
+        failing = false;
+      } else if (!std::exchange(failing, true)) {
+        log::warning("the list of join attempts is not saved", {{"error", written.error()}});
+      }
+    }
+    if (!slept) co_return slept;
+  }
+}
+
+}  // namespace slipway
