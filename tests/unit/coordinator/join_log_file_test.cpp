@@ -43,7 +43,7 @@ TEST_CASE("join attempts outlive the coordinator's process") {
   for (const char* node : {"web-1", "web-2", "web-3", "web-4"}) rig.log.note(refused(node));
   REQUIRE_FALSE(std::filesystem::exists(rig.path));
   // A stop in good order writes what the last seconds brought.
-  keeping.cancel();
+  CHECK_FALSE(keeping.cancel());
   JoinLog after(3);
   REQUIRE(load_join_log(after, rig.path));
   const proto::JoinAttemptList list = after.list();
@@ -69,7 +69,7 @@ TEST_CASE("a flood of refused joins writes the list once each five seconds") {
   std::filesystem::remove(rig.path);
   rig.clock.advance(Millis(5000));
   poll_until(rig.io, [&] { return rig.clock.sleeper_count() == 1; });
-  keeping.cancel();
+  CHECK_FALSE(keeping.cancel());
   CHECK_FALSE(std::filesystem::exists(rig.path));
 }
 
@@ -95,7 +95,7 @@ TEST_CASE("a disk that refuses the list of join attempts stops nothing") {
   std::filesystem::create_directory(rig.dir / "missing");
   rig.clock.advance(Millis(5000));
   poll_until(rig.io, [&] { return std::filesystem::exists(rig.path); });
-  keeping.cancel();
+  CHECK_FALSE(keeping.cancel());
 }
 
 }  // namespace slipway::test
