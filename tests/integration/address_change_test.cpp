@@ -156,6 +156,7 @@ struct TwoHosts {
     run_words("ip addr add 10.77.0.10/24 dev eth0");
     run_words("ip link set eth0 up");
     cluster = std::make_unique<ClusterFixture>();
+    cluster->listen = "0.0.0.0:0";
     cluster->start();
     token = as<proto::TokenReply>(cluster->admin().post("/v1/tokens", "{}")).token;
     REQUIRE(::setns(here.get(), CLONE_NEWNET) == 0);
