@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "common/archive/write.hpp"
+#include "common/archive/support_archive.hpp"
 #include "common/async/clock.hpp"
 #include "common/async/runtime.hpp"
-#include "common/core/redact.hpp"
+#include "common/core/secret.hpp"
 #include "common/http/body_stream.hpp"
 
 namespace slipway {
@@ -20,9 +20,8 @@ struct SupportSection {
 };
 
 struct SupportLimits {
-  std::size_t section_bytes = std::size_t{1} << 20;  // the end of what is longer is kept
-  std::size_t total_bytes = std::size_t{24} << 20;   // before it is packed
-  Seconds time{60};                                  // sections that would begin later are left out
+  SupportBounds bounds = {};
+  Seconds time{60};  // sections that would begin later are left out
 };
 
 // Gathers and packs one section after the other. Blocks; one caller at a time.
@@ -31,24 +30,21 @@ class SupportPacker {
   // `secrets`: read once, at the first step: what must not stand anywhere.
   SupportPacker(std::vector<SupportSection> sections, std::function<std::vector<Secret>()> secrets, const Clock& clock, SupportLimits limits = {});
 
-  // What is packed next, which may be nothing yet. The last step adds MANIFEST.txt: each member with its size and what was cut or left out.
+  // What is packed next, which may be nothing yet.
   Result<std::string> step();
   bool done() const { return done_; }
 
  private:
   Status begin();
   Status add(const SupportSection& section);
-  Status add_text(const std::string& name, std::string text);
 
   std::vector<SupportSection> sections_;
   std::function<std::vector<Secret>()> secrets_;
   const Clock& clock_;
   SupportLimits limits_;
-  std::optional<TarGzWriter> writer_;
-  Redactor redact_;
+  std::optional<SupportArchive> archive_;
   SteadyTime until_{};
-  std::size_t next_ = 0, total_ = 0;
-  std::string manifest_;
+  std::size_t next_ = 0;
   bool done_ = false;
 };
 

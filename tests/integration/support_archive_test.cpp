@@ -150,7 +150,7 @@ TEST_CASE("an archive for support tells of the node and holds no secret", "[supp
   CHECK(texts.at("desired.json").find("10.10.0.0/16") != std::string::npos);
   CHECK(texts.at("agent.json").find("https://10.77.0.10:7443") != std::string::npos);
   const std::string& manifest = texts.at("MANIFEST.txt");
-  CHECK(manifest.find("journal/silent.service.log: not there: the journal may not be read") != std::string::npos);
+  CHECK(manifest.find("journal/silent.service.log: left out, the journal may not be read") != std::string::npos);
 }
 
 TEST_CASE("without the list of known secrets their look gives most away", "[support]") {
@@ -173,10 +173,10 @@ TEST_CASE("an archive is bounded in size and time, and says what is missing", "[
   sections.push_back({"two.txt", []() -> Result<std::string> { return std::string(900, 'c'); }});
   sections.push_back({"three.txt", []() -> Result<std::string> { return std::string("left out"); }});
   SupportLimits limits;
-  limits.section_bytes = 1000;
+  limits.bounds.member_bytes = 1000;
   TempDir dir;
   SECTION("size") {
-    limits.total_bytes = 1500;
+    limits.bounds.total_bytes = 1500;
     SupportPacker packer(sections, [] { return std::vector<Secret>(); }, clock, limits);
     const auto texts = contents_of(pack(packer, dir / "a.tar.gz"), dir / "fresh");
     CHECK(texts.at("long.log") == std::string(900, 'b') + "\n");  // whole lines of its end
