@@ -33,6 +33,11 @@ int fail(const Error& error) {
   return error.code == Errc::invalid ? k_usage : error.code == Errc::denied ? k_denied : k_error;
 }
 
+Error with_cure(Error error) {
+  if (error.code == Errc::denied) error.message += ": ask as root, or as a member of localGroup (agent.yaml)";
+  return error;
+}
+
 // No agent runs: there is no socket, or nobody answers on it.
 bool is_silent(const Error& error) { return error.code == Errc::not_found || error.code == Errc::unavailable; }
 
@@ -159,7 +164,7 @@ Status gather(const LocalOptions& options, int fd, std::size_t& bytes) {
     return write_all(fd, part);
   };
   const auto asked = ask_agent(options.socket, "/v1/support", sink);
-  if (asked || !is_silent(asked.error()) || bytes > 0) return asked ? Status{} : Status(asked.error());
+  if (asked || !is_silent(asked.error()) || bytes > 0) return asked ? Status{} : Status(with_cure(asked.error()));
   std::cerr << "slipway-agent: the agent does not run: what is on the disk is gathered\n";
   return pack_without_agent(options, sink);
 }
@@ -177,7 +182,7 @@ int status_command(const LocalOptions& options) {
 
 int health_command(const LocalOptions& options) {
   const auto text = ask_agent(options.socket, "/v1/health");
-  if (!text) return is_silent(text.error()) ? not_running(options) : fail(text.error());
+  if (!text) return is_silent(text.error()) ? not_running(options) : fail(with_cure(text.error()));
   const auto report = proto::decode<proto::HealthReport>(*text);
   if (!report) return fail(report.error());
   const auto printed = print_document(*text, options.output);

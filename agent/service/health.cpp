@@ -29,6 +29,11 @@ void check_membership(const AgentState& state, Checks& checks) {
 
 void check_coordinator(const AgentState& state, WallTime now, Checks& checks) {
   const std::string heard = state.last_contact ? "last contact " + to_age_text(std::max(now - *state.last_contact, Seconds(0))) + " ago" : "no contact since the agent's start";
+  if (!state.identity) return;
+  if (state.sync_message.empty() && !state.last_contact) {
+    checks.push_back(warning("coordinator", heard, "wait a minute"));
+    return;
+  }
   if (state.sync_message.empty()) {
     checks.push_back(well("coordinator", (state.coordinator.empty() ? std::string() : state.coordinator + ", ") + heard));
     return;

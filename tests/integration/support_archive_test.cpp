@@ -10,6 +10,7 @@
 #include "common/crypto/key_forms.hpp"
 #include "common/files/atomic_file.hpp"
 #include "common/http/unix_client.hpp"
+#include "common/systemd/journal.hpp"
 #include "proto/codec.hpp"
 #include "tests/support/service_fixture.hpp"
 
@@ -151,6 +152,14 @@ TEST_CASE("an archive for support tells of the node and holds no secret", "[supp
   CHECK(texts.at("agent.json").find("https://10.77.0.10:7443") != std::string::npos);
   const std::string& manifest = texts.at("MANIFEST.txt");
   CHECK(manifest.find("journal/silent.service.log: left out, the journal may not be read") != std::string::npos);
+}
+
+TEST_CASE("a journal without lines of a unit is empty, and one that is not there an error", "[support]") {
+  TempDir dir;
+  const auto none = systemd::last_lines("kubelet.service", {}, dir.path());
+  REQUIRE(none);
+  CHECK(none->empty());
+  CHECK_FALSE(systemd::last_lines("kubelet.service", {}, dir / "nowhere"));
 }
 
 TEST_CASE("without the list of known secrets their look gives most away", "[support]") {

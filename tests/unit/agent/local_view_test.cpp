@@ -142,6 +142,7 @@ TEST_CASE("each thing that is not well is an error or a warning with its cure", 
   const std::vector<Case> cases = {
       {"membership", true, [](AgentState& state, HealthEvidence&) { state.removed = true; }},
       {"coordinator", true, [](AgentState& state, HealthEvidence&) { state.sync_message = "refused"; }},
+      {"coordinator", false, [](AgentState& state, HealthEvidence&) { state.last_contact.reset(); }},
       {"certificates", true, [](AgentState& state, HealthEvidence&) { state.lives[0].not_after = k_now - Seconds(5); }},
       {"certificates", true, [](AgentState& state, HealthEvidence&) { state.renew_message = "refused"; }},
       {"certificates", false, [](AgentState& state, HealthEvidence&) { state.lives[0].not_before = k_now - Seconds(82800 * 20); }},
