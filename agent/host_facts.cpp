@@ -225,9 +225,10 @@ bool is_own_address(const IpAddress& address) {
 AddressSight address_sight(const IpAddress& registered, const std::string& named, const std::vector<http::Endpoint>& endpoints) {
   AddressSight sight;
   sight.named = !named.empty();
+  sight.registered_is_there = is_own_address(registered);
+  if (sight.registered_is_there && !sight.named) return sight;  // no name has to be resolved each minute
   const auto towards = sight.named ? IpAddress::parse(named) : local_address_towards(endpoints);
   if (towards && is_own_address(*towards)) sight.towards = *towards;
-  sight.registered_is_there = is_own_address(registered);
   return sight;
 }
 

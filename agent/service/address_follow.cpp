@@ -14,6 +14,7 @@ namespace {
 
 constexpr Millis k_period{60'000};
 constexpr Millis k_under_way{10'000};
+constexpr Millis k_gather{5'000};
 
 std::string master_text(const IpAddress& registered, const IpAddress& now) {
   return "this master's address " + registered.to_string() + " is gone and " + now.to_string() +
@@ -54,7 +55,11 @@ asio::awaitable<Status> AddressFollower::run() {
       log::warning("this host's address could not be looked at", {{"error", looked.error()}});
     }
     asio::awaitable<bool> waiting = deps_.state.address_news.wait(watch_.waits() ? k_under_way : k_period);
-    co_await std::move(waiting);
+    const bool asked = co_await std::move(waiting);
+    // Links come and go with every pod.
+    asio::awaitable<Status> gathering = deps_.clock.sleep_for(asked ? k_gather : Millis(0));
+    const Status gathered = co_await std::move(gathering);
+    if (!gathered) co_return gathered.error();
     const asio::cancellation_state cancelled = co_await asio::this_coro::cancellation_state;
     if (cancelled.cancelled() != asio::cancellation_type::none) co_return make_error(Errc::canceled, "stopping");
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "common/core/text.hpp"
 
@@ -62,21 +63,48 @@ bool is_private_der(std::string_view der) {
   return head + 3 <= der.size() && head <= 6 && der.substr(head, 2) == std::string_view("\x02\x01", 2) && static_cast<unsigned char>(der[head + 2]) <= 1;
 }
 
-bool hides_a_key(std::string_view run) {
+std::optional<std::string> decoded(std::string_view run) {
   std::string plain(run.substr(0, run.size() - run.size() % 4));
   std::replace(plain.begin(), plain.end(), '-', '+');
   std::replace(plain.begin(), plain.end(), '_', '/');
-  const auto bytes = from_base64(plain);
-  return bytes && (is_private_der(*bytes) || bytes->find("PRIVATE KEY") != std::string::npos);
+  return from_base64(plain);
 }
+
+// The first letter of each SEQUENCE, and the dashes of PEM, in base64.
+constexpr char k_der_letter = 'M';
+constexpr std::string_view k_pem_letters = "LS0tLS1";
+constexpr std::size_t k_der_head = 64;  // letters: enough to tell what it is
 
 // A known prefix in front of letters of a token.
 constexpr std::array<std::string_view, 2> k_token_starts = {"slipway1", "eyj"};  // ours; the first bytes of a JSON web token
 constexpr std::size_t k_shortest_token = 24;
 
-bool is_token_text(std::string_view run) {
-  if (run.size() < k_shortest_token) return false;
-  return std::any_of(k_token_starts.begin(), k_token_starts.end(), [run](std::string_view start) { return same_letters(run, 0, start); });
+// Where the token that begins here ends; `at` when none does.
+std::size_t end_of_token(std::string_view text, std::size_t at) {
+  const bool begins = std::any_of(k_token_starts.begin(), k_token_starts.end(), [&](std::string_view start) { return same_letters(text, at, start); });
+  const std::size_t end = begins ? end_of(text, at, is_token) : at;
+  return end - at < k_shortest_token ? at : end;
+}
+
+struct Run {
+  std::size_t end = 0;  // where it was looked at up to; where it began: nothing was
+  bool secret = false;
+};
+
+// A private key in base64, by itself or as PEM. Runs are looked at once, so that a long text takes no more than its length.
+Run key_run(std::string_view text, std::size_t at) {
+  const bool is_pem = text.substr(at).starts_with(k_pem_letters);
+  if (!is_pem && text[at] != k_der_letter) return {at, false};
+  const std::size_t head = std::min(text.size(), at + k_der_head);
+  if (!is_pem && end_of(text.substr(0, head), at, is_base64) - at < k_shortest_base64) return {at, false};
+  if (!is_pem) {
+    const auto bytes = decoded(text.substr(at, head - at).substr(0, k_shortest_base64));
+    if (!bytes || !is_private_der(*bytes)) return {at, false};
+    return {end_of(text, at, is_base64), true};
+  }
+  const std::size_t end = end_of(text, at, is_base64);
+  const auto bytes = decoded(text.substr(at, end - at));
+  return {end, bytes && bytes->find("PRIVATE KEY") != std::string::npos};
 }
 
 // What stands behind the dot of a join token, alone as well: 32 letters of base32, some of them digits, that are no hexadecimal number.
@@ -90,25 +118,21 @@ bool is_token_secret(std::string_view run) {
 std::string without_runs(std::string_view text) {
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t word = end_of(text, at, is_token);
-    const std::string_view run = text.substr(at, word - at);
-    if (is_token_text(run)) {
+    if (const std::size_t end = end_of_token(text, at); end > at) {
       out.append(k_mark);
-      at = word;
+      at = end;
       continue;
     }
-    const std::size_t end = end_of(text, at, is_base64);
-    const std::string_view letters = text.substr(at, end - at);
-    if (letters.size() >= k_shortest_base64 && hides_a_key(letters)) {
-      out.append(k_mark);
-      at = end_of(text, end, [](char c) { return c == '='; });
+    const Run key = key_run(text, at);
+    if (key.end > at) {
+      out.append(key.secret ? k_mark : text.substr(at, key.end - at));
+      at = key.secret ? end_of(text, key.end, [](char c) { return c == '='; }) : key.end;
       continue;
     }
-    const std::size_t plain = end_of(text, at, [](char c) { return is_alpha(c) || is_digit(c); });
-    const bool secret = is_token_secret(text.substr(at, plain - at));
-    if (secret) out.append(k_mark);
-    if (!secret) out.append(text.substr(at, std::max<std::size_t>(plain - at, 1)));
-    at = std::max(plain, at + 1);
+    const std::size_t plain = std::max(end_of(text, at, [](char c) { return is_alpha(c) || is_digit(c); }), at + 1);
+    const std::string_view letters = text.substr(at, plain - at);
+    out.append(is_token_secret(letters) ? k_mark : letters);
+    at = plain;
   }
   return out;
 }
@@ -197,12 +221,14 @@ std::string without_url_passwords(std::string_view text) {
   }
 }
 
-std::string without_known(std::string text, const std::vector<Secret>& known) {
-  for (const Secret& secret : known) {
-    const std::string_view needle = secret.reveal();
-    for (std::size_t at = text.find(needle); at != std::string::npos; at = text.find(needle, at + k_mark.size())) text.replace(at, needle.size(), k_mark);
+std::string without_text(std::string_view text, std::string_view needle) {
+  std::string out;
+  std::size_t at = 0;
+  for (std::size_t found = text.find(needle); found != std::string_view::npos; found = text.find(needle, at)) {
+    out.append(text.substr(at, found - at)).append(k_mark);
+    at = found + needle.size();
   }
-  return text;
+  return out.append(text.substr(at));
 }
 
 }  // namespace
@@ -214,7 +240,10 @@ Redactor::Redactor(std::vector<Secret> known) : known_(std::move(known)) {
 }
 
 std::string Redactor::operator()(std::string_view text) const {
-  std::string out = without_known(std::string(text), known_);
+  std::string out(text);
+  for (const Secret& secret : known_) {
+    if (out.find(secret.reveal()) != std::string::npos) out = without_text(out, secret.reveal());
+  }
   out = without_pem_keys(out);
   out = without_named_values(out);
   out = without_url_passwords(out);

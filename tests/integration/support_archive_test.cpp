@@ -259,5 +259,27 @@ TEST_CASE("the agent answers on its socket: status, health, preflight, and the a
   CHECK(get("/v1/support")->status == 200);
 }
 
+TEST_CASE("root may ask the agent everything, the group all but the archive, others nothing", "[support][unix]") {
+  Host host;
+  LocalApi::Deps deps{host.world.clock, host.life.state, [&host]() -> Workers& { return host.world.workers; },
+                      [](HealthProbe) -> boost::asio::awaitable<Status> { co_return Status{}; }, {}, {}, {}};
+  deps.group = 77;
+  LocalApi api(deps);
+  const http::UnixHandler handler = api.handler();
+  const auto allowed = [&handler](uid_t uid, std::vector<gid_t> groups, const std::string& path) {
+    http::Request request;
+    request.path = path;
+    const auto refusal = handler.refuse({uid, 1, std::move(groups)}, request);
+    if (refusal) CHECK(refusal->status == 403);
+    return !refusal;
+  };
+  CHECK(allowed(0, {}, "/v1/support"));
+  CHECK(allowed(1000, {5, 77}, "/v1/status"));
+  CHECK(allowed(1000, {5, 77}, "/v1/health"));
+  CHECK_FALSE(allowed(1000, {5, 77}, "/v1/support"));
+  CHECK_FALSE(allowed(1000, {5}, "/v1/status"));
+  CHECK_FALSE(allowed(1000, {}, "/v1/health"));
+}
+
 }  // namespace
 }  // namespace slipway::test

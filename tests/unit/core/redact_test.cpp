@@ -68,6 +68,18 @@ TEST_CASE("what is none stays", "[redact]") {
   for (const std::string& text : texts) CHECK(redact(text) == text);
 }
 
+TEST_CASE("a text made to take long takes no longer than others", "[redact]") {
+  const Redactor redact;
+  constexpr std::size_t k_size = std::size_t{4} << 20;
+  for (const std::string& part : {std::string("a.b-"), std::string("M/"), std::string("LS0tLS1/"), std::string("-----BEGIN "), std::string("://a:b"), std::string("token"),
+                                  std::string("password=\""), std::string("slipway1"), std::string("x")}) {
+    INFO(part);
+    std::string text;
+    while (text.size() < k_size) text += part;
+    CHECK(redact(text).size() <= text.size() * 4);
+  }
+}
+
 TEST_CASE("what is known goes in every form", "[redact]") {
   const std::string scalar = "\x01\x02 sixteen bytes!!" + std::string(14, '\xfe');
   std::vector<Secret> known;
