@@ -20,8 +20,11 @@ constexpr Millis k_patience{120'000};
 
 using Answer = Result<http::Response>;
 
-asio::awaitable<Status> ask(std::string socket, std::string target, std::function<Status(std::string_view)> sink, Answer* answer, EventThread* thread) {
-  asio::awaitable<Answer> asking = http::get_over_unix(std::move(socket), std::move(target), k_patience, std::move(sink));
+asio::awaitable<Status> ask(std::string socket, std::string target,
+                            std::function<Status(std::string_view)> sink, Answer* answer,
+                            EventThread* thread) {
+  asio::awaitable<Answer> asking =
+      http::get_over_unix(std::move(socket), std::move(target), k_patience, std::move(sink));
   *answer = co_await std::move(asking);
   thread->stop();
   co_return Status{};
@@ -29,7 +32,8 @@ asio::awaitable<Status> ask(std::string socket, std::string target, std::functio
 
 }  // namespace
 
-Result<std::string> ask_agent(const std::string& socket, const std::string& target, std::function<Status(std::string_view part)> sink) {
+Result<std::string> ask_agent(const std::string& socket, const std::string& target,
+                              std::function<Status(std::string_view part)> sink) {
   Answer answer = make_error(Errc::internal, "the agent was not asked");
   EventThread thread("local");
   spawn_detached(thread.executor(), "local", ask(socket, target, std::move(sink), &answer, &thread));

@@ -11,8 +11,9 @@ namespace slipway {
 
 inline constexpr char k_local_socket[] = "/run/slipway/agent.sock";
 
-// Blocks. The body of a 200, into `sink` when there is one. Errc::not_found and Errc::unavailable: no agent runs. Errc::denied: the caller may
-// not ask. Other errors are the agent's own, in its words.
-Result<std::string> ask_agent(const std::string& socket, const std::string& target, std::function<Status(std::string_view part)> sink = {});
+// Blocks. The body of a 200, into `sink` when there is one. Errc::not_found and Errc::unavailable: no agent
+// runs. Errc::denied: the caller may not ask. Other errors are the agent's own, in its words.
+Result<std::string> ask_agent(const std::string& socket, const std::string& target,
+                              std::function<Status(std::string_view part)> sink = {});
 
 }  // namespace slipway

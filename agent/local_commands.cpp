@@ -39,7 +39,9 @@ Error with_cure(Error error) {
 }
 
 // No agent runs: there is no socket, or nobody answers on it.
-bool is_silent(const Error& error) { return error.code == Errc::not_found || error.code == Errc::unavailable; }
+bool is_silent(const Error& error) {
+  return error.code == Errc::not_found || error.code == Errc::unavailable;
+}
 
 // "json" as one line that is indented, "yaml"; false: it is for people.
 Result<bool> print_document(const std::string& json, const std::string& output) {
@@ -56,7 +58,8 @@ int not_running(const LocalOptions& options) {
   if (path_exists(options.config_file)) {
     std::cerr << "slipway-agent: the agent does not run; see: systemctl status slipway-agent\n";
   } else {
-    std::cerr << "slipway-agent: this host has not joined a cluster; run: slipway-agent join --server https://IP:7443 --token-file FILE\n";
+    std::cerr << "slipway-agent: this host has not joined a cluster; run: slipway-agent join --server "
+                 "https://IP:7443 --token-file FILE\n";
   }
   return k_not_joined;
 }
@@ -79,7 +82,9 @@ int status_from_file(const LocalOptions& options, const Error& why) {
   if (!local) return local.error().code == Errc::not_found ? not_running(options) : fail(local.error());
   const bool silent = is_silent(why);
   if (silent) {
-    std::cerr << "slipway-agent: the agent does not run (systemctl status slipway-agent); this is what it wrote at " << local->updated_at << "\n";
+    std::cerr
+        << "slipway-agent: the agent does not run (systemctl status slipway-agent); this is what it wrote at "
+        << local->updated_at << "\n";
   }
   if (const Status shown = show(*local, options); !shown) return fail(shown.error());
   return silent ? k_not_joined : code_of(*local);
@@ -111,7 +116,8 @@ SupportSources sources_without_agent(const LocalOptions& options) {
   if (auto config = load_agent_config(options.config_file)) sources.config = std::move(*config);
   if (auto status = read_local_status(k_local_status_file)) sources.status = std::move(*status);
   const auto desired = read_file(sources.config.data_dir + "/desired.json", k_max_desired);
-  auto decoded = desired ? proto::decode<proto::DesiredState>(*desired) : Result<proto::DesiredState>(desired.error());
+  auto decoded =
+      desired ? proto::decode<proto::DesiredState>(*desired) : Result<proto::DesiredState>(desired.error());
   if (decoded) sources.desired = std::move(*decoded);
   EventThread thread("network");
   auto network = KernelNetwork::open(thread.executor());
@@ -119,7 +125,8 @@ SupportSources sources_without_agent(const LocalOptions& options) {
   sources.network = seen ? in_words(*seen) : "observing failed: " + seen.error().message + "\n";
   sources.unit_names = {"slipway-agent.service"};
   if (sources.status) {
-    for (const proto::ComponentStatus& component : sources.status->report.components) sources.unit_names.push_back(component.name + ".service");
+    for (const proto::ComponentStatus& component : sources.status->report.components)
+      sources.unit_names.push_back(component.name + ".service");
   }
   sources.preflight = [options] { return preflight_here(options); };
   sources.journal = [](const std::string& unit) { return systemd::last_lines(unit); };
@@ -130,8 +137,12 @@ Status pack_without_agent(const LocalOptions& options, const std::function<Statu
   SystemClock clock;
   SupportSources sources = sources_without_agent(options);
   const proto::AgentConfig config = sources.config;
-  SupportPacker packer(support_sections(std::move(sources)),
-                       [config] { return secrets_of_host({config.data_dir, HostPaths().kubernetes_dir}, config.token_file); }, clock);
+  SupportPacker packer(
+      support_sections(std::move(sources)),
+      [config] {
+        return secrets_of_host({config.data_dir, HostPaths().kubernetes_dir}, config.token_file);
+      },
+      clock);
   while (!packer.done()) {
     const auto part = packer.step();
     if (!part) return part.error();
@@ -164,7 +175,8 @@ Status gather(const LocalOptions& options, int fd, std::size_t& bytes) {
     return write_all(fd, part);
   };
   const auto asked = ask_agent(options.socket, "/v1/support", sink);
-  if (asked || !is_silent(asked.error()) || bytes > 0) return asked ? Status{} : Status(with_cure(asked.error()));
+  if (asked || !is_silent(asked.error()) || bytes > 0)
+    return asked ? Status{} : Status(with_cure(asked.error()));
   std::cerr << "slipway-agent: the agent does not run: what is on the disk is gathered\n";
   return pack_without_agent(options, sink);
 }
@@ -173,7 +185,10 @@ Status gather(const LocalOptions& options, int fd, std::size_t& bytes) {
 
 int status_command(const LocalOptions& options) {
   const auto text = ask_agent(options.socket, "/v1/status");
-  if (!text) return is_silent(text.error()) || text.error().code == Errc::denied ? status_from_file(options, text.error()) : fail(text.error());
+  if (!text)
+    return is_silent(text.error()) || text.error().code == Errc::denied
+               ? status_from_file(options, text.error())
+               : fail(text.error());
   const auto status = proto::decode<proto::AgentLocalStatus>(*text);
   if (!status) return fail(status.error());
   if (const Status shown = show(*status, options); !shown) return fail(shown.error());

@@ -1,5 +1,6 @@
 #pragma once
-// `slipway-agent status|health|preflight|support`: they ask the running agent, and do what can be done without one. Each returns an exit code.
+// `slipway-agent status|health|preflight|support`: they ask the running agent, and do what can be done
+// without one. Each returns an exit code.
 #include <string>
 #include <vector>
 

@@ -22,7 +22,8 @@ std::optional<gid_t> group_named(const std::string& name) {
   std::array<char, 16 * 1024> buffer{};
   group entry{};
   group* found = nullptr;
-  if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) return found->gr_gid;
+  if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
+    return found->gr_gid;
   log::warning("localGroup is no group of this host: only root may ask the agent", {{"group", name}});
   return std::nullopt;
 }
@@ -43,18 +44,24 @@ std::string observed_network(Network& network) {
 }  // namespace
 
 LocalSurface::LocalSurface(Deps deps)
-    : deps_(std::move(deps)), group_(group_named(deps_.config.local_group)), api_(api_deps()), server_(deps_.executor, api_.handler()) {}
+    : deps_(std::move(deps)),
+      group_(group_named(deps_.config.local_group)),
+      api_(api_deps()),
+      server_(deps_.executor, api_.handler()) {}
 
 LocalApi::Deps LocalSurface::api_deps() {
   const proto::AgentConfig* config = &deps_.config;
-  LocalApi::Deps deps{deps_.clock,
-                      deps_.state,
-                      [this]() -> Workers& { return workers(); },
-                      deps_.probe,
-                      [config](std::vector<std::string> ignore) { return look(*config, std::move(ignore)); },
-                      [this](const proto::HealthReport& health) { return sections(health); },
-                      [config] { return secrets_of_host({config->data_dir, HostPaths().kubernetes_dir}, config->token_file); },
-                      group_};
+  LocalApi::Deps deps{
+      deps_.clock,
+      deps_.state,
+      [this]() -> Workers& { return workers(); },
+      deps_.probe,
+      [config](std::vector<std::string> ignore) { return look(*config, std::move(ignore)); },
+      [this](const proto::HealthReport& health) { return sections(health); },
+      [config] {
+        return secrets_of_host({config->data_dir, HostPaths().kubernetes_dir}, config->token_file);
+      },
+      group_};
   return deps;
 }
 

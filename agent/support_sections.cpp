@@ -25,9 +25,12 @@ constexpr int k_deepest = 6;
 constexpr std::size_t k_most_keys = 512;
 
 const char k_about[] =
-    "What slipway-agent support has gathered on this host. MANIFEST.txt lists the members and what was cut or left out.\n"
-    "Left out on purpose: private keys, tokens, kubeconfigs, the service account key, anything of workloads. What others wrote (logs, settings of\n"
-    "Kubernetes and Docker) went through a filter that puts [redacted] in the place of whatever looks like a secret. Read it before you give it away.\n";
+    "What slipway-agent support has gathered on this host. MANIFEST.txt lists the members and what was cut "
+    "or left out.\n"
+    "Left out on purpose: private keys, tokens, kubeconfigs, the service account key, anything of workloads. "
+    "What others wrote (logs, settings of\n"
+    "Kubernetes and Docker) went through a filter that puts [redacted] in the place of whatever looks like a "
+    "secret. Read it before you give it away.\n";
 
 SupportSection fixed(std::string name, std::string text) {
   return {std::move(name), [text = std::move(text)]() -> Result<std::string> { return text; }};
@@ -38,7 +41,8 @@ std::string versions(const SupportSources& sources) {
   if (!sources.status) return text;
   const proto::NodeFacts& facts = sources.status->report.facts;
   text += "os " + facts.os + "\nkernel " + facts.kernel + "\narchitecture " + facts.architecture + "\n";
-  for (const proto::ComponentStatus& component : sources.status->report.components) text += component.name + " " + component.version + "\n";
+  for (const proto::ComponentStatus& component : sources.status->report.components)
+    text += component.name + " " + component.version + "\n";
   return text;
 }
 
@@ -57,7 +61,9 @@ Result<std::string> proc_file(const std::string& path) {
 
 Result<std::string> sysctls() {
   std::vector<std::string> keys = network_sysctl_keys();
-  for (const char* key : {"fs/inotify/max_user_watches", "fs/file-max", "kernel/pid_max", "kernel/panic", "vm/overcommit_memory", "vm/swappiness"}) keys.emplace_back(key);
+  for (const char* key : {"fs/inotify/max_user_watches", "fs/file-max", "kernel/pid_max", "kernel/panic",
+                          "vm/overcommit_memory", "vm/swappiness"})
+    keys.emplace_back(key);
   std::string text;
   for (const std::string& key : keys) {
     const auto value = proc_file("/proc/sys/" + key);
@@ -66,7 +72,8 @@ Result<std::string> sysctls() {
   return text;
 }
 
-template <class T> void add_json(std::vector<SupportSection>& sections, const char* name, const std::optional<T>& value) {
+template <class T>
+void add_json(std::vector<SupportSection>& sections, const char* name, const std::optional<T>& value) {
   if (value) sections.push_back(fixed(name, proto::pretty(proto::encode(*value)) + "\n"));
 }
 
@@ -110,26 +117,32 @@ std::vector<SupportSection> support_sections(SupportSources sources) {
                         if (!report) return report.error();
                         return proto::pretty(proto::encode(*report)) + "\n";
                       }});
-  if (shared->status) add_json(sections, "facts.json", std::optional<proto::NodeFacts>(shared->status->report.facts));
+  if (shared->status)
+    add_json(sections, "facts.json", std::optional<proto::NodeFacts>(shared->status->report.facts));
   if (!shared->reconcile.empty()) sections.push_back(fixed("reconcile.txt", shared->reconcile));
   if (!shared->units.empty()) sections.push_back(fixed("units.txt", shared->units));
   if (!shared->network.empty()) sections.push_back(fixed("network.txt", shared->network));
   sections.push_back({"routes.txt", [] { return proc_file("/proc/net/route"); }});
   sections.push_back({"sysctls.txt", sysctls});
   sections.push_back({"mounts.txt", [] { return proc_file("/proc/self/mountinfo"); }});
-  for (const std::string& unit : shared->unit_names) sections.push_back({"journal/" + unit + ".log", [shared, unit] { return shared->journal(unit); }});
+  for (const std::string& unit : shared->unit_names)
+    sections.push_back({"journal/" + unit + ".log", [shared, unit] { return shared->journal(unit); }});
   // The longest of them last: of a cluster with thousands of nodes.
   add_json(sections, "desired.json", shared->desired);
   return sections;
 }
 
 std::string in_words(const PassReport& pass) {
-  std::string text = "revision " + std::to_string(pass.revision) + "\ninstalled " + (pass.installed ? "yes" : "no") + ", configured " + (pass.configured ? "yes" : "no") +
-                     ", network " + (pass.network_ready ? "ready" : "not ready: " + pass.network_message) + ", peers " + (pass.peers_applied ? "applied" : "not applied") + "\n";
+  std::string text = "revision " + std::to_string(pass.revision) + "\ninstalled " +
+                     (pass.installed ? "yes" : "no") + ", configured " + (pass.configured ? "yes" : "no") +
+                     ", network " + (pass.network_ready ? "ready" : "not ready: " + pass.network_message) +
+                     ", peers " + (pass.peers_applied ? "applied" : "not applied") + "\n";
   for (const ComponentOutcome& component : pass.components) {
-    text += "component " + component.name + " " + component.version + " " + component.state + " " + component.message + "\n";
+    text += "component " + component.name + " " + component.version + " " + component.state + " " +
+            component.message + "\n";
   }
-  for (const auto& [what, lines] : {std::pair("changed", &pass.changes), std::pair("drifted", &pass.drifted), std::pair("problem", &pass.problems)}) {
+  for (const auto& [what, lines] : {std::pair("changed", &pass.changes), std::pair("drifted", &pass.drifted),
+                                    std::pair("problem", &pass.problems)}) {
     for (const std::string& line : *lines) text += std::string(what) + " " + line + "\n";
   }
   return text;
@@ -138,27 +151,40 @@ std::string in_words(const PassReport& pass) {
 std::string in_words(const NetworkObserved& network) {
   std::string text;
   for (const NetworkLink& link : network.links) {
-    text += "link " + std::to_string(link.index) + " " + link.name + (link.up ? " up" : " down") + (link.carrier ? "" : " no-carrier") + " mtu " + std::to_string(link.mtu) +
+    text += "link " + std::to_string(link.index) + " " + link.name + (link.up ? " up" : " down") +
+            (link.carrier ? "" : " no-carrier") + " mtu " + std::to_string(link.mtu) +
             (link.master > 0 ? " master " + std::to_string(link.master) : "");
-    for (const LinkAddress& address : link.addresses) text += " " + address.address.to_string() + "/" + std::to_string(address.prefix_length);
+    for (const LinkAddress& address : link.addresses)
+      text += " " + address.address.to_string() + "/" + std::to_string(address.prefix_length);
     text += "\n";
   }
   std::size_t routes = 0;
   for (const MarkedRoute& route : network.routes) {
     if (++routes > k_most_routes) break;
-    text += "route " + route.destination.to_string() + (route.blackhole ? " blackhole" : "") + (route.gateway ? " via " + route.gateway->to_string() : "") + " link " +
+    text += "route " + route.destination.to_string() + (route.blackhole ? " blackhole" : "") +
+            (route.gateway ? " via " + route.gateway->to_string() : "") + " link " +
             std::to_string(route.link) + " metric " + std::to_string(route.metric) + "\n";
   }
   text += std::to_string(network.routes.size()) + " routes of ours in all\n";
-  text += network.masquerade ? "masquerade table with " + std::to_string(network.masquerade->rule_marks.size()) + " rules\n" : std::string("no masquerade table\n");
-  text += std::string("forward: tool ") + (network.forward.tool_present ? "there" : "missing") + ", policy " + (network.forward.policy_drop ? "drop" : "accept") + ", jump " +
-          (network.forward.jump_first ? "first" : "not first") + ", chain " + (network.forward.chain_exact ? "exact" : network.forward.chain_present ? "other" : "missing") + "\n";
+  text += network.masquerade
+              ? "masquerade table with " + std::to_string(network.masquerade->rule_marks.size()) + " rules\n"
+              : std::string("no masquerade table\n");
+  text += std::string("forward: tool ") + (network.forward.tool_present ? "there" : "missing") + ", policy " +
+          (network.forward.policy_drop ? "drop" : "accept") + ", jump " +
+          (network.forward.jump_first ? "first" : "not first") + ", chain " +
+          (network.forward.chain_exact     ? "exact"
+           : network.forward.chain_present ? "other"
+                                           : "missing") +
+          "\n";
   return text;
 }
 
 std::string in_words(const UnitStatus& unit) {
-  std::string text = unit.name + (unit.running() ? " running" : " not running") + " (" + unit.sub_state + ") pid " + std::to_string(unit.main_pid) + ", restarts " +
-                     std::to_string(unit.restarts) + ", result " + unit.result + (unit.enabled ? "" : ", not enabled") + (unit.needs_reload ? ", file changed on disk" : "");
+  std::string text = unit.name + (unit.running() ? " running" : " not running") + " (" + unit.sub_state +
+                     ") pid " + std::to_string(unit.main_pid) + ", restarts " +
+                     std::to_string(unit.restarts) + ", result " + unit.result +
+                     (unit.enabled ? "" : ", not enabled") +
+                     (unit.needs_reload ? ", file changed on disk" : "");
   if (unit.started) text += ", since " + to_rfc3339(*unit.started);
   if (unit.exit_kind != ExitKind::none) text += ", last " + describe_exit(unit);
   return text + "\n";

@@ -18,8 +18,8 @@ struct SupportSources {
   std::optional<proto::AgentLocalStatus> status;
   std::optional<proto::HealthReport> health;  // absent: the agent does not run
   std::optional<proto::DesiredState> desired;
-  std::string reconcile;                      // the last pass in words
-  std::string network;                        // as observed, in words
+  std::string reconcile;  // the last pass in words
+  std::string network;    // as observed, in words
   std::string units;
   std::vector<std::string> unit_names;
   std::function<Result<proto::PreflightReport>()> preflight;
@@ -32,7 +32,8 @@ std::string in_words(const PassReport& pass);
 std::string in_words(const NetworkObserved& network);
 std::string in_words(const UnitStatus& unit);
 
-// Every secret that this host keeps, in each form that it may show up in: private keys below `dirs`, the join token. Blocks.
+// Every secret that this host keeps, in each form that it may show up in: private keys below `dirs`, the join
+// token. Blocks.
 std::vector<Secret> secrets_of_host(const std::vector<std::string>& dirs, const std::string& token_file);
 
 }  // namespace slipway

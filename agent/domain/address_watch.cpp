@@ -2,7 +2,8 @@
 
 namespace slipway {
 
-std::optional<IpAddress> AddressWatch::observe(const IpAddress& registered, const AddressSight& sight, Instant now) {
+std::optional<IpAddress> AddressWatch::observe(const IpAddress& registered, const AddressSight& sight,
+                                               Instant now) {
   const bool elsewhere = sight.towards && *sight.towards != registered && !sight.towards->is_loopback();
   if (!elsewhere || (sight.registered_is_there && !sight.named)) {
     candidate_.reset();

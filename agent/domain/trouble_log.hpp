@@ -10,7 +10,8 @@ namespace slipway {
 
 class TroubleLog {
  public:
-  // `standing`: all there is now, without times. The same source with another text goes on: "heard 12 s ago" is no new trouble a second later.
+  // `standing`: all there is now, without times. The same source with another text goes on: "heard 12 s ago"
+  // is no new trouble a second later.
   void update(std::vector<proto::LocalError> standing, WallTime now);
 
   const std::vector<proto::LocalError>& standing() const { return standing_; }

@@ -18,7 +18,9 @@ constexpr Millis k_gather{5'000};
 
 std::string master_text(const IpAddress& registered, const IpAddress& now) {
   return "this master's address " + registered.to_string() + " is gone and " + now.to_string() +
-         " is there: a master's address is static, etcd, the API server and every node know it; give the host " + registered.to_string() + " back";
+         " is there: a master's address is static, etcd, the API server and every node know it; give the "
+         "host " +
+         registered.to_string() + " back";
 }
 
 }  // namespace
@@ -27,7 +29,8 @@ asio::awaitable<Status> AddressFollower::look_once() {
   if (!deps_.state.identity) co_return Status{};
   const auto registered = IpAddress::parse(deps_.state.identity->address);
   if (!registered) co_return context(registered.error(), "this node's registered address");
-  std::function<Result<AddressSight>()> job = [look = deps_.look, address = *registered]() -> Result<AddressSight> { return look(address); };
+  std::function<Result<AddressSight>()> job =
+      [look = deps_.look, address = *registered]() -> Result<AddressSight> { return look(address); };
   asio::awaitable<Result<AddressSight>> looking = offload<AddressSight>(deps_.workers, std::move(job));
   const Result<AddressSight> sight = co_await std::move(looking);
   if (!sight) co_return sight.error();
@@ -36,11 +39,13 @@ asio::awaitable<Status> AddressFollower::look_once() {
   if (!state.identity || state.identity->address != registered->to_string()) co_return Status{};
   const auto moves_to = watch_.observe(*registered, *sight, deps_.clock.steady());
   if (!moves_to) state.address_message.clear();
-  if (moves_to && state.identity->role == "master") state.address_message = master_text(*registered, *moves_to);
+  if (moves_to && state.identity->role == "master")
+    state.address_message = master_text(*registered, *moves_to);
   if (state.identity->role == "master" || state.moves_to == moves_to) co_return Status{};
   state.moves_to = moves_to;
   if (!moves_to) co_return Status{};
-  log::info("this host has another address: the coordinator is asked to let the node move", {{"from", registered->to_string()}, {"to", moves_to->to_string()}});
+  log::info("this host has another address: the coordinator is asked to let the node move",
+            {{"from", registered->to_string()}, {"to", moves_to->to_string()}});
   state.renew.set();
   co_return Status{};
 }
@@ -61,7 +66,8 @@ asio::awaitable<Status> AddressFollower::run() {
     const Status gathered = co_await std::move(gathering);
     if (!gathered) co_return gathered.error();
     const asio::cancellation_state cancelled = co_await asio::this_coro::cancellation_state;
-    if (cancelled.cancelled() != asio::cancellation_type::none) co_return make_error(Errc::canceled, "stopping");
+    if (cancelled.cancelled() != asio::cancellation_type::none)
+      co_return make_error(Errc::canceled, "stopping");
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// Notices that this host has another address than the one it is registered with. It only finds out: the renewal asks the coordinator.
+// Notices that this host has another address than the one it is registered with. It only finds out: the
+// renewal asks the coordinator.
 #include <boost/asio/awaitable.hpp>
 #include <functional>
 #include <string>
@@ -11,7 +12,8 @@
 
 namespace slipway {
 
-// State thread. What it finds stands in state.moves_to (then state.renew is set), or for a master in state.address_message.
+// State thread. What it finds stands in state.moves_to (then state.renew is set), or for a master in
+// state.address_message.
 class AddressFollower {
  public:
   struct Deps {
@@ -20,7 +22,8 @@ class AddressFollower {
     AgentState& state;
     std::function<AddressSight(IpAddress registered)> look;  // blocks; on a worker
   };
-  explicit AddressFollower(Deps deps, Millis grace = k_address_grace) : deps_(std::move(deps)), watch_(grace) {}
+  explicit AddressFollower(Deps deps, Millis grace = k_address_grace)
+      : deps_(std::move(deps)), watch_(grace) {}
 
   boost::asio::awaitable<Status> look_once();
   // After each state.address_news, every ten seconds while something is under way, and every minute.

@@ -10,8 +10,9 @@
 namespace slipway {
 
 struct HealthEvidence {
-  std::map<std::string, Status> probes;  // by component: what asking it came to just now; absent: there is nothing to ask
-  proto::PreflightReport host;           // of which disk, clock, reach and whatever else is not well counts here
+  std::map<std::string, Status>
+      probes;  // by component: what asking it came to just now; absent: there is nothing to ask
+  proto::PreflightReport host;  // of which disk, clock, reach and whatever else is not well counts here
 };
 
 // `report.ok` is false when any check is not. A warning is ok, with a message and a cure.

@@ -35,17 +35,23 @@ http::Response problem(const Error& error) {
 
 http::UnixHandler LocalApi::handler() {
   http::UnixHandler handler;
-  handler.refuse = [this](const http::UnixPeer& peer, const http::Request& request) { return refuse(peer, request); };
+  handler.refuse = [this](const http::UnixPeer& peer, const http::Request& request) {
+    return refuse(peer, request);
+  };
   handler.handle = [this](http::Request request) { return handle(std::move(request)); };
   return handler;
 }
 
 // The socket's mode keeps others out already; a descriptor may be handed on.
-std::optional<http::Response> LocalApi::refuse(const http::UnixPeer& peer, const http::Request& request) const {
+std::optional<http::Response> LocalApi::refuse(const http::UnixPeer& peer,
+                                               const http::Request& request) const {
   if (peer.uid == 0) return std::nullopt;
-  const bool member = deps_.group && std::find(peer.groups.begin(), peer.groups.end(), *deps_.group) != peer.groups.end();
+  const bool member =
+      deps_.group && std::find(peer.groups.begin(), peer.groups.end(), *deps_.group) != peer.groups.end();
   if (member && request.path != "/v1/support") return std::nullopt;
-  return problem(make_error(Errc::denied, member ? "the archive for support is for root: it holds logs" : "only root may ask the agent here, and localGroup of agent.yaml"));
+  return problem(
+      make_error(Errc::denied, member ? "the archive for support is for root: it holds logs"
+                                      : "only root may ask the agent here, and localGroup of agent.yaml"));
 }
 
 asio::awaitable<http::Response> LocalApi::handle(http::Request request) {
@@ -63,7 +69,8 @@ asio::awaitable<http::Response> LocalApi::handle(http::Request request) {
     asio::awaitable<http::Response> packing = support();
     co_return co_await std::move(packing);
   }
-  co_return problem(make_error(Errc::not_found, "there is /v1/status, /v1/health, /v1/preflight and /v1/support"));
+  co_return problem(
+      make_error(Errc::not_found, "there is /v1/status, /v1/health, /v1/preflight and /v1/support"));
 }
 
 http::Response LocalApi::status() {
@@ -72,8 +79,11 @@ http::Response LocalApi::status() {
 }
 
 asio::awaitable<Result<proto::PreflightReport>> LocalApi::preflight(std::vector<std::string> ignore) {
-  std::function<Result<proto::PreflightReport>()> job = [look = deps_.preflight, ignore] { return look(ignore); };
-  asio::awaitable<Result<proto::PreflightReport>> looking = offload<proto::PreflightReport>(deps_.workers(), std::move(job));
+  std::function<Result<proto::PreflightReport>()> job = [look = deps_.preflight, ignore] {
+    return look(ignore);
+  };
+  asio::awaitable<Result<proto::PreflightReport>> looking =
+      offload<proto::PreflightReport>(deps_.workers(), std::move(job));
   co_return co_await std::move(looking);
 }
 
@@ -104,13 +114,16 @@ asio::awaitable<proto::HealthReport> LocalApi::health() {
   if (host) {
     evidence.host = std::move(*host);
   } else {
-    evidence.host.findings.push_back({"preflight", "error", host.error().message, "journalctl -u slipway-agent", false});
+    evidence.host.findings.push_back(
+        {"preflight", "error", host.error().message, "journalctl -u slipway-agent", false});
   }
   co_return agent_health(deps_.state, evidence, deps_.clock.wall());
 }
 
 asio::awaitable<http::Response> LocalApi::support() {
-  if (*packing_) co_return problem(make_error(Errc::too_many, "an archive is being made already: try again when that is done"));
+  if (*packing_)
+    co_return problem(
+        make_error(Errc::too_many, "an archive is being made already: try again when that is done"));
   *packing_ = true;
   std::shared_ptr<void> busy(nullptr, [packing = packing_](void*) { *packing = false; });
   asio::awaitable<proto::HealthReport> looking = health();

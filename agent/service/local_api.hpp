@@ -1,5 +1,6 @@
 #pragma once
-// What the agent answers on its own host, without any coordinator: /v1/status, /v1/health, /v1/preflight, /v1/support.
+// What the agent answers on its own host, without any coordinator: /v1/status, /v1/health, /v1/preflight,
+// /v1/support.
 #include <boost/asio/awaitable.hpp>
 #include <functional>
 #include <memory>

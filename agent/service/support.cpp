@@ -6,7 +6,9 @@ namespace asio = boost::asio;
 
 namespace slipway {
 
-SupportPacker::SupportPacker(std::vector<SupportSection> sections, std::function<std::vector<Secret>()> secrets, const Clock& clock, SupportLimits limits)
+SupportPacker::SupportPacker(std::vector<SupportSection> sections,
+                             std::function<std::vector<Secret>()> secrets, const Clock& clock,
+                             SupportLimits limits)
     : sections_(std::move(sections)), secrets_(std::move(secrets)), clock_(clock), limits_(limits) {}
 
 Status SupportPacker::begin() {
@@ -41,7 +43,8 @@ Result<std::string> SupportPacker::step() {
   return archive_->take();
 }
 
-SupportStream::SupportStream(std::shared_ptr<SupportPacker> packer, Workers& workers, std::shared_ptr<void> hold)
+SupportStream::SupportStream(std::shared_ptr<SupportPacker> packer, Workers& workers,
+                             std::shared_ptr<void> hold)
     : packer_(std::move(packer)), workers_(workers), hold_(std::move(hold)) {}
 
 asio::awaitable<Result<std::string>> SupportStream::next() {

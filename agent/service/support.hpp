@@ -1,5 +1,6 @@
 #pragma once
-// The archive for support: what helps to understand a node, without what opens it. An allow-list says what goes in, a redactor goes over all of it.
+// The archive for support: what helps to understand a node, without what opens it. An allow-list says what
+// goes in, a redactor goes over all of it.
 #include <functional>
 #include <memory>
 #include <optional>
@@ -15,7 +16,7 @@
 namespace slipway {
 
 struct SupportSection {
-  std::string name;                              // of the member: "status.json"
+  std::string name;                             // of the member: "status.json"
   std::function<Result<std::string>()> gather;  // blocks
 };
 
@@ -28,7 +29,8 @@ struct SupportLimits {
 class SupportPacker {
  public:
   // `secrets`: read once, at the first step: what must not stand anywhere.
-  SupportPacker(std::vector<SupportSection> sections, std::function<std::vector<Secret>()> secrets, const Clock& clock, SupportLimits limits = {});
+  SupportPacker(std::vector<SupportSection> sections, std::function<std::vector<Secret>()> secrets,
+                const Clock& clock, SupportLimits limits = {});
 
   // What is packed next, which may be nothing yet.
   Result<std::string> step();

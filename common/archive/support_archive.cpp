@@ -31,7 +31,9 @@ Status SupportArchive::add(const std::string& name, std::string_view text) {
   return writer_.add(name, clean);
 }
 
-void SupportArchive::leave_out(const std::string& name, std::string_view why) { manifest_ += name + ": left out, " + redact_(why) + "\n"; }
+void SupportArchive::leave_out(const std::string& name, std::string_view why) {
+  manifest_ += name + ": left out, " + redact_(why) + "\n";
+}
 
 Status SupportArchive::finish() {
   if (Status added = writer_.add("MANIFEST.txt", manifest_); !added) return added;

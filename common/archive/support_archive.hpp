@@ -1,5 +1,6 @@
 #pragma once
-// An archive for support while it is packed: every text goes through the redactor, is cut to its bound and noted in a manifest.
+// An archive for support while it is packed: every text goes through the redactor, is cut to its bound and
+// noted in a manifest.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -29,7 +30,8 @@ class SupportArchive {
   std::string take() { return writer_.take(); }
 
  private:
-  SupportArchive(TarGzWriter writer, Redactor redact, SupportBounds bounds) : writer_(std::move(writer)), redact_(std::move(redact)), bounds_(bounds) {}
+  SupportArchive(TarGzWriter writer, Redactor redact, SupportBounds bounds)
+      : writer_(std::move(writer)), redact_(std::move(redact)), bounds_(bounds) {}
 
   TarGzWriter writer_;
   Redactor redact_;

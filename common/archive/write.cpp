@@ -14,7 +14,8 @@ struct TarGzWriter::Impl {
   }
   Error broken(std::string_view doing) const {
     const char* why = ::archive_error_string(handle);
-    return make_error(Errc::internal, std::string(doing) + " of the archive: " + (why != nullptr ? why : "unknown fault"));
+    return make_error(Errc::internal,
+                      std::string(doing) + " of the archive: " + (why != nullptr ? why : "unknown fault"));
   }
   static la_ssize_t take_bytes(::archive*, void* self, const void* bytes, std::size_t size) {
     static_cast<Impl*>(self)->packed.append(static_cast<const char*>(bytes), size);
@@ -37,7 +38,8 @@ Result<TarGzWriter> TarGzWriter::open(WallTime now) {
   impl->handle = ::archive_write_new();
   if (impl->handle == nullptr) return make_error(Errc::internal, "making an archive: out of memory");
   ::archive* a = impl->handle;
-  if (::archive_write_set_format_pax_restricted(a) != ARCHIVE_OK || ::archive_write_add_filter_gzip(a) != ARCHIVE_OK ||
+  if (::archive_write_set_format_pax_restricted(a) != ARCHIVE_OK ||
+      ::archive_write_add_filter_gzip(a) != ARCHIVE_OK ||
       ::archive_write_set_bytes_per_block(a, 0) != ARCHIVE_OK ||
       ::archive_write_open(a, impl.get(), nullptr, &Impl::take_bytes, nullptr) != ARCHIVE_OK) {
     return impl->broken("making");
@@ -46,16 +48,19 @@ Result<TarGzWriter> TarGzWriter::open(WallTime now) {
 }
 
 Status TarGzWriter::add(const std::string& name, std::string_view content) {
-  const std::unique_ptr<::archive_entry, decltype(&::archive_entry_free)> entry(::archive_entry_new(), ::archive_entry_free);
+  const std::unique_ptr<::archive_entry, decltype(&::archive_entry_free)> entry(::archive_entry_new(),
+                                                                                ::archive_entry_free);
   if (!entry) return make_error(Errc::internal, "packing " + name + ": out of memory");
   ::archive_entry_set_pathname(entry.get(), name.c_str());
   ::archive_entry_set_size(entry.get(), static_cast<la_int64_t>(content.size()));
   ::archive_entry_set_filetype(entry.get(), AE_IFREG);
   ::archive_entry_set_perm(entry.get(), 0600);
   ::archive_entry_set_mtime(entry.get(), static_cast<std::time_t>(impl_->now.time_since_epoch().count()), 0);
-  if (::archive_write_header(impl_->handle, entry.get()) != ARCHIVE_OK) return impl_->broken("packing " + name);
+  if (::archive_write_header(impl_->handle, entry.get()) != ARCHIVE_OK)
+    return impl_->broken("packing " + name);
   const la_ssize_t written = ::archive_write_data(impl_->handle, content.data(), content.size());
-  if (written < 0 || static_cast<std::size_t>(written) != content.size()) return impl_->broken("packing " + name);
+  if (written < 0 || static_cast<std::size_t>(written) != content.size())
+    return impl_->broken("packing " + name);
   return {};
 }
 
@@ -64,6 +69,8 @@ Status TarGzWriter::finish() {
   return {};
 }
 
-std::string TarGzWriter::take() { return std::exchange(impl_->packed, {}); }
+std::string TarGzWriter::take() {
+  return std::exchange(impl_->packed, {});
+}
 
 }  // namespace slipway

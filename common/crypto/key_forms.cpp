@@ -19,10 +19,13 @@ namespace {
 using BioPtr = std::unique_ptr<BIO, ossl::Deleter<BIO_free_all>>;
 using NumberPtr = std::unique_ptr<BIGNUM, ossl::Deleter<BN_clear_free>>;
 
-int no_passphrase(char*, int, int, void*) { return -1; }
+int no_passphrase(char*, int, int, void*) {
+  return -1;
+}
 
 // Of an elliptic curve the scalar; of RSA the exponent and the primes.
-constexpr std::array<const char*, 4> k_secret_numbers = {OSSL_PKEY_PARAM_PRIV_KEY, OSSL_PKEY_PARAM_RSA_D, OSSL_PKEY_PARAM_RSA_FACTOR1,
+constexpr std::array<const char*, 4> k_secret_numbers = {OSSL_PKEY_PARAM_PRIV_KEY, OSSL_PKEY_PARAM_RSA_D,
+                                                         OSSL_PKEY_PARAM_RSA_FACTOR1,
                                                          OSSL_PKEY_PARAM_RSA_FACTOR2};
 
 void add_number(std::vector<Secret>& forms, const EVP_PKEY* key, const char* name) {
@@ -65,7 +68,8 @@ void add_der(std::vector<Secret>& forms, const EVP_PKEY* key) {
 Result<std::vector<Secret>> key_forms(const Secret& pem) {
   const std::string_view text = pem.reveal();
   const BioPtr bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-  const ossl::PkeyPtr key(bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr) : nullptr);
+  const ossl::PkeyPtr key(bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr)
+                              : nullptr);
   if (!key) return ossl::take_error(Errc::invalid, "reading a private key");
   std::vector<Secret> forms;
   for (const char* name : k_secret_numbers) add_number(forms, key.get(), name);

@@ -7,8 +7,8 @@
 
 namespace slipway {
 
-// The secret numbers of the key in hex and base64, its DER likewise, and the lines of its PEM. Errc::invalid: it is no private key that can
-// be read (an encrypted one needs none of this).
+// The secret numbers of the key in hex and base64, its DER likewise, and the lines of its PEM. Errc::invalid:
+// it is no private key that can be read (an encrypted one needs none of this).
 Result<std::vector<Secret>> key_forms(const Secret& pem);
 
 }  // namespace slipway

@@ -17,6 +17,15 @@ namespace {
 constexpr std::size_t k_header_bytes = 16 * 1024;
 constexpr std::size_t k_body_bytes = 8 * 1024 * 1024;
 
+// Somebody listens there: that is another trouble than nobody's.
+Error no_answer(Error error, const std::string& target) {
+  if (error.code == Errc::unavailable) {
+    error.code = Errc::too_many;
+    error.message += ": it is busy or ends, try again";
+  }
+  return context(std::move(error), "asking for " + target);
+}
+
 using Sink = std::function<Status(std::string_view)>;
 
 asio::awaitable<Status> connect(UnixSocket& socket, std::string path) {
@@ -31,7 +40,8 @@ asio::awaitable<Status> connect(UnixSocket& socket, std::string path) {
   co_return make_error(code, "connecting to " + path + ": " + ec.message());
 }
 
-asio::awaitable<Status> read_header(UnixSocket& socket, std::string& buffer, MessageReader& reader, Millis idle) {
+asio::awaitable<Status> read_header(UnixSocket& socket, std::string& buffer, MessageReader& reader,
+                                    Millis idle) {
   for (;;) {
     const Status fed = reader.feed(buffer);
     if (!fed) co_return fed.error();
@@ -39,7 +49,8 @@ asio::awaitable<Status> read_header(UnixSocket& socket, std::string& buffer, Mes
     asio::awaitable<Result<std::size_t>> reading = read_more(socket, buffer, idle);
     const Result<std::size_t> got = co_await std::move(reading);
     if (!got) co_return got.error();
-    if (*got == 0) co_return make_error(Errc::unavailable, "the daemon closed the connection without an answer");
+    if (*got == 0)
+      co_return make_error(Errc::unavailable, "the daemon closed the connection without an answer");
   }
 }
 
@@ -51,7 +62,8 @@ Status take_part(const std::string& part, const Sink& sink, std::string& body) {
   return {};
 }
 
-asio::awaitable<Status> read_body(UnixSocket& socket, std::string& buffer, MessageReader& reader, Millis idle, const Sink& sink, std::string& body) {
+asio::awaitable<Status> read_body(UnixSocket& socket, std::string& buffer, MessageReader& reader, Millis idle,
+                                  const Sink& sink, std::string& body) {
   reader.read_body();
   for (;;) {
     const Status fed = reader.feed(buffer);
@@ -69,7 +81,8 @@ asio::awaitable<Status> read_body(UnixSocket& socket, std::string& buffer, Messa
 
 }  // namespace
 
-asio::awaitable<Result<Response>> get_over_unix(std::string socket_path, std::string target, Millis idle, Sink sink) {
+asio::awaitable<Result<Response>> get_over_unix(std::string socket_path, std::string target, Millis idle,
+                                                Sink sink) {
   UnixSocket socket(co_await asio::this_coro::executor);
   asio::awaitable<Status> connecting = connect(socket, socket_path);
   asio::awaitable<Status> limited = with_timeout<void>(idle, std::move(connecting));
@@ -81,19 +94,19 @@ asio::awaitable<Result<Response>> get_over_unix(std::string socket_path, std::st
   const std::string head = request_head(request, "localhost", 0, false);
   asio::awaitable<Status> sending = write_all(socket, head, idle);
   const Status sent = co_await std::move(sending);
-  if (!sent) co_return error_of(sent, "asking for " + target);
+  if (!sent) co_return no_answer(sent.error(), target);
   MessageReader reader(MessageKind::response, k_header_bytes);
   std::string buffer;
   asio::awaitable<Status> reading_header = read_header(socket, buffer, reader, idle);
   const Status header = co_await std::move(reading_header);
-  if (!header) co_return error_of(header, "asking for " + target);
+  if (!header) co_return no_answer(header.error(), target);
   Response response;
   response.status = reader.status();
   response.headers = std::move(reader.headers());
   const Sink chosen = response.status == 200 ? sink : Sink();
   asio::awaitable<Status> reading_body = read_body(socket, buffer, reader, idle, chosen, response.body);
   const Status body = co_await std::move(reading_body);
-  if (!body) co_return error_of(body, "asking for " + target);
+  if (!body) co_return no_answer(body.error(), target);
   co_return response;
 }
 

@@ -50,7 +50,8 @@ Status bind_and_listen(int fd, const std::string& path) {
   const sockaddr_un address = address_of(path);
   // Linux gives the name the mode of the socket itself, so there is no moment at which it is wider.
   if (::fchmod(fd, 0600) != 0) return from_errno("chmod of a socket", errno);
-  if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) return from_errno("bind " + path, errno);
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
+    return from_errno("bind " + path, errno);
   if (::listen(fd, 16) != 0) return from_errno("listen on " + path, errno);
   return {};
 }
@@ -58,20 +59,25 @@ Status bind_and_listen(int fd, const std::string& path) {
 // Somebody else's name is not taken: a socket that nobody answers on is a killed process's.
 Status make_sure_it_is_free(const std::string& path) {
   struct stat there {};
-  if (::lstat(path.c_str(), &there) != 0) return errno == ENOENT ? Status{} : Status(from_errno("stat " + path, errno));
+  if (::lstat(path.c_str(), &there) != 0)
+    return errno == ENOENT ? Status{} : Status(from_errno("stat " + path, errno));
   if (!S_ISSOCK(there.st_mode)) return make_error(Errc::invalid, path + " is there and no socket: remove it");
   auto fd = new_socket();
   if (!fd) return fd.error();
   const sockaddr_un address = address_of(path);
-  const bool answers = ::connect(fd->get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 || errno == EAGAIN;
+  const bool answers =
+      ::connect(fd->get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ||
+      errno == EAGAIN;
   if (answers) return make_error(Errc::conflict, "another program answers at " + path);
   return {};
 }
 
 Status put_in_place(const std::string& temporary, const std::string& path, std::optional<gid_t> group) {
-  if (group && ::lchown(temporary.c_str(), static_cast<uid_t>(-1), *group) != 0) return from_errno("chown " + temporary, errno);
+  if (group && ::lchown(temporary.c_str(), static_cast<uid_t>(-1), *group) != 0)
+    return from_errno("chown " + temporary, errno);
   if (group && ::chmod(temporary.c_str(), 0660) != 0) return from_errno("chmod " + temporary, errno);
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return from_errno("rename " + temporary + " to " + path, errno);
+  if (::rename(temporary.c_str(), path.c_str()) != 0)
+    return from_errno("rename " + temporary + " to " + path, errno);
   return {};
 }
 
@@ -116,7 +122,8 @@ using SharedPtr = std::shared_ptr<Shared>;
 // One connection, in its coroutine's frame.
 class Connection {
  public:
-  Connection(SharedPtr server, UnixSocket socket, UnixPeer peer) : server_(std::move(server)), socket_(std::move(socket)), peer_(std::move(peer)) {
+  Connection(SharedPtr server, UnixSocket socket, UnixPeer peer)
+      : server_(std::move(server)), socket_(std::move(socket)), peer_(std::move(peer)) {
     place_ = server_->live.insert(server_->live.end(), &socket_);
   }
   Connection(const Connection&) = delete;
@@ -146,7 +153,9 @@ asio::awaitable<bool> Connection::read_head(MessageReader& reader) {
     const Status fed = reader.feed(buffer_);
     if (!fed) {
       const bool large = fed.error().code == Errc::exhausted;
-      asio::awaitable<bool> refusing = respond(problem(large ? 431 : 400, large ? "headerTooLarge" : "invalid", fed.error().message), false, false);
+      asio::awaitable<bool> refusing =
+          respond(problem(large ? 431 : 400, large ? "headerTooLarge" : "invalid", fed.error().message),
+                  false, false);
       co_await std::move(refusing);
       co_return false;
     }
@@ -159,10 +168,13 @@ asio::awaitable<bool> Connection::read_head(MessageReader& reader) {
 }
 
 std::optional<Response> Connection::judge(MessageReader& reader, Request& request) const {
-  if (reader.version() != 10 && reader.version() != 11) return problem(400, "invalid", "unknown HTTP version");
+  if (reader.version() != 10 && reader.version() != 11)
+    return problem(400, "invalid", "unknown HTTP version");
   const bool asks = reader.method() == Method::get || reader.method() == Method::head;
-  if (!asks) return problem(405, "methodNotAllowed", "this socket answers questions (GET) and changes nothing");
-  if (reader.chunked() || reader.content_length().value_or(0) > 0) return problem(413, "bodyTooLarge", "a question here has no body");
+  if (!asks)
+    return problem(405, "methodNotAllowed", "this socket answers questions (GET) and changes nothing");
+  if (reader.chunked() || reader.content_length().value_or(0) > 0)
+    return problem(413, "bodyTooLarge", "a question here has no body");
   Result<Target> target = parse_target(reader.target());
   if (!target) return problem(400, "invalid", target.error().message);
   request.method = reader.method();
@@ -201,7 +213,8 @@ asio::awaitable<bool> Connection::exchange() {
   }
   asio::awaitable<Response> answering = answer(std::move(request));
   Response response = co_await std::move(answering);
-  if (response.stream && reader.version() == 10) response = problem(505, "httpVersion", "this answer is a stream: ask with HTTP/1.1");
+  if (response.stream && reader.version() == 10)
+    response = problem(505, "httpVersion", "this answer is a stream: ask with HTTP/1.1");
   keep_alive = keep_alive && !response.close && !server_->stopped;
   asio::awaitable<bool> responding = respond(std::move(response), head_only, keep_alive);
   co_return co_await std::move(responding);
@@ -223,7 +236,8 @@ asio::awaitable<bool> Connection::respond(Response response, bool head_only, boo
   const std::shared_ptr<BodyStream> stream = response.stream;
   if (stream) response.headers.set("Transfer-Encoding", "chunked");
   const bool has_body = !stream && response.status != 204 && response.status != 304;
-  std::string out = response_head(response, has_body ? std::optional<std::uint64_t>(response.body.size()) : std::nullopt, keep_alive);
+  std::string out = response_head(
+      response, has_body ? std::optional<std::uint64_t>(response.body.size()) : std::nullopt, keep_alive);
   if (has_body && !head_only) out += response.body;
   asio::awaitable<Status> writing = write_all(socket_, out, server_->limits.write_idle);
   Status written = co_await std::move(writing);
@@ -245,7 +259,9 @@ asio::awaitable<Status> serve(SharedPtr server, UnixSocket socket, UnixPeer peer
 
 // In the accept loop's frame: stop() finds the acceptor only while it exists.
 struct AcceptorPlace {
-  AcceptorPlace(SharedPtr owner, Acceptor& acceptor) : server(std::move(owner)) { server->acceptor = &acceptor; }
+  AcceptorPlace(SharedPtr owner, Acceptor& acceptor) : server(std::move(owner)) {
+    server->acceptor = &acceptor;
+  }
   AcceptorPlace(const AcceptorPlace&) = delete;
   AcceptorPlace& operator=(const AcceptorPlace&) = delete;
   ~AcceptorPlace() { server->acceptor = nullptr; }
@@ -279,13 +295,16 @@ struct UnixServer::Impl {
   std::string path;
 };
 
-UnixServer::UnixServer(asio::any_io_executor executor, UnixHandler handler, UnixLimits limits) : impl_(std::make_shared<Impl>()) {
+UnixServer::UnixServer(asio::any_io_executor executor, UnixHandler handler, UnixLimits limits)
+    : impl_(std::make_shared<Impl>()) {
   impl_->shared->executor = std::move(executor);
   impl_->shared->handler = std::move(handler);
   impl_->shared->limits = limits;
 }
 
-UnixServer::~UnixServer() { stop(); }
+UnixServer::~UnixServer() {
+  stop();
+}
 
 Status UnixServer::listen(const std::string& path, std::optional<gid_t> group) {
   auto fd = open_socket(path, group);
@@ -310,6 +329,8 @@ void UnixServer::stop() {
   if (!impl_->path.empty()) ::unlink(impl_->path.c_str());
 }
 
-std::size_t UnixServer::connection_count() const { return impl_->shared->live.size(); }
+std::size_t UnixServer::connection_count() const {
+  return impl_->shared->live.size();
+}
 
 }  // namespace slipway::http

@@ -1,6 +1,7 @@
 #pragma once
-// HTTP/1.1 over a Unix socket, for programs on this host. No TLS: the kernel says who is at the other end. GET only, without bodies; limits
-// and deadlines as on the network, because a program that hangs must not hold up the daemon.
+// HTTP/1.1 over a Unix socket, for programs on this host. No TLS: the kernel says who is at the other end.
+// GET only, without bodies; limits and deadlines as on the network, because a program that hangs must not
+// hold up the daemon.
 #include <sys/types.h>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -46,9 +47,9 @@ class UnixServer {
   UnixServer(const UnixServer&) = delete;
   UnixServer& operator=(const UnixServer&) = delete;
 
-  // The socket appears under its name when it has its mode and group already, and takes the place of one that a killed process left.
-  // Without `group`: 0600, the caller's; with one: 0660. Errc::conflict when somebody answers there, Errc::invalid when something else than
-  // a socket has the name.
+  // The socket appears under its name when it has its mode and group already, and takes the place of one that
+  // a killed process left. Without `group`: 0600, the caller's; with one: 0660. Errc::conflict when somebody
+  // answers there, Errc::invalid when something else than a socket has the name.
   Status listen(const std::string& path, std::optional<gid_t> group = {});
   // Closes everything and removes the socket's name.
   void stop();

@@ -26,7 +26,8 @@ asio::awaitable<Result<std::size_t>> read_once(UnixSocket& socket, std::string& 
   buffer.resize(before + k_block);
   boost::system::error_code ec;
   const asio::mutable_buffer room(buffer.data() + before, k_block);
-  const std::size_t got = co_await socket.async_read_some(room, asio::redirect_error(asio::use_awaitable, ec));
+  const std::size_t got =
+      co_await socket.async_read_some(room, asio::redirect_error(asio::use_awaitable, ec));
   buffer.resize(before + (ec ? 0 : got));
   if (ec == asio::error::eof) co_return std::size_t{0};
   if (ec) co_return failed("reading", ec);
@@ -45,7 +46,8 @@ asio::awaitable<Status> write_once(UnixSocket& socket, std::string_view data) {
 
 Status check_socket_path(const std::string& path) {
   if (!path.empty() && path.size() < sizeof(sockaddr_un::sun_path)) return {};
-  return make_error(Errc::invalid, path + ": a socket's path has 1 to " + std::to_string(sizeof(sockaddr_un::sun_path) - 1) + " letters");
+  return make_error(Errc::invalid, path + ": a socket's path has 1 to " +
+                                       std::to_string(sizeof(sockaddr_un::sun_path) - 1) + " letters");
 }
 
 asio::awaitable<Result<std::size_t>> read_more(UnixSocket& socket, std::string& buffer, Millis limit) {

@@ -20,7 +20,8 @@ constexpr std::size_t k_longest_line = 4 * 1024;
 
 Result<JournalPtr> open_journal(const std::string& folder) {
   sd_journal* raw = nullptr;
-  const int opened = folder.empty() ? sd_journal_open(&raw, SD_JOURNAL_LOCAL_ONLY) : sd_journal_open_directory(&raw, folder.c_str(), 0);
+  const int opened = folder.empty() ? sd_journal_open(&raw, SD_JOURNAL_LOCAL_ONLY)
+                                    : sd_journal_open_directory(&raw, folder.c_str(), 0);
   if (opened < 0) return from_errno("opening the journal", -opened);
   return JournalPtr(raw, &sd_journal_close);
 }
@@ -31,7 +32,8 @@ std::string field(sd_journal* journal, const char* name) {
   if (sd_journal_get_data(journal, name, &data, &size) < 0) return {};
   const std::string_view pair(static_cast<const char*>(data), size);
   const std::size_t equals = pair.find('=');
-  return equals == std::string_view::npos ? std::string() : std::string(pair.substr(equals + 1, k_longest_line));
+  return equals == std::string_view::npos ? std::string()
+                                          : std::string(pair.substr(equals + 1, k_longest_line));
 }
 
 std::string line_of(sd_journal* journal) {
@@ -41,13 +43,15 @@ std::string line_of(sd_journal* journal) {
     line = to_rfc3339(WallTime(Seconds(static_cast<Seconds::rep>(microseconds / 1'000'000)))) + " ";
   }
   const std::string pid = field(journal, "_PID");
-  line += field(journal, "SYSLOG_IDENTIFIER") + (pid.empty() ? "" : "[" + pid + "]") + ": " + field(journal, "MESSAGE");
+  line += field(journal, "SYSLOG_IDENTIFIER") + (pid.empty() ? "" : "[" + pid + "]") + ": " +
+          field(journal, "MESSAGE");
   return line + "\n";
 }
 
 }  // namespace
 
-Result<std::string> last_lines(const std::string& unit, const JournalLimits& limits, const std::string& folder) {
+Result<std::string> last_lines(const std::string& unit, const JournalLimits& limits,
+                               const std::string& folder) {
   auto journal = open_journal(folder);
   if (!journal) return journal.error();
   sd_journal* j = journal->get();

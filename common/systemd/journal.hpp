@@ -14,8 +14,10 @@ struct JournalLimits {
   Millis time{3'000};
 };
 
-// "2026-11-29T06:00:00Z kubelet[812]: text", oldest first; empty when there are none. Blocks, no longer than about `time`. Errc::denied: the
-// journal may not be read. `folder`: of journal files, for tests; empty: the system's.
-Result<std::string> last_lines(const std::string& unit, const JournalLimits& limits = {}, const std::string& folder = {});
+// "2026-11-29T06:00:00Z kubelet[812]: text", oldest first; empty when there are none. Blocks, no longer than
+// about `time`. Errc::denied: the journal may not be read. `folder`: of journal files, for tests; empty: the
+// system's.
+Result<std::string> last_lines(const std::string& unit, const JournalLimits& limits = {},
+                               const std::string& folder = {});
 
 }  // namespace slipway::systemd

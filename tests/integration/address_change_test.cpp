@@ -1,4 +1,5 @@
-// A node whose address changes, before a whole coordinator and from real addresses: a network namespace with several on its loopback link.
+// A node whose address changes, before a whole coordinator and from real addresses: a network namespace with
+// several on its loopback link.
 #include <fcntl.h>
 #include <sched.h>
 #include <unistd.h>
@@ -34,7 +35,8 @@ bool skipped() {
 
 struct Rig {
   explicit Rig(const std::string& address_change = "follow") : cluster(yaml(address_change)) {
-    for (const char* host : {"11", "12", "31", "32"}) run_words("ip addr add 10.77.0." + std::string(host) + "/32 dev lo");
+    for (const char* host : {"11", "12", "31", "32"})
+      run_words("ip addr add 10.77.0." + std::string(host) + "/32 dev lo");
     cluster.start();
   }
   static std::string yaml(const std::string& address_change) {
@@ -46,27 +48,37 @@ struct Rig {
     Caller caller = agent.caller(cluster);
     const auto key = agent.keys.at("agent").to_pem();
     http::Endpoint endpoint{"127.0.0.1", cluster.app->port(), IpAddress::parse(address).value()};
-    caller.client = http::Client(cluster.clients.executor(), endpoint, cluster.tls(agent.certificates.at("agent"), *key));
+    caller.client =
+        http::Client(cluster.clients.executor(), endpoint, cluster.tls(agent.certificates.at("agent"), *key));
     return caller;
   }
   // n1 asks, from one address, to be at another.
-  http::Response move(const SimulatedAgent& agent, const std::string& connects_from, const std::string& says, const std::string& csr) {
+  http::Response move(const SimulatedAgent& agent, const std::string& connects_from, const std::string& says,
+                      const std::string& csr) {
     proto::RenewRequest request;
     request.csrs["kubeletServing"] = csr;
     request.address = says;
-    return from(agent, connects_from).send(request_of(Method::post, "/v1/agent/certificates", proto::encode(request)));
+    return from(agent, connects_from)
+        .send(request_of(Method::post, "/v1/agent/certificates", proto::encode(request)));
   }
-  std::string address_of(const std::string& name) { return as<proto::NodeView>(cluster.admin().get("/v1/nodes/" + name)).address; }
+  std::string address_of(const std::string& name) {
+    return as<proto::NodeView>(cluster.admin().get("/v1/nodes/" + name)).address;
+  }
 
   NetNamespace ns;  // before the coordinator's threads: they live where they are made
   ClusterFixture cluster;
 };
 
-std::string new_csr() { return make_csr(PrivateKey::generate_p256().value()).value(); }
+std::string new_csr() {
+  return make_csr(PrivateKey::generate_p256().value()).value();
+}
 
-std::string serial_of(const std::string& pem) { return Certificate::from_pem(pem)->serial_hex(); }
+std::string serial_of(const std::string& pem) {
+  return Certificate::from_pem(pem)->serial_hex();
+}
 
-TEST_CASE("a node moves with its block: certificate, record, peers and audit log say where to", "[cluster][move]") {
+TEST_CASE("a node moves with its block: certificate, record, peers and audit log say where to",
+          "[cluster][move]") {
   if (skipped()) return;
   Rig rig;
   const SimulatedAgent one = joined(rig.cluster, "n1", 11), two = joined(rig.cluster, "n2", 12);
@@ -78,7 +90,8 @@ TEST_CASE("a node moves with its block: certificate, record, peers and audit log
   const auto moved = as<proto::RenewReply>(response);
   CHECK(moved.address == "10.77.0.31");
   const std::string pem = moved.certificates.at("kubeletServing");
-  CHECK(Certificate::from_pem(pem)->ip_addresses() == std::vector<IpAddress>{IpAddress::parse("10.77.0.31").value()});
+  CHECK(Certificate::from_pem(pem)->ip_addresses() ==
+        std::vector<IpAddress>{IpAddress::parse("10.77.0.31").value()});
   CHECK(rig.address_of("n1") == "10.77.0.31");
   const auto after = as<proto::DesiredState>(peer.get(sync_behind(before) + "&wait=60"));
   for (const proto::PeerNode& node : after.nodes) {
@@ -88,14 +101,17 @@ TEST_CASE("a node moves with its block: certificate, record, peers and audit log
     CHECK(node.generation == 1);
   }
   // An answer that was lost is asked for again, from where the node is now.
-  CHECK(as<proto::RenewReply>(rig.move(one, "10.77.0.31", "10.77.0.31", csr)).certificates.at("kubeletServing") == pem);
+  CHECK(as<proto::RenewReply>(rig.move(one, "10.77.0.31", "10.77.0.31", csr))
+            .certificates.at("kubeletServing") == pem);
   // Its old address is free for others, and its own no more.
   CHECK(joined(rig.cluster, "n3", 11).reply.address == "10.77.0.11");
   bool told = false;
-  for (const proto::AuditRecord& record : as<proto::AuditList>(rig.cluster.admin().get("/v1/audit?limit=1000")).items) {
+  for (const proto::AuditRecord& record :
+       as<proto::AuditList>(rig.cluster.admin().get("/v1/audit?limit=1000")).items) {
     if (record.action != "node.move") continue;
-    told = record.node == "n1" && record.detail.find("was at 10.77.0.11") != std::string::npos && record.certificates.size() == 1 &&
-           record.certificates[0].serial == serial_of(pem) && record.actor.address == "10.77.0.31";
+    told = record.node == "n1" && record.detail.find("was at 10.77.0.11") != std::string::npos &&
+           record.certificates.size() == 1 && record.certificates[0].serial == serial_of(pem) &&
+           record.actor.address == "10.77.0.31";
   }
   CHECK(told);
   rig.cluster.stop();
@@ -108,7 +124,8 @@ TEST_CASE("the connection decides where a node is, not its word", "[cluster][mov
   Rig rig;
   const SimulatedAgent one = joined(rig.cluster, "n1", 11);
   joined(rig.cluster, "n2", 12);
-  const auto refused = [&](const std::string& from, const std::string& says, int status, const std::string& because) {
+  const auto refused = [&](const std::string& from, const std::string& says, int status,
+                           const std::string& because) {
     INFO(from << " says " << says);
     const http::Response response = rig.move(one, from, says, new_csr());
     CHECK(response.status == status);
@@ -134,7 +151,8 @@ TEST_CASE("a copy does not carry a node away that is heard at home", "[cluster][
 TEST_CASE("an operator may forbid moves, and masters never move", "[cluster][move]") {
   if (skipped()) return;
   Rig rig("refuse");
-  const SimulatedAgent one = joined(rig.cluster, "n1", 11), master = joined(rig.cluster, "m1", 12, NodeRole::master);
+  const SimulatedAgent one = joined(rig.cluster, "n1", 11),
+                       master = joined(rig.cluster, "m1", 12, NodeRole::master);
   const http::Response strict = rig.move(one, "10.77.0.31", "10.77.0.31", new_csr());
   CHECK(strict.status == 403);
   CHECK(as<proto::Problem>(strict).detail.find("addressChange") != std::string::npos);
@@ -143,7 +161,8 @@ TEST_CASE("an operator may forbid moves, and masters never move", "[cluster][mov
   CHECK(as<proto::Problem>(of_master).detail.find("static") != std::string::npos);
 }
 
-// Two hosts with a cable between them: the test's thread is on the second one, the coordinator's threads on the first.
+// Two hosts with a cable between them: the test's thread is on the second one, the coordinator's threads on
+// the first.
 struct TwoHosts {
   TwoHosts() {
     const std::string there = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(first_ns.get());
@@ -198,7 +217,9 @@ TEST_CASE("an agent whose host gets another address follows it by itself", "[clu
   REQUIRE(io.run(enroller.attempt()));
   CHECK(state.identity->address == "10.77.0.21");
   CHECK(hosts.address_of("web-1") == "10.77.0.21");
-  AddressFollower follower({clock, workers, state, [&coordinators](IpAddress registered) { return address_sight(registered, "", coordinators); }});
+  AddressFollower follower({clock, workers, state, [&coordinators](IpAddress registered) {
+                              return address_sight(registered, "", coordinators);
+                            }});
   Renewer renewer("node", deps, enroller);
   const auto look = [&] {
     REQUIRE(io.run(follower.look_once()));

@@ -1,4 +1,5 @@
-// The archive for support of a host with real keys and a real token, whose log tells them: nothing of them is in it.
+// The archive for support of a host with real keys and a real token, whose log tells them: nothing of them is
+// in it.
 #include <catch2/catch.hpp>
 #include <filesystem>
 
@@ -28,7 +29,8 @@ std::map<std::string, std::string> contents_of(const std::string& archive, const
   std::map<std::string, std::string> texts;
   for (const auto& entry : fs::recursive_directory_iterator(fresh)) {
     if (!entry.is_regular_file()) continue;
-    texts[fs::relative(entry.path(), fresh).string()] = read_file(entry.path().string(), std::size_t{64} << 20).value();
+    texts[fs::relative(entry.path(), fresh).string()] =
+        read_file(entry.path().string(), std::size_t{64} << 20).value();
   }
   return texts;
 }
@@ -51,7 +53,8 @@ struct Host {
     }
     REQUIRE(keys.size() >= 5);
     proto::DesiredState desired = world.coordinator.desired(7);
-    desired.cluster.kubelet.config.text = R"({"staticPodURLHeader": {"Authorization": ["x"]}, "apiPassword": "hunter2"})";
+    desired.cluster.kubelet.config.text =
+        R"({"staticPodURLHeader": {"Authorization": ["x"]}, "apiPassword": "hunter2"})";
     desired.cluster.docker.config.text = R"({"proxies": {"http-proxy": "http://me:hunter2@proxy:3128"}})";
     life.state.desired = desired;
     PassReport pass;
@@ -67,7 +70,8 @@ struct Host {
     for (const std::string& pem : keys) {
       log += "Nov 29 kubelet[812]: key is " + pem;
       const std::string body = pem.substr(pem.find('\n') + 1, pem.rfind("-----END") - pem.find('\n') - 1);
-      for (const std::string_view line : split(body, '\n')) log += "Nov 29 kubelet[812]: " + std::string(line) + "\n";
+      for (const std::string_view line : split(body, '\n'))
+        log += "Nov 29 kubelet[812]: " + std::string(line) + "\n";
       const auto forms = key_forms(Secret(pem));
       REQUIRE(forms);
       for (const Secret& form : *forms) log += "Nov 29 kubelet[812]: x=" + std::string(form.reveal()) + ";\n";
@@ -138,7 +142,8 @@ TEST_CASE("an archive for support tells of the node and holds no secret", "[supp
   SupportPacker packer(support_sections(host.sources()), host.secrets(), host.world.clock);
   TempDir dir;
   const auto texts = contents_of(pack(packer, dir / "a.tar.gz"), dir / "fresh");
-  for (const char* name : {"about.txt", "MANIFEST.txt", "versions.txt", "agent.json", "preflight.json", "desired.json", "reconcile.txt", "network.txt", "routes.txt", "sysctls.txt",
+  for (const char* name : {"about.txt", "MANIFEST.txt", "versions.txt", "agent.json", "preflight.json",
+                           "desired.json", "reconcile.txt", "network.txt", "routes.txt", "sysctls.txt",
                            "mounts.txt", "journal/kubelet.service.log"}) {
     INFO(name);
     CHECK(texts.contains(name));
@@ -151,7 +156,8 @@ TEST_CASE("an archive for support tells of the node and holds no secret", "[supp
   CHECK(texts.at("desired.json").find("10.10.0.0/16") != std::string::npos);
   CHECK(texts.at("agent.json").find("https://10.77.0.10:7443") != std::string::npos);
   const std::string& manifest = texts.at("MANIFEST.txt");
-  CHECK(manifest.find("journal/silent.service.log: left out, the journal may not be read") != std::string::npos);
+  CHECK(manifest.find("journal/silent.service.log: left out, the journal may not be read") !=
+        std::string::npos);
 }
 
 TEST_CASE("a journal without lines of a unit is empty, and one that is not there an error", "[support]") {
@@ -170,7 +176,8 @@ TEST_CASE("without the list of known secrets their look gives most away", "[supp
     for (const std::string& pem : host.keys) log += "key " + pem + " and " + to_base64(pem) + "\n";
     return log + k_token + "\n" + k_secret + "\n";
   };
-  SupportPacker packer(support_sections(std::move(sources)), [] { return std::vector<Secret>(); }, host.world.clock);
+  SupportPacker packer(
+      support_sections(std::move(sources)), [] { return std::vector<Secret>(); }, host.world.clock);
   TempDir dir;
   check_nothing_secret(host, contents_of(pack(packer, dir / "a.tar.gz"), dir / "fresh"));
 }
@@ -178,7 +185,9 @@ TEST_CASE("without the list of known secrets their look gives most away", "[supp
 TEST_CASE("an archive is bounded in size and time, and says what is missing", "[support]") {
   ManualClock clock;
   std::vector<SupportSection> sections;
-  sections.push_back({"long.log", []() -> Result<std::string> { return std::string(5000, 'a') + "\n" + std::string(900, 'b') + "\n"; }});
+  sections.push_back({"long.log", []() -> Result<std::string> {
+                        return std::string(5000, 'a') + "\n" + std::string(900, 'b') + "\n";
+                      }});
   sections.push_back({"two.txt", []() -> Result<std::string> { return std::string(900, 'c'); }});
   sections.push_back({"three.txt", []() -> Result<std::string> { return std::string("left out"); }});
   SupportLimits limits;
@@ -186,7 +195,8 @@ TEST_CASE("an archive is bounded in size and time, and says what is missing", "[
   TempDir dir;
   SECTION("size") {
     limits.bounds.total_bytes = 1500;
-    SupportPacker packer(sections, [] { return std::vector<Secret>(); }, clock, limits);
+    SupportPacker packer(
+        sections, [] { return std::vector<Secret>(); }, clock, limits);
     const auto texts = contents_of(pack(packer, dir / "a.tar.gz"), dir / "fresh");
     CHECK(texts.at("long.log") == std::string(900, 'b') + "\n");  // whole lines of its end
     CHECK_FALSE(texts.contains("three.txt"));
@@ -197,21 +207,25 @@ TEST_CASE("an archive is bounded in size and time, and says what is missing", "[
       clock.advance(Millis(61'000));
       return std::string("slow");
     };
-    SupportPacker packer(sections, [] { return std::vector<Secret>(); }, clock, limits);
+    SupportPacker packer(
+        sections, [] { return std::vector<Secret>(); }, clock, limits);
     const auto texts = contents_of(pack(packer, dir / "a.tar.gz"), dir / "fresh");
     CHECK(texts.contains("long.log"));
     CHECK(texts.at("MANIFEST.txt").find("two.txt: left out, it took too long") != std::string::npos);
   }
 }
 
-TEST_CASE("the agent answers on its socket: status, health, preflight, and the archive as a stream", "[support][unix]") {
+TEST_CASE("the agent answers on its socket: status, health, preflight, and the archive as a stream",
+          "[support][unix]") {
   Host host;
   std::vector<std::string> asked;
   LocalApi api({host.world.clock, host.life.state, [&host]() -> Workers& { return host.world.workers; },
                 [](HealthProbe) -> boost::asio::awaitable<Status> { co_return Status{}; },
                 [&asked](std::vector<std::string> ignore) -> Result<proto::PreflightReport> {
                   asked = ignore;
-                  return proto::PreflightReport{true, {{"disk", "ok", "3 GiB below /var/lib", "", false}, {"ports", "error", "10250 is taken", "", false}}};
+                  return proto::PreflightReport{true,
+                                                {{"disk", "ok", "3 GiB below /var/lib", "", false},
+                                                 {"ports", "error", "10250 is taken", "", false}}};
                 },
                 [&host](const proto::HealthReport& health) {
                   SupportSources sources = host.sources();
@@ -259,10 +273,16 @@ TEST_CASE("the agent answers on its socket: status, health, preflight, and the a
   CHECK(get("/v1/support")->status == 200);
 }
 
-TEST_CASE("root may ask the agent everything, the group all but the archive, others nothing", "[support][unix]") {
+TEST_CASE("root may ask the agent everything, the group all but the archive, others nothing",
+          "[support][unix]") {
   Host host;
-  LocalApi::Deps deps{host.world.clock, host.life.state, [&host]() -> Workers& { return host.world.workers; },
-                      [](HealthProbe) -> boost::asio::awaitable<Status> { co_return Status{}; }, {}, {}, {}};
+  LocalApi::Deps deps{host.world.clock,
+                      host.life.state,
+                      [&host]() -> Workers& { return host.world.workers; },
+                      [](HealthProbe) -> boost::asio::awaitable<Status> { co_return Status{}; },
+                      {},
+                      {},
+                      {}};
   deps.group = 77;
   LocalApi api(deps);
   const http::UnixHandler handler = api.handler();

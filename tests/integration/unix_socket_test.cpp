@@ -46,13 +46,17 @@ asio::awaitable<http::Response> answer(http::Request request) {
   response.body = request.path + "?" + request.query;
   if (request.path == "/throw") throw std::runtime_error("on purpose");
   if (request.path == "/large") response.body = std::string(3 << 20, 'x');
-  if (request.path == "/stream") response.stream = std::make_shared<Parts>(std::vector<std::string>{"one ", "two ", std::string(200'000, 'y')});
-  if (request.path == "/broken") response.stream = std::make_shared<Parts>(std::vector<std::string>{"half"}, true);
+  if (request.path == "/stream")
+    response.stream =
+        std::make_shared<Parts>(std::vector<std::string>{"one ", "two ", std::string(200'000, 'y')});
+  if (request.path == "/broken")
+    response.stream = std::make_shared<Parts>(std::vector<std::string>{"half"}, true);
   co_return response;
 }
 
 struct Rig {
-  explicit Rig(http::UnixLimits limits = {}, http::UnixHandler handler = {nullptr, answer}) : server(io.executor(), std::move(handler), limits) {}
+  explicit Rig(http::UnixLimits limits = {}, http::UnixHandler handler = {nullptr, answer})
+      : server(io.executor(), std::move(handler), limits) {}
   Result<http::Response> get(const std::string& target, std::function<Status(std::string_view)> sink = {}) {
     return io.run(http::get_over_unix(path, target, 5s, std::move(sink)));
   }
@@ -131,8 +135,12 @@ TEST_CASE("questions are answered, in whole and in chunks", "[unix]") {
   REQUIRE(streamed);
   CHECK(body.size() == 200'008);
   CHECK(body.starts_with("one two yyy"));
-  CHECK_FALSE(rig.get("/broken", [](std::string_view) { return Status{}; }));  // half a body does not look like a whole one
-  CHECK(rig.get("/stream", [](std::string_view) { return Status(make_error(Errc::exhausted, "the disk is full")); }).error().code == Errc::exhausted);
+  CHECK_FALSE(rig.get(
+      "/broken", [](std::string_view) { return Status{}; }));  // half a body does not look like a whole one
+  CHECK(rig.get("/stream",
+                [](std::string_view) { return Status(make_error(Errc::exhausted, "the disk is full")); })
+            .error()
+            .code == Errc::exhausted);
   CHECK(rig.get("/throw")->status == 500);
   CHECK(rig.get("/still/there")->status == 200);
 }
@@ -146,16 +154,17 @@ TEST_CASE("the kernel says who asks", "[unix]") {
   uid_t seen = 12345;
   pid_t pid = 0;
   bool groups = false, refuses = false;
-  http::UnixHandler handler{[&](const http::UnixPeer& peer, const http::Request& request) -> std::optional<http::Response> {
-                              seen = peer.uid;
-                              pid = peer.pid;
-                              groups = std::find(peer.groups.begin(), peer.groups.end(), ::getgid()) != peer.groups.end();
-                              if (!refuses && request.path == "/a") return std::nullopt;
-                              http::Response no;
-                              no.status = 403;
-                              return no;
-                            },
-                            answer};
+  http::UnixHandler handler{
+      [&](const http::UnixPeer& peer, const http::Request& request) -> std::optional<http::Response> {
+        seen = peer.uid;
+        pid = peer.pid;
+        groups = std::find(peer.groups.begin(), peer.groups.end(), ::getgid()) != peer.groups.end();
+        if (!refuses && request.path == "/a") return std::nullopt;
+        http::Response no;
+        no.status = 403;
+        return no;
+      },
+      answer};
   Rig rig({}, handler);
   REQUIRE(rig.server.listen(rig.path));
   CHECK(rig.get("/a")->status == 200);
@@ -176,7 +185,8 @@ asio::awaitable<std::string> Rig::exchange(std::string path, std::string bytes) 
   std::string got;
   std::array<char, 4096> block{};
   while (!ec) {
-    const std::size_t more = co_await socket.async_read_some(asio::buffer(block), asio::redirect_error(asio::use_awaitable, ec));
+    const std::size_t more =
+        co_await socket.async_read_some(asio::buffer(block), asio::redirect_error(asio::use_awaitable, ec));
     got.append(block.data(), more);
   }
   co_return got;
@@ -188,7 +198,9 @@ asio::awaitable<std::size_t> until_closed(int fd) {
   socket.assign(asio::local::stream_protocol(), ::dup(fd));
   std::array<char, 4096> block{};
   std::size_t all = 0;
-  for (boost::system::error_code ec; !ec;) all += co_await socket.async_read_some(asio::buffer(block), asio::redirect_error(asio::use_awaitable, ec));
+  for (boost::system::error_code ec; !ec;)
+    all +=
+        co_await socket.async_read_some(asio::buffer(block), asio::redirect_error(asio::use_awaitable, ec));
   co_return all;
 }
 

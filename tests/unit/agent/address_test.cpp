@@ -14,22 +14,31 @@ using namespace slipway::test;
 
 namespace {
 
-IpAddress at(const std::string& text) { return IpAddress::parse(text).value(); }
+IpAddress at(const std::string& text) {
+  return IpAddress::parse(text).value();
+}
 
 const IpAddress k_old = at("10.77.0.13"), k_new = at("10.77.0.77");
 
 std::vector<IpAddress> serving_addresses(AgentLife& life) {
-  return Certificate::chain_from_pem(life.store.pair("kubeletServing").value()->chain_pem).value().front().ip_addresses();
+  return Certificate::chain_from_pem(life.store.pair("kubeletServing").value()->chain_pem)
+      .value()
+      .front()
+      .ip_addresses();
 }
 
-std::string agent_chain(AgentLife& life) { return life.store.pair("agent").value()->chain_pem; }
+std::string agent_chain(AgentLife& life) {
+  return life.store.pair("agent").value()->chain_pem;
+}
 
 }  // namespace
 
-TEST_CASE("a new address counts when it has stood for the grace time and the old one is gone", "[agent][address]") {
+TEST_CASE("a new address counts when it has stood for the grace time and the old one is gone",
+          "[agent][address]") {
   AddressWatch watch(Millis(30'000));
   const SteadyTime start{};
-  const AddressSight home{k_old, true, false}, moved{k_new, false, false}, nowhere{std::nullopt, false, false}, both{k_new, true, false};
+  const AddressSight home{k_old, true, false}, moved{k_new, false, false},
+      nowhere{std::nullopt, false, false}, both{k_new, true, false};
   CHECK_FALSE(watch.observe(k_old, home, start));
   CHECK_FALSE(watch.waits());
   CHECK_FALSE(watch.observe(k_old, moved, start));
@@ -46,20 +55,26 @@ TEST_CASE("a new address counts when it has stood for the grace time and the old
     CHECK_FALSE(watch.observe(k_old, nowhere, start + Millis(91'000)));
     CHECK_FALSE(watch.waits());
   }
-  SECTION("another interface on the way is none while the old address is there") { CHECK_FALSE(watch.observe(k_old, both, start + Millis(91'000))); }
+  SECTION("another interface on the way is none while the old address is there") {
+    CHECK_FALSE(watch.observe(k_old, both, start + Millis(91'000)));
+  }
   SECTION("another one again begins the time anew") {
     CHECK_FALSE(watch.observe(k_old, {at("10.77.0.78"), false, false}, start + Millis(91'000)));
-    CHECK(watch.observe(k_old, {at("10.77.0.78"), false, false}, start + Millis(121'000)) == at("10.77.0.78"));
+    CHECK(watch.observe(k_old, {at("10.77.0.78"), false, false}, start + Millis(121'000)) ==
+          at("10.77.0.78"));
   }
   SECTION("what agent.yaml names counts beside the old one") {
     AddressWatch named(Millis(0));
     CHECK(named.observe(k_old, {k_new, true, true}, start) == k_new);
     CHECK_FALSE(named.observe(k_old, {k_old, true, true}, start));
   }
-  SECTION("loopback is nobody's address") { CHECK_FALSE(AddressWatch(Millis(0)).observe(k_old, {at("127.0.0.1"), false, false}, start)); }
+  SECTION("loopback is nobody's address") {
+    CHECK_FALSE(AddressWatch(Millis(0)).observe(k_old, {at("127.0.0.1"), false, false}, start));
+  }
 }
 
-TEST_CASE("the agent asks once the grace time is over, and takes it back when the address returns", "[agent][address]") {
+TEST_CASE("the agent asks once the grace time is over, and takes it back when the address returns",
+          "[agent][address]") {
   ServiceFixture world;
   AgentLife life(world);
   REQUIRE(life.attempt());
@@ -84,14 +99,19 @@ TEST_CASE("a master says that it stays, and does not ask", "[agent][address]") {
   AgentLife life(world);
   REQUIRE(life.attempt());
   life.state.identity->role = "master";
-  AddressFollower follower({world.clock, world.workers, life.state, [](IpAddress) { return AddressSight{k_new, false, false}; }}, Millis(0));
+  AddressFollower follower({world.clock, world.workers, life.state,
+                            [](IpAddress) {
+                              return AddressSight{k_new, false, false};
+                            }},
+                           Millis(0));
   REQUIRE(world.io.run(follower.look_once()));
   CHECK_FALSE(life.state.moves_to);
   CHECK(life.state.address_message.find("10.77.0.13") != std::string::npos);
   CHECK(life.state.address_message.find("static") != std::string::npos);
 }
 
-TEST_CASE("a move is one request for the serving certificate, and identity and certificate follow", "[agent][address]") {
+TEST_CASE("a move is one request for the serving certificate, and identity and certificate follow",
+          "[agent][address]") {
   ServiceFixture world;
   AgentLife life(world);
   REQUIRE(life.attempt());
@@ -149,7 +169,8 @@ TEST_CASE("a coordinator that knows no moves leaves all as it is", "[agent][addr
   CHECK(life.store.identity().value()->address == k_old.to_string());
 }
 
-TEST_CASE("killed anywhere in a move, or its answer lost, the next life ends it with the same key", "[agent][address]") {
+TEST_CASE("killed anywhere in a move, or its answer lost, the next life ends it with the same key",
+          "[agent][address]") {
   for (int writes = 0; writes < 12; ++writes) {
     INFO(writes);
     ServiceFixture world;
@@ -162,9 +183,11 @@ TEST_CASE("killed anywhere in a move, or its answer lost, the next life ends it 
     (void)world.io.run(doomed.tick()).has_value();
     AgentLife next(world);
     REQUIRE(next.attempt());
-    AddressFollower follower({world.clock, world.workers, next.state, [](IpAddress registered) {
+    AddressFollower follower({world.clock, world.workers, next.state,
+                              [](IpAddress registered) {
                                 return AddressSight{k_new, registered == k_new, false};
-                              }}, Millis(0));
+                              }},
+                             Millis(0));
     REQUIRE(world.io.run(follower.look_once()));
     Renewer renewer("node", next.deps(), next.enroller);
     REQUIRE(world.io.run(renewer.tick()));
@@ -185,7 +208,8 @@ TEST_CASE("a peer's new address is one replaced route, without a gap", "[agent][
   const auto routes = [&] {
     std::vector<NetworkStep> steps;
     for (const NetworkStep& step : plan_network(desired, observed)) {
-      if (std::holds_alternative<PutRoute>(step) || std::holds_alternative<RemoveRoute>(step)) steps.push_back(step);
+      if (std::holds_alternative<PutRoute>(step) || std::holds_alternative<RemoveRoute>(step))
+        steps.push_back(step);
     }
     return steps;
   };

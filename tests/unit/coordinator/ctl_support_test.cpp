@@ -29,7 +29,8 @@ void answer_all(FakeConnection& connection) {
   connection.on("GET /v1/nodes?limit=1000&continue=n1", 200, proto::encode(second));
 }
 
-TEST_CASE("support makes an archive of what may be seen, without what looks like a secret", "[ctl][support]") {
+TEST_CASE("support makes an archive of what may be seen, without what looks like a secret",
+          "[ctl][support]") {
   FakeConnection connection;
   answer_all(connection);
   TempDir dir;
@@ -37,7 +38,8 @@ TEST_CASE("support makes an archive of what may be seen, without what looks like
   INFO(made.err);
   REQUIRE(made.code == k_ok);
   CHECK(made.out.find("a.tar.gz") != std::string::npos);
-  CHECK((std::filesystem::status(dir / "a.tar.gz").permissions() & std::filesystem::perms(0777)) == std::filesystem::perms(0600));
+  CHECK((std::filesystem::status(dir / "a.tar.gz").permissions() & std::filesystem::perms(0777)) ==
+        std::filesystem::perms(0600));
   REQUIRE(unpack(dir / "a.tar.gz", dir / "fresh"));
   const std::string nodes = test::get_file(dir / "fresh/nodes.json");
   CHECK(nodes.find("\"n1\"") != std::string::npos);

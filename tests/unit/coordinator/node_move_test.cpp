@@ -11,7 +11,9 @@ namespace {
 
 using namespace test;
 
-IpAddress at(const std::string& text) { return IpAddress::parse(text).value(); }
+IpAddress at(const std::string& text) {
+  return IpAddress::parse(text).value();
+}
 
 struct Cluster {
   explicit Cluster(const std::string& address_change = "follow") {
@@ -32,8 +34,13 @@ struct Cluster {
     return *outcome;
   }
   // n1 asks to be at `address`, with a serving certificate that says `named`.
-  RecordRenewal move(const std::string& address, const std::string& named, const std::string& tag = "moved") const {
-    RecordRenewal op{"uid-n1", 1, state.node("n1")->certificates.find(CertUsage::agent)->hex(), {}, k_start + Seconds(200)};
+  RecordRenewal move(const std::string& address, const std::string& named,
+                     const std::string& tag = "moved") const {
+    RecordRenewal op{"uid-n1",
+                     1,
+                     state.node("n1")->certificates.find(CertUsage::agent)->hex(),
+                     {},
+                     k_start + Seconds(200)};
     for (IssuedCertificate& issued : demo_certificates(demo_request("n1", 11, tag), "uid-n1", 1, tag)) {
       if (issued.record.usage != CertUsage::kubelet_serving) continue;
       issued.names = {"n1", named};
@@ -55,7 +62,8 @@ struct Cluster {
     const Node& node = *state.node("n1");
     std::map<CertUsage, std::string> spkis = {{CertUsage::agent, fake_hash("new")}};
     if (with_serving) spkis[CertUsage::kubelet_serving] = fake_hash("new serving");
-    return plan_renewal(state, node.uid, node.generation, node.certificates.find(CertUsage::agent)->hex(), spkis, k_start + Seconds(200), at(address));
+    return plan_renewal(state, node.uid, node.generation, node.certificates.find(CertUsage::agent)->hex(),
+                        spkis, k_start + Seconds(200), at(address));
   }
 
   State state;
@@ -101,12 +109,10 @@ TEST_CASE("where a node may not be it does not move", "[nodes][move]") {
     Errc code;
     std::string says;
   };
-  const std::vector<Case> cases = {{"10.77.0.12", Errc::conflict, "n2"},
-                                   {"10.88.0.1", Errc::denied, "nodeCIDRs"},
-                                   {"10.10.3.3", Errc::denied, "pod range"},
-                                   {"10.0.0.9", Errc::denied, "service range"},
-                                   {"10.77.0.10", Errc::denied, "API server"},
-                                   {"127.0.0.1", Errc::denied, "loopback"}};
+  const std::vector<Case> cases = {
+      {"10.77.0.12", Errc::conflict, "n2"},       {"10.88.0.1", Errc::denied, "nodeCIDRs"},
+      {"10.10.3.3", Errc::denied, "pod range"},   {"10.0.0.9", Errc::denied, "service range"},
+      {"10.77.0.10", Errc::denied, "API server"}, {"127.0.0.1", Errc::denied, "loopback"}};
   for (const Case& one : cases) {
     INFO(one.address);
     const auto plan = c.plan(one.address);

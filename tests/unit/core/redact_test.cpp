@@ -11,7 +11,9 @@ const std::string k_token_secret = "abcdefghijklmnopqrstuvwxyz234567";
 const std::string k_token = "slipway1" + std::string(64, 'a') + "::abc123." + k_token_secret;
 
 // 48 bytes that begin as a PKCS#8 key does.
-const std::string k_der = std::string("\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20", 16) + std::string(32, 'k');
+const std::string k_der =
+    std::string("\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20", 16) +
+    std::string(32, 'k');
 
 }  // namespace
 
@@ -20,11 +22,13 @@ TEST_CASE("what is a secret by its look goes", "[redact]") {
   struct Case {
     std::string text, secret;
   };
-  const std::string pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIGtra2tr\na2tra2tr\n-----END PRIVATE KEY-----\n";
+  const std::string pem =
+      "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIGtra2tr\na2tra2tr\n-----END PRIVATE KEY-----\n";
   const std::vector<Case> cases = {
       {"before " + pem + " after", "MC4CAQ"},
       {"-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIGtra2tr\nand no end", "MHcCAQ"},
-      {R"({"pem": "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKC\n-----END RSA PRIVATE KEY-----\n"})", "MIIEpA"},
+      {R"({"pem": "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKC\n-----END RSA PRIVATE KEY-----\n"})",
+       "MIIEpA"},
       {"key in one line: " + to_base64(k_der) + ".", to_base64(k_der)},
       {"client-key-data: " + to_base64(pem), to_base64(pem).substr(0, 40)},
       {"data " + to_base64(pem) + " end", to_base64(pem).substr(0, 40)},
@@ -50,7 +54,8 @@ TEST_CASE("what is a secret by its look goes", "[redact]") {
     CHECK(out.find("[redacted]") != std::string::npos);
   }
   CHECK(redact("before " + pem + " after").ends_with(" after"));
-  CHECK(redact(R"({"password": "hunter2 and more", "user": "me"})") == R"({"password": "[redacted]", "user": "me"})");
+  CHECK(redact(R"({"password": "hunter2 and more", "user": "me"})") ==
+        R"({"password": "[redacted]", "user": "me"})");
 }
 
 TEST_CASE("what is none stays", "[redact]") {
@@ -71,7 +76,8 @@ TEST_CASE("what is none stays", "[redact]") {
 TEST_CASE("a text made to take long takes no longer than others", "[redact]") {
   const Redactor redact;
   constexpr std::size_t k_size = std::size_t{4} << 20;
-  for (const std::string& part : {std::string("a.b-"), std::string("M/"), std::string("LS0tLS1/"), std::string("-----BEGIN "), std::string("://a:b"), std::string("token"),
+  for (const std::string& part : {std::string("a.b-"), std::string("M/"), std::string("LS0tLS1/"),
+                                  std::string("-----BEGIN "), std::string("://a:b"), std::string("token"),
                                   std::string("password=\""), std::string("slipway1"), std::string("x")}) {
     INFO(part);
     std::string text;
@@ -89,7 +95,8 @@ TEST_CASE("what is known goes in every form", "[redact]") {
   const Redactor redact(std::move(known));
   std::string upper = to_hex(scalar);
   for (char& c : upper) c = static_cast<char>(c >= 'a' && c <= 'f' ? c - 32 : c);
-  for (const std::string& form : {to_hex(scalar), upper, to_base64(scalar).substr(0, 43), std::string("a secret of our own")}) {
+  for (const std::string& form :
+       {to_hex(scalar), upper, to_base64(scalar).substr(0, 43), std::string("a secret of our own")}) {
     CHECK(redact("x " + form + " y") == "x [redacted] y");
     CHECK(redact("00" + form + "ff").find(form) == std::string::npos);
   }
