@@ -20,9 +20,11 @@
 #include "agent/host_facts.hpp"
 #include "agent/install/installer.hpp"
 #include "agent/local_status.hpp"
+#include "agent/local_surface.hpp"
 #include "agent/memory.hpp"
 #include "agent/net/kernel_network.hpp"
 #include "agent/process/systemd_supervisor.hpp"
+#include "agent/service/address_follow.hpp"
 #include "agent/service/ca_sync.hpp"
 #include "agent/service/desired_sync.hpp"
 #include "agent/service/enroll.hpp"
@@ -123,6 +125,7 @@ asio::awaitable<Status> watch_network(Network* network, AgentState* state) {
     const Status changed = co_await std::move(changing);
     if (!changed) co_return changed.error();
     state->reconcile.set();
+    state->address_news.set();
   }
 }
 
@@ -225,6 +228,8 @@ class Agent {
     sync_ = std::make_unique<DesiredSync>(deps(), random_seed());
     renewer_ = std::make_unique<Renewer>(role_, deps(), *enroller_);
     ca_sync_ = std::make_unique<CaSync>(role_, deps());
+    follower_ = std::make_unique<AddressFollower>(AddressFollower::Deps{
+        clock_, workers_, state_, [named = config_.node_address, endpoints = endpoints_](IpAddress registered) { return address_sight(registered, named, endpoints); }});
     FileNodeStore* store = store_.get();
     Installer* installer = &installer_;
     ReconcileDeps reconcile{
@@ -247,7 +252,10 @@ class Agent {
     reporter_ = std::make_unique<StatusReporter>(StatusReporter::Deps{
         coordinator_, supervisor_, clock_, state_,
         [](const proto::AgentLocalStatus& status) { return write_local_status(k_local_status_file, status); },
-        [](const std::string& line) { systemd::status(line); }, process_environment, host_routes});
+        [](const std::string& line) { systemd::status(line); }, process_environment, host_routes,
+        [this] { return coordinator_.last_answered(); }});
+    local_ = std::make_unique<LocalSurface>(LocalSurface::Deps{thread_.executor(), config_, clock_, state_, *network_,
+                                                               [store](HealthProbe probe) { return ask_health(store, std::move(probe)); }});
   }
 
   void watch_files(const std::vector<std::string>& paths) {
@@ -266,6 +274,7 @@ class Agent {
     group_.spawn("status", reporter_->run());
     group_.spawn("liveness", liveness_->run());
     group_.spawn("memory", stay_small(&clock_));
+    if (const Status listening = local_->listen(); !listening) log::warning("commands on this host cannot ask the agent", {{"error", listening.error()}});
     spawn_detached(thread_.executor(), "agent", wait_for_end());
     systemd::ready();
     log::info("agent runs", {{"version", k_version},
@@ -286,6 +295,7 @@ class Agent {
     group_.spawn("desired state", sync_->run());
     group_.spawn("CA bundles", ca_sync_->run());
     group_.spawn("renewal", renewer_->run());
+    group_.spawn("address", follower_->run());
     co_return Status{};
   }
 
@@ -303,6 +313,7 @@ class Agent {
     stopping_ = true;
     systemd::stopping();
     log::info("agent stops; the node's components go on");
+    local_->stop();
     group_.cancel();
     // Everything that matters is durable already: a task that does not end must not hold up the shutdown of
     // the host.
@@ -331,9 +342,11 @@ class Agent {
   std::unique_ptr<DesiredSync> sync_;
   std::unique_ptr<Renewer> renewer_;
   std::unique_ptr<CaSync> ca_sync_;
+  std::unique_ptr<AddressFollower> follower_;
   std::unique_ptr<Reconciler> reconciler_;
   std::unique_ptr<LivenessKeeper> liveness_;
   std::unique_ptr<StatusReporter> reporter_;
+  std::unique_ptr<LocalSurface> local_;
   asio::steady_timer last_resort_{thread_.executor()};
   Status outcome_;
   bool stopping_ = false;

@@ -111,6 +111,7 @@ Status check_agent_config(const proto::AgentConfig& config) {
   if (!config.data_dir.starts_with('/')) return invalid("dataDir must be an absolute path");
   if (!config.token_file.empty() && !config.token_file.starts_with('/'))
     return invalid("tokenFile must be an absolute path");
+  if (config.local_group.find_first_of(" :/") != std::string::npos) return invalid("localGroup \"" + config.local_group + "\" is no name of a group");
   if (!config.cgroup_driver.empty() && config.cgroup_driver != "systemd" &&
       config.cgroup_driver != "cgroupfs") {
     return invalid("cgroupDriver is \"" + config.cgroup_driver +

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -202,6 +203,33 @@ Result<IpAddress> local_address_towards(const std::vector<http::Endpoint>& remot
     if (last) return last;
   }
   return last;
+}
+
+bool is_own_address(const IpAddress& address) {
+  ifaddrs* first = nullptr;
+  if (::getifaddrs(&first) != 0) return false;
+  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(first, ::freeifaddrs);
+  for (const ifaddrs* at = first; at != nullptr; at = at->ifa_next) {
+    if (at->ifa_addr == nullptr) continue;
+    std::string_view bytes;
+    if (at->ifa_addr->sa_family == AF_INET) {
+      bytes = {reinterpret_cast<const char*>(&reinterpret_cast<const sockaddr_in*>(at->ifa_addr)->sin_addr), sizeof(in_addr)};
+    } else if (at->ifa_addr->sa_family == AF_INET6) {
+      bytes = {reinterpret_cast<const char*>(&reinterpret_cast<const sockaddr_in6*>(at->ifa_addr)->sin6_addr), sizeof(in6_addr)};
+    }
+    if (!bytes.empty() && bytes == address.bytes()) return true;
+  }
+  return false;
+}
+
+AddressSight address_sight(const IpAddress& registered, const std::string& named, const std::vector<http::Endpoint>& endpoints) {
+  AddressSight sight;
+  sight.named = !named.empty();
+  sight.registered_is_there = is_own_address(registered);
+  if (sight.registered_is_there && !sight.named) return sight;  // no name has to be resolved each minute
+  const auto towards = sight.named ? IpAddress::parse(named) : local_address_towards(endpoints);
+  if (towards && is_own_address(*towards)) sight.towards = *towards;
+  return sight;
 }
 
 Result<std::string> process_environment(std::int32_t pid) {

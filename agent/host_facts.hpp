@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/domain/address_watch.hpp"
 #include "common/core/ip.hpp"
 #include "common/core/result.hpp"
 #include "common/http/client.hpp"
@@ -33,6 +34,12 @@ std::string host_cgroup_driver();
 // The local address that packets to the first reachable of `remotes` would carry; no packet is sent. Resolves
 // names: blocks.
 Result<IpAddress> local_address_towards(const std::vector<http::Endpoint>& remotes);
+
+// Whether some link of this host has it now.
+bool is_own_address(const IpAddress& address);
+
+// Where the coordinators are reached from now: from `named` (nodeAddress) where it is set and there. Blocks.
+AddressSight address_sight(const IpAddress& registered, const std::string& named, const std::vector<http::Endpoint>& endpoints);
 
 // "A=b\0C=d\0" of a running process.
 Result<std::string> process_environment(std::int32_t pid);

@@ -4,6 +4,7 @@
 #include <sstream>
 #include <vector>
 
+#include "common/core/text.hpp"
 #include "common/files/atomic_file.hpp"
 #include "proto/codec.hpp"
 
@@ -59,36 +60,91 @@ Result<proto::AgentLocalStatus> read_local_status(const std::string& path) {
   return status;
 }
 
-std::string status_table(const proto::AgentLocalStatus& status, WallTime now) {
-  std::ostringstream out;
+namespace {
+
+std::vector<Row> head_rows(const proto::AgentLocalStatus& status, WallTime now, bool wide) {
   std::vector<Row> head = {{"Phase:", status.report.phase}};
   if (status.joined) {
     head.push_back({"Node:", status.node_name + " (" + status.role + ") in cluster " + status.cluster});
     head.push_back({"Address:", status.address + ", pods " + status.pod_cidr});
   }
-  head.push_back({"Coordinator:", "last contact " + ago(status.last_contact, now)});
-  head.push_back({"Revision:", std::to_string(status.report.applied_revision) + " applied, " +
-                                   std::to_string(status.desired_revision) + " desired"});
-  if (!status.message.empty()) head.push_back({"Message:", status.message});
+  head.push_back({"Coordinator:", (status.coordinator.empty() ? std::string() : status.coordinator + ", ") + "last contact " + ago(status.last_contact, now)});
+  head.push_back({"Revision:", std::to_string(status.report.applied_revision) + " applied, " + std::to_string(status.desired_revision) + " desired"});
+  if (wide && !status.agent_version.empty()) head.push_back({"Agent:", status.agent_version});
+  if (status.errors.empty() && !status.message.empty()) head.push_back({"Message:", status.message});
+  if (status.drift) {
+    const std::size_t most = wide ? status.drift->what.size() : std::min<std::size_t>(status.drift->what.size(), 3);
+    std::string what = join({status.drift->what.begin(), status.drift->what.begin() + static_cast<std::ptrdiff_t>(most)}, ", ");
+    if (most < status.drift->what.size()) what += " and " + std::to_string(status.drift->what.size() - most) + " more";
+    head.push_back({"Drift:", "put back " + ago(status.drift->at, now) + ": " + what});
+  }
   const auto updated = parse_rfc3339(status.updated_at);
-  if (updated && now - *updated > k_stale) {
-    head.push_back(
-        {"Warning:", "this is from " + ago(status.updated_at, now) + ": see systemctl status slipway-agent"});
-  }
-  print_rows(out, head);
-  std::vector<Row> components = {{"COMPONENT", "VERSION", "STATE", "PID", "RESTARTS", "MESSAGE"}};
+  if (updated && now - *updated > k_stale) head.push_back({"Warning:", "this is from " + ago(status.updated_at, now) + ": see systemctl status slipway-agent"});
+  return head;
+}
+
+std::vector<Row> component_rows(const proto::AgentLocalStatus& status, WallTime now) {
+  std::vector<Row> rows = {{"COMPONENT", "VERSION", "STATE", "PID", "RESTARTS", "SINCE", "MESSAGE"}};
   for (const proto::ComponentStatus& c : status.report.components) {
-    components.push_back({c.name, c.version, c.state, c.pid ? std::to_string(c.pid) : "-",
-                          std::to_string(c.restarts), c.message});
+    const auto since = status.component_since.find(c.name);
+    rows.push_back({c.name, c.version, c.state, c.pid ? std::to_string(c.pid) : "-", std::to_string(c.restarts),
+                    since == status.component_since.end() ? "-" : ago(since->second, now), c.message});
   }
-  std::vector<Row> certificates = {{"CERTIFICATE", "ENDS"}};
-  for (const proto::CertificateStatus& c : status.report.certificates)
-    certificates.push_back({c.usage, left_until(c.not_after, now)});
-  for (const auto* table : {&components, &certificates}) {
-    if (table->size() < 2) continue;
+  return rows;
+}
+
+// An agent of before tells only when they end.
+std::vector<Row> certificate_rows(const proto::AgentLocalStatus& status, WallTime now, bool wide) {
+  std::vector<Row> rows = {{"CERTIFICATE", "ENDS", "RENEWAL"}};
+  if (wide) rows[0].push_back("SERIAL");
+  for (const proto::LocalCertificate& c : status.certificates) {
+    const auto renew = parse_rfc3339(c.renew_at);
+    rows.push_back({c.usage, left_until(c.not_after, now), renew && *renew > now ? "in " + to_age_text(*renew - now) : "due"});
+    if (wide) rows.back().push_back(c.serial);
+  }
+  if (!status.certificates.empty()) return rows;
+  for (const proto::CertificateStatus& c : status.report.certificates) rows.push_back({c.usage, left_until(c.not_after, now), "-"});
+  return rows;
+}
+
+std::vector<Row> error_rows(const proto::AgentLocalStatus& status, WallTime now) {
+  std::vector<Row> rows = {{"ERROR", "SINCE", "WHAT AND CURE"}};
+  const auto add = [&rows, now](const proto::LocalError& error) {
+    rows.push_back({error.source, ago(error.since, now) + (error.ended ? ", over" : ""), error.message});
+    if (!error.cure.empty()) rows.push_back({"", "", "-> " + error.cure});
+  };
+  for (const proto::LocalError& error : status.errors) add(error);
+  if (status.last_error && status.last_error->ended) add(*status.last_error);
+  return rows;
+}
+
+}  // namespace
+
+std::string status_table(const proto::AgentLocalStatus& status, WallTime now, bool wide) {
+  std::ostringstream out;
+  print_rows(out, head_rows(status, now, wide));
+  for (const std::vector<Row>& table : {component_rows(status, now), certificate_rows(status, now, wide), error_rows(status, now)}) {
+    if (table.size() < 2) continue;
     out << '\n';
-    print_rows(out, *table);
+    print_rows(out, table);
   }
+  return out.str();
+}
+
+std::string health_table(const proto::HealthReport& report, bool wide) {
+  std::ostringstream out;
+  std::vector<std::string> good;
+  for (const bool errors : {true, false}) {
+    for (const proto::HealthCheck& check : report.checks) {
+      if (check.ok == errors || (check.ok && !check.warning)) continue;
+      out << (check.ok ? "warning" : "error") << "  " << check.name << ": " << check.message << "\n";
+      if (!check.cure.empty()) out << "       " << check.cure << "\n";
+    }
+  }
+  for (const proto::HealthCheck& check : report.checks) {
+    if (check.ok && !check.warning) good.push_back(check.name + (wide && !check.message.empty() ? " (" + check.message + ")" : ""));
+  }
+  out << "well: " << join(good, ", ") << "\n";
   return out.str();
 }
 

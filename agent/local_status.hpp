@@ -17,6 +17,9 @@ Status write_local_status(const std::string& path, const proto::AgentLocalStatus
 Result<proto::AgentLocalStatus> read_local_status(const std::string& path);
 
 // For people; ends with a line feed. Pure.
-std::string status_table(const proto::AgentLocalStatus& status, WallTime now);
+// `wide`: more columns, and all that drifted.
+std::string status_table(const proto::AgentLocalStatus& status, WallTime now, bool wide = false);
+// What is not well first; `wide`: with what is.
+std::string health_table(const proto::HealthReport& report, bool wide = false);
 
 }  // namespace slipway

@@ -8,22 +8,17 @@
 
 #include "agent/app.hpp"
 #include "agent/config.hpp"
+#include "agent/exit_codes.hpp"
 #include "agent/join_command.hpp"
-#include "agent/local_status.hpp"
+#include "agent/local_commands.hpp"
 #include "agent/preflight_command.hpp"
-#include "common/async/system_clock.hpp"
 #include "common/cli/manual.hpp"
-#include "common/files/tree.hpp"
 #include "common/log/log.hpp"
-#include "proto/codec.hpp"
 #include "slipway_version.hpp"
 
 namespace {
 
 using namespace slipway;
-
-// DESIGN.md section 5.
-enum ExitCode { k_ok = 0, k_error = 1, k_preflight = 2, k_usage = 3, k_not_joined = 4, k_denied = 5 };
 
 int fail(const Error& error) {
   std::cerr << "slipway-agent: " << error.message << "\n";
@@ -45,7 +40,7 @@ int look_first(PreflightOptions options) {
   const auto findings = run_preflight(options);
   if (!findings) return fail(findings.error());
   const bool silent = std::all_of(findings->begin(), findings->end(), [](const Finding& f) { return f.severity == Severity::ok; });
-  if (!silent) std::cerr << preflight_text(*findings);
+  if (!silent) std::cerr << preflight_text(preflight_report(*findings));
   if (!refuses(*findings)) return k_ok;
   std::cerr << "slipway-agent: nothing was changed. Mend what is named above, or pass over it: --ignore-preflight-errors NAME,...\n";
   return k_preflight;
@@ -69,39 +64,10 @@ int join(const JoinOptions& options, const std::vector<std::string>& ignore) {
   return k_ok;
 }
 
-int preflight_now(const std::string& output, const std::string& config_file, const std::vector<std::string>& ignore) {
-  PreflightOptions options;
-  if (path_exists(config_file)) {
-    auto config = load_agent_config(config_file);
-    if (!config) return fail(config.error());
-    options = preflight_options(*config);
-  }
-  options.ignore = ignore;
-  const auto findings = run_preflight(options);
-  if (!findings) return fail(findings.error());
-  std::cout << (output == "json" ? preflight_json(*findings) : preflight_text(*findings));
-  return refuses(*findings) ? k_preflight : k_ok;
-}
-
-int status(const std::string& output, const std::string& config_file) {
-  const auto local = read_local_status(k_local_status_file);
-  if (!local) {
-    if (local.error().code != Errc::not_found) return fail(local.error());
-    if (!path_exists(config_file)) {
-      std::cerr << "slipway-agent: this host has not joined a cluster; run: slipway-agent join --server "
-                   "https://IP:7443 --token-file FILE\n";
-      return k_not_joined;
-    }
-    std::cerr << "slipway-agent: the agent has not run since the boot; see: systemctl status slipway-agent\n";
-    return k_not_joined;
-  }
-  if (output == "json") {
-    std::cout << proto::pretty(proto::encode(*local)) << "\n";
-  } else {
-    std::cout << status_table(*local, SystemClock().wall());
-  }
-  if (local->joined) return k_ok;
-  return local->join_state.empty() ? k_not_joined : k_denied;
+void add_output(CLI::App& app, LocalOptions& options) {
+  app.add_option("-o,--output", options.output, "table, wide, json or yaml")->check(CLI::IsMember({"table", "wide", "json", "yaml"}))->capture_default_str();
+  app.add_option("--socket", options.socket, "where the agent listens")->capture_default_str();
+  app.add_option("--config", options.config_file, "configuration file")->capture_default_str();
 }
 
 void add_ignore(CLI::App& app, std::vector<std::string>& ignore) {
@@ -134,11 +100,13 @@ cli::ManualFrame manual_frame() {
       "the components of a node (and of the control plane on masters) from the coordinator's verified artifacts, sets "
       "up the pod network, supervises and repairs all of it. The token is used once; its file is deleted then.",
       "The node runs on without its agent and without the coordinator."};
-  frame.exit_codes = {{"0", "all went well"}, {"1", "an error"}, {"2", "preflight found an error"}, {"3", "wrong usage"}, {"4", "the host has not joined"},
+  frame.exit_codes = {{"0", "all went well"}, {"1", "an error"}, {"2", "preflight found an error"}, {"3", "wrong usage"}, {"4", "the host has not joined, or the agent does not run"},
                       {"5", "the host waits for approval or was refused"}};
   frame.files = {{"/etc/slipway/agent.yaml", "settings; agent.yaml.d/*.yaml are merged over them"},
                  {"/etc/slipway/join.token", "the join token, mode 0600; deleted when the host has joined"},
                  {"/var/lib/slipway/agent", "identity, keys and the last desired state"},
+                 {"/run/slipway/agent.sock", "where the agent answers root (and localGroup): GET /v1/status, /v1/health, /v1/preflight, /v1/support"},
+                 {"/run/slipway/agent-status.json", "what it wrote down last, for everybody to read"},
                  {"/opt/slipway", "installed components"}};
   frame.see_also = {"slipwayctl(1)", "slipway-coordinator(8)"};
   return frame;
@@ -149,7 +117,7 @@ int run_command(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string(k_version));
   std::string config_file = k_agent_config_file;
-  std::string output = "table";
+  LocalOptions local;
   JoinOptions options;
   std::vector<std::string> ignore;
   options.config_file = k_agent_config_file;
@@ -159,15 +127,15 @@ int run_command(int argc, char** argv) {
   add_join(*join_app, options, ignore);
   CLI::App* preflight_app =
       app.add_subcommand("preflight", "look for everything that stands in the way of a node, and change nothing; exit code 2 when there is an error");
-  add_ignore(*preflight_app, ignore);
-  preflight_app->add_option("--config", config_file, "configuration file; without one the coordinator is not asked")->capture_default_str();
-  preflight_app->add_option("-o,--output", output, "table or json")->check(CLI::IsMember({"table", "json"}))->capture_default_str();
-  CLI::App* status_app =
-      app.add_subcommand("status", "show what the agent does; exit code 4 when the host has not joined, 5 when it "
-                                    "waits for approval or was refused");
-  status_app->add_option("-o,--output", output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
+  add_ignore(*preflight_app, local.ignore);
+  CLI::App* status_app = app.add_subcommand("status", "show what the agent does; exit code 4 when the host has not joined or the agent does not run, 5 when it waits for approval "
+                                                      "or was refused");
+  CLI::App* health_app = app.add_subcommand("health", "show whether this node is well, each finding with its cure; exit code 1 when there is an error, 4 when the agent does not run");
+  CLI::App* support_app = app.add_subcommand("support", "gather status, settings, logs and network of this host in an archive, without secrets; works without the agent, too");
+  for (CLI::App* command : {preflight_app, status_app, health_app}) add_output(*command, local);
+  support_app->add_option("-O,--output-file", local.archive, "archive to make, or - for standard output; default: a name with host and time, in the present folder");
+  support_app->add_option("--socket", local.socket, "where the agent listens")->capture_default_str();
+  support_app->add_option("--config", local.config_file, "configuration file")->capture_default_str();
   CLI::App* manual_app = app.add_subcommand("manual-page", "print the manual page")->group("");
   try {
     app.parse(argc, argv);
@@ -180,8 +148,10 @@ int run_command(int argc, char** argv) {
   }
   if (run_app->parsed()) return run(config_file);
   if (join_app->parsed()) return join(options, ignore);
-  if (preflight_app->parsed()) return preflight_now(output, config_file, ignore);
-  return status(output, config_file);
+  if (preflight_app->parsed()) return preflight_command(local);
+  if (health_app->parsed()) return health_command(local);
+  if (support_app->parsed()) return support_command(local);
+  return status_command(local);
 }
 
 }  // namespace

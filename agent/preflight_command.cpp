@@ -21,7 +21,6 @@
 #include "common/files/tree.hpp"
 #include "common/http/tls.hpp"
 #include "proto/codec.hpp"
-#include "proto/preflight.hpp"
 
 namespace asio = boost::asio;
 
@@ -192,26 +191,26 @@ Result<std::vector<Finding>> run_preflight(const PreflightOptions& options) {
   return findings;
 }
 
-std::string preflight_json(const std::vector<Finding>& findings) {
+proto::PreflightReport preflight_report(const std::vector<Finding>& findings) {
   proto::PreflightReport report;
   report.ok = !refuses(findings);
   for (const Finding& finding : findings) {
     report.findings.push_back({finding.check, std::string(to_string(finding.severity)), finding.message, finding.cure, finding.ignored});
   }
-  return proto::pretty(proto::encode(report)) + "\n";
+  return report;
 }
 
-std::string preflight_text(const std::vector<Finding>& findings) {
+std::string preflight_text(const proto::PreflightReport& report) {
   std::ostringstream out;
   std::vector<std::string> good;
-  for (const Severity severity : {Severity::error, Severity::warning}) {
-    for (const Finding& finding : findings) {
+  for (const char* severity : {"error", "warning"}) {
+    for (const proto::PreflightFinding& finding : report.findings) {
       if (finding.severity != severity) continue;
-      out << (finding.ignored ? "ignored" : to_string(severity)) << "  " << finding.check << ": " << finding.message << "\n       " << finding.cure << "\n";
+      out << (finding.ignored ? "ignored" : severity) << "  " << finding.check << ": " << finding.message << "\n       " << finding.cure << "\n";
     }
   }
-  for (const Finding& finding : findings) {
-    if (finding.severity == Severity::ok) good.push_back(finding.check);
+  for (const proto::PreflightFinding& finding : report.findings) {
+    if (finding.severity == "ok") good.push_back(finding.check);
   }
   out << "well: " << join(good, ", ") << "\n";
   return out.str();

@@ -6,6 +6,7 @@
 #include "agent/domain/preflight.hpp"
 #include "common/core/result.hpp"
 #include "proto/file_types.hpp"
+#include "proto/preflight.hpp"
 #include "proto/types.hpp"
 
 namespace slipway {
@@ -25,8 +26,8 @@ PreflightOptions preflight_options(const proto::AgentConfig& config);
 // Errc::invalid: `ignore` names a check that there is not.
 Result<std::vector<Finding>> run_preflight(const PreflightOptions& options);
 
-std::string preflight_json(const std::vector<Finding>& findings);
+proto::PreflightReport preflight_report(const std::vector<Finding>& findings);
 // For people: errors and warnings with their cures first, then one line with what is well.
-std::string preflight_text(const std::vector<Finding>& findings);
+std::string preflight_text(const proto::PreflightReport& report);
 
 }  // namespace slipway

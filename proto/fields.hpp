@@ -20,7 +20,7 @@ template <class V> void fields(V& v, NetworkSettings& x) {
   v("podCIDR", x.pod_cidr); v.optional("nodePrefixLength", x.node_prefix_length); v("serviceCIDR", x.service_cidr);
   v.optional("dnsDomain", x.dns_domain); v.optional("dnsIP", x.dns_ip); v.optional("backend", x.backend);
   v.optional("nodeCIDRs", x.node_cidrs); v.optional("pools", x.pools); v.optional("adoptNodes", x.adopt_nodes);
-  v.optional("serviceReserve", x.service_reserve);
+  v.optional("serviceReserve", x.service_reserve); v.optional("addressChange", x.address_change);
 }
 template <class V> void fields(V& v, Versions& x) {
   v("kubernetes", x.kubernetes); v("etcd", x.etcd); v("docker", x.docker); v("cniPlugins", x.cni_plugins);
@@ -68,8 +68,10 @@ template <class V> void fields(V& v, JoinReply& x) {
   v("generation", x.generation); v("role", x.role); v("address", x.address); v("podCIDR", x.pod_cidr);
   v("certificates", x.certificates); v("caBundles", x.ca_bundles); v("renewAt", x.renew_at);
 }
-template <class V> void fields(V& v, RenewRequest& x) { v("csrs", x.csrs); }
-template <class V> void fields(V& v, RenewReply& x) { v("certificates", x.certificates); v("caBundles", x.ca_bundles); }
+template <class V> void fields(V& v, RenewRequest& x) { v("csrs", x.csrs); v.optional("address", x.address); }
+template <class V> void fields(V& v, RenewReply& x) {
+  v("certificates", x.certificates); v("caBundles", x.ca_bundles); v.optional("address", x.address);
+}
 template <class V> void fields(V& v, MasterSecrets& x) { v("serviceAccountKey", x.service_account_key); }
 template <class V> void fields(V& v, JoinAttempt& x) {
   v("time", x.time); v("nodeName", x.node_name); v("address", x.address); v("tokenId", x.token_id);
@@ -244,12 +246,23 @@ template <class V> void fields(V& v, AgentConfig& x) {
   v.optional("coordinators", x.coordinators); v.optional("tokenFile", x.token_file); v.optional("role", x.role);
   v.optional("nodeName", x.node_name); v.optional("nodeAddress", x.node_address); v.optional("dataDir", x.data_dir);
   v.optional("logLevel", x.log_level); v.optional("cgroupDriver", x.cgroup_driver);
+  v.optional("localGroup", x.local_group);
 }
+template <class V> void fields(V& v, LocalError& x) {
+  v("source", x.source); v("message", x.message); v("cure", x.cure); v("since", x.since); v.optional("ended", x.ended);
+}
+template <class V> void fields(V& v, LocalCertificate& x) {
+  v("usage", x.usage); v("serial", x.serial); v("notBefore", x.not_before); v("notAfter", x.not_after); v("renewAt", x.renew_at);
+}
+template <class V> void fields(V& v, LocalDrift& x) { v("at", x.at); v("what", x.what); }
 template <class V> void fields(V& v, AgentLocalStatus& x) {
   v("joined", x.joined); v("updatedAt", x.updated_at); v("cluster", x.cluster); v("nodeName", x.node_name);
   v("role", x.role); v("address", x.address); v("podCIDR", x.pod_cidr); v("message", x.message);
   v("lastContact", x.last_contact); v("desiredRevision", x.desired_revision); v("report", x.report);
-  v.optional("joinState", x.join_state);
+  v.optional("joinState", x.join_state); v.optional("agentVersion", x.agent_version); v.optional("coordinator", x.coordinator);
+  v.optional("coordinatorError", x.coordinator_error); v.optional("certificates", x.certificates);
+  v.optional("componentSince", x.component_since); v.optional("errors", x.errors); v.optional("lastError", x.last_error);
+  v.optional("drift", x.drift);
 }
 template <class V> void fields(V& v, NodeOverview& x) { v("nodes", x.nodes); v("pending", x.pending); v("joins", x.joins); }
 
@@ -273,5 +286,5 @@ template <class V> void fields(V& v, NodeOverview& x) { v("nodes", x.nodes); v("
 // Types of files: coded by the same lists, but no part of the API's contract.
 #define SLIPWAY_FILE_TYPES(X) \
   X(AdminCluster) X(AdminConfig) X(ConnectionLimits) X(CoordinatorConfig) X(KubeconfigClusterData) X(KubeconfigCluster) X(KubeconfigUserData) \
-  X(KubeconfigUser) X(KubeconfigContextData) X(KubeconfigContext) X(KubeconfigFile) X(AgentConfig) X(AgentLocalStatus) \
+  X(KubeconfigUser) X(KubeconfigContextData) X(KubeconfigContext) X(KubeconfigFile) X(AgentConfig) X(AgentLocalStatus) X(LocalError) X(LocalCertificate) X(LocalDrift) \
   X(NodeOverview) X(PreflightFinding) X(PreflightReport)

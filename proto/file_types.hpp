@@ -1,6 +1,7 @@
 #pragma once
 // What files on hosts and on operators' machines hold: coded by the same lists as the API's types, but no part of its contract.
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -84,9 +85,28 @@ struct AgentConfig {
   std::string data_dir = "/var/lib/slipway/agent";
   std::string log_level = "info";
   std::string cgroup_driver;   // systemd | cgroupfs; empty: what the host can do
+  std::string local_group;     // members may ask the agent over its socket, too; empty: only root may
   bool operator==(const AgentConfig&) const = default;
 };
-// /run/slipway/agent-status.json: what `slipway-agent status` shows. No secrets.
+struct LocalError {
+  std::string source;   // join, coordinator, certificates, address, or the component and stage of the reconciliation
+  std::string message;
+  std::string cure;     // empty: it ends by itself
+  std::string since;
+  std::optional<std::string> ended = {};  // absent: it stands
+};
+struct LocalCertificate {
+  std::string usage;
+  std::string serial;
+  std::string not_before;
+  std::string not_after;
+  std::string renew_at;
+};
+struct LocalDrift {
+  std::string at;
+  std::vector<std::string> what;  // changed by somebody else, put back
+};
+// /run/slipway/agent-status.json and /v1/status of the agent's socket: what `slipway-agent status` shows. No secrets.
 struct AgentLocalStatus {
   bool joined = false;
   std::string updated_at;
@@ -100,6 +120,14 @@ struct AgentLocalStatus {
   std::uint64_t desired_revision = 0;
   NodeStatusReport report;
   std::string join_state;  // pending: an operator must approve this host; refused: the coordinator said no; empty: neither
+  std::string agent_version = {};
+  std::string coordinator = {};        // https://ADDRESS:7443 that answered last; empty: none since the agent's start
+  std::string coordinator_error = {};  // why none could be asked last; empty: one could
+  std::vector<LocalCertificate> certificates = {};
+  std::map<std::string, std::string> component_since = {};  // component -> when its process began
+  std::vector<LocalError> errors = {};                      // that stand
+  std::optional<LocalError> last_error = {};                // the newest, also when it is over
+  std::optional<LocalDrift> drift = {};
 };
 // `slipwayctl node list --all` as one document.
 struct NodeOverview {

@@ -50,6 +50,8 @@ struct NetworkSettings {
   std::vector<std::string> node_cidrs;  // where nodes' own addresses may lie; empty: anywhere but in the other ranges
   std::vector<PoolSettings> pools;      // more pools; one of IPv6 makes the cluster dual-stack
   bool adopt_nodes = false;             // nobody joins before the podCIDRs of the Node objects that are there were read
+  // follow: a node that comes from another address than its own moves there with its block; refuse: an operator has to replace it
+  std::string address_change = "follow";
   std::string service_reserve = {};     // where serviceCIDR may grow: a wider range on its base, kept free of all else; empty: nothing is kept
   bool operator==(const NetworkSettings&) const = default;
 };
@@ -146,10 +148,13 @@ struct JoinReply {
 };
 struct RenewRequest {
   std::map<std::string, std::string> csrs;
+  // Where the node is now, when that is not its registered address any more: it moves. Since 0.2, absent: it stays.
+  std::optional<std::string> address = {};
 };
 struct RenewReply {
   std::map<std::string, std::string> certificates;
   std::map<std::string, std::string> ca_bundles;
+  std::optional<std::string> address = {};  // as registered now, when the request named one; absent from coordinators that know no moves
 };
 // What masters share: travels over mutual TLS to agents of masters only.
 struct MasterSecrets {

@@ -170,6 +170,13 @@ HttpCoordinator::HttpCoordinator(asio::any_io_executor executor, std::vector<htt
 
 HttpCoordinator::~HttpCoordinator() = default;
 
+std::string HttpCoordinator::last_answered() const {
+  if (!any_answered_) return {};
+  const http::Endpoint& endpoint = coordinators_[current_];
+  const bool is_v6 = endpoint.host.find(':') != std::string::npos;
+  return "https://" + (is_v6 ? "[" + endpoint.host + "]" : endpoint.host) + ":" + std::to_string(endpoint.port);
+}
+
 Status HttpCoordinator::use_identity(const std::string& ca_pem, const KeyPair& pair) {
   http::ClientIdentity identity{pair.chain_pem, pair.key_pem.copy()};
   auto tls = http::TlsClientContext::make(ca_pem, &identity, http::TlsPeer::coordinator);
@@ -197,6 +204,7 @@ asio::awaitable<Result<http::Response>> HttpCoordinator::call(Channel& channel, 
     response = co_await std::move(sending);
     if (response && !is_their_trouble(*response)) {
       current_ = at;
+      any_answered_ = true;
       co_return response;
     }
     if (!response && response.error().code == Errc::canceled) co_return response;

@@ -35,6 +35,9 @@ class HttpCoordinator final : public CoordinatorApi, public ArtifactSource {
 
   boost::asio::awaitable<Status> fetch(ArtifactRef artifact, std::string to_path) override;
 
+  // https://HOST:PORT; empty: none has answered yet.
+  std::string last_answered() const;
+
  private:
   using Tls = std::shared_ptr<http::TlsClientContext>;
   struct Channel {
@@ -52,6 +55,7 @@ class HttpCoordinator final : public CoordinatorApi, public ArtifactSource {
   std::vector<http::Endpoint> coordinators_;
   const Clock* clock_;
   std::size_t current_ = 0;  // the one that answered last
+  bool any_answered_ = false;
   Tls tls_;                  // null until use_identity()
   Channel polling_;
   Channel reporting_;

@@ -7,10 +7,13 @@
 #include <vector>
 
 #include "agent/domain/ca_watch.hpp"
+#include "agent/domain/renewal.hpp"
+#include "agent/domain/trouble_log.hpp"
 #include "agent/domain/unit_status.hpp"
 #include "agent/ports/node_store.hpp"
 #include "agent/render/component.hpp"
 #include "agent/service/trigger.hpp"
+#include "common/core/ip.hpp"
 #include "common/core/time.hpp"
 #include "proto/types.hpp"
 
@@ -62,16 +65,22 @@ struct AgentState {
   double renew_at = 0.667;
   bool removed = false;       // the coordinator said that this node was deleted
   std::string join_message;   // what joining waits for; empty when joined
+  std::string join_cure;      // of join_message, which ends with it; may be empty
   std::string join_state;     // pending, refused or empty: see proto::AgentLocalStatus
   std::string sync_message;   // why the coordinator could not be asked last; empty: it could
   std::string renew_message;  // why a renewal that is due did not work
+  std::optional<IpAddress> moves_to;  // this host's address for good, which is not the registered one: to be asked for
+  std::string address_message;        // why this node cannot follow its address
   std::optional<WallTime> last_contact;
+  std::string coordinator;                  // https://ADDRESS:7443 that answered last; empty: none yet
+  TroubleLog troubles;                      // what stands in the way, and since when
   std::optional<PassReport> last_pass;
   std::string busy;                         // what the pass under way does now: "installing docker 20.10.24"
   std::map<std::string, UnitStatus> units;  // as seen last
   std::map<std::string, std::string> crash_loops;  // unit -> reason
   std::map<std::string, IllUnit> ill;              // unit -> to be started anew
   std::vector<proto::CertificateStatus> certificates;
+  std::vector<CertificateLife> lives;       // of the same
   bool certificates_valid = true;
   std::optional<Drift> drift;  // of the last minutes
   bool was_running = false;
@@ -83,6 +92,7 @@ struct AgentState {
   Trigger renew;             // certificates may come from a CA that is being replaced, or are to be rotated
   Trigger reconcile;         // something to bring about
   Trigger report;            // something to tell
+  Trigger address_news;      // links or addresses of the host changed
   Trigger identity_changed;  // certificates were renewed or the node joined
 };
 

@@ -290,6 +290,7 @@ void Enroller::show(const Error& error) {
   const std::string cure =
       pending ? std::string() : join_cure(error, last_step_, settings_.node_name, settings_.token_file);
   deps_.state.join_message = error.message + (cure.empty() || waits_for_token_ ? "" : "; " + cure);
+  deps_.state.join_cure = waits_for_token_ ? std::string() : cure;
   const bool refused = is_refusal(error) && !waits_for_token_;
   deps_.state.join_state = pending ? "pending" : refused ? "refused" : "";
   if (error.code == Errc::gone) deps_.state.removed = true;

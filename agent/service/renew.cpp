@@ -20,6 +20,7 @@ namespace {
 constexpr Millis k_first_retry{2'000};
 constexpr Millis k_longest_retry{60'000};
 constexpr Seconds k_old_ca_retry{30};
+constexpr char k_serving_usage[] = "kubeletServing";  // the one certificate that says a node's address
 constexpr std::int64_t k_spread_for_node = 5;  // ms: a fleet that renews because of a new CA does not come all at once
 
 void add_missing(std::vector<std::string>& usages, const std::vector<std::string>& more) {
@@ -30,6 +31,7 @@ void add_missing(std::vector<std::string>& usages, const std::vector<std::string
 
 void show(AgentState& state, const std::vector<CertificateLife>& lives, WallTime now) {
   state.certificates.clear();
+  state.lives = lives;
   state.certificates_valid = !lives.empty();
   for (const CertificateLife& life : lives) {
     state.certificates.push_back({life.usage, life.serial, to_rfc3339(life.not_after)});
@@ -61,6 +63,27 @@ std::vector<std::string> Renewer::from_old_ca(const std::vector<CertificateLife>
 }
 
 asio::awaitable<Result<Seconds>> Renewer::tick() {
+  Status moved;
+  if (deps_.state.moves_to) {
+    asio::awaitable<Status> moving = move();
+    moved = co_await std::move(moving);
+    if (!moved && moved.error().code == Errc::canceled) co_return moved.error();
+  }
+  asio::awaitable<Result<Seconds>> renewing = renew_due();
+  const Result<Seconds> next = co_await std::move(renewing);
+  // Its identity key may have brought the node there.
+  const bool there = !deps_.state.moves_to || (deps_.state.identity && deps_.state.identity->address == deps_.state.moves_to->to_string());
+  if (deps_.state.moves_to || !moved) deps_.state.address_message = there || moved ? std::string() : moved.error().message;
+  if (there || moved || !next) co_return next;
+  co_return moved.error();
+}
+
+asio::awaitable<Status> Renewer::move() {
+  asio::awaitable<Status> asking = renew({k_serving_usage}, deps_.state.moves_to);
+  co_return co_await std::move(asking);
+}
+
+asio::awaitable<Result<Seconds>> Renewer::renew_due() {
   using Lives = std::vector<CertificateLife>;
   asio::awaitable<Result<Lives>> reading = read_lives();
   Result<Lives> lives = co_await std::move(reading);
@@ -97,7 +120,7 @@ asio::awaitable<Result<Seconds>> Renewer::tick() {
                           deps_.clock.wall());
 }
 
-asio::awaitable<Status> Renewer::renew(std::vector<std::string> usages) {
+asio::awaitable<Status> Renewer::renew(std::vector<std::string> usages, std::optional<IpAddress> moves_to) {
   CredentialStore* credentials = &deps_.credentials;
   std::function<Result<PreparedKeys>()> prepare = [credentials, usages] {
     return prepare_keys(*credentials, usages, KeyChoice::new_key);
@@ -107,9 +130,17 @@ asio::awaitable<Status> Renewer::renew(std::vector<std::string> usages) {
   if (!keys) co_return keys.error();
   proto::RenewRequest request;
   request.csrs = keys->csrs;
+  std::optional<NodeIdentity> moved = moves_to ? deps_.state.identity : std::nullopt;
+  if (moved) {
+    moved->address = moves_to->to_string();
+    request.address = moved->address;
+  }
   asio::awaitable<Result<proto::RenewReply>> asking = deps_.coordinator.renew(std::move(request));
   const Result<proto::RenewReply> reply = co_await std::move(asking);
-  if (!reply) co_return context(reply.error(), "renewing certificates");
+  if (!reply) co_return context(reply.error(), moved ? "moving this node to " + moved->address : "renewing certificates");
+  if (moved && reply->address != moved->address) {
+    co_return make_error(Errc::unavailable, "the coordinator knows no moves of nodes: update it, or give this host its address back");
+  }
 
   IssuedCertificates issued;
   issued.ca_bundles = reply->ca_bundles;
@@ -121,16 +152,31 @@ asio::awaitable<Status> Renewer::renew(std::vector<std::string> usages) {
                                    deps_.state.identity ? deps_.state.identity->node_uid : std::string()};
   const PreparedKeys& prepared = *keys;
   const WallTime now = deps_.clock.wall();
-  std::function<Status()> store = [credentials, issued, profiles, prepared, subject, now]() -> Status {
+  NodeStore* nodes = &deps_.nodes;
+  // The identity last: until it is written the host asks again, and gets the same answer.
+  std::function<Status()> store = [credentials, nodes, issued, profiles, prepared, subject, now, moved]() -> Status {
     if (auto checked = check_issued(issued, profiles, prepared, subject, now); !checked) return checked;
-    return take_over(*credentials, issued);
+    if (auto taken = take_over(*credentials, issued); !taken || !moved) return taken;
+    return nodes->save_identity(*moved);
   };
   asio::awaitable<Status> storing = offload<void>(deps_.workers, std::move(store));
   const Status stored = co_await std::move(storing);
   if (!stored) co_return context(stored.error(), "keeping renewed certificates");
+  if (moved) has_moved(*moved);
   if (!issued.certificates.contains("agent")) co_return Status{};
   asio::awaitable<Status> adopting = use_stored_identity(deps_.credentials, deps_.coordinator, deps_.workers);
   co_return co_await std::move(adopting);
+}
+
+void Renewer::has_moved(const NodeIdentity& moved) {
+  AgentState& state = deps_.state;
+  log::info("this node has moved", {{"from", state.identity ? state.identity->address : ""}, {"to", moved.address}, {"pod_cidr", moved.pod_cidr}});
+  state.identity = moved;
+  state.address_message.clear();
+  if (state.moves_to && state.moves_to->to_string() == moved.address) state.moves_to.reset();
+  state.identity_changed.set();
+  state.reconcile.set();
+  state.report.set();
 }
 
 // Certificates may live for minutes only: the wait must not eat what is left.

@@ -120,6 +120,62 @@ proto::NodeStatusReport build_report(const AgentState& state) {
   return report;
 }
 
+namespace {
+
+// "kubelet: installing: no space left" is the kubelet's.
+proto::LocalError error_of_pass(const std::string& problem) {
+  const std::size_t colon = problem.find(": ");
+  const bool named = colon != std::string::npos && colon <= 40 && problem.find(' ') > colon;
+  return {named ? problem.substr(0, colon) : "reconciliation", named ? problem.substr(colon + 2) : problem,
+          "the agent tries again by itself; slipway-agent health, journalctl -u slipway-agent", ""};
+}
+
+proto::LocalError join_error(const AgentState& state) {
+  std::string message = state.join_message;
+  const std::string tail = "; " + state.join_cure;
+  if (!state.join_cure.empty() && message.ends_with(tail)) message.resize(message.size() - tail.size());
+  return {"join", message, state.join_cure, ""};
+}
+
+proto::LocalError coordinator_error(const AgentState& state) {
+  const char* cure = state.removed ? "slipway-agent join with a new token, after the data directory was removed"
+                                   : "the node goes on as it is; is the coordinator up and the way to it open? slipway-agent preflight";
+  return {"coordinator", state.sync_message, cure, ""};
+}
+
+// Certificates with when they will be renewed, and since when each component runs.
+void add_lives(const AgentState& state, proto::AgentLocalStatus& status) {
+  for (const CertificateLife& life : state.lives) {
+    status.certificates.push_back({life.usage, life.serial, to_rfc3339(life.not_before), to_rfc3339(life.not_after),
+                                   to_rfc3339(renewal_time(life, state.renew_at))});
+  }
+  if (!state.last_pass) return;
+  for (const ComponentOutcome& outcome : state.last_pass->components) {
+    const auto unit = state.units.find(outcome.unit);
+    if (unit == state.units.end()) continue;
+    const auto& since = unit->second.running() ? unit->second.started : unit->second.ended;
+    if (since) status.component_since[outcome.name] = to_rfc3339(*since);
+  }
+}
+
+}  // namespace
+
+std::vector<proto::LocalError> standing_errors(const AgentState& state) {
+  std::vector<proto::LocalError> errors;
+  if (!state.join_message.empty()) errors.push_back(join_error(state));
+  if (!state.sync_message.empty()) errors.push_back(coordinator_error(state));
+  if (!state.address_message.empty()) errors.push_back({"address", state.address_message, "give this host its address back, or see docs/nodes.md", ""});
+  if (!state.renew_message.empty() && state.renew_message != state.address_message) {
+    errors.push_back({"certificates", state.renew_message, "the agent tries again by itself; slipwayctl certs check-expiration", ""});
+  }
+  for (const auto& [unit, reason] : state.crash_loops) errors.push_back({unit, reason, "journalctl -u " + unit, ""});
+  for (const auto& [unit, ill] : state.ill) errors.push_back({unit, "does not answer: " + ill.why, "the agent starts it anew; journalctl -u " + unit, ""});
+  if (state.last_pass) {
+    for (const std::string& problem : state.last_pass->problems) errors.push_back(error_of_pass(problem));
+  }
+  return errors;
+}
+
 proto::AgentLocalStatus build_local_status(const AgentState& state, WallTime now) {
   proto::AgentLocalStatus status;
   status.report = build_report(state);
@@ -128,6 +184,13 @@ proto::AgentLocalStatus build_local_status(const AgentState& state, WallTime now
   status.join_state = state.join_state;
   if (state.last_contact) status.last_contact = to_rfc3339(*state.last_contact);
   if (state.desired) status.desired_revision = state.desired->revision;
+  status.agent_version = state.facts.agent_version;
+  status.coordinator = state.coordinator;
+  status.coordinator_error = state.sync_message;
+  status.errors = state.troubles.standing();
+  status.last_error = state.troubles.last();
+  if (state.drift) status.drift = proto::LocalDrift{to_rfc3339(state.drift->at), state.drift->what};
+  add_lives(state, status);
   if (!state.identity) return status;
   status.joined = !state.removed;
   status.cluster = state.identity->cluster;
@@ -193,6 +256,8 @@ asio::awaitable<Status> StatusReporter::tick() {
   const Status watched = co_await std::move(watching);
   if (!watched && watched.error().code == Errc::canceled) co_return watched.error();
   look_at_routes();
+  if (deps_.coordinator_name) deps_.state.coordinator = deps_.coordinator_name();
+  deps_.state.troubles.update(standing_errors(deps_.state), deps_.clock.wall());
   proto::AgentLocalStatus local = build_local_status(deps_.state, deps_.clock.wall());
   local.report.ca_bundles = confirmed_bundles(deps_.state.ca_uses, deps_.state.ca_stored, deps_.clock.steady());
   if (local.report.phase == "Running") deps_.state.was_running = true;

@@ -20,6 +20,8 @@ namespace slipway {
 // Pure.
 proto::NodeStatusReport build_report(const AgentState& state);
 proto::AgentLocalStatus build_local_status(const AgentState& state, WallTime now);
+// What stands in the way now, each with its cure. When each began is state.troubles' to say.
+std::vector<proto::LocalError> standing_errors(const AgentState& state);
 
 // State thread. Trouble here never disturbs anything else.
 class StatusReporter {
@@ -36,6 +38,7 @@ class StatusReporter {
     std::function<Result<std::string>(std::int32_t pid)> environment_of = {};
     // The host's own routes as they are now, for the facts; absent: as at the start.
     std::function<Result<std::vector<std::string>>()> host_routes = {};
+    std::function<std::string()> coordinator_name = {};  // of the one that answered last; absent: not told
   };
   explicit StatusReporter(Deps deps);
 

@@ -141,7 +141,7 @@ Handling Handlers::renew_certificates(RequestContext context) {
   auto request = agent_body_as<proto::RenewRequest>(context.request);
   if (!request) co_return request.error();
   boost::asio::awaitable<Result<proto::RenewReply>> renewing =
-      deps_.enrollment.renew(std::move(*request), context.principal->agent, actor_of(context));
+      deps_.enrollment.renew(std::move(*request), context.principal->agent, actor_of(context), context.request.peer.address);
   const auto reply = co_await std::move(renewing);
   renewals_[reply ? 1 : 0].fetch_add(1, std::memory_order_relaxed);
   if (!reply) co_return reply.error();

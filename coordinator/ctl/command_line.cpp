@@ -319,6 +319,8 @@ void add_all(CLI::App& app, CommandLine& line) {
   add_audit(app, line);
   auto [health, checked] = add_command<Health>(app, line, "health", "check the whole cluster; exits with 1 when something is not well");
   add_watch(*health, checked->watch);
+  auto [support, made] = add_command<Support>(app, line, "support", "gather what the coordinator tells in an archive, without secrets (of a host: slipway-agent support there)");
+  support->add_option("-O,--output-file", made->file, "archive to make; default: a name with the time, in the present folder");
 }
 
 // A word where a command should stand: CLI11 would only say that a command is missing.

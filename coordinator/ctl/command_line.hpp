@@ -169,6 +169,9 @@ struct AuditVerify {};
 struct Health {
   bool watch = false;
 };
+struct Support {
+  std::string file;  // empty: a name with the time, in the present folder
+};
 struct OperatorCreate {
   std::string user;
   std::string role = "viewer";
@@ -192,7 +195,7 @@ using Command =
                  OperatorCreate, OperatorList, OperatorRevoke, ConfigGetContexts, ConfigCurrentContext, ConfigUseContext,
                  NodeApprove, NodeDeny, NodeReplace, CertsList, AuditList, AuditVerify,
                  PoolList, PoolGet, PoolCreate, PoolGrow, PoolDrain, PoolDelete, PoolHold, PoolRelease,
-                 CertsStatus, CertsRotateCa, NodeCordon, NodeDrain, PoolNodes, CertsRotate>;
+                 CertsStatus, CertsRotateCa, NodeCordon, NodeDrain, PoolNodes, CertsRotate, Support>;
 
 enum class Format { table, wide, json, yaml };
 

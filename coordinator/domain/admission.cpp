@@ -131,6 +131,20 @@ AdmissionKind kind_for(const State& state, const Node& node, const std::map<Cert
   return same ? AdmissionKind::same_certificates : AdmissionKind::new_certificates;
 }
 
+// The API server, etcd and everybody's settings know a master by its address. Whoever lets nodes follow their address trusts its network
+// to give addresses to the right hosts; an operator may not.
+Status check_may_move(const State& state, const Node& node, const IpAddress& address) {
+  const std::string from = node.address.to_string(), to = address.to_string();
+  if (node.role == NodeRole::master) {
+    return at_address(make_error(Errc::denied, "node " + node.name + " is a master and cannot move from " + from + " to " + to +
+                                                   ": the address of a master is static (it stands in apiServer.endpoint, in etcd and in certificates); give the host " +
+                                                   from + " back"));
+  }
+  if (state.cluster().spec.network.address_change != "refuse") return {};
+  return at_address(make_error(Errc::denied, "node " + node.name + " is registered at " + from + " and comes from " + to + ", and network.addressChange is refuse: give the host " +
+                                                 from + " back, or slipwayctl node replace " + node.name + ", or set network.addressChange to follow"));
+}
+
 Error another_role(const std::string& name, NodeRole role) {
   return pointing_to("/role", make_error(Errc::conflict, Cause::fixed, "node " + name + " is registered as a " + std::string(to_string(role)) +
                                                                            ": slipwayctl node delete " + name + " first to change its role"));
@@ -138,9 +152,11 @@ Error another_role(const std::string& name, NodeRole role) {
 
 AdmissionVerdict admit_known(const State& state, const Node& node, const AdmissionRequest& request) {
   if (node.role != request.role) return refuse(node.name, another_role(node.name, node.role), JoinStage::name);
-  if (const auto place = check_place(state, request); !place) return refuse(request.node_name, place.error(), JoinStage::place);
   // The address stands in certificates: another one needs new ones.
   const bool moved = node.address != request.address;
+  const Status may = moved ? check_may_move(state, node, request.address) : Status{};
+  const Status place = may ? check_place(state, request) : may;
+  if (!place) return refuse(request.node_name, place.error(), JoinStage::place);
   const auto kind = moved ? AdmissionKind::new_certificates : kind_for(state, node, request.spkis, request.maturity.now);
   return {Admission{kind, node.uid, node.generation}, ""};
 }
@@ -291,13 +307,29 @@ std::string pool_of(const State& state, const AdmissionRequest& request) {
   return token == nullptr ? std::string() : token->pool;
 }
 
+Status check_move(const State& state, const Node& node, const IpAddress& address) {
+  if (address == node.address) return {};
+  if (const Status may = check_may_move(state, node, address); !may) return may;
+  AdmissionRequest place;
+  place.node_name = node.name;
+  place.role = node.role;
+  place.address = address;
+  return check_place(state, place);
+}
+
 Result<Admission> plan_renewal(const State& state, const std::string& uid, std::uint64_t generation, const std::string& serial,
-                               const std::map<CertUsage, std::string>& spkis, WallTime now) {
+                               const std::map<CertUsage, std::string>& spkis, WallTime now, const std::optional<IpAddress>& address) {
   const auto node = state.authenticate_agent(uid, generation, serial, now);
   if (!node) return node.error();
   if (spkis.empty()) return field_error("/csrs", " is empty: there is no certificate request");
   if (const auto usages = check_usages((*node)->role, spkis); !usages) return usages.error();
-  return Admission{kind_for(state, **node, spkis, now), uid, generation};
+  const bool moves = address && *address != (*node)->address;
+  if (!moves) return Admission{kind_for(state, **node, spkis, now), uid, generation};
+  if (const Status may = check_move(state, **node, *address); !may) return may.error();
+  if (!spkis.contains(CertUsage::kubelet_serving)) {
+    return field_error(place_of_csr(CertUsage::kubelet_serving), " is missing: the address of a node stands in that certificate");
+  }
+  return Admission{AdmissionKind::new_certificates, uid, generation};
 }
 
 TokenVerdict check_presented_token(const State& state, const PresentedToken& token, const TokenUse& use, WallTime now) {

@@ -60,10 +60,15 @@ std::string pool_of(const State& state, const AdmissionRequest& request);
 
 AdmissionVerdict admit(const State& state, const AdmissionRequest& request);
 
-// A live node asks for new certificates over mutual TLS. Errors as State::authenticate_agent(), and Errc::denied for a usage
-// that its role does not have.
+// Whether a live node may be at `address` from now on. Its own address: always. Errc::denied for a master, where network.addressChange
+// is refuse, and for an address that no node may have; Errc::conflict when somebody else has it.
+Status check_move(const State& state, const Node& node, const IpAddress& address);
+
+// A live node asks for new certificates over mutual TLS; `address`: where it connects from, when it says that it has moved. Errors as
+// State::authenticate_agent() and check_move(), Errc::denied for a usage that its role does not have, Errc::invalid for a move without
+// a request for the certificate in which the address stands.
 Result<Admission> plan_renewal(const State& state, const std::string& uid, std::uint64_t generation, const std::string& serial,
-                               const std::map<CertUsage, std::string>& spkis, WallTime now);
+                               const std::map<CertUsage, std::string>& spkis, WallTime now, const std::optional<IpAddress>& address = {});
 
 // The token alone, without a look at anything else: a cheap test before dear ones.
 TokenVerdict check_presented_token(const State& state, const PresentedToken& token, const TokenUse& use, WallTime now);

@@ -11,7 +11,7 @@ struct Namer {
   std::string_view operator()(const CreateToken&) const { return "token.create"; }
   std::string_view operator()(const DeleteToken&) const { return "token.delete"; }
   std::string_view operator()(const AdmitNode& op) const { return op.kind == AdmissionKind::new_node ? "node.join" : "node.rejoin"; }
-  std::string_view operator()(const RecordRenewal&) const { return "certificate.renew"; }
+  std::string_view operator()(const RecordRenewal& op) const { return op.address ? "node.move" : "certificate.renew"; }
   std::string_view operator()(const RecordCertificate&) const { return "certificate.issue"; }
   std::string_view operator()(const DeleteNode&) const { return "node.delete"; }
   std::string_view operator()(const PutArtifact&) const { return "artifact.register"; }
@@ -125,7 +125,7 @@ std::optional<proto::AuditRecord> audit_record(const Operation& operation, const
     record.detail = "uid " + outcome.node->uid + ", address " + outcome.node->address.to_string() + ", pod CIDR " +
                     outcome.node->pod_cidr.to_string();
   }
-  if (std::holds_alternative<AdmitNode>(operation)) {
+  if (std::holds_alternative<AdmitNode>(operation) || std::holds_alternative<RecordRenewal>(operation)) {
     for (const std::string& note : outcome.notes) record.detail += "; " + note;
   }
   std::visit(Describer{record}, operation);

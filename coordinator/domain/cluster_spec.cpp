@@ -389,6 +389,9 @@ Result<ValidatedCluster> validate(const proto::ClusterSpec& spec) {
   if (spec.admission != "token" && spec.admission != "manual") {
     problems.add("/admission", quoted(spec.admission) + " is not known: token (a valid token is enough) or manual (an operator approves each node)");
   }
+  if (spec.network.address_change != "follow" && spec.network.address_change != "refuse") {
+    problems.add("/network/addressChange", quoted(spec.network.address_change) + " is not known: follow (a node that comes from another address moves there) or refuse (an operator has to replace it)");
+  }
   if (!problems.none()) return problems.error(Errc::invalid, "the cluster cannot be made as written:");
   return cluster;
 }

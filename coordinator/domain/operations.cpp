@@ -111,6 +111,13 @@ class Applier {
     const auto found = state_.authenticate_agent(op.uid, op.generation, op.presented_serial, op.now);
     if (!found) return found.error();
     Node node = **found;
+    const IpAddress before = node.address;
+    if (op.address) {
+      if (const Status may = check_move(state_, node, *op.address); !may) return may.error();
+      node.address = *op.address;
+    }
+    const bool moved = node.address != before;
+    if (const Status right = check_serving(op, node, moved); !right) return right.error();
     if (op.certificates.empty()) return unchanged_node(node);
     if (const auto fit = check_certificates(state_, op.certificates, op.uid, op.generation); !fit) return fit.error();
     for (const IssuedCertificate& certificate : op.certificates) {
@@ -123,7 +130,9 @@ class Applier {
     }
     if (const Status put = record_certificates(editor_, node, op.certificates); !put) return put.error();
     end_rotation(state_, node);
-    return put(std::move(node), false);
+    Outcome outcome = put(std::move(node), moved);
+    if (moved) outcome.notes = {"was at " + before.to_string()};
+    return outcome;
   }
 
   Result<Outcome> operator()(const RecordCertificate& op) {
@@ -242,6 +251,21 @@ class Applier {
     Outcome outcome = done(desired);
     outcome.node = std::move(node);
     return outcome;
+  }
+
+  // The serving certificate says the address that the node has from now on. It was made before: two renewals may have met.
+  static Status check_serving(const RecordRenewal& op, const Node& node, bool moved) {
+    const std::string address = node.address.to_string();
+    bool there = false;
+    for (const IssuedCertificate& issued : op.certificates) {
+      if (issued.record.usage != CertUsage::kubelet_serving) continue;
+      there = std::find(issued.names.begin(), issued.names.end(), address) != issued.names.end();
+      if (!there && !issued.names.empty()) {
+        return make_error(Errc::conflict, Cause::raced, "the address of node " + node.name + " changed meanwhile: try again");
+      }
+    }
+    if (moved && !there) return make_error(Errc::internal, "node " + node.name + " moves without a serving certificate for " + address);
+    return {};
   }
 
   // One certificate for each key of the request, made for that key.

@@ -44,13 +44,16 @@ struct AdmitNode {
   std::vector<IssuedCertificate> certificates;
 };
 
-// New certificates for a live node that showed `presented_serial` over mutual TLS.
+// New certificates for a live node that showed `presented_serial` over mutual TLS, and with them its new address when it has moved: the
+// certificate in which the address stands is among them then. Errors of check_move(); Errc::conflict when certificates were made for an
+// address that is not the node's any more: try again.
 struct RecordRenewal {
   std::string uid;
   std::uint64_t generation = 0;
   std::string presented_serial;
   std::vector<IssuedCertificate> certificates;
   WallTime now{};
+  std::optional<IpAddress> address = {};  // the one it has moved to; absent: it stays
 };
 
 // Certificates of operators and of the coordinator itself.
@@ -183,7 +186,7 @@ struct Outcome {
   std::uint64_t revision = 0;  // of the state that holds the outcome
   std::optional<Node> node;    // DeleteNode: as it was; all others about one node: as it is now
   std::optional<PendingNode> pending = {};  // QueueNode, DecideNode: as it is now
-  // ImportNodes: blocks that could not be kept, a line each. AdmitNode: blocks that had to be given out before their rest was over.
+  // ImportNodes: blocks that could not be kept, a line each. RecordRenewal: where a node that moved was. AdmitNode: blocks that had to be given out before their rest was over.
   std::vector<std::string> notes = {};
   std::uint64_t count = 0;              // RotateCertificates: nodes that it is about
   WallTime renew_before = {};           // RotateCertificates: as it asked

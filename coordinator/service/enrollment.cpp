@@ -44,6 +44,9 @@ struct Enrollment::Work {
   IpAddress peer;
   AgentIdentity who;
   proto::AuditActor actor;
+  std::optional<IpAddress> own_address;  // of a renewal: where the node says it is, and is
+  std::optional<IpAddress> moves_to;  // that, when it is not its registered one
+  IpAddress moved_from;
   std::string token_id;  // as shown, for the log
   AdmissionRequest request;
   std::map<CertUsage, CsrKey> keys;
@@ -65,6 +68,7 @@ struct Enrollment::Work {
   void enter(JoinStage next, Cause cause = Cause::none);
   Status read_request();
   Status read_csrs();
+  Status read_address(const std::optional<std::string>& told, const std::optional<IpAddress>& from);
   std::map<std::string, std::string> ca_bundles(Signer& signer) const;
   proto::JoinReply reply(Signer& signer);
 };
@@ -113,6 +117,16 @@ Status Enrollment::Work::read_csrs() {
   return {};
 }
 
+Status Enrollment::Work::read_address(const std::optional<std::string>& told, const std::optional<IpAddress>& from) {
+  if (!told) return {};
+  const auto parsed = IpAddress::parse(*told);
+  if (!parsed) return at_field("/address", parsed.error());
+  if (!from) return make_error(Errc::denied, "an address was named, and nobody knows from where");
+  peer = *from;
+  own_address = *parsed;
+  return check_address(*parsed, *from);
+}
+
 std::map<std::string, std::string> Enrollment::Work::ca_bundles(Signer& signer) const {
   std::map<std::string, std::string> bundles;
   for (const CaKind kind : k_ca_kinds) {
@@ -154,14 +168,18 @@ asio::awaitable<Result<proto::JoinReply>> Enrollment::join(proto::JoinRequest re
   co_return work->reply(deps_.signer);
 }
 
-asio::awaitable<Result<proto::RenewReply>> Enrollment::renew(proto::RenewRequest request, AgentIdentity who, proto::AuditActor actor) {
+asio::awaitable<Result<proto::RenewReply>> Enrollment::renew(proto::RenewRequest request, AgentIdentity who, proto::AuditActor actor,
+                                                              std::optional<IpAddress> peer) {
   auto work = std::make_shared<Work>();
   work->renewal = true;
   work->join.csrs = std::move(request.csrs);
   work->who = std::move(who);
   work->actor = std::move(actor);
-  Task renewing = renew_work(work);
-  const Status renewed = co_await std::move(renewing);
+  Status renewed = work->read_address(request.address, peer);
+  if (renewed) {
+    Task renewing = renew_work(work);
+    renewed = co_await std::move(renewing);
+  }
   if (!renewed) {
     log::warning("renewal refused", {{"uid", work->who.uid}, {"serial", work->who.serial}, {"reason", renewed.error()}});
     work->reason = renewed.error().message;
@@ -173,6 +191,7 @@ asio::awaitable<Result<proto::RenewReply>> Enrollment::renew(proto::RenewRequest
   proto::RenewReply reply;
   reply.certificates = std::move(work->pems);
   reply.ca_bundles = work->ca_bundles(deps_.signer);
+  if (work->own_address) reply.address = work->node.address.to_string();
   co_return reply;
 }
 
@@ -258,7 +277,8 @@ void Enrollment::take_cluster(Work& work, const Node* node) {
   work.profile.node.uid = work.admission.uid;
   work.profile.node.generation = work.admission.generation;
   work.profile.node.master = (node != nullptr ? node->role : work.request.role) == NodeRole::master;
-  work.profile.node.addresses = {work.renewal && node != nullptr ? node->address : work.request.address};
+  const IpAddress stays = work.renewal && node != nullptr ? node->address : work.request.address;
+  work.profile.node.addresses = {work.moves_to.value_or(stays)};
 }
 
 Enrollment::Task Enrollment::peek_there(WorkPtr work) {
@@ -401,7 +421,8 @@ Enrollment::Task Enrollment::renew_work(WorkPtr work) {
 
 Enrollment::Task Enrollment::peek_renewal_there(WorkPtr work) {
   const State& state = deps_.registrar.state();
-  const auto plan = plan_renewal(state, work->who.uid, work->who.generation, work->who.serial, work->request.spkis, deps_.clock.wall());
+  const auto plan =
+      plan_renewal(state, work->who.uid, work->who.generation, work->who.serial, work->request.spkis, deps_.clock.wall(), work->own_address);
   if (!plan) {
     Task waiting = deps_.registrar.durable(state.revision());
     const Status durable = co_await std::move(waiting);
@@ -409,16 +430,27 @@ Enrollment::Task Enrollment::peek_renewal_there(WorkPtr work) {
     co_return plan.error();
   }
   work->admission = *plan;
-  take_cluster(*work, state.node_by_uid(work->who.uid));
+  const Node* node = state.node_by_uid(work->who.uid);
+  if (work->own_address && *work->own_address != node->address) {
+    // A copy of a machine that is heard at home does not carry it away.
+    const Status single = check_single(*node, deps_.status.find(node->uid), work->peer, deps_.clock.steady());
+    if (!single) co_return single.error();
+    work->moves_to = work->own_address;
+    work->moved_from = node->address;
+  }
+  take_cluster(*work, node);
   co_return Status{};
 }
 
 Enrollment::Task Enrollment::record_renewal_there(WorkPtr work) {
-  RecordRenewal operation{work->who.uid, work->who.generation, work->who.serial, work->issued, deps_.clock.wall()};
+  RecordRenewal operation{work->who.uid, work->who.generation, work->who.serial, work->issued, deps_.clock.wall(), work->moves_to};
   asio::awaitable<Result<Outcome>> submitting = deps_.registrar.submit(std::move(operation), work->actor);
   const Result<Outcome> outcome = co_await std::move(submitting);
   if (!outcome) co_return outcome.error();
   work->node = *outcome->node;
+  if (work->moves_to && !outcome->notes.empty()) {
+    log::info("a node has moved", {{"node", work->node.name}, {"from", work->moved_from.to_string()}, {"to", work->node.address.to_string()}});
+  }
   co_return Status{};
 }
 
@@ -481,7 +513,7 @@ Enrollment::Task Enrollment::note_there(WorkPtr work) {
 Enrollment::Task Enrollment::note_renewal_there(WorkPtr work) {
   if (deps_.trail == nullptr) co_return Status{};
   proto::AuditRecord record;
-  record.action = "certificate.renew";
+  record.action = work->own_address ? "node.move" : "certificate.renew";
   record.actor = work->actor;
   record.node = work->actor.name;
   record.generation = work->who.generation;

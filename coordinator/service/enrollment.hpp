@@ -52,8 +52,10 @@ class Enrollment {
   boost::asio::awaitable<Result<proto::JoinReply>> join(proto::JoinRequest request, IpAddress peer);
   // A join that could not be read gets no further: kept for attempts(), and counted against its address.
   boost::asio::awaitable<Status> note_unreadable(Error error, IpAddress peer);
-  // As above, for a live node over mutual TLS.
-  boost::asio::awaitable<Result<proto::RenewReply>> renew(proto::RenewRequest request, AgentIdentity who, proto::AuditActor actor = {});
+  // As above, for a live node over mutual TLS. A request that names an address moves the node there: it must be `peer`, where the
+  // connection comes from; without one nothing moves.
+  boost::asio::awaitable<Result<proto::RenewReply>> renew(proto::RenewRequest request, AgentIdentity who, proto::AuditActor actor = {},
+                                                          std::optional<IpAddress> peer = {});
 
   // The last 1,000 different joins, newest first. State thread only.
   proto::JoinAttemptList attempts(const JoinQuery& query = {}) const;

@@ -77,7 +77,7 @@ Status check_single(const Node& node, const NodeContact* contact, const IpAddres
   return make_error(Errc::denied, "two live agents have the identity of node " + node.name + ": one at " + node.address.to_string() +
                                       " (heard " + to_age_text(silent) + " ago) and one at " + from.to_string() +
                                       ": a machine was copied with its keys; on the copy stop slipway-agent, remove its data directory "
-                                      "and /etc/machine-id, and join it under another name");
+                                      "and /etc/machine-id, and join it under another name. If this host has moved to another address, wait: it is let in when the old one has been silent for " + to_age_text(k_alive));
 }
 
 NodeStatusBoard::NodeStatusBoard(const Clock& clock, Millis dead_after)

@@ -235,6 +235,36 @@ TEMPLATE_TEST_CASE("certificates are renewed for new keys, once for each key", "
   CHECK(join(rig, rig.host, ""));  // the new key proves the node as well
 }
 
+TEMPLATE_TEST_CASE("a node that names another address moves there with its block", "[coordinator-api]", EACH_COORDINATOR) {
+  TestType rig;
+  settle(rig);
+  const std::string block = rig.host.reply.pod_cidr, old_pem = rig.host.certificates.at("kubeletServing");
+  rig.host.new_keys();
+  const std::map<std::string, std::string> serving = {{"kubeletServing", rig.host.csrs.at("kubeletServing")}};
+  CHECK(code_of(rig.io.run(rig.api().renew({{{"agent", rig.host.csrs.at("agent")}}, "10.77.0.77"}))) == Errc::invalid);
+  const auto moved = rig.io.run(rig.api().renew({serving, "10.77.0.77"}));
+  REQUIRE(moved);
+  CHECK(moved->address == "10.77.0.77");
+  REQUIRE(moved->certificates.size() == 1);
+  const std::string pem = moved->certificates.at("kubeletServing");
+  CHECK(pem != old_pem);
+  CHECK(Certificate::from_pem(pem)->ip_addresses() == std::vector<IpAddress>{IpAddress::parse("10.77.0.77").value()});
+  // The answer may have been lost: the same again.
+  const auto again = rig.io.run(rig.api().renew({serving, "10.77.0.77"}));
+  REQUIRE(again);
+  CHECK(again->certificates == moved->certificates);
+  CHECK(again->address == "10.77.0.77");
+  const auto stays = rig.io.run(rig.api().renew({serving}));
+  REQUIRE(stays);
+  CHECK_FALSE(stays->address);
+}
+
+TEMPLATE_TEST_CASE("a master does not move", "[coordinator-api]", EACH_COORDINATOR) {
+  TestType rig(NodeRole::master);
+  settle(rig);
+  CHECK(code_of(rig.io.run(rig.api().renew({{{"kubeletServing", rig.host.csrs.at("kubeletServing")}}, "10.77.0.77"}))) == Errc::denied);
+}
+
 TEMPLATE_TEST_CASE("a renewal that cannot be read is invalid", "[coordinator-api]", EACH_COORDINATOR) {
   TestType rig;
   settle(rig);

@@ -24,6 +24,7 @@ constexpr Stage k_stages[] = {
     {"upgrade", false, 3, 120, 1},
     {"second upgrade", false, 4, 180, 1},
     {"renewal", false, 4, 3000, 2},
+    {"move", false, 4, 3000, 2, "10.77.0.77"},
 };
 
 // The daemon's, for the life of a case.

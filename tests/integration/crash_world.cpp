@@ -206,7 +206,7 @@ Status failure(const std::string& what) { return make_error(Errc::internal, what
 }  // namespace
 
 std::string Memory::text() const {
-  Json json = {{"tokenUses", token_uses}, {"keys", agent_keys}, {"lastPid", last_pid}, {"networkSteps", network_steps}};
+  Json json = {{"tokenUses", token_uses}, {"keys", agent_keys}, {"lastPid", last_pid}, {"networkSteps", network_steps}, {"address", address}};
   json["units"] = Json::object();
   for (const auto& [name, unit] : units) json["units"][name] = json_of(unit);
   return json.dump();
@@ -219,6 +219,7 @@ Memory Memory::from(const std::string& text) {
   memory.agent_keys = json["keys"].get<std::set<std::string>>();
   memory.last_pid = json["lastPid"].get<std::int32_t>();
   memory.network_steps = json["networkSteps"].get<std::size_t>();
+  memory.address = json["address"].get<std::string>();
   for (const auto& [name, unit] : json["units"].items()) memory.units[name] = unit_of(name, unit);
   return memory;
 }
@@ -266,12 +267,13 @@ CrashWorld::Impl::Impl(std::string host, std::string node_role, const Stage& wan
       stage(wanted),
       save(std::move(saver)),
       unit_world(root + "/units"),
-      kernel(IpAddress::parse("10.77.0.13").value(), 24),
+      kernel(IpAddress::parse(wanted.address).value(), 24),
       installer(InstallPaths{root + "/opt", root + "/agent/cache"}, source, workers) {
   clock.set_wall(clock.wall() + Seconds(stage.clock_s));
   fake_coordinator.role = role;
   fake_coordinator.token_uses = known.token_uses;
   fake_coordinator.agent_keys = known.agent_keys;
+  fake_coordinator.address = known.address;
   unit_world.units = known.units;
   unit_world.last_pid = known.last_pid;
   coordinator.desired = fake_coordinator.desired(static_cast<std::uint64_t>(stage.version));
@@ -309,7 +311,7 @@ void CrashWorld::Impl::add_components() {
 void CrashWorld::Impl::repeat_network(std::size_t steps) {
   NodeIdentity self;
   self.node_uid = fake_coordinator.node_uid;
-  self.address = fake_coordinator.address;
+  self.address = stage.address;
   self.pod_cidr = "10.10.3.0/24";
   network.limit = steps;
   try {
@@ -320,7 +322,7 @@ void CrashWorld::Impl::repeat_network(std::size_t steps) {
 }
 
 Memory CrashWorld::Impl::memory() const {
-  return {fake_coordinator.token_uses, fake_coordinator.agent_keys, unit_world.units, unit_world.last_pid, network.done};
+  return {fake_coordinator.token_uses, fake_coordinator.agent_keys, unit_world.units, unit_world.last_pid, network.done, fake_coordinator.address};
 }
 
 EnrollSettings CrashWorld::Impl::settings() {
@@ -360,6 +362,9 @@ Status CrashWorld::Impl::live() {
   if (Status synced = io.run(sync.poll_once()); !synced) return synced;
   if (stage.only_join) return {};
   Renewer renewer(role, deps(), enroller);
+  if (state.identity->address != stage.address) state.moves_to = IpAddress::parse(stage.address).value();
+  if (const auto moved = state.moves_to ? io.run(renewer.tick()) : Result<Seconds>(Seconds(0)); !moved) return moved.error();
+  if (state.identity->address != stage.address) return failure("the node did not move");
   if (Status settled = settle(); !settled) return settled;
   if (const auto renewed = io.run(renewer.tick()); !renewed) return renewed.error();
   return settle();

@@ -24,6 +24,7 @@ struct Memory {
   std::map<std::string, UnitWorld::Unit> units;
   std::int32_t last_pid = 100;
   std::size_t network_steps = 0;  // of the plan for the desired state that were carried out
+  std::string address = "10.77.0.13";  // of the node, as the coordinator has it
 
   std::string text() const;
   static Memory from(const std::string& text);
@@ -36,6 +37,7 @@ struct Stage {
   int version;              // of the kubelet; also the revision of the desired state
   std::int64_t clock_s;     // since the beginning
   std::size_t identity_keys;  // that the coordinator knows in the end
+  const char* address = "10.77.0.13";  // that the host has
 };
 
 class CrashWorld {

@@ -48,6 +48,9 @@ const BadValue k_bad_values[] = {
     {"reportStatus", "/caBundles", R"({"fabric": 1})", "/caBundles/fabric"},
     {"renewCertificates", "/csrs", "{}", nullptr},
     {"renewCertificates", "/csrs/agent", R"("no CSR")", nullptr},
+    {"renewCertificates", "/address", R"("10.77.0.300")", nullptr},
+    {"renewCertificates", "/address", R"("127.0.0.1")", nullptr},
+    {"applyCluster", "/network/addressChange", R"("maybe")", nullptr},
     {"applyCluster", "/metadata/name", R"("Demo")", nullptr},
     {"applyCluster", "/metadata/name", R"("other")", nullptr},  // 409: it cannot change
     {"applyCluster", "/apiServer/endpoint", R"("10.77.0.10")", nullptr},

@@ -184,7 +184,7 @@ JoinLimits ClusterFixture::wide_limits() {
 
 void ClusterFixture::start(JoinLimits limits) {
   AppOptions options;
-  options.config.listen = "127.0.0.1:0";
+  options.config.listen = listen;
   options.config.data_dir = dir / "data";
   options.config.io_threads = io_threads;
   options.join_limits = limits;

@@ -80,7 +80,17 @@ boost::asio::awaitable<Result<proto::RenewReply>> FakeCoordinator::renew(proto::
   renewals.push_back(request);
   if (const Status allowed = admit_agent(); !allowed) co_return allowed.error();
   if (request.csrs.empty()) co_return make_error(Errc::invalid, "there is no certificate request");
+  if (!knows_moves) request.address.reset();  // an older one reads over the field
+  if (request.address) {
+    const bool moves = *request.address != address;
+    if (moves && role == "master") co_return make_error(Errc::denied, "the address of a master is static");
+    if (moves && move_refusal) co_return *move_refusal;
+    if (moves && !request.csrs.contains("kubeletServing")) co_return make_error(Errc::invalid, "/csrs/kubeletServing is missing");
+    if (moves) issued_.erase("kubeletServing");
+    address = *request.address;
+  }
   proto::RenewReply reply;
+  if (request.address) reply.address = address;
   const Status issued = issue(request.csrs, reply.certificates, reply.ca_bundles);
   if (!issued) co_return issued.error();
   if (lose_answers > 0) {

@@ -63,6 +63,8 @@ class FakeCoordinator final : public CoordinatorApi {
   std::string credential = "abc123.abcdefghijklmnopqrstuvwxyz234567";
   int token_uses = 1;
   std::optional<Error> refusal;  // of every request
+  std::optional<Error> move_refusal;
+  bool knows_moves = true;
   int lose_answers = 0;          // so many requests are carried out and their answers lost
   std::string node_name = "node1", node_uid = "9b2f1c1e-0000-4000-8000-00000000000a", role = "node",
               address = "10.77.0.13";
