@@ -89,8 +89,13 @@ Result<UniqueFd> subscribe_routes() {
 // Empty where the kernel has no nftables: then there is no table of ours either.
 UniqueFd subscribe_rules() {
   UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER));
+  sockaddr_nl own{};
+  own.nl_family = AF_NETLINK;
   const int group = NFNLGRP_NFTABLES;
-  if (!fd || ::setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0) return {};
+  // A socket without an address hears nothing.
+  if (!fd || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0 ||
+      ::setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0)
+    return {};
   return fd;
 }
 
