@@ -54,6 +54,7 @@ namespace {
 
 constexpr Millis k_probe_limit{5'000};
 constexpr Millis k_gather_files{500};
+constexpr Millis k_gather_network{200};
 constexpr Millis k_stop_patience{3'000};
 constexpr Millis k_first_trim{30'000};
 constexpr Millis k_trim_period{60'000};  // once for each full pass
@@ -121,12 +122,16 @@ asio::awaitable<Result<bool>> install(Installer* installer, ArtifactRef artifact
   co_return outcome->changed;
 }
 
-// Links and addresses come and go; the kernel drops routes with them and says nothing of that.
-asio::awaitable<Status> watch_network(Network* network, AgentState* state) {
+// Links and addresses come and go; the kernel drops routes with them and says nothing of that. Not at once: a reload of a firewall is a
+// hundred events.
+asio::awaitable<Status> watch_network(Network* network, Clock* clock, AgentState* state) {
   for (;;) {
     asio::awaitable<Status> changing = network->changed();
     const Status changed = co_await std::move(changing);
     if (!changed) co_return changed.error();
+    asio::awaitable<Status> gathering = clock->sleep_for(k_gather_network);
+    const Status gathered = co_await std::move(gathering);
+    if (!gathered) co_return gathered.error();
     state->reconcile.set();
   }
 }
@@ -278,7 +283,7 @@ class Agent {
   void start() {
     group_.spawn("watchdog", systemd::watchdog(clock_));
     group_.spawn("membership", live());
-    group_.spawn("network events", watch_network(network_.get(), &state_));
+    group_.spawn("network events", watch_network(network_.get(), &clock_, &state_));
     if (files_) group_.spawn("files", watch_host_files(files_.get(), &clock_, &state_));
     group_.spawn("kernel settings", watch_quiet_state([] { return net::quiet_state("/proc/sys", network_sysctl_keys()); }, &clock_, &state_));
     group_.spawn("units", watch_units(&supervisor_, &unit_news_, &clock_, &state_));

@@ -112,7 +112,7 @@ int status(const std::string& output, const std::string& config_file) {
 }
 
 bool agrees() {
-  std::cerr << "This stops all pods of this host and removes what Slipway put there, container images included. Go on? [y/N] ";
+  std::cerr << "This stops all pods of this host and removes what Slipway put there: container images and, on a master, etcd's data included. Go on? [y/N] ";
   std::string answer;
   std::getline(std::cin, answer);
   return answer == "y" || answer == "Y" || answer == "yes";
@@ -175,7 +175,7 @@ cli::ManualFrame manual_frame() {
                       {"5", "the host waits for approval or was refused"}};
   frame.files = {{"/etc/slipway/agent.yaml", "settings; agent.yaml.d/*.yaml are merged over them"},
                  {"/etc/slipway/join.token", "the join token, mode 0600; deleted when the host has joined"},
-                 {"/var/lib/slipway/agent", "identity, keys and the last desired state"},
+                 {"/var/lib/slipway/agent", "identity, keys, the last desired state, and the ledger of what was changed on this host"},
                  {"/opt/slipway", "installed components"}};
   frame.see_also = {"slipwayctl(1)", "slipway-coordinator(8)"};
   return frame;

@@ -281,6 +281,7 @@ asio::awaitable<Status> Reconciler::install_artifacts(Pass& pass) {
       continue;
     }
     if (*ensured) pass.report.changes.push_back("installed " + ref.component + " " + ref.version);
+    if (*ensured && pass.stood) pass.report.drifted.push_back("programs of " + ref.component + " " + ref.version);
     pass.stamps[name] = ref.version + " " + ref.sha256;
   }
   for (std::size_t i = 0; i < pass.components.size(); ++i) {
