@@ -23,7 +23,10 @@ Result<ResetSeen> KernelUndo::look(const std::vector<Change>& changes) {
   }
   auto mounts = mount_points();
   if (!mounts) return mounts.error();
-  seen.mounts = std::move(*mounts);
+  for (const MountPoint& mount : *mounts) {
+    seen.mounts.push_back(mount.path);
+    if (mount.itself) seen.self_mounts.insert(mount.path);
+  }
   return seen;
 }
 

@@ -83,7 +83,7 @@ class Planner {
     for (auto mount = all.rbegin(); mount != all.rend(); ++mount) {
       const Change* tree = tree_of(*mount);
       if (tree == nullptr) continue;
-      if (is_component_mount(tree->name, *mount)) {
+      if (is_component_mount(tree->name, *mount) || seen_.self_mounts.count(*mount) != 0) {
         plan_.steps.push_back({ResetAction::unmount, *mount, "", *tree});
       } else if (blocked_.insert(tree->name).second) {
         leave(*tree, "a file system is mounted at " + *mount +

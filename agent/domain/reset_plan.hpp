@@ -1,5 +1,6 @@
 #pragma once
 // What a reset does, in which order, and what it leaves. Pure.
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct EntrySeen {
 struct ResetSeen {
   std::vector<EntrySeen> of;        // of each entry, in the ledger's order
   std::vector<std::string> mounts;  // all mount points of the host
+  std::set<std::string> self_mounts;  // of these, folders that are bound to their own place: nothing lies behind them
 };
 
 enum class ResetAction {

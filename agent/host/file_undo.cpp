@@ -30,7 +30,7 @@ std::int64_t modified_ns(const struct stat& info) {
 Status no_mount_within(const std::string& path) {
   const auto points = mount_points();
   if (!points) return points.error();
-  for (const std::string& point : *points) {
+  for (const auto& [point, itself] : *points) {
     if (point == path || point.starts_with(path + "/"))
       return make_error(Errc::conflict,
                         "a file system is mounted at " + point + "; unmount it, then reset again");

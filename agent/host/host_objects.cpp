@@ -185,16 +185,37 @@ Status end_programs(const std::string& folder, std::chrono::milliseconds patienc
   }
 }
 
-Result<std::vector<std::string>> mount_points(const std::string& mountinfo) {
-  const std::string text = text_of(mountinfo, std::size_t{64} << 20);
-  if (text.empty())
-    return make_error(Errc::unavailable, "read " + mountinfo + ": what is mounted cannot be told");
-  std::vector<std::string> points;
-  for (const std::string_view line : split(text, '\n')) {
+std::vector<MountPoint> mounts_in(std::string_view mountinfo) {
+  struct Mount {
+    std::string device, root, point;
+  };
+  std::vector<Mount> all;
+  std::vector<MountPoint> points;
+  for (const std::string_view line : split(mountinfo, '\n')) {
     const auto words = split(line, ' ');
-    if (words.size() > 4) points.push_back(unescaped(words[4]));
+    if (words.size() <= 4) continue;
+    const Mount mount{std::string(words[2]), unescaped(words[3]), unescaped(words[4])};
+    // The one that the point lies in: of those above it the nearest, mounted last.
+    const Mount* around = nullptr;
+    for (const Mount& other : all) {
+      const bool above = other.point == "/" || mount.point.starts_with(other.point + "/");
+      if (above && (around == nullptr || other.point.size() >= around->point.size())) around = &other;
+    }
+    bool itself = false;
+    if (around != nullptr && around->device == mount.device) {
+      const std::string within = around->point == "/" ? mount.point : mount.point.substr(around->point.size());
+      itself = mount.root == (around->root == "/" ? within : around->root + within);
+    }
+    points.push_back({mount.point, itself});
+    all.push_back(mount);
   }
   return points;
+}
+
+Result<std::vector<MountPoint>> mount_points(const std::string& mountinfo) {
+  const std::string text = text_of(mountinfo, std::size_t{64} << 20);
+  if (text.empty()) return make_error(Errc::unavailable, "read " + mountinfo + ": what is mounted cannot be told");
+  return mounts_in(text);
 }
 
 Status unmount(const std::string& path) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/core/result.hpp"
@@ -25,8 +26,14 @@ std::vector<RunningProgram> programs_below(const std::string& folder, const std:
 Status end_programs(const std::string& folder, std::chrono::milliseconds patience = std::chrono::seconds(10),
                     const std::string& proc = "/proc");
 
+struct MountPoint {
+  std::string path;
+  bool itself = false;  // a folder bound to its own place, as dockerd does to set its propagation: unmounting it hides and shows nothing
+};
+
 // All mount points of this mount namespace, in the order in which they were mounted.
-Result<std::vector<std::string>> mount_points(const std::string& mountinfo = "/proc/self/mountinfo");
+Result<std::vector<MountPoint>> mount_points(const std::string& mountinfo = "/proc/self/mountinfo");
+std::vector<MountPoint> mounts_in(std::string_view mountinfo);  // pure
 // Not lazily: what is busy is an error.
 Status unmount(const std::string& path);
 

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "agent/domain/reset_plan.hpp"
+#include "agent/host/host_objects.hpp"
 
 using namespace slipway;
 
@@ -145,6 +146,25 @@ TEST_CASE("nothing behind a foreign mount is removed", "[agent][reset]") {
   disk.seen.mounts = {"/var/lib/docker"};
   CHECK(disk.steps().empty());
   CHECK(disk.left() == Texts{"/var/lib/docker"});
+  // The tree bound to itself.
+  disk.seen.self_mounts = {"/var/lib/docker"};
+  CHECK(disk.left().empty());
+  CHECK(disk.steps() == Texts{"unmount /var/lib/docker", "remove /var/lib/docker with all that is in it"});
+}
+
+TEST_CASE("a folder that is bound to its own place is told from another's data", "[agent][reset]") {
+  const std::string table =
+      "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+      "30 22 8:1 /var/lib/docker /var/lib/docker rw shared:5 - ext4 /dev/sda1 rw\n"
+      "31 22 8:1 /srv/data /var/lib/kubelet rw - ext4 /dev/sda1 rw\n"
+      "32 22 8:2 / /data rw - ext4 /dev/sdb1 rw\n"
+      "33 32 8:2 /x\\040y /data/x\\040y rw - ext4 /dev/sdb1 rw\n"
+      "34 22 8:3 / /var/lib/etcd rw - ext4 /dev/sdc1 rw\n"
+      "short line\n";
+  std::vector<std::pair<std::string, bool>> found;
+  for (const MountPoint& mount : mounts_in(table)) found.emplace_back(mount.path, mount.itself);
+  CHECK(found == std::vector<std::pair<std::string, bool>>{
+                     {"/", false}, {"/var/lib/docker", true}, {"/var/lib/kubelet", false}, {"/data", false}, {"/data/x y", true}, {"/var/lib/etcd", false}});
 }
 
 TEST_CASE("files within a tree of ours go with it, those of a tree that stays by themselves", "[agent][reset]") {
