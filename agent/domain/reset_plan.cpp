@@ -60,9 +60,11 @@ class Planner {
 
   // True: it is not ours to undo; what is unsure is told.
   bool not_ours(const Change& change) {
-    if (change.former == Former::unsure)
-      leave(change,
-            "it was there when the ledger was begun and may be somebody else's; if it is not, remove it");
+    if (change.former == Former::unsure) {
+      const bool copied = change.kind == ChangeKind::file && !change.value.empty();
+      leave(change, std::string("it was there when the ledger was begun and may be somebody else's; if it is not, remove it") +
+                        (copied ? " (what it held then is in the ledger's folder, as kept/" + change.value + ")" : ""));
+    }
     return !is_ours(change.former);
   }
 

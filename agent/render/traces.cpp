@@ -57,6 +57,7 @@ void kube_proxy_traces(Intents& out, const HostPaths& paths) {
   out.push_back({ChangeKind::tree, paths.kube_proxy_dir});
   add_sysctls(out, {{"net/ipv4/conf/all/route_localnet", "1"},
                     {"net/netfilter/nf_conntrack_max", ""},
+                    {"net/netfilter/nf_conntrack_buckets", ""},
                     {"net/netfilter/nf_conntrack_tcp_timeout_established", ""},
                     {"net/netfilter/nf_conntrack_tcp_timeout_close_wait", ""}});
   add_all(out, ChangeKind::device, {"kube-ipvs0"});

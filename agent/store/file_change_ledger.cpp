@@ -263,6 +263,9 @@ Result<Change> FileChangeLedger::look_at_path(const Intent& intent) {
   }
   if (adopts_) {
     change.former = Former::unsure;
+    // It may be overwritten now, and it may be somebody's.
+    const bool file = intent.kind == ChangeKind::file && S_ISREG(info.st_mode);
+    if (auto kept = file ? keep_copy(change) : Status(); !kept) return kept.error();
     return change;
   }
   change.former = Former::found;

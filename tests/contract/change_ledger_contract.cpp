@@ -160,6 +160,7 @@ TEST_CASE("change ledger: begun on a node that has joined already", "[agent][led
                           {ChangeKind::tree, dir / "docker"}}));
   CHECK(former_of_file(*ledger, dir / "conflist") == Former::presumed);
   CHECK(former_of_file(*ledger, dir / "daemon.json") == Former::unsure);
+  CHECK(get_file(FileChangeLedger::copy_path(dir / "data", *ledger->ledger().find(ChangeKind::file, dir / "daemon.json"))) == "{}");
   CHECK(former_of_file(*ledger, dir / "config.toml") == Former::presumed);
   CHECK(former_of_file(*ledger, dir / "later") == Former::absent);
   CHECK(ledger->ledger().find(ChangeKind::tree, dir / "docker")->former == Former::unsure);
