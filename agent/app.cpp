@@ -17,21 +17,26 @@
 #include "agent/client/http_coordinator.hpp"
 #include "agent/config.hpp"
 #include "agent/host/file_watch.hpp"
+#include "agent/host/program_files.hpp"
 #include "agent/host_facts.hpp"
 #include "agent/install/installer.hpp"
+#include "agent/kernel_undo.hpp"
 #include "agent/local_status.hpp"
 #include "agent/local_surface.hpp"
 #include "agent/memory.hpp"
 #include "agent/net/kernel_network.hpp"
+#include "agent/net/quiet_state.hpp"
 #include "agent/process/systemd_supervisor.hpp"
 #include "agent/service/address_follow.hpp"
 #include "agent/service/ca_sync.hpp"
 #include "agent/service/desired_sync.hpp"
+#include "agent/service/drift_watch.hpp"
 #include "agent/service/enroll.hpp"
 #include "agent/service/liveness.hpp"
 #include "agent/service/reconcile.hpp"
 #include "agent/service/renew.hpp"
 #include "agent/service/status.hpp"
+#include "agent/store/file_change_ledger.hpp"
 #include "agent/store/file_node_store.hpp"
 #include "common/async/runtime.hpp"
 #include "common/async/spawn.hpp"
@@ -51,6 +56,7 @@ namespace {
 
 constexpr Millis k_probe_limit{5'000};
 constexpr Millis k_gather_files{500};
+constexpr Millis k_gather_network{200};
 constexpr Millis k_stop_patience{3'000};
 constexpr Millis k_first_trim{30'000};
 constexpr Millis k_trim_period{60'000};  // once for each full pass
@@ -118,12 +124,16 @@ asio::awaitable<Result<bool>> install(Installer* installer, ArtifactRef artifact
   co_return outcome->changed;
 }
 
-// Links and addresses come and go; the kernel drops routes with them and says nothing of that.
-asio::awaitable<Status> watch_network(Network* network, AgentState* state) {
+// Links and addresses come and go; the kernel drops routes with them and says nothing of that. Not at once: a reload of a firewall is a
+// hundred events.
+asio::awaitable<Status> watch_network(Network* network, Clock* clock, AgentState* state) {
   for (;;) {
     asio::awaitable<Status> changing = network->changed();
     const Status changed = co_await std::move(changing);
     if (!changed) co_return changed.error();
+    asio::awaitable<Status> gathering = clock->sleep_for(k_gather_network);
+    const Status gathered = co_await std::move(gathering);
+    if (!gathered) co_return gathered.error();
     state->reconcile.set();
     state->address_news.set();
   }
@@ -158,13 +168,14 @@ asio::awaitable<Status> stay_small(Clock* clock) {
 class Agent {
  public:
   Agent(const proto::AgentConfig& config, std::vector<http::Endpoint> endpoints,
-        std::unique_ptr<FileNodeStore> store)
+        std::unique_ptr<FileNodeStore> store, ChangeLedger& ledger)
       : config_(config),
+        ledger_(ledger),
         store_(std::move(store)),
         workers_(k_workers),
         group_(thread_.executor()),
         coordinator_(thread_.executor(), endpoints, &clock_),
-        supervisor_(thread_.executor()),
+        supervisor_(thread_.executor(), supervision()),
         installer_(InstallPaths{"/opt/slipway", config.data_dir + "/cache"}, coordinator_, workers_),
         endpoints_(std::move(endpoints)) {}
 
@@ -208,6 +219,14 @@ class Agent {
   }
 
  private:
+  SystemdOptions supervision() {
+    SystemdOptions options;
+    options.on_job_ended = [this](const std::string& unit) {
+      if (is_component_unit(state_, unit)) unit_news_.set();
+    };
+    return options;
+  }
+
   Enroller::Deps deps() { return {*store_, *store_, coordinator_, clock_, workers_, state_}; }
 
   EnrollSettings enroll_settings() {
@@ -245,7 +264,8 @@ class Agent {
         process_environment,
         HostPaths{},
         config_.cgroup_driver.empty() ? host_cgroup_driver() : config_.cgroup_driver,
-        [this](const std::vector<std::string>& paths) { watch_files(paths); }};
+        [this](const std::vector<std::string>& paths) { watch_files(paths); },
+        [ledger = &ledger_](const std::vector<Intent>& intents) { return ledger->intend(intents); }};
     reconciler_ = std::make_unique<Reconciler>(std::move(reconcile), random_seed());
     liveness_ = std::make_unique<LivenessKeeper>(LivenessKeeper::Deps{
         clock_, state_, [store](HealthProbe probe) { return ask_health(store, std::move(probe)); }});
@@ -258,8 +278,10 @@ class Agent {
                                                                [store](HealthProbe probe) { return ask_health(store, std::move(probe)); }});
   }
 
-  void watch_files(const std::vector<std::string>& paths) {
+  void watch_files(std::vector<std::string> paths) {
     if (!files_) return;
+    const std::vector<std::string> programs = program_files(installer_.paths().install_root);
+    paths.insert(paths.end(), programs.begin(), programs.end());
     const Status watched = files_->watch(paths);
     if (!watched && file_trouble_.worth_logging(watched.error().message, clock_.steady())) {
       log::warning("changes of some files will be noticed once a minute", {{"error", watched.error()}});
@@ -269,8 +291,10 @@ class Agent {
   void start() {
     group_.spawn("watchdog", systemd::watchdog(clock_));
     group_.spawn("membership", live());
-    group_.spawn("network events", watch_network(network_.get(), &state_));
+    group_.spawn("network events", watch_network(network_.get(), &clock_, &state_));
     if (files_) group_.spawn("files", watch_host_files(files_.get(), &clock_, &state_));
+    group_.spawn("kernel settings", watch_quiet_state([] { return net::quiet_state("/proc/sys", network_sysctl_keys()); }, &clock_, &state_));
+    group_.spawn("units", watch_units(&supervisor_, &unit_news_, &clock_, &state_));
     group_.spawn("status", reporter_->run());
     group_.spawn("liveness", liveness_->run());
     group_.spawn("memory", stay_small(&clock_));
@@ -324,11 +348,13 @@ class Agent {
   }
 
   proto::AgentConfig config_;
+  ChangeLedger& ledger_;
   std::unique_ptr<FileNodeStore> store_;
   SystemClock clock_;
   EventThread thread_{"agent"};
   Workers workers_;
   AgentState state_;
+  Trigger unit_news_;
   TaskGroup group_;
   HttpCoordinator coordinator_;
   SystemdSupervisor supervisor_;
@@ -377,7 +403,15 @@ Status run_agent(const proto::AgentConfig& config) {
   if (!lock) return lock.error();
   auto store = FileNodeStore::open(config.data_dir);
   if (!store) return context(store.error(), "opening " + config.data_dir);
-  Agent agent(config, std::move(*endpoints), std::move(*store));
+  auto host = KernelUndo::open(UndoPaths{});
+  if (!host) return context(host.error(), "opening the kernel's network interface");
+  auto ledger = FileChangeLedger::open(config.data_dir, [&host](const Intent& intent) { return (*host)->former(intent); });
+  if (!ledger) return ledger.error();
+  if ((*ledger)->damaged() > 0) {
+    log::error("lines of the change ledger cannot be read; a reset will tell that it does not know all",
+               {{"lines", (*ledger)->damaged()}, {"folder", FileChangeLedger::folder(config.data_dir)}});
+  }
+  Agent agent(config, std::move(*endpoints), std::move(*store), **ledger);
   if (auto opened = agent.open(); !opened) return opened;
   return agent.run();
 }

@@ -8,7 +8,9 @@
 
 #include "agent/config.hpp"
 #include "agent/domain/enrollment_state.hpp"
+#include "agent/kernel_undo.hpp"
 #include "agent/process/systemd_supervisor.hpp"
+#include "agent/render/traces.hpp"
 #include "common/async/runtime.hpp"
 #include "common/async/spawn.hpp"
 #include "common/config/yaml_to_json.hpp"
@@ -48,13 +50,12 @@ Result<Secret> checked_token(const std::string& file) {
   return text;
 }
 
-Status refuse_second_join(const proto::AgentConfig& config) {
-  if (!path_exists(config.data_dir + "/node.json")) return {};
-  return make_error(Errc::conflict, "this host has joined a cluster already (" + config.data_dir +
+Status refuse_second_join(const std::string& data_dir) {
+  if (!path_exists(data_dir + "/node.json")) return {};
+  return make_error(Errc::conflict, "this host has joined a cluster already (" + data_dir +
                                         "/node.json); slipway-agent status shows which. To join anew: "
-                                        "slipwayctl node delete there, then stop "
-                                        "slipway-agent and remove " +
-                                        config.data_dir);
+                                        "slipwayctl node delete there, then "
+                                        "slipway-agent reset here");
 }
 
 asio::awaitable<Status> restart_unit(SystemdSupervisor* supervisor) {
@@ -92,9 +93,10 @@ Status write_join_config(const JoinOptions& options) {
   if (to_check.node_name.empty())
     to_check.node_name = "host";  // the host's own name is looked at when the agent starts
   if (auto checked = check_agent_config(to_check); !checked) return checked;
-  if (auto first = refuse_second_join(config); !first) return first;
+  if (auto first = refuse_second_join(options.data_dir); !first) return first;
   auto yaml = json_to_yaml(proto::encode(config));
   if (!yaml) return yaml.error();
+  if (auto noted = note_changes(options.data_dir, join_intents(options.config_file, options.token_copy)); !noted) return noted;
   if (auto made = make_dirs(parent_path(options.config_file), 0755); !made) return made;
   if (auto made = make_dirs(parent_path(options.token_copy), 0755); !made) return made;
   if (auto kept = write_file_atomically(options.token_copy, token->reveal(), 0600); !kept) return kept;

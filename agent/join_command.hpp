@@ -16,6 +16,7 @@ struct JoinOptions {
   std::string node_ip;
   std::string config_file;  // agent.yaml
   std::string token_copy = "/etc/slipway/join.token";
+  std::string data_dir = "/var/lib/slipway/agent";  // where the change ledger is; the configuration's default
   bool start = true;
 };
 

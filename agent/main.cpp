@@ -12,6 +12,8 @@
 #include "agent/join_command.hpp"
 #include "agent/local_commands.hpp"
 #include "agent/preflight_command.hpp"
+#include "agent/preflight_fix.hpp"
+#include "agent/reset_command.hpp"
 #include "common/cli/manual.hpp"
 #include "common/log/log.hpp"
 #include "slipway_version.hpp"
@@ -70,8 +72,59 @@ void add_output(CLI::App& app, LocalOptions& options) {
   app.add_option("--config", options.config_file, "configuration file")->capture_default_str();
 }
 
+// What needs no decision, before the looking.
+Status mend_first(const std::string& config_file) {
+  PreflightOptions options;
+  if (path_exists(config_file)) {
+    auto config = load_agent_config(config_file);
+    if (!config) return config.error();
+    options = preflight_options(*config);
+  }
+  const auto fixed = fix_preflight(options.data_dir);
+  if (!fixed) return fixed.error();
+  for (const std::string& what : *fixed) std::cerr << "fixed: " << what << "\n";
+  return {};
+}
+
+int preflight_now(const LocalOptions& options, bool fix) {
+  if (fix) {
+    if (const Status mended = mend_first(options.config_file); !mended) return fail(mended.error());
+  }
+  return preflight_command(options);
+}
+
+bool agrees() {
+  std::cerr << "This stops all pods of this host and removes what Slipway put there: container images and, on a master, etcd's data included. Go on? [y/N] ";
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+int reset(const ResetOptions& options, const std::string& output, bool yes) {
+  if (::geteuid() != 0) return fail(make_error(Errc::denied, "reset needs root; use sudo"));
+  if (!options.dry_run && !yes) {
+    if (::isatty(STDIN_FILENO) == 0) return fail(make_error(Errc::invalid, "nobody can be asked here: see what would be done with --dry-run, then give --yes"));
+    if (!agrees()) return fail(make_error(Errc::canceled, "nothing was changed"));
+  }
+  if (auto ready = log::setup("slipway-agent", "error"); !ready) return fail(ready.error());
+  const auto result = run_reset(options, [](const std::string& step) { std::cerr << step << "\n"; });
+  if (!result) return fail(result.error());
+  std::cout << (output == "json" ? reset_json(*result) : reset_text(*result));
+  return result->clean() ? k_ok : k_error;
+}
+
 void add_ignore(CLI::App& app, std::vector<std::string>& ignore) {
   app.add_option("--ignore-preflight-errors", ignore, "checks whose errors are passed over, or all; names as preflight prints them")->delimiter(',');
+}
+
+CLI::App* add_reset(CLI::App& app, ResetOptions& options, bool& yes, std::string& output) {
+  CLI::App* reset_app = app.add_subcommand(
+      "reset", "stop what runs here and undo exactly what Slipway did to this host, as its change ledger says; lists what is left and why, exit code 1 then");
+  reset_app->add_flag("--dry-run", options.dry_run, "only show what would be done");
+  reset_app->add_flag("--yes", yes, "do not ask");
+  reset_app->add_option("--config", options.config_file, "configuration file; it may be missing")->capture_default_str();
+  reset_app->add_option("-o,--output", output, "table or json")->check(CLI::IsMember({"table", "json"}))->capture_default_str();
+  return reset_app;
 }
 
 void add_join(CLI::App& app, JoinOptions& options, std::vector<std::string>& ignore) {
@@ -100,11 +153,11 @@ cli::ManualFrame manual_frame() {
       "the components of a node (and of the control plane on masters) from the coordinator's verified artifacts, sets "
       "up the pod network, supervises and repairs all of it. The token is used once; its file is deleted then.",
       "The node runs on without its agent and without the coordinator."};
-  frame.exit_codes = {{"0", "all went well"}, {"1", "an error"}, {"2", "preflight found an error"}, {"3", "wrong usage"}, {"4", "the host has not joined, or the agent does not run"},
+  frame.exit_codes = {{"0", "all went well"}, {"1", "an error; reset: something is left"}, {"2", "preflight found an error"}, {"3", "wrong usage"}, {"4", "the host has not joined, or the agent does not run"},
                       {"5", "the host waits for approval or was refused"}};
   frame.files = {{"/etc/slipway/agent.yaml", "settings; agent.yaml.d/*.yaml are merged over them"},
                  {"/etc/slipway/join.token", "the join token, mode 0600; deleted when the host has joined"},
-                 {"/var/lib/slipway/agent", "identity, keys and the last desired state"},
+                 {"/var/lib/slipway/agent", "identity, keys, the last desired state, and the ledger of what was changed on this host"},
                  {"/run/slipway/agent.sock", "where the agent answers root (and localGroup): GET /v1/status, /v1/health, /v1/preflight, /v1/support"},
                  {"/run/slipway/agent-status.json", "what it wrote down last, for everybody to read"},
                  {"/opt/slipway", "installed components"}};
@@ -126,7 +179,7 @@ int run_command(int argc, char** argv) {
   CLI::App* join_app = app.add_subcommand("join", "configure this host for a cluster and start the agent");
   add_join(*join_app, options, ignore);
   CLI::App* preflight_app =
-      app.add_subcommand("preflight", "look for everything that stands in the way of a node, and change nothing; exit code 2 when there is an error");
+      app.add_subcommand("preflight", "look for everything that stands in the way of a node, and, without --fix, change nothing; exit code 2 when there is an error");
   add_ignore(*preflight_app, local.ignore);
   CLI::App* status_app = app.add_subcommand("status", "show what the agent does; exit code 4 when the host has not joined or the agent does not run, 5 when it waits for approval "
                                                       "or was refused");
@@ -136,6 +189,13 @@ int run_command(int argc, char** argv) {
   support_app->add_option("-O,--output-file", local.archive, "archive to make, or - for standard output; default: a name with host and time, in the present folder");
   support_app->add_option("--socket", local.socket, "where the agent listens")->capture_default_str();
   support_app->add_option("--config", local.config_file, "configuration file")->capture_default_str();
+  bool fix = false;
+  preflight_app->add_flag("--fix", fix, "first mend what needs no decision: kernel modules and sysctls, for every boot from now on; reset takes them back");
+  ResetOptions reset_options;
+  bool yes = false;
+  std::string reset_output = "table";
+  reset_options.config_file = k_agent_config_file;
+  CLI::App* reset_app = add_reset(app, reset_options, yes, reset_output);
   CLI::App* manual_app = app.add_subcommand("manual-page", "print the manual page")->group("");
   try {
     app.parse(argc, argv);
@@ -148,9 +208,10 @@ int run_command(int argc, char** argv) {
   }
   if (run_app->parsed()) return run(config_file);
   if (join_app->parsed()) return join(options, ignore);
-  if (preflight_app->parsed()) return preflight_command(local);
+  if (preflight_app->parsed()) return preflight_now(local, fix);
   if (health_app->parsed()) return health_command(local);
   if (support_app->parsed()) return support_command(local);
+  if (reset_app->parsed()) return reset(reset_options, reset_output, yes);
   return status_command(local);
 }
 

@@ -59,6 +59,10 @@ template <class V> void fields(V& v, PreflightFinding& x) {
   v("check", x.check); v("severity", x.severity); v("message", x.message); v("cure", x.cure); v("ignored", x.ignored);
 }
 template <class V> void fields(V& v, PreflightReport& x) { v("ok", x.ok); v("findings", x.findings); }
+template <class V> void fields(V& v, ResetLeftover& x) { v("kind", x.kind); v("name", x.name); v("why", x.why); }
+template <class V> void fields(V& v, ResetReport& x) {
+  v("clean", x.clean); v("dryRun", x.dry_run); v("node", x.node); v("steps", x.steps); v("leftovers", x.leftovers);
+}
 template <class V> void fields(V& v, JoinRequest& x) {
   v.optional("token", x.token); v("nodeName", x.node_name); v.optional("role", x.role); v("address", x.address);
   v.optional("facts", x.facts); v("csrs", x.csrs);
@@ -287,4 +291,4 @@ template <class V> void fields(V& v, NodeOverview& x) { v("nodes", x.nodes); v("
 #define SLIPWAY_FILE_TYPES(X) \
   X(AdminCluster) X(AdminConfig) X(ConnectionLimits) X(CoordinatorConfig) X(KubeconfigClusterData) X(KubeconfigCluster) X(KubeconfigUserData) \
   X(KubeconfigUser) X(KubeconfigContextData) X(KubeconfigContext) X(KubeconfigFile) X(AgentConfig) X(AgentLocalStatus) X(LocalError) X(LocalCertificate) X(LocalDrift) \
-  X(NodeOverview) X(PreflightFinding) X(PreflightReport)
+  X(NodeOverview) X(PreflightFinding) X(PreflightReport) X(ResetLeftover) X(ResetReport)

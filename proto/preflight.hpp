@@ -1,5 +1,5 @@
 #pragma once
-// What `slipway-agent preflight -o json` prints. Part of no API.
+// What `slipway-agent preflight -o json` and `slipway-agent reset -o json` print. Part of no API.
 #include <string>
 #include <vector>
 
@@ -15,6 +15,18 @@ struct PreflightFinding {
 struct PreflightReport {
   bool ok = false;  // no error stands
   std::vector<PreflightFinding> findings;
+};
+struct ResetLeftover {
+  std::string kind;  // file, link, dir, tree, unit, sysctl, module, routes, table, chains, device, cgroup, programs
+  std::string name;
+  std::string why;   // with the cure
+};
+struct ResetReport {
+  bool clean = false;              // nothing is left; with dryRun: nothing would be
+  bool dry_run = false;
+  std::string node;                // name of the node that the coordinator still knows; empty: it never joined
+  std::vector<std::string> steps;  // done, or to be done
+  std::vector<ResetLeftover> leftovers;
 };
 
 }  // namespace slipway::proto

@@ -82,6 +82,7 @@ asio::awaitable<Result<InstallOutcome>> Installer::ensure(ArtifactRef artifact) 
   std::function<Result<InstallOutcome>()> use_job = [paths = paths_, artifact] { return take_into_use(paths, artifact); };
   auto taking = offload<InstallOutcome>(workers_, std::move(use_job));
   Result<InstallOutcome> outcome = co_await std::move(taking);
+  if (outcome) outcome->changed = outcome->changed || there->empty();
   co_return outcome;
 }
 

@@ -14,7 +14,7 @@
 namespace slipway {
 
 struct InstallOutcome {
-  bool changed = false;         // `current` leads to another version than before
+  bool changed = false;         // `current` leads to another version than before, or to this one laid down anew
   std::string previous;         // version that was current before; empty: none
 };
 

@@ -1,6 +1,9 @@
 #include "agent/net/change_watch.hpp"
 
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -10,6 +13,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/domain/network_plan.hpp"
 #include "agent/net/nl_message.hpp"
 #include "common/core/unique_fd.hpp"
 
@@ -19,8 +23,10 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr std::uint8_t k_ipv4 = 2;  // NFPROTO_IPV4
+
 // A port of a bridge is a pod's end: each pod makes a handful of events that concern no route of ours.
-bool concerns_us(const Message& message) {
+bool concerns_our_links(const Message& message) {
   if (message.type == RTM_NEWADDR || message.type == RTM_DELADDR) return true;
   if (message.type != RTM_NEWLINK && message.type != RTM_DELLINK) return false;
   if (message.payload.size() < sizeof(ifinfomsg) || message.payload[0] != 0)
@@ -29,8 +35,23 @@ bool concerns_us(const Message& message) {
   return attributes && find_attribute(*attributes, IFLA_MASTER).empty();
 }
 
+// Routes of others come and go by the thousand where a routing daemon runs; one that replaces another may have replaced ours.
+bool concerns_our_routes(const Message& message, std::uint32_t own_port) {
+  if (message.type != RTM_NEWROUTE && message.type != RTM_DELROUTE) return false;
+  if (message.payload.size() < sizeof(rtmsg) || (own_port != 0 && message.port == own_port)) return false;
+  rtmsg head{};
+  std::memcpy(&head, message.payload.data(), sizeof head);
+  if (head.rtm_family != AF_INET || head.rtm_table != RT_TABLE_MAIN) return false;
+  return head.rtm_protocol == k_route_protocol || (message.type == RTM_NEWROUTE && (message.flags & NLM_F_REPLACE) != 0);
+}
+
+std::string_view name_in(const std::vector<Attribute>& attributes, std::uint16_t type) {
+  const std::string_view text = find_attribute(attributes, type);
+  return text.substr(0, text.find('\0'));
+}
+
 // Takes all that is there. Lost events are a change.
-Result<bool> drain(int fd) {
+Result<bool> drain(int fd, std::uint32_t own_port, bool rules) {
   bool changed = false;
   std::array<char, 32768> buffer{};
   for (;;) {
@@ -43,17 +64,84 @@ Result<bool> drain(int fd) {
       continue;
     }
     const auto messages = parse_messages({buffer.data(), static_cast<std::size_t>(got)});
-    if (!messages)
+    if (!messages) {
       changed = true;
-    else
-      for (const Message& message : *messages) changed = changed || concerns_us(message);
+      continue;
+    }
+    for (const Message& message : *messages) {
+      const bool news = rules ? concerns_our_rules(message.type, message.payload) : concerns_our_links(message) || concerns_our_routes(message, own_port);
+      changed = changed || news;
+    }
   }
+}
+
+Result<UniqueFd> subscribe_routes() {
+  UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
+  if (!fd) return from_errno("open a netlink socket", errno);
+  sockaddr_nl own{};
+  own.nl_family = AF_NETLINK;
+  own.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE;
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0)
+    return from_errno("subscribe to network events", errno);
+  return fd;
+}
+
+// Empty where the kernel has no nftables: then there is no table of ours either.
+UniqueFd subscribe_rules() {
+  UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER));
+  sockaddr_nl own{};
+  own.nl_family = AF_NETLINK;
+  const int group = NFNLGRP_NFTABLES;
+  // A socket without an address hears nothing.
+  if (!fd || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0 ||
+      ::setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0)
+    return {};
+  return fd;
+}
+
+// One descriptor for both: readable when either is.
+Result<UniqueFd> gather(const UniqueFd& routes, const UniqueFd& rules) {
+  UniqueFd both(::epoll_create1(EPOLL_CLOEXEC));
+  if (!both) return from_errno("watch network events", errno);
+  for (const UniqueFd* fd : {&routes, &rules}) {
+    if (!*fd) continue;
+    epoll_event event{};
+    event.events = EPOLLIN;
+    if (::epoll_ctl(both.get(), EPOLL_CTL_ADD, fd->get(), &event) != 0) return from_errno("watch network events", errno);
+  }
+  return both;
 }
 
 }  // namespace
 
+bool concerns_our_rules(std::uint16_t type, std::string_view payload) {
+  if (type >> 8 != NFNL_SUBSYS_NFTABLES || payload.size() < sizeof(nfgenmsg) || static_cast<std::uint8_t>(payload[0]) != k_ipv4) return false;
+  const int what = type & 0xff;
+  if (what == NFT_MSG_NEWGEN) return false;
+  const auto attributes = parse_attributes(payload.substr(NLMSG_ALIGN(sizeof(nfgenmsg))));
+  if (!attributes) return true;
+  // The table's name is attribute 1 of every kind of message.
+  const std::string_view table = name_in(*attributes, NFTA_TABLE_NAME);
+  if (table == k_masquerade_table) return true;
+  if (table != "filter") return false;
+  const auto is_ours = [](std::string_view chain) { return chain == "FORWARD" || chain == k_forward_chain; };
+  if (what == NFT_MSG_NEWCHAIN || what == NFT_MSG_DELCHAIN) return is_ours(name_in(*attributes, NFTA_CHAIN_NAME));
+  if (what == NFT_MSG_NEWRULE || what == NFT_MSG_DELRULE) return is_ours(name_in(*attributes, NFTA_RULE_CHAIN));
+  return what == NFT_MSG_DELTABLE;
+}
+
 struct ChangeWatch::Impl {
-  asio::posix::stream_descriptor socket;
+  UniqueFd routes, rules;
+  std::uint32_t own_port = 0;
+  asio::posix::stream_descriptor either;
+
+  Result<bool> drain_all() {
+    auto changed = drain(routes.get(), own_port, false);
+    if (!changed || !rules) return changed;
+    const auto rules_changed = drain(rules.get(), own_port, true);
+    if (!rules_changed) return rules_changed.error();
+    return *changed || *rules_changed;
+  }
 };
 
 ChangeWatch::ChangeWatch(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -61,28 +149,26 @@ ChangeWatch::~ChangeWatch() = default;
 ChangeWatch::ChangeWatch(ChangeWatch&&) noexcept = default;
 ChangeWatch& ChangeWatch::operator=(ChangeWatch&&) noexcept = default;
 
-Result<ChangeWatch> ChangeWatch::open(asio::any_io_executor executor) {
-  UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
-  if (!fd) return from_errno("open a netlink socket", errno);
-  sockaddr_nl own{};
-  own.nl_family = AF_NETLINK;
-  own.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR;
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0)
-    return from_errno("subscribe to network events", errno);
+Result<ChangeWatch> ChangeWatch::open(asio::any_io_executor executor, std::uint32_t own_port) {
+  auto routes = subscribe_routes();
+  if (!routes) return routes.error();
+  UniqueFd rules = subscribe_rules();
+  auto both = gather(*routes, rules);
+  if (!both) return both.error();
   boost::system::error_code ec;
-  asio::posix::stream_descriptor socket(executor);
-  socket.assign(fd.get(), ec);
+  asio::posix::stream_descriptor either(executor);
+  either.assign(both->get(), ec);
   if (ec) return make_error(Errc::internal, "watching network events: " + ec.message());
-  (void)fd.release();
-  return ChangeWatch(std::make_unique<Impl>(Impl{std::move(socket)}));
+  (void)both->release();
+  return ChangeWatch(std::make_unique<Impl>(Impl{std::move(*routes), std::move(rules), own_port, std::move(either)}));
 }
 
 asio::awaitable<Status> ChangeWatch::changed() {
   for (;;) {
-    const auto changed = drain(impl_->socket.native_handle());
+    const auto changed = impl_->drain_all();
     if (!changed) co_return changed.error();
     if (*changed) co_return Status{};
-    const auto waited = co_await impl_->socket.async_wait(asio::posix::stream_descriptor::wait_read,
+    const auto waited = co_await impl_->either.async_wait(asio::posix::stream_descriptor::wait_read,
                                                           asio::as_tuple(asio::use_awaitable));
     const boost::system::error_code ec = std::get<0>(waited);
     if (ec == asio::error::operation_aborted)

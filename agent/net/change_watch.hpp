@@ -1,8 +1,10 @@
 #pragma once
-// Tells that links or addresses have changed.
+// Tells that links, addresses, or routes and packet filter rules of ours have changed.
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "common/core/result.hpp"
 
@@ -11,7 +13,8 @@ namespace slipway::net {
 // Listens from open() on. On `executor`'s thread only; must outlive its waiters.
 class ChangeWatch {
  public:
-  static Result<ChangeWatch> open(boost::asio::any_io_executor executor);
+  // Route changes that come from the socket `own_port` are no news.
+  static Result<ChangeWatch> open(boost::asio::any_io_executor executor, std::uint32_t own_port = 0);
   ~ChangeWatch();
   ChangeWatch(ChangeWatch&&) noexcept;
   ChangeWatch& operator=(ChangeWatch&&) noexcept;
@@ -25,5 +28,9 @@ class ChangeWatch {
   explicit ChangeWatch(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+// Whether a broadcast of the packet filter (NFNLGRP_NFTABLES) is about our table, or our chain and jump in FORWARD, which the iptables of
+// most hosts keeps there too. `type` and `payload` as in the message. For tests.
+bool concerns_our_rules(std::uint16_t type, std::string_view payload);
 
 }  // namespace slipway::net

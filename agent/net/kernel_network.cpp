@@ -35,7 +35,7 @@ Result<std::unique_ptr<KernelNetwork>> KernelNetwork::open(boost::asio::any_io_e
                                                            KernelNetworkPaths paths) {
   auto netlink = net::Rtnetlink::open();
   if (!netlink) return netlink.error();
-  auto watch = net::ChangeWatch::open(std::move(executor));
+  auto watch = net::ChangeWatch::open(std::move(executor), netlink->port());
   if (!watch) return watch.error();
   return std::unique_ptr<KernelNetwork>(
       new KernelNetwork(std::move(paths), std::move(*netlink), std::move(*watch)));

@@ -74,7 +74,7 @@ Result<std::vector<Message>> parse_messages(std::string_view bytes) {
     if (head.nlmsg_len < sizeof head || head.nlmsg_len > bytes.size())
       return make_error(Errc::corrupt, "netlink message with a length outside its packet");
     out.push_back(Message{head.nlmsg_type, head.nlmsg_flags, head.nlmsg_seq,
-                          bytes.substr(sizeof head, head.nlmsg_len - sizeof head)});
+                          bytes.substr(sizeof head, head.nlmsg_len - sizeof head), head.nlmsg_pid});
     bytes.remove_prefix(std::min(bytes.size(), aligned(head.nlmsg_len)));
   }
   return out;

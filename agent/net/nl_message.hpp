@@ -35,6 +35,7 @@ struct Message {
   std::uint16_t flags = 0;
   std::uint32_t sequence = 0;
   std::string_view payload;  // family header and attributes
+  std::uint32_t port = 0;    // of a broadcast: whose request it was
 };
 struct Attribute {
   std::uint16_t type = 0;  // without the nested and byte-order bits

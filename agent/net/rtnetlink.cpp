@@ -331,6 +331,12 @@ Status Rtnetlink::request(const MessageWriter& writer, std::uint32_t sequence, s
   }
 }
 
+std::uint32_t Rtnetlink::port() const {
+  sockaddr_nl own{};
+  socklen_t size = sizeof own;
+  return ::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&own), &size) == 0 ? own.nl_pid : 0;
+}
+
 Status Rtnetlink::remove_link(int index) {
   ifinfomsg head{};
   head.ifi_index = index;

@@ -31,6 +31,8 @@ class Rtnetlink {
   // In order, one status each; about 400 messages a system call. Removing what is not there is success.
   std::vector<Status> change_routes(const std::vector<RouteChange>& changes);
   Status remove_link(int index);
+  // The kernel's name of this socket: broadcasts of our own changes carry it. 0: not known.
+  std::uint32_t port() const;
 
  private:
   explicit Rtnetlink(UniqueFd fd) : fd_(std::move(fd)) {}

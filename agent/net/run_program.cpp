@@ -17,7 +17,6 @@ namespace slipway::net {
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
-constexpr std::size_t k_output_limit = 1 << 20;
 
 struct Pipe {
   UniqueFd read;
@@ -96,12 +95,12 @@ Result<pid_t> start(const std::vector<std::string>& argv, const Streams& streams
 }
 
 // Reads what is there; false at the end of the stream.
-bool take(const UniqueFd& fd, std::string& into) {
+bool take(const UniqueFd& fd, std::string& into, std::size_t most) {
   std::array<char, 16384> buffer{};
   const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
   if (got < 0) return errno == EINTR || errno == EAGAIN;
   const auto size = static_cast<std::size_t>(got);
-  if (into.size() < k_output_limit) into.append(buffer.data(), std::min(size, k_output_limit - into.size()));
+  if (into.size() < most) into.append(buffer.data(), std::min(size, most - into.size()));
   return got > 0;
 }
 
@@ -114,7 +113,7 @@ void give(UniqueFd& fd, std::string_view& input) {
 
 // Moves data until the program has closed its ends; false when `deadline` came first.
 bool converse(Streams& streams, std::string_view input, SteadyClock::time_point deadline,
-              ProgramOutput& output) {
+              ProgramOutput& output, std::size_t most) {
   ::fcntl(streams.in.write.get(), F_SETFL, O_NONBLOCK);
   if (input.empty()) streams.in.write.reset();
   while (streams.out.read || streams.err.read) {
@@ -127,8 +126,8 @@ bool converse(Streams& streams, std::string_view input, SteadyClock::time_point 
     const int ready = ::poll(fds.data(), fds.size(), static_cast<int>(left));
     if (ready < 0 && errno != EINTR) return false;
     if (ready <= 0) continue;
-    if (fds[0].revents != 0 && !take(streams.out.read, output.out)) streams.out.read.reset();
-    if (fds[1].revents != 0 && !take(streams.err.read, output.err)) streams.err.read.reset();
+    if (fds[0].revents != 0 && !take(streams.out.read, output.out, most)) streams.out.read.reset();
+    if (fds[1].revents != 0 && !take(streams.err.read, output.err, most)) streams.err.read.reset();
     if (fds[2].revents != 0) give(streams.in.write, input);
   }
   return true;
@@ -144,7 +143,7 @@ Result<int> wait_for(pid_t pid) {
 }  // namespace
 
 Result<ProgramOutput> run_program(const std::vector<std::string>& argv, const std::string& input,
-                                  std::chrono::milliseconds limit) {
+                                  std::chrono::milliseconds limit, std::size_t most) {
   if (argv.empty() || !argv[0].starts_with('/'))
     return make_error(Errc::invalid, "program without an absolute path");
   auto streams = make_streams();
@@ -155,7 +154,7 @@ Result<ProgramOutput> run_program(const std::vector<std::string>& argv, const st
   streams->out.write.reset();
   streams->err.write.reset();
   ProgramOutput output;
-  const bool ended = converse(*streams, input, SteadyClock::now() + limit, output);
+  const bool ended = converse(*streams, input, SteadyClock::now() + limit, output, most);
   if (!ended) ::kill(*pid, SIGKILL);
   const auto code = wait_for(*pid);
   if (!code) return code.error();

@@ -10,7 +10,7 @@ namespace slipway::net {
 
 struct ProgramOutput {
   int exit_code = 0;  // 128 + signal when killed
-  std::string out;    // at most 1 MiB, the rest is dropped
+  std::string out;    // at most `most`, the rest is dropped
   std::string err;
 };
 
@@ -18,7 +18,7 @@ struct ProgramOutput {
 // is an absolute path. The environment is a fixed small one (messages in English). A non-zero exit is an
 // output, not an error.
 Result<ProgramOutput> run_program(const std::vector<std::string>& argv, const std::string& input,
-                                  std::chrono::milliseconds limit);
+                                  std::chrono::milliseconds limit, std::size_t most = std::size_t{1} << 20);
 
 // The first executable `name` in `folders`; empty when there is none.
 std::string find_program(const std::vector<std::string>& folders, const std::string& name);

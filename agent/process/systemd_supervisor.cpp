@@ -75,7 +75,9 @@ Status SystemdSupervisor::Impl::connect() {
   bus->on_lost([this] { jobs.lost(); });
   const systemd::BusMatch removed{k_service, k_path, k_manager, "JobRemoved"};
   auto matched = bus->on_signal(removed, [this](const BusValues& values) {
-    if (values.size() == 4) jobs.ended(values[1].text(), values[3].text());
+    if (values.size() != 4) return;
+    jobs.ended(values[1].text(), values[3].text());
+    if (options.on_job_ended) options.on_job_ended(values[2].text());
   });
   if (!matched) return matched.error();
   return bus->send(manager_call("Subscribe"));  // systemd broadcasts only while somebody has asked for it
@@ -223,7 +225,12 @@ asio::awaitable<Status> SystemdSupervisor::stop(std::string name) {
   asio::awaitable<Status> job = impl_->run_job("StopUnit", "stop", name);
   const Status stopped = co_await std::move(job);
   if (!stopped && stopped.error().code == Errc::not_found) co_return Status{};
-  co_return stopped;
+  if (!stopped) co_return stopped;
+  // Stopped on purpose: that it had failed, or ended with another code than 0 just now, is of no more interest.
+  const BusCall forget = manager_call("ResetFailedUnit", {name});
+  asio::awaitable<Result<BusValues>> forgetting = impl_->call(forget, impl_->options.call_limit);
+  (void)(co_await std::move(forgetting)).has_value();
+  co_return Status{};
 }
 
 asio::awaitable<Result<UnitStatus>> SystemdSupervisor::status(std::string name) {

@@ -1,6 +1,7 @@
 #pragma once
 // Adapter: the ProcessSupervisor port on systemd's manager over D-Bus.
 #include <boost/asio/any_io_executor.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,8 @@ struct SystemdOptions {
   Millis call_limit{10'000};    // for a question
   Millis reload_limit{90'000};  // reading all units again may take long on a loaded machine
   Millis job_limit{180'000};    // from the start of a job to its end; longer than a unit's own start limit
+  // Told when a job about a unit has ended, whoever asked for it. Only while there is a connection, so after the first call.
+  std::function<void(const std::string& unit)> on_job_ended = {};
 };
 
 // Connects at the first call and anew when the connection was lost. Must outlive the coroutines of its calls.

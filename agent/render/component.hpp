@@ -28,6 +28,7 @@ struct HostPaths {
   std::string cni_state_dir = "/run/slipway/cni";
   std::string etcd_dir = "/var/lib/etcd";
   std::string log_dir = "/var/log/kubernetes";
+  std::string host_root;  // before what the programs make where nobody tells them to (agent/render/traces.hpp)
 };
 
 // All that a node's files depend on.

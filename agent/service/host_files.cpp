@@ -51,22 +51,23 @@ Result<bool> place_link(const FileInput& input, CredentialStore& credentials, In
   return switch_link(input.path, key ? credentials.key_path(input.name) : credentials.chain_path(input.name));
 }
 
-Result<bool> place_bundle(const FileInput& input, CredentialStore& credentials, InputDigest& digest) {
+// A bundle that the program reads by itself makes another wish, but no restart.
+Result<bool> place_bundle(const FileInput& input, CredentialStore& credentials, InputDigest& digest, InputDigest& wish) {
   auto bundle = credentials.ca_bundle(input.name);
   if (!bundle) return bundle.error();
   if (!*bundle) return not_there(input, "the CA");
-  if (input.restart) digest.add(input.path, **bundle);
+  (input.restart ? digest : wish).add(input.path, **bundle);
   return write_file_if_changed(input.path, **bundle, 0644);
 }
 
-Result<bool> place_input(const FileInput& input, CredentialStore& credentials, InputDigest& digest) {
+Result<bool> place_input(const FileInput& input, CredentialStore& credentials, InputDigest& digest, InputDigest& wish) {
   if (auto made = make_dirs(parent_path(input.path), 0755); !made) return made.error();
   switch (input.kind) {
     case InputKind::certificate:
     case InputKind::private_key:
       return place_link(input, credentials, digest);
     case InputKind::ca_bundle:
-      return place_bundle(input, credentials, digest);
+      return place_bundle(input, credentials, digest, wish);
     case InputKind::service_account_key:
     case InputKind::service_account_public:
       break;
@@ -81,12 +82,12 @@ namespace {
 
 // Whatever has to be there before the files, and the digest of everything that the component is started with.
 Result<std::string> place_inputs(const ComponentFiles& component, CredentialStore& credentials, const std::string& stamp, PlacedFiles& placed) {
-  InputDigest digest;
+  InputDigest digest, wish;
   digest.add("stamp", stamp);
   for (const FileInput& input : component.inputs) {
-    auto changed = place_input(input, credentials, digest);
+    auto changed = place_input(input, credentials, digest, wish);
     if (!changed) return changed.error();
-    if (*changed) placed.changed.push_back(input.path);
+    if (*changed) placed.rewritten.push_back(input.path);
   }
   for (const RenderedFile& file : component.files) digest.add(file.path, file.content);
   if (component.unit) {
@@ -94,7 +95,9 @@ Result<std::string> place_inputs(const ComponentFiles& component, CredentialStor
     if (!text) return text.error();
     digest.add(component.unit->name, *text);
   }
-  return digest.hex();
+  const std::string hex = digest.hex();
+  placed.wish = hex + wish.hex();
+  return hex;
 }
 
 std::vector<std::string> wrong_files(const ComponentFiles& component) {
@@ -174,7 +177,6 @@ Result<PlacedFiles> place_files(const ComponentFiles& component, CredentialStore
     if (placed.unit_written) placed.rewritten.push_back(component.unit->name);
   }
   placed.changed.insert(placed.changed.end(), placed.rewritten.begin(), placed.rewritten.end());
-  placed.wish = mark.digest;
   placed.inputs = mark.to_string();
   return placed;
 }

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "agent/render/traces.hpp"
 #include "agent/service/host_files.hpp"
 #include "agent/service/network_pass.hpp"
 #include "common/core/text.hpp"
@@ -76,6 +77,7 @@ struct Reconciler::Pass {
   std::map<std::string, std::string> stamps;       // artifact -> version and digest; missing: not installed
   std::vector<std::optional<std::string>> inputs;  // of each component; empty: its files are not as wanted
   bool units_changed = false;                      // a unit file was written
+  bool stood = false;                              // before it all was as wanted, for the same revision: what is not now, somebody changed
   bool units_acted = false;                        // a unit was started or restarted
   std::vector<std::string> paths;                  // all that the components have on the disk
   BundleDigests bundles;                           // stored when the pass began
@@ -134,15 +136,29 @@ void Reconciler::note_bundles(const Pass& pass) {
   }
 }
 
+asio::awaitable<Status> Reconciler::note_intents(std::vector<Intent> intents) {
+  if (!deps_.intend) co_return Status{};
+  std::function<Result<bool>()> note = [intend = deps_.intend, intents = std::move(intents)]() -> Result<bool> {
+    if (auto noted = intend(intents); !noted) return noted.error();
+    return true;
+  };
+  asio::awaitable<Result<bool>> noting = offload<bool>(deps_.workers, std::move(note));
+  const Result<bool> noted = co_await std::move(noting);
+  if (!noted) co_return noted.error();
+  co_return Status{};
+}
+
 asio::awaitable<Status> Reconciler::work(Pass& pass) {
+  asio::awaitable<Status> noting = note_intents(network_intents());
+  if (const Status noted = co_await std::move(noting); !noted) co_return noted.error();
   NetworkOutcome network = bring_network_about(deps_.network, pass.desired, pass.identity);
   pass.report.network_ready = network.ready;
   pass.report.network_message = network.message;
   pass.report.peers_applied = network.peers_applied;
   pass.report.changes = std::move(network.changes);
   const std::optional<PassReport>& before = deps_.state.last_pass;
-  const bool stood = before && before->clean() && before->network_ready && before->revision == pass.report.revision;
-  if (stood) pass.report.drifted = pass.report.changes;
+  pass.stood = before && before->clean() && before->network_ready && before->revision == pass.report.revision;
+  if (pass.stood) pass.report.drifted = pass.report.changes;
   pass.report.problems = std::move(network.problems);
 
   auto context = context_of(pass.desired, pass.identity, deps_, network.pod_mtu);
@@ -156,6 +172,8 @@ asio::awaitable<Status> Reconciler::work(Pass& pass) {
     pass.report.components.push_back(
         {component.name, component.version, "", "", component.unit ? component.unit->name : "", component.probe});
   }
+  asio::awaitable<Status> noting_components = note_intents(component_intents(pass.components, deps_.paths, deps_.credentials));
+  if (const Status noted = co_await std::move(noting_components); !noted) co_return noted.error();
   asio::awaitable<Status> fetching = fetch_secrets(pass);
   if (const Status fetched = co_await std::move(fetching); !fetched) {
     pass.problem("control plane", "fetching what masters share", fetched.error().message);
@@ -263,6 +281,7 @@ asio::awaitable<Status> Reconciler::install_artifacts(Pass& pass) {
       continue;
     }
     if (*ensured) pass.report.changes.push_back("installed " + ref.component + " " + ref.version);
+    if (*ensured && pass.stood) pass.report.drifted.push_back("programs of " + ref.component + " " + ref.version);
     pass.stamps[name] = ref.version + " " + ref.sha256;
   }
   for (std::size_t i = 0; i < pass.components.size(); ++i) {
@@ -296,6 +315,7 @@ asio::awaitable<Status> Reconciler::place_component(Pass& pass, std::size_t inde
     co_return placed.error();
   }
   pass.paths.insert(pass.paths.end(), placed->paths.begin(), placed->paths.end());
+  if (component.unit) pass.paths.push_back(enabling_link(unit_dir, component.unit->name));
   pass.units_changed = pass.units_changed || placed->unit_written;
   for (const std::string& path : placed->changed) pass.report.changes.push_back("wrote " + path);
   if (std::exchange(settled_[component.name], placed->wish) == placed->wish) {
@@ -325,6 +345,7 @@ asio::awaitable<Status> Reconciler::reload_units(Pass& pass, bool after_network)
   }
   if (not_enabled.empty()) co_return Status{};
   pass.report.changes.push_back("enabled " + join(not_enabled, ", "));
+  if (pass.stood) pass.report.drifted.push_back(pass.report.changes.back());
   asio::awaitable<Status> enabling = deps_.supervisor.enable(not_enabled);
   co_return co_await std::move(enabling);
 }
@@ -365,6 +386,10 @@ asio::awaitable<Status> Reconciler::act_on_unit(Pass& pass, std::size_t index, U
   pass.units_acted = true;
   const bool restart = decision.action == UnitAction::restart;
   pass.report.changes.push_back((restart ? "restarted " : "started ") + name + ": " + decision.reason);
+  // Stopped, not failed: somebody did that.
+  const auto known = deps_.state.units.find(name);
+  const bool stopped = known != deps_.state.units.end() && known->second.active == UnitActivity::inactive && known->second.invocation != "";
+  if (pass.stood && !restart && stopped) pass.report.drifted.push_back(name + " was stopped");
   log::info(restart ? "restarting a unit" : "starting a unit",
             {{"unit", name}, {"because", decision.reason}});
   asio::awaitable<Status> acting = restart ? deps_.supervisor.restart(name) : deps_.supervisor.start(name);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/domain/change_ledger.hpp"
 #include "agent/domain/reconcile_plan.hpp"
 #include "agent/ports/artifact_source.hpp"
 #include "agent/ports/coordinator_api.hpp"
@@ -42,6 +43,8 @@ struct ReconcileDeps {
   std::string cgroup_driver = "systemd";
   // Told after each pass of the files that are to be as they are; a change of one is a reason for the next pass. Empty: nobody watches.
   std::function<void(const std::vector<std::string>& paths)> watch_files = {};
+  // Notes what is about to be changed, durably, before it is (ChangeLedger::intend); runs on a worker. Empty: nobody notes.
+  std::function<Status(const std::vector<Intent>& intents)> intend = {};
 };
 
 // State thread.
@@ -64,6 +67,7 @@ class Reconciler {
   };
 
   boost::asio::awaitable<Status> work(Pass& pass);
+  boost::asio::awaitable<Status> note_intents(std::vector<Intent> intents);
   boost::asio::awaitable<Status> fetch_secrets(Pass& pass);
   boost::asio::awaitable<Status> install_artifacts(Pass& pass);
   boost::asio::awaitable<Status> place_component(Pass& pass, std::size_t index);

@@ -12,6 +12,8 @@
 #include <memory>
 
 #include "agent/net/kernel_network.hpp"
+#include "agent/net/quiet_state.hpp"
+#include "agent/net/sysctls.hpp"
 #include "agent/net/masquerade.hpp"
 #include "tests/support/fake_network.hpp"
 #include "tests/support/io_test.hpp"
@@ -418,4 +420,101 @@ TEST_CASE("iptables listings of any content are understood", "[network][parse]")
   CHECK(net::parse_forward("garbage", "-A SLIPWAY-FORWARD -s\n-A\n-A SLIPWAY-FORWARD").chain_exact == false);
   CHECK(net::count_jumps("-A FORWARD -j SLIPWAY-FORWARD\n-A FORWARD -j Y\n-A FORWARD -j SLIPWAY-FORWARD\n") ==
         2);
+}
+
+namespace {
+
+// Whether there is news now. Waits for no more than what has come.
+bool has_news(Rig& rig, Network& network) {
+  boost::asio::cancellation_signal signal;
+  std::optional<Status> ended;
+  const auto done = [&ended](std::exception_ptr, Status status) { ended = std::move(status); };
+  boost::asio::co_spawn(rig.io.executor(), network.changed(), boost::asio::bind_cancellation_slot(signal.slot(), done));
+  rig.io.poll();
+  if (ended) return true;
+  signal.emit(boost::asio::cancellation_type::terminal);
+  rig.io.poll();
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("kernel network: what somebody does to routes and rules of ours is told at once", "[network][drift]") {
+  if (!is_root()) {
+    WARN("SKIPPED: needs root (a network namespace)");
+    return;
+  }
+  KernelRig rig;
+  const NetworkDesired desired = desired_state();
+  const std::string chain = k_forward_chain;
+  std::vector<std::vector<std::string>> damages = {{"ip", "route", "del", "10.10.2.0/24"},
+                                                   {"ip", "route", "replace", "10.10.2.0/24", "via", "10.77.0.44", "metric",
+                                                    std::to_string(route_metric(cidr("10.10.2.0/24")))},
+                                                   {"nft", "delete", "table", "ip", "slipway"},
+                                                   {"nft", "flush", "ruleset"}};
+  // The older variant tells nobody: it is looked at instead.
+  const bool tells = run_tool({"iptables", "-V"}).find("nf_tables") != std::string::npos;
+  if (tells) {
+    damages.push_back({"iptables", "-D", "FORWARD", "-j", chain});
+    damages.push_back({"iptables", "-I", "FORWARD", "1", "-j", "ACCEPT"});
+    damages.push_back({"iptables", "-F", chain});
+  }
+  for (const auto& damage : damages) {
+    INFO(join(damage, " "));
+    converge(rig.network(), desired);
+    while (has_news(rig, rig.network())) {
+    }
+    run_tool(damage);
+    REQUIRE(rig.io.run(rig.network().changed()));
+    CHECK_FALSE(plan_network(desired, observed(rig.network())).empty());
+    if (damage[0] == "iptables" && damage[1] == "-I") run_tool({"iptables", "-D", "FORWARD", "-j", "ACCEPT"});
+  }
+}
+
+TEST_CASE("kernel network: our own routes, and those of others, are no news", "[network][drift]") {
+  if (!is_root()) {
+    WARN("SKIPPED: needs root (a network namespace)");
+    return;
+  }
+  KernelRig rig;
+  NetworkDesired desired = desired_state();
+  converge(rig.network(), desired);
+  while (has_news(rig, rig.network())) {
+  }
+  desired.peers.push_back({"n4", cidr("10.10.4.0/24"), ip("10.77.0.14")});
+  desired.peers.erase(desired.peers.begin());
+  converge(rig.network(), desired);
+  run_words("ip route add 10.99.0.0/16 via 10.77.0.12 proto static");
+  run_words("ip route del 10.99.0.0/16");
+  if (run_tool({"iptables", "-V"}).find("nf_tables") != std::string::npos) {
+    run_tool({"iptables", "-t", "nat", "-N", "KUBE-SERVICES"});
+    run_tool({"iptables", "-N", "KUBE-FORWARD"});
+    run_tool({"iptables", "-A", "KUBE-FORWARD", "-j", "ACCEPT"});
+  }
+  CHECK_FALSE(has_news(rig, rig.network()));
+}
+
+TEST_CASE("kernel network: sysctls are looked at, for nobody tells of them", "[network][drift]") {
+  if (!is_root()) {
+    WARN("SKIPPED: needs root (a network namespace)");
+    return;
+  }
+  KernelRig rig;
+  converge(rig.network(), desired_state());
+  const auto look = [] { return net::quiet_state("/proc/sys", network_sysctl_keys()); };
+  const std::string before = look();
+  CHECK(look() == before);
+  REQUIRE(net::set_sysctl("/proc/sys", {"net/ipv4/ip_forward", "0"}));
+  CHECK(look() != before);
+  REQUIRE(net::set_sysctl("/proc/sys", {"net/ipv4/ip_forward", "1"}));
+  CHECK(look() == before);
+}
+
+TEST_CASE("broadcasts of the packet filter of any content are understood", "[network][parse]") {
+  for (const std::string& text : {std::string(), std::string("\2"), std::string("\2\0\0\0", 4), std::string("\2\0\0\0\377\377\1\0", 8), std::string("\2\0\0\0\10\0\1\0slip", 12)}) {
+    for (const std::uint16_t type : {0, 10 << 8, (10 << 8) + 6, 65535}) (void)net::concerns_our_rules(type, text);
+  }
+  const std::string ours = std::string("\2\0\0\0\14\0\1\0slipway\0", 16);
+  CHECK(net::concerns_our_rules(10 << 8, ours));
+  CHECK_FALSE(net::concerns_our_rules(0, ours));
 }

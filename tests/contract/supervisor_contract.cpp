@@ -288,6 +288,20 @@ TEST_CASE("supervisor contract: many at once", "[supervisor][contract]") {
 
 // Below: the adapter's own affairs with the bus.
 
+TEST_CASE("systemd adapter: the end of jobs is told, of those that others asked for too", "[supervisor][bus][drift]") {
+  ProtocolRig rig;
+  rig.install_units();
+  std::vector<std::string> told;
+  SystemdOptions options = rig.options();
+  options.on_job_ended = [&told](const std::string& unit) { told.push_back(unit); };
+  SystemdSupervisor listening(rig.io.executor(), options);
+  REQUIRE(rig.io.run(listening.status(k_good)));
+  REQUIRE(rig.io.run(rig.supervisor().reload()));
+  REQUIRE(rig.io.run(rig.supervisor().start(k_good)));
+  REQUIRE(rig.io.run(listening.status(k_good)));
+  CHECK(told == std::vector<std::string>{k_good});
+}
+
 TEST_CASE("systemd adapter: a job that never ends has a deadline", "[supervisor][bus]") {
   if (!PrivateBus::available()) return;
   ProtocolRig rig;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/service/renew.hpp"
+#include "agent/store/file_change_ledger.hpp"
 #include "common/core/text.hpp"
 #include "common/crypto/private_key.hpp"
 #include "common/files/tree.hpp"
@@ -189,6 +190,7 @@ HostPaths paths_below(const std::string& root) {
   paths.cni_state_dir = root + "/cni-state";
   paths.etcd_dir = root + "/etcd";
   paths.log_dir = root + "/log";
+  paths.host_root = root + "/rest";
   return paths;
 }
 
@@ -247,6 +249,7 @@ struct CrashWorld::Impl {
   MortalNetwork network{kernel, effect};
   AgentState state;
   std::unique_ptr<FileNodeStore> store;
+  std::unique_ptr<FileChangeLedger> ledger;
   Workers workers{1};
   Installer installer;
   std::unique_ptr<Reconciler> reconciler;
@@ -336,6 +339,10 @@ EnrollSettings CrashWorld::Impl::settings() {
 }
 
 Status CrashWorld::Impl::open() {
+  // The kernel is of this process: nothing of it was there before.
+  auto noted = FileChangeLedger::open(root + "/agent", [](const Intent& intent) -> Result<Change> { return Change{intent.kind, intent.name}; });
+  if (!noted) return noted.error();
+  ledger = std::move(*noted);
   auto opened = FileNodeStore::open(root + "/agent");
   if (!opened) return opened.error();
   store = std::move(*opened);
@@ -346,7 +353,8 @@ Status CrashWorld::Impl::open() {
                           [this](ArtifactRef artifact) { return install(&installer, std::move(artifact)); },
                           is_well,
                           [this](std::int32_t pid) { return unit_world.environment_of(pid); },
-                          paths_below(root), "systemd"};
+                          paths_below(root), "systemd", {},
+                          [this](const std::vector<Intent>& intents) { return ledger->intend(intents); }};
   reconciler = std::make_unique<Reconciler>(std::move(reconcile), 1);
   return {};
 }

@@ -5,6 +5,7 @@
 #include "agent/host_facts.hpp"
 #include "agent/join_command.hpp"
 #include "agent/local_status.hpp"
+#include "agent/store/file_change_ledger.hpp"
 #include "tests/support/temp_dir.hpp"
 
 using namespace slipway;
@@ -92,6 +93,7 @@ TEST_CASE("join writes a configuration that can be loaded, and refuses a second 
   options.node_name = "node1";
   options.config_file = dir / "etc/agent.yaml";
   options.token_copy = dir / "etc/join.token";
+  options.data_dir = dir / "agent";
   REQUIRE(write_join_config(options));
   CHECK((std::filesystem::status(options.token_copy).permissions() & std::filesystem::perms::all) ==
         std::filesystem::perms(0600));
@@ -106,6 +108,21 @@ TEST_CASE("join writes a configuration that can be loaded, and refuses a second 
   options.config_file = dir / "other/agent.yaml";
   CHECK_FALSE(write_join_config(options));
   CHECK_FALSE(std::filesystem::exists(dir / "other"));
+
+  // Both files stand in the change ledger, written before they were.
+  const auto ledger = FileChangeLedger::read(options.data_dir);
+  REQUIRE(ledger);
+  for (const std::string& path : {dir / "etc/agent.yaml", dir / "etc/join.token"}) {
+    const Change* entry = (*ledger)->ledger().find(ChangeKind::file, path);
+    REQUIRE(entry != nullptr);
+    CHECK(entry->former == Former::absent);
+  }
+  put_file(options.data_dir + "/node.json", "{}");
+  put_secret(dir / "given", k_token + "\n");
+  options.token_file = dir / "given";
+  const auto again = write_join_config(options);
+  REQUIRE_FALSE(again);
+  CHECK(again.error().message.find("slipway-agent reset") != std::string::npos);
 }
 
 TEST_CASE("the cgroup driver is systemd only where systemd has the controllers", "[agent][config]") {

@@ -4,6 +4,8 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "agent/preflight_fix.hpp"
+
 using namespace slipway;
 
 namespace {
@@ -300,4 +302,17 @@ TEST_CASE("no iptables is a finding, not a step", "[network_plan]") {
   observed.forward = ForwardState{};
   CHECK(plan_network(two_peers(), observed).empty());
   CHECK(network_findings(two_peers(), observed)[0].kind == NetworkFindingKind::no_iptables);
+}
+
+TEST_CASE("preflight's fixes are what the agent sets as well, and nothing of the pod network", "[network][preflight]") {
+  NetworkObserved observed = fresh_node();
+  NetworkDesired any;
+  any.backend = NetworkBackend::external;
+  const auto fixes = preflight_fixes(plan_network(any, observed));
+  REQUIRE(fixes.size() == 4);  // two sysctls, two files
+  obey(observed, fixes);
+  CHECK(preflight_fixes(plan_network(any, observed)).empty());
+  // The agent of a small cluster has nothing to write then.
+  CHECK(preflight_fixes(plan_network(two_peers(), observed)).empty());
+  CHECK_FALSE(plan_network(two_peers(), observed).empty());
 }

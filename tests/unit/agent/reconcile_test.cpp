@@ -24,6 +24,8 @@ HostPaths paths_in(const TempDir& dir) {
   paths.kube_proxy_dir = dir / "kube-proxy";
   paths.kubernetes_dir = dir / "kubernetes";
   paths.docker_dir = dir / "docker";
+  paths.containerd_dir = dir / "containerd";
+  paths.host_root = dir / "rest";
   paths.cni_conf_dir = dir / "cni";
   paths.cni_state_dir = dir / "cni-state";
   paths.etcd_dir = dir / "etcd";
@@ -92,7 +94,9 @@ struct ReconcileWorld {
                        [this](HealthProbe probe) { return probe_into(&probes, std::move(probe)); },
                        [this](std::int32_t pid) { return units->environment_of(pid); },
                        paths,
-                       "systemd"};
+                       "systemd",
+                       {},
+                       noting};
     reconciler = std::make_unique<Reconciler>(std::move(deps), 1);
   }
   PassReport pass() {
@@ -116,6 +120,7 @@ struct ReconcileWorld {
   std::set<std::string> installed;
   std::map<std::string, Error> install_errors;
   std::vector<std::string> probes;
+  std::function<Status(const std::vector<Intent>& intents)> noting;  // set, then restart_agent()
 };
 
 std::string text_of(const std::vector<std::string>& lines) {
@@ -413,4 +418,80 @@ TEST_CASE("a CA bundle counts as used only where all its readers run with it", "
   const std::set<std::string> acted(w.units->log.begin(), w.units->log.end());
   CHECK(acted.count("restart kubelet.service") == 1);
   CHECK(acted.count("restart kube-proxy.service") == 1);
+}
+
+TEST_CASE("nothing is changed before it stands in the ledger", "[agent][reconcile][ledger]") {
+  ReconcileWorld w;
+  std::vector<Intent> noted;
+  int refuse_from = 1 << 20, calls = 0;
+  w.noting = [&](const std::vector<Intent>& intents) -> Status {
+    if (++calls >= refuse_from) return make_error(Errc::exhausted, "no space left");
+    noted.insert(noted.end(), intents.begin(), intents.end());
+    return {};
+  };
+  w.restart_agent();
+  SECTION("neither in the kernel nor on the disk") {
+    refuse_from = 1;
+    const PassReport report = w.pass();
+    CHECK(text_of(report.problems).find("no space left") != std::string::npos);
+    CHECK(w.network->applied.empty());
+    CHECK_FALSE(std::filesystem::exists(w.paths.kubelet_dir));
+    CHECK(w.installed.empty());
+  }
+  SECTION("what is known of the network does not hold up for the rest") {
+    refuse_from = 2;
+    CHECK_FALSE(w.pass().clean());
+    CHECK_FALSE(w.network->applied.empty());
+    CHECK_FALSE(std::filesystem::exists(w.paths.kubelet_dir));
+    CHECK(w.units->log.empty());
+    refuse_from = 1 << 20;
+    CHECK(w.pass().clean());
+  }
+}
+
+TEST_CASE("the ledger knows every path that a pass makes", "[agent][reconcile][ledger]") {
+  ReconcileWorld w(GENERATE(as<std::string>(), "node", "master"));
+  w.world.coordinator.service_account_key = std::string(PrivateKey::generate_rsa2048().value().to_pem().value().reveal());
+  std::set<std::string> noted;
+  w.noting = [&](const std::vector<Intent>& intents) -> Status {
+    for (const Intent& intent : intents) noted.insert(intent.name);
+    return {};
+  };
+  w.restart_agent();
+  std::set<std::string> before;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(w.world.dir.path())) before.insert(entry.path());
+  REQUIRE(w.pass().clean());
+  std::size_t made = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(w.world.dir.path())) {
+    const std::string path = entry.path();
+    if (before.count(path) != 0) continue;
+    ++made;
+    // A folder that is made for something noted is noted with it (FileChangeLedger).
+    const bool above = entry.is_directory() && std::any_of(noted.begin(), noted.end(), [&](const std::string& name) { return name.starts_with(path + "/"); });
+    INFO(path);
+    CHECK((noted.count(path) != 0 || above));
+  }
+  CHECK(made > 20);
+}
+
+TEST_CASE("a stopped or disabled unit and a changed link are drift, put back and told", "[agent][reconcile][drift]") {
+  ReconcileWorld w;
+  REQUIRE(w.pass().clean());
+  REQUIRE(w.pass().changes.empty());
+  REQUIRE(w.world.io.run(w.units->stop("kubelet.service")));
+  CHECK(w.pass().drifted == std::vector<std::string>{"kubelet.service was stopped"});
+  CHECK(w.units->units["kubelet.service"].status.running());
+  REQUIRE(w.world.io.run(w.units->disable({"docker.service"})));
+  CHECK(w.pass().drifted == std::vector<std::string>{"enabled docker.service"});
+  CHECK(w.units->units["docker.service"].status.enabled);
+  const std::string link = w.paths.kubelet_dir + "/pki/kubeletClient.key";
+  const std::string target = std::filesystem::read_symlink(link);
+  std::filesystem::remove(link);
+  std::filesystem::create_symlink("/somewhere/else", link);
+  CHECK(w.pass().drifted == std::vector<std::string>{link});
+  CHECK(std::filesystem::read_symlink(link) == target);
+  const std::string bundle = w.paths.kubelet_dir + "/pki/kubeClient-ca.crt";
+  put_file(bundle, "another CA");
+  CHECK(w.pass().drifted == std::vector<std::string>{bundle});
+  REQUIRE(w.life->state.drift);
 }

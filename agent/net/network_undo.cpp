@@ -1,0 +1,160 @@
+#include "agent/net/network_undo.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+#include "agent/net/masquerade.hpp"
+#include "agent/net/run_program.hpp"
+#include "agent/net/sysctls.hpp"
+#include "common/core/text.hpp"
+
+namespace slipway::net {
+
+namespace {
+
+constexpr char k_ipvs_device[] = "kube-ipvs0";
+constexpr std::chrono::seconds k_cleanup_limit{60};
+
+const NetworkLink* link_named(const std::vector<NetworkLink>& links, const std::string& name) {
+  const auto found = std::find_if(links.begin(), links.end(),
+                                  [&name](const NetworkLink& link) { return link.name == name; });
+  return found == links.end() ? nullptr : &*found;
+}
+
+std::vector<NetworkLink> ports_of(const std::vector<NetworkLink>& links, const NetworkLink& bridge) {
+  std::vector<NetworkLink> ports;
+  for (const NetworkLink& link : links) {
+    if (link.master == bridge.index) ports.push_back(link);
+  }
+  return ports;
+}
+
+std::string text_of(const MarkedRoute& route) {
+  if (route.blackhole) return "blackhole " + route.destination.to_string();
+  return route.destination.to_string() + (route.gateway ? " via " + route.gateway->to_string() : "");
+}
+
+std::optional<std::string> sysctl_value(const std::string& root, const std::string& key) {
+  const auto read = read_sysctls(root, {key});
+  return read.empty() ? std::nullopt : read.front().value;
+}
+
+// A device that is gone meanwhile, as a pod's end goes with its namespace, is gone.
+bool is_gone(const Error& error) {
+  return error.code == Errc::not_found || error.message.find("No such device") != std::string::npos;
+}
+
+}  // namespace
+
+Result<NetworkUndo> NetworkUndo::open(Paths paths) {
+  auto netlink = Rtnetlink::open();
+  if (!netlink) return netlink.error();
+  return NetworkUndo(std::move(paths), std::move(*netlink));
+}
+
+bool NetworkUndo::handles(ChangeKind kind) {
+  return kind == ChangeKind::sysctl || kind == ChangeKind::routes || kind == ChangeKind::table ||
+         kind == ChangeKind::chains || kind == ChangeKind::device;
+}
+
+Result<Change> NetworkUndo::former(const Intent& intent) {
+  const Change now{intent.kind, intent.name, intent.wanted, Former::absent, ""};
+  auto seen = look(now);
+  if (!seen) return seen.error();
+  Change change = now;
+  if (!seen->there) return change;
+  change.former = intent.kind == ChangeKind::sysctl ? Former::kept : Former::found;
+  change.value = intent.kind == ChangeKind::sysctl ? seen->value : "";
+  return change;
+}
+
+Result<EntrySeen> NetworkUndo::look(const Change& change) {
+  EntrySeen seen;
+  if (change.kind == ChangeKind::sysctl) {
+    const auto value = sysctl_value(paths_.proc_sys, change.name);
+    seen.there = value.has_value();
+    seen.value = value.value_or("");
+  } else if (change.kind == ChangeKind::routes) {
+    auto routes = netlink_.marked_routes();
+    if (!routes) return routes.error();
+    for (const MarkedRoute& route : *routes) seen.more.push_back(text_of(route));
+    seen.there = !routes->empty();
+  } else if (change.kind == ChangeKind::table) {
+    const auto table = read_masquerade();
+    if (!table) return table.error();
+    seen.there = table->has_value();
+  } else if (change.kind == ChangeKind::chains) {
+    auto names = chains_.names(change.name);
+    if (!names) return names.error();
+    seen.there = !names->empty();
+    seen.more = std::move(*names);
+  } else if (change.kind == ChangeKind::device) {
+    auto links = netlink_.links();
+    if (!links) return links.error();
+    const NetworkLink* link = link_named(*links, change.name);
+    seen.there = link != nullptr;
+    if (link != nullptr) {
+      for (const NetworkLink& port : ports_of(*links, *link)) seen.more.push_back(port.name);
+    }
+  }
+  return seen;
+}
+
+Status NetworkUndo::undo(const ResetStep& step) {
+  switch (step.action) {
+    case ResetAction::remove_device:
+      return remove_device(step.name);
+    case ResetAction::remove_routes:
+      return remove_routes();
+    case ResetAction::remove_table:
+      return remove_masquerade();
+    case ResetAction::remove_chains:
+      return remove_chains(step.name);
+    case ResetAction::set_sysctl:
+      return set_sysctl(paths_.proc_sys, {step.name, step.value});
+    default:
+      return make_error(Errc::internal, "no way to " + describe(step));
+  }
+}
+
+Status NetworkUndo::remove_device(const std::string& name) {
+  // What kube-proxy has in the kernel in ipvs mode only it can tell; its cleaning empties the whole table of
+  // virtual servers, so it is asked only where that mode ran.
+  if (name == k_ipvs_device && ::access(paths_.kube_proxy.c_str(), X_OK) == 0) {
+    if (const auto cleaned = run_program({paths_.kube_proxy, "--cleanup"}, "", k_cleanup_limit); !cleaned)
+      return cleaned.error();
+  }
+  const auto links = netlink_.links();
+  if (!links) return links.error();
+  const NetworkLink* link = link_named(*links, name);
+  if (link == nullptr) return {};
+  for (const NetworkLink& port : ports_of(*links, *link)) {
+    // Ends of pods. Anything else in our bridge was put there by somebody.
+    if (!port.name.starts_with("veth"))
+      return make_error(Errc::conflict,
+                        "port " + port.name + " of it is not a pod's; take it out of the bridge");
+    if (auto gone = netlink_.remove_link(port.index); !gone && !is_gone(gone.error())) return gone;
+  }
+  const Status gone = netlink_.remove_link(link->index);
+  return !gone && is_gone(gone.error()) ? Status() : gone;
+}
+
+Status NetworkUndo::remove_routes() {
+  const auto routes = netlink_.marked_routes();
+  if (!routes) return routes.error();
+  std::vector<RouteChange> changes;
+  for (const MarkedRoute& route : *routes) changes.push_back({route, true});
+  for (const Status& status : netlink_.change_routes(changes)) {
+    if (!status) return status;
+  }
+  return {};
+}
+
+Status NetworkUndo::remove_chains(const std::string& prefix) {
+  return chains_.remove(prefix);
+}
+
+}  // namespace slipway::net

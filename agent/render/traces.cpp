@@ -1,0 +1,144 @@
+#include "agent/render/traces.hpp"
+
+#include "agent/domain/network_plan.hpp"
+
+namespace slipway {
+
+namespace {
+
+using Intents = std::vector<Intent>;
+
+constexpr char k_unit_dir[] = "/etc/systemd/system";
+
+void add_all(Intents& out, ChangeKind kind, const std::vector<std::string>& names,
+             const std::string& before = "") {
+  for (const std::string& name : names) out.push_back({kind, before + name});
+}
+
+void add_sysctls(Intents& out, const std::vector<std::pair<std::string, std::string>>& keys) {
+  for (const auto& [key, value] : keys) out.push_back({ChangeKind::sysctl, key, value});
+}
+
+// Read in the programs' sources (dockerd 20.10, containerd 1.6): folders that no setting of ours names.
+void docker_traces(Intents& out, const HostPaths& paths) {
+  const std::string& root = paths.host_root;
+  out.push_back({ChangeKind::programs, paths.install_root, "", true});
+  add_all(out, ChangeKind::file, {paths.docker_dir + "/key.json"});
+  add_all(out, ChangeKind::tree,
+          {"/var/lib/docker", "/var/lib/containerd", "/opt/containerd", "/run/docker", "/run/containerd",
+           "/run/docker.sock", "/run/docker.pid"},
+          root);
+  // Only where docker.config asks for them.
+  add_all(out, ChangeKind::device, {"docker0"});
+  add_all(out, ChangeKind::chains, {"DOCKER"});
+  add_all(out, ChangeKind::cgroup, {"docker"});
+}
+
+// kubelet 1.18 to 1.23 with dockershim and kube-proxy in iptables or ipvs mode; the values of the sysctls are
+// constants of the kubelet.
+void kubelet_traces(Intents& out, const HostPaths& paths) {
+  const std::string& root = paths.host_root;
+  out.push_back({ChangeKind::tree, paths.kubelet_dir});
+  add_all(out, ChangeKind::tree,
+          {"/var/lib/dockershim", "/var/lib/cni", "/var/log/pods", "/var/log/containers",
+           "/usr/libexec/kubernetes", "/run/dockershim.sock"},
+          root);
+  add_sysctls(out, {{"vm/overcommit_memory", "1"},
+                    {"vm/panic_on_oom", "0"},
+                    {"kernel/panic", "10"},
+                    {"kernel/panic_on_oops", "1"},
+                    {"kernel/keys/root_maxkeys", "1000000"},
+                    {"kernel/keys/root_maxbytes", "25000000"}});
+  add_all(out, ChangeKind::cgroup, {"kubepods", "kubepods.slice"});
+  add_all(out, ChangeKind::chains, {"KUBE-", "CNI-"});
+}
+
+void kube_proxy_traces(Intents& out, const HostPaths& paths) {
+  out.push_back({ChangeKind::tree, paths.kube_proxy_dir});
+  add_sysctls(out, {{"net/ipv4/conf/all/route_localnet", "1"},
+                    {"net/netfilter/nf_conntrack_max", ""},
+                    {"net/netfilter/nf_conntrack_buckets", ""},
+                    {"net/netfilter/nf_conntrack_tcp_timeout_established", ""},
+                    {"net/netfilter/nf_conntrack_tcp_timeout_close_wait", ""}});
+  add_all(out, ChangeKind::device, {"kube-ipvs0"});
+}
+
+void own_traces(Intents& out, const ComponentFiles& component, const HostPaths& paths) {
+  if (component.name == "docker") docker_traces(out, paths);
+  if (component.name == "kubelet") kubelet_traces(out, paths);
+  if (component.name == "kube-proxy") kube_proxy_traces(out, paths);
+  if (component.name == "cni") out.push_back({ChangeKind::tree, paths.cni_state_dir});
+  if (component.name == "etcd") out.push_back({ChangeKind::tree, paths.etcd_dir});
+  if (component.name == "kube-apiserver") out.push_back({ChangeKind::tree, paths.log_dir});
+}
+
+Intent input_intent(const FileInput& input, const CredentialStore& credentials) {
+  switch (input.kind) {
+    case InputKind::certificate:
+      return {ChangeKind::link, input.path, credentials.chain_path(input.name), true};
+    case InputKind::private_key:
+      return {ChangeKind::link, input.path, credentials.key_path(input.name), true};
+    case InputKind::ca_bundle:
+      return {ChangeKind::file, input.path, "", true};
+    case InputKind::service_account_key:
+    case InputKind::service_account_public:
+      break;
+  }
+  return {ChangeKind::file, input.path};
+}
+
+void add_component(Intents& out, const ComponentFiles& component, const HostPaths& paths,
+                   const CredentialStore& credentials) {
+  own_traces(out, component, paths);
+  for (const RenderedDir& dir : component.dirs) out.push_back({ChangeKind::dir, dir.path});
+  for (const RenderedFile& file : component.files)
+    out.push_back({ChangeKind::file, file.path, "", file.path.ends_with("slipway.conflist")});
+  for (const std::string& path : component.removed)
+    out.push_back({ChangeKind::file, path, "", path.ends_with("slipway.conflist")});
+  for (const FileInput& input : component.inputs) out.push_back(input_intent(input, credentials));
+  if (!component.unit) return;
+  const std::string unit_file = paths.unit_dir + "/" + component.unit->name;
+  out.push_back({ChangeKind::unit, component.unit->name, unit_file, true});
+  out.push_back({ChangeKind::file, unit_file});
+  out.push_back({ChangeKind::link, enabling_link(paths.unit_dir, component.unit->name), unit_file});
+}
+
+}  // namespace
+
+std::vector<Intent> network_intents(const NetworkFiles& files) {
+  Intents out;
+  out.push_back({ChangeKind::module, "br_netfilter"});
+  for (const std::string& key : network_sysctl_keys()) {
+    const bool flag = key.find("gc_thresh") == std::string::npos;
+    out.push_back({ChangeKind::sysctl, key, flag ? "1" : ""});
+  }
+  out.push_back({ChangeKind::file, files.sysctl_file, "", true});
+  out.push_back({ChangeKind::file, files.modules_file, "", true});
+  out.push_back({ChangeKind::routes, std::to_string(k_route_protocol), "", true});
+  out.push_back({ChangeKind::table, k_masquerade_table, "", true});
+  out.push_back({ChangeKind::chains, k_forward_chain, "", true});
+  out.push_back({ChangeKind::device, k_pod_bridge});
+  return out;
+}
+
+std::vector<Intent> component_intents(const std::vector<ComponentFiles>& components, const HostPaths& paths,
+                                      const CredentialStore& credentials) {
+  Intents out;
+  out.push_back({ChangeKind::tree, paths.install_root, "", true});
+  for (const ComponentFiles& component : components) add_component(out, component, paths, credentials);
+  return out;
+}
+
+std::vector<Intent> join_intents(const std::string& config_file, const std::string& token_file) {
+  constexpr char k_unit[] = "slipway-agent.service";
+  return {{ChangeKind::file, token_file, "", true},
+          {ChangeKind::file, config_file, "", true},
+          // Where it leads is systemd's choice: it knows the unit by two folders.
+          {ChangeKind::link, enabling_link(k_unit_dir, k_unit)}};
+}
+
+std::string enabling_link(const std::string& unit_dir, const std::string& unit) {
+  return unit_dir + "/multi-user.target.wants/" + unit;
+}
+
+}  // namespace slipway

@@ -1,0 +1,33 @@
+#pragma once
+// All that a node's components leave on a host, their own programs' work included: what the change ledger has
+// to know before it comes to be. Pure.
+#include <string>
+#include <vector>
+
+#include "agent/domain/change_ledger.hpp"
+#include "agent/ports/node_store.hpp"
+#include "agent/render/component.hpp"
+
+namespace slipway {
+
+// Paths of what the pod network's own files are (agent/net/kernel_network.hpp).
+struct NetworkFiles {
+  std::string sysctl_file = "/etc/sysctl.d/90-slipway.conf";
+  std::string modules_file = "/etc/modules-load.d/slipway.conf";
+};
+
+// What the agent sets in the kernel, and the files that say so at the next boot.
+std::vector<Intent> network_intents(const NetworkFiles& files = {});
+
+// Folders, files, links and units of the components, and what their programs make by themselves.
+// `credentials` knows where the links lead.
+std::vector<Intent> component_intents(const std::vector<ComponentFiles>& components, const HostPaths& paths,
+                                      const CredentialStore& credentials);
+
+// What `slipway-agent join` writes.
+std::vector<Intent> join_intents(const std::string& config_file, const std::string& token_file);
+
+// The link that enables a unit.
+std::string enabling_link(const std::string& unit_dir, const std::string& unit);
+
+}  // namespace slipway
