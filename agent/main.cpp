@@ -15,6 +15,7 @@
 #include "agent/preflight_fix.hpp"
 #include "agent/reset_command.hpp"
 #include "common/cli/manual.hpp"
+#include "common/files/tree.hpp"
 #include "common/log/log.hpp"
 #include "slipway_version.hpp"
 
