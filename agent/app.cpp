@@ -17,6 +17,7 @@
 #include "agent/client/http_coordinator.hpp"
 #include "agent/config.hpp"
 #include "agent/host/file_watch.hpp"
+#include "agent/host/settings_files.hpp"
 #include "agent/host_facts.hpp"
 #include "agent/install/installer.hpp"
 #include "agent/local_status.hpp"
@@ -47,6 +48,7 @@ namespace slipway {
 
 namespace {
 
+constexpr char k_settings_dir[] = "/etc/slipway";
 constexpr Millis k_probe_limit{5'000};
 constexpr Millis k_gather_files{500};
 constexpr Millis k_stop_patience{3'000};
@@ -240,7 +242,9 @@ class Agent {
         process_environment,
         HostPaths{},
         config_.cgroup_driver.empty() ? host_cgroup_driver() : config_.cgroup_driver,
-        [this](const std::vector<std::string>& paths) { watch_files(paths); }};
+        [this](const std::vector<std::string>& paths) { watch_files(paths); },
+        {[store] { return store->applied(); }, [store](const std::string& json) { return store->save_applied(json); },
+         [](int minor) { return read_host_settings(k_settings_dir, minor); }}};
     reconciler_ = std::make_unique<Reconciler>(std::move(reconcile), random_seed());
     liveness_ = std::make_unique<LivenessKeeper>(LivenessKeeper::Deps{
         clock_, state_, [store](HealthProbe probe) { return ask_health(store, std::move(probe)); }});

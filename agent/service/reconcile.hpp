@@ -18,6 +18,7 @@
 #include "agent/render/component.hpp"
 #include "agent/service/agent_state.hpp"
 #include "agent/service/network_pass.hpp"
+#include "agent/service/settings_gate.hpp"
 #include "common/async/backoff.hpp"
 #include "common/async/clock.hpp"
 #include "common/async/runtime.hpp"
@@ -42,6 +43,7 @@ struct ReconcileDeps {
   std::string cgroup_driver = "systemd";
   // Told after each pass of the files that are to be as they are; a change of one is a reason for the next pass. Empty: nobody watches.
   std::function<void(const std::vector<std::string>& paths)> watch_files = {};
+  SettingsGateDeps settings = {};
 };
 
 // State thread.
@@ -75,10 +77,12 @@ class Reconciler {
   void program_network(Pass& pass);
   void note_bundles(const Pass& pass);
   void note_drift(const Pass& pass);
+  boost::asio::awaitable<Status> conclude(Pass& pass);
   Millis next_wait(const PassReport& report);
   void log_pass(const PassReport& report);
 
   ReconcileDeps deps_;
+  SettingsGate gate_;
   Backoff backoff_;
   RepeatedError trouble_;
   std::map<std::string, UnitRetry> retries_;  // by unit
