@@ -18,6 +18,7 @@
 #include "agent/config.hpp"
 #include "agent/host/file_watch.hpp"
 #include "agent/host/program_files.hpp"
+#include "agent/host/settings_files.hpp"
 #include "agent/host_facts.hpp"
 #include "agent/install/installer.hpp"
 #include "agent/kernel_undo.hpp"
@@ -54,6 +55,7 @@ namespace slipway {
 
 namespace {
 
+constexpr char k_settings_dir[] = "/etc/slipway";
 constexpr Millis k_probe_limit{5'000};
 constexpr Millis k_gather_files{500};
 constexpr Millis k_gather_network{200};
@@ -265,7 +267,9 @@ class Agent {
         HostPaths{},
         config_.cgroup_driver.empty() ? host_cgroup_driver() : config_.cgroup_driver,
         [this](const std::vector<std::string>& paths) { watch_files(paths); },
-        [ledger = &ledger_](const std::vector<Intent>& intents) { return ledger->intend(intents); }};
+        [ledger = &ledger_](const std::vector<Intent>& intents) { return ledger->intend(intents); },
+        {[store] { return store->applied(); }, [store](const std::string& json) { return store->save_applied(json); },
+         [](int minor) { return read_host_settings(k_settings_dir, minor); }}};
     reconciler_ = std::make_unique<Reconciler>(std::move(reconcile), random_seed());
     liveness_ = std::make_unique<LivenessKeeper>(LivenessKeeper::Deps{
         clock_, state_, [store](HealthProbe probe) { return ask_health(store, std::move(probe)); }});

@@ -145,6 +145,8 @@ struct App::Impl {
   asio::awaitable<Status> cut_strangers(CaLine line);
   asio::awaitable<Status> begin();
   asio::awaitable<Status> housekeeping();
+  kube::WantedMarks wanted_marks(const std::string& name) const;
+  asio::awaitable<Status> record_marks(RecordMarks operation);
   asio::awaitable<Result<std::vector<std::string>>> import_nodes(std::vector<KubeNode> objects);
   void watch_pools();
   std::map<std::string, std::string> pool_levels;  // state thread
@@ -225,6 +227,19 @@ asio::awaitable<Result<std::vector<std::string>>> App::Impl::import_nodes(std::v
   co_return std::move(imported->notes);
 }
 
+kube::WantedMarks App::Impl::wanted_marks(const std::string& name) const {
+  const Node* node = registrar.state().node(name);
+  if (node == nullptr) return {};
+  return {marks_of(registrar.state(), *node), node->extras.get().applied_labels, node->extras.get().applied_taints};
+}
+
+asio::awaitable<Status> App::Impl::record_marks(RecordMarks operation) {
+  asio::awaitable<Result<Outcome>> recording = registrar.submit(std::move(operation));
+  const auto recorded = co_await std::move(recording);
+  if (!recorded) co_return recorded.error();
+  co_return Status{};
+}
+
 // A line when a pool comes to another level, not at every join.
 void App::Impl::watch_pools() {
   for (const proto::PoolView& pool : pool_list(registrar.state(), clock.wall()).items) {
@@ -273,6 +288,11 @@ void App::Impl::build_node_sync(KubeApi& kube) {
     board.set_pod_cidr_published(uid, published);
   };
   deps.import_nodes = [this](std::vector<KubeNode> objects) { return import_nodes(std::move(objects)); };
+  deps.marks = [this](const std::string& name) { return wanted_marks(name); };
+  deps.record_marks = [this](std::string uid, std::vector<std::string> labels, std::vector<std::string> taints) {
+    return record_marks(RecordMarks{std::move(uid), std::move(labels), std::move(taints)});
+  };
+  deps.marks_revision = [this] { return registrar.state().desired_revision(); };
   node_sync = std::make_unique<kube::NodeSync>(std::move(deps));
 }
 

@@ -56,6 +56,7 @@ struct Describer {
     else if constexpr (std::is_integral_v<T>) return "integer";
     else if constexpr (std::is_floating_point_v<T>) return "number";
     else if constexpr (std::is_same_v<T, std::string>) return "string";
+    else if constexpr (std::is_same_v<T, Amount>) return "integer|string";
     else if constexpr (json_detail::is_vector<T>::value) return "array";
     else if constexpr (json_detail::is_map<T>::value || std::is_same_v<T, RawJson>) return "object";
     else return name_of(static_cast<const T*>(nullptr));
@@ -103,6 +104,12 @@ void write_raw(std::string& out, const std::string& text) {
 }
 
 void write_number(std::string& out, double value) { out += Json(value).dump(); }
+
+void write_amount(std::string& out, const std::string& text) {
+  const bool number = !text.empty() && text.size() <= 9 && text.find_first_not_of("0123456789") == std::string::npos && (text.front() != '0' || text.size() == 1);
+  if (number) out += text;
+  else write_text(out, text);
+}
 
 }  // namespace json_detail
 

@@ -30,6 +30,40 @@ template <class V> void fields(V& v, KubeletSettings& x) {
   v.optional("config", x.config); v.optional("extraArgs", x.extra_args);
 }
 template <class V> void fields(V& v, RawConfig& x) { v.optional("config", x.config); }
+template <class V> void fields(V& v, ComponentSettings& x) { v.optional("config", x.config); v.optional("extraArgs", x.extra_args); }
+template <class V> void fields(V& v, NodeSettings& x) {
+  v.optional("kubelet", x.kubelet); v.optional("kubeProxy", x.kube_proxy); v.optional("labels", x.labels); v.optional("taints", x.taints);
+}
+template <class V> void fields(V& v, NodeGroupMatch& x) {
+  v.optional("role", x.role); v.optional("pool", x.pool); v.optional("namePattern", x.name_pattern);
+}
+template <class V> void fields(V& v, NodeGroup& x) { v("name", x.name); v.optional("match", x.match); fields(v, x.settings); }
+template <class V> void fields(V& v, RolloutSettings& x) { v.optional("maxUnavailable", x.max_unavailable); }
+// In the desired state there may be thousands: settings that are none take no room there.
+template <class V> void fields(V& v, NodeOverrides& x) {
+  v.optional("groups", x.groups);
+  std::optional<NodeSettings> own;
+  if (x.settings != NodeSettings{}) own = x.settings;
+  v.optional("settings", own);
+  if (own && *own != x.settings) x.settings = std::move(*own);
+}
+template <class V> void fields(V& v, SettingsStatus& x) { v("state", x.state); v.optional("message", x.message); v.optional("running", x.running); v.optional("host", x.host); }
+template <class V> void fields(V& v, SettingValue& x) { v("path", x.path); v("value", x.value); v("level", x.level); }
+template <class V> void fields(V& v, SettingDifference& x) {
+  v("path", x.path); v("running", x.running); v("wanted", x.wanted); v("level", x.level);
+}
+template <class V> void fields(V& v, NodeConfigView& x) {
+  v("name", x.name); v("groups", x.groups); v("settings", x.settings); v("effective", x.effective); v("values", x.values);
+  v("state", x.state); v("message", x.message); v("differences", x.differences);
+}
+template <class V> void fields(V& v, RolloutView& x) {
+  v("nodes", x.nodes); v("applied", x.applied); v("waiting", x.waiting); v("restarting", x.restarting);
+  v("maxUnavailable", x.max_unavailable); v("failed", x.failed);
+}
+template <class V> void fields(V& v, RestartRequest& x) { v.optional("done", x.done); v.optional("components", x.components); }
+template <class V> void fields(V& v, RestartReply& x) {
+  v("granted", x.granted); v("reason", x.reason); v.optional("retryAfterSeconds", x.retry_after_seconds);
+}
 template <class V> void fields(V& v, CertificateSettings& x) {
   v.optional("nodeTTL", x.node_ttl); v.optional("servingTTL", x.serving_ttl); v.optional("adminTTL", x.admin_ttl);
   v.optional("operatorTTL", x.operator_ttl); v.optional("renewAt", x.renew_at);
@@ -38,7 +72,8 @@ template <class V> void fields(V& v, ClusterSpec& x) {
   v("metadata", x.metadata); v("apiServer", x.api_server); v("coordinator", x.coordinator); v("network", x.network);
   v.optional("runtime", x.runtime); v("versions", x.versions); v.optional("kubelet", x.kubelet);
   v.optional("kubeProxy", x.kube_proxy); v.optional("docker", x.docker); v.optional("certificates", x.certificates);
-  v.optional("admission", x.admission);
+  v.optional("admission", x.admission); v.optional("nodeLabels", x.node_labels); v.optional("nodeTaints", x.node_taints);
+  v.optional("nodeGroups", x.node_groups); v.optional("rollout", x.rollout);
 }
 template <class V> void fields(V& v, ClusterCapacity& x) {
   v("maxNodes", x.max_nodes); v("nodes", x.nodes); v("quarantined", x.quarantined); v("podsPerNode", x.pods_per_node);
@@ -46,7 +81,7 @@ template <class V> void fields(V& v, ClusterCapacity& x) {
 }
 template <class V> void fields(V& v, ClusterView& x) {
   v("id", x.id); v("epoch", x.epoch); v("revision", x.revision); v("caSha256", x.ca_sha256); v("spec", x.spec);
-  v("capacity", x.capacity); v.optional("desiredRevision", x.desired_revision);
+  v("capacity", x.capacity); v.optional("desiredRevision", x.desired_revision); v.optional("rollout", x.rollout);
 }
 
 template <class V> void fields(V& v, NodeFacts& x) {
@@ -104,7 +139,7 @@ template <class V> void fields(V& v, PeerNode& x) {
 template <class V> void fields(V& v, DesiredState& x) {
   v("epoch", x.epoch); v("revision", x.revision); v("cluster", x.cluster); v("components", x.components); v("nodes", x.nodes);
   v.optional("podRanges", x.pod_ranges);
-  v.optional("cas", x.cas);
+  v.optional("cas", x.cas); v.optional("overrides", x.overrides);
 }
 template <class V> void fields(V& v, CaRef& x) {
   v("kind", x.kind); v("bundleSha256", x.bundle_sha256); v("keyId", x.key_id);
@@ -125,6 +160,7 @@ template <class V> void fields(V& v, NodeStatusReport& x) {
   v("phase", x.phase); v("appliedRevision", x.applied_revision); v.optional("conditions", x.conditions);
   v.optional("components", x.components); v.optional("certificates", x.certificates); v.optional("facts", x.facts);
   v.optional("lastError", x.last_error); v.optional("caBundles", x.ca_bundles);
+  v.optional("settings", x.settings);
 }
 
 template <class V> void fields(V& v, NodeView& x) {
@@ -134,6 +170,7 @@ template <class V> void fields(V& v, NodeView& x) {
   v("conditions", x.conditions); v("components", x.components); v("certificates", x.certificates); v("facts", x.facts);
   v("lastError", x.last_error); v.optional("labels", x.labels); v.optional("pool", x.pool); v.optional("podCIDRs", x.pod_cidrs);
   v.optional("unschedulable", x.unschedulable); v.optional("renewBefore", x.renew_before);
+  v.optional("settings", x.settings);
 }
 template <class V> void fields(V& v, Reservation& x) {
   v("block", x.block); v("node", x.node); v("imported", x.imported); v("inUse", x.in_use); v("note", x.note); v("since", x.since);
@@ -268,6 +305,10 @@ template <class V> void fields(V& v, AgentLocalStatus& x) {
   v.optional("componentSince", x.component_since); v.optional("errors", x.errors); v.optional("lastError", x.last_error);
   v.optional("drift", x.drift);
 }
+template <class V> void fields(V& v, AppliedSettings& x) {
+  v("nodeUid", x.node_uid); v("cluster", x.cluster); v.optional("own", x.own); v.optional("host", x.host);
+  v.optional("podRanges", x.pod_ranges); v.optional("components", x.components);
+}
 template <class V> void fields(V& v, NodeOverview& x) { v("nodes", x.nodes); v("pending", x.pending); v("joins", x.joins); }
 
 }  // namespace slipway::proto
@@ -285,10 +326,12 @@ template <class V> void fields(V& v, NodeOverview& x) { v("nodes", x.nodes); v("
   X(ReplaceReply) X(AuditActor) X(AuditCertificate) X(AuditRecord) X(AuditList) X(AuditVerdict) \
   X(RevokedCertificate) X(RevokedList) X(PoolSettings) X(Reservation) X(ReservationRequest) X(PoolTenant) X(PoolView) X(PoolList) \
   X(PoolGrowRequest) X(PoolDrainRequest) X(CaRef) X(CaBundles) X(CaCertificateView) X(CaView) X(CaList) X(CaChangeRequest) \
-  X(PoolTenantList) X(DrainRequest) X(DrainPod) X(DrainReport) X(RotateReply)
+  X(PoolTenantList) X(DrainRequest) X(DrainPod) X(DrainReport) X(RotateReply) X(ComponentSettings) X(NodeSettings) X(NodeGroupMatch) \
+  X(NodeGroup) X(RolloutSettings) X(NodeOverrides) X(SettingsStatus) X(SettingValue) X(SettingDifference) X(NodeConfigView) \
+  X(RolloutView) X(RestartRequest) X(RestartReply)
 
 // Types of files: coded by the same lists, but no part of the API's contract.
 #define SLIPWAY_FILE_TYPES(X) \
   X(AdminCluster) X(AdminConfig) X(ConnectionLimits) X(CoordinatorConfig) X(KubeconfigClusterData) X(KubeconfigCluster) X(KubeconfigUserData) \
   X(KubeconfigUser) X(KubeconfigContextData) X(KubeconfigContext) X(KubeconfigFile) X(AgentConfig) X(AgentLocalStatus) X(LocalError) X(LocalCertificate) X(LocalDrift) \
-  X(NodeOverview) X(PreflightFinding) X(PreflightReport) X(ResetLeftover) X(ResetReport)
+  X(NodeOverview) X(PreflightFinding) X(PreflightReport) X(ResetLeftover) X(ResetReport) X(AppliedSettings)

@@ -129,6 +129,15 @@ struct AgentLocalStatus {
   std::optional<LocalError> last_error = {};                // the newest, also when it is over
   std::optional<LocalDrift> drift = {};
 };
+// <data dir>/applied.json: with what the node's components were brought about last and came up.
+struct AppliedSettings {
+  std::string node_uid;  // of the registration that it is about
+  ClusterSpec cluster;
+  NodeOverrides own;
+  NodeSettings host;                          // of the host's own files
+  std::vector<std::string> pod_ranges;
+  std::vector<ComponentRef> components;       // versions and artifacts
+};
 // `slipwayctl node list --all` as one document.
 struct NodeOverview {
   std::vector<NodeView> nodes;

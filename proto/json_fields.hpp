@@ -38,6 +38,8 @@ void write_text(std::string& out, std::string_view text);
 // Appends the object that `text` holds, without white space; {} where it holds none.
 void write_raw(std::string& out, const std::string& text);
 void write_number(std::string& out, double value);
+// A number as one, all else as text.
+void write_amount(std::string& out, const std::string& text);
 
 // Writes members in the order of the field list, straight into the text: a tree of them first would be a piece of memory for each.
 struct Writer {
@@ -78,6 +80,11 @@ template <class T> void write_items(std::string& out, const T& value) {
 template <class T> void write_json(std::string& out, const T& value) {
   if constexpr (std::is_same_v<T, RawJson>) {
     write_raw(out, value.text);
+  } else if constexpr (std::is_same_v<T, Amount>) {
+    write_amount(out, value.text);
+  } else if constexpr (is_optional<T>::value) {  // a value of a map: what is absent there is null
+    if (value) write_json(out, *value);
+    else out += "null";
   } else if constexpr (std::is_same_v<T, std::string>) {
     write_text(out, value);
   } else if constexpr (std::is_same_v<T, bool>) {
@@ -167,6 +174,10 @@ template <class T> bool from_json(const Json& json, T& value, const std::string&
     if (!json.is_object()) return wrong(reading, where, " must be a map");
     value.text = json.dump();
     return true;
+  } else if constexpr (std::is_same_v<T, Amount>) {
+    if (!json.is_string() && !json.is_number_unsigned()) return wrong(reading, where, " must be a number or text such as 10%");
+    value.text = json.is_string() ? json.template get<std::string>() : json.dump();
+    return true;
   } else if constexpr (std::is_same_v<T, std::string>) {
     if (!json.is_string()) return wrong(reading, where, " must be text");
     value = json.template get_ref<const std::string&>();
@@ -174,6 +185,7 @@ template <class T> bool from_json(const Json& json, T& value, const std::string&
   } else if constexpr (std::is_arithmetic_v<T>) {
     return number_from_json(json, value, where, reading);
   } else if constexpr (is_optional<T>::value) {
+    if (json.is_null()) return value.reset(), true;
     return from_json(json, value.emplace(), where, reading);
   } else if constexpr (is_vector<T>::value || is_map<T>::value) {
     return items_from_json(json, value, where, reading);

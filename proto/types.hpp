@@ -8,13 +8,9 @@
 #include <string>
 #include <vector>
 
-namespace slipway::proto {
+#include "proto/settings_types.hpp"
 
-// A JSON value kept as text: settings that belong to Kubernetes or Docker and pass through us unread.
-struct RawJson {
-  std::string text = "{}";
-  bool operator==(const RawJson&) const = default;
-};
+namespace slipway::proto {
 
 // ---- cluster -------------------------------------------------------------------------------------------------------
 struct ClusterMetadata {
@@ -89,10 +85,14 @@ struct ClusterSpec {
   std::string runtime = "docker";
   Versions versions;
   KubeletSettings kubelet;
-  RawConfig kube_proxy;
+  ComponentSettings kube_proxy;
   RawConfig docker;
   CertificateSettings certificates;
   std::string admission = "token";  // token: a valid token is enough; manual: an operator approves each node
+  std::map<std::string, std::optional<std::string>> node_labels = {};  // of every node; so are the taints
+  std::vector<std::string> node_taints = {};
+  std::vector<NodeGroup> node_groups = {};
+  RolloutSettings rollout = {};
   bool operator==(const ClusterSpec&) const = default;
 };
 struct ClusterCapacity {
@@ -110,6 +110,7 @@ struct ClusterView {
   ClusterSpec spec;
   ClusterCapacity capacity;
   std::uint64_t desired_revision = 0;  // of the last change that agents must see; what they report as applied; 0: not told
+  std::optional<RolloutView> rollout = {};
 };
 
 // ---- joining -------------------------------------------------------------------------------------------------------
@@ -246,6 +247,7 @@ struct DesiredState {
   std::vector<PeerNode> nodes;
   std::vector<std::string> pod_ranges = {};  // of all pools, the default pool's first; empty: podCIDR alone
   std::vector<CaRef> cas = {};               // since 0.2; a kind that is missing is not watched
+  std::map<std::string, NodeOverrides> overrides = {};  // node name -> what is for it alone; since 0.3
 };
 struct CaBundles {
   std::map<std::string, std::string> ca_bundles;  // CA kind -> PEM
@@ -283,6 +285,7 @@ struct NodeStatusReport {
   NodeFacts facts;
   std::string last_error;
   std::map<std::string, std::string> ca_bundles;  // CA kind -> SHA-256 of the bundle in use; since 0.2, absent: does not tell
+  std::optional<SettingsStatus> settings = {};    // since 0.3, absent: does not tell
   bool operator==(const NodeStatusReport&) const = default;
 };
 
@@ -310,6 +313,7 @@ struct NodeView {
   std::vector<std::string> pod_cidrs = {};  // podCIDR and, in a dual-stack cluster, the block of the other family
   bool unschedulable = false;     // an operator wants no new pods on it (cordon)
   std::string renew_before = {};  // certificates that begin before this are being renewed; empty: none are
+  std::string settings = {};      // how far it is with its settings: applied, waiting, restarting, failed; empty: not told
 };
 struct NodeList {
   std::vector<NodeView> items;

@@ -285,6 +285,13 @@ asio::awaitable<Result<proto::CaBundles>> HttpCoordinator::ca_bundles() {
   co_return decode_answer<proto::CaBundles>(response, "asking for the CA bundles");
 }
 
+asio::awaitable<Result<proto::RestartReply>> HttpCoordinator::request_restart(proto::RestartRequest request) {
+  http::Request post = make_request(http::Method::post, "/v1/agent/restart-permit", proto::encode(request));
+  asio::awaitable<Result<http::Response>> calling = call_once(std::move(post));
+  const Result<http::Response> response = co_await std::move(calling);
+  co_return decode_answer<proto::RestartReply>(response, "asking leave to restart for new settings");
+}
+
 asio::awaitable<Status> HttpCoordinator::fetch(ArtifactRef artifact, std::string to_path) {
   if (!tls_) co_return not_joined();
   const UniqueFd fd(::open(to_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));

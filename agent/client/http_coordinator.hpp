@@ -31,6 +31,7 @@ class HttpCoordinator final : public CoordinatorApi, public ArtifactSource {
   boost::asio::awaitable<Result<proto::RenewReply>> renew(proto::RenewRequest request) override;
   boost::asio::awaitable<Result<proto::MasterSecrets>> master_secrets() override;
   boost::asio::awaitable<Result<proto::CaBundles>> ca_bundles() override;
+  boost::asio::awaitable<Result<proto::RestartReply>> request_restart(proto::RestartRequest request) override;
   Status use_identity(const std::string& ca_pem, const KeyPair& pair) override;
 
   boost::asio::awaitable<Status> fetch(ArtifactRef artifact, std::string to_path) override;

@@ -54,7 +54,7 @@ struct FileWatch::Impl {
       forget(event.wd);
       return true;
     }
-    return found->second.count(std::string(name)) != 0;
+    return found->second.count(std::string(name)) != 0 || found->second.count("*") != 0;
   }
 
   Result<bool> drain() {

@@ -19,7 +19,7 @@ class FileWatch {
   FileWatch(FileWatch&&) noexcept;
   FileWatch& operator=(FileWatch&&) noexcept;
 
-  // From now on these absolute paths and no others. A folder that is not there is passed over until the next call. Errors: the kernel's
+  // From now on these absolute paths and no others; /folder/* is all that is in one. A folder that is not there is passed over until the next call. Errors: the kernel's
   // limit of watches (fs.inotify.max_user_watches), with what helps; what could be watched is.
   Status watch(const std::vector<std::string>& paths);
 

@@ -45,6 +45,8 @@ class CoordinatorApi {
   virtual boost::asio::awaitable<Result<proto::MasterSecrets>> master_secrets() = 0;
   // The bundles that this node's role gets.
   virtual boost::asio::awaitable<Result<proto::CaBundles>> ca_bundles() = 0;
+  // Leave to restart components for new settings, or that it is given back. Errc::not_found: the coordinator is older and has no such rule.
+  virtual boost::asio::awaitable<Result<proto::RestartReply>> request_restart(proto::RestartRequest request) = 0;
   // From now on calls use this certificate and trust these CAs; calls on their way are not disturbed.
   virtual Status use_identity(const std::string& ca_pem, const KeyPair& pair) = 0;
 };

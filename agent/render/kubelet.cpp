@@ -4,6 +4,7 @@
 
 #include "agent/render/parts.hpp"
 #include "common/core/text.hpp"
+#include "proto/kube_keys.hpp"
 
 namespace slipway::render_parts {
 
@@ -127,6 +128,16 @@ Status check_kube_proxy_overrides(const Json& over) {
 
 }  // namespace
 
+namespace {
+
+// A name that the component does not know would keep it from starting, or do nothing without a word.
+Status check_known(const std::vector<proto::SettingProblem>& problems, const std::string& component) {
+  for (const proto::SettingProblem& problem : problems) return invalid(component + "." + problem.where + ": " + problem.what);
+  return {};
+}
+
+}  // namespace
+
 Result<ComponentFiles> kubelet(const Settings& settings) {
   if (Status checked = check_kubelet_overrides(*settings.kubelet_overrides); !checked) return checked.error();
   const HostPaths& paths = settings.node.paths;
@@ -134,6 +145,8 @@ Result<ComponentFiles> kubelet(const Settings& settings) {
   std::vector<std::string> command = kubelet_command(settings, pki);
   const std::vector<std::string>& extra = settings.node.cluster.kubelet.extra_args;
   if (Status checked = check_extra_args(extra, command); !checked) return checked.error();
+  const auto unknown = proto::kubelet_problems({settings.node.cluster.kubelet.config, extra}, settings.kube_minor);
+  if (Status checked = check_known(unknown, "kubelet"); !checked) return checked.error();
   command.insert(command.end(), extra.begin(), extra.end());
 
   Json config = kubelet_defaults(settings, pki);
@@ -161,6 +174,8 @@ Result<ComponentFiles> kubelet(const Settings& settings) {
 
 Result<ComponentFiles> kube_proxy(const Settings& settings) {
   if (Status checked = check_kube_proxy_overrides(*settings.kube_proxy_overrides); !checked) return checked.error();
+  const proto::ComponentSettings& set = settings.node.cluster.kube_proxy;
+  if (Status checked = check_known(proto::kube_proxy_problems(set, settings.kube_minor), "kubeProxy"); !checked) return checked.error();
   const std::string& dir = settings.node.paths.kube_proxy_dir;
   const std::string pki = dir + "/pki";
   Result<RenderedFile> config = yaml_file(dir + "/config.yaml", 0600, kube_proxy_config(settings));
@@ -179,6 +194,7 @@ Result<ComponentFiles> kube_proxy(const Settings& settings) {
   component.after_network = true;
   UnitSpec unit = make_unit(settings, "kube-proxy", "Kubernetes kube-proxy", component.version);
   unit.exec = {settings.program("kube-proxy", "kube-proxy"), flag("config", dir + "/config.yaml")};
+  unit.exec.insert(unit.exec.end(), set.extra_args.begin(), set.extra_args.end());
   unit.oom_score_adjust = -450;
   component.unit = unit;
   component.probe = HealthProbe{HealthProbe::Kind::http, "127.0.0.1", 10256, "/healthz", "", ""};

@@ -23,6 +23,12 @@ bool names_node(const proto::DesiredState& desired, const NodeIdentity& identity
                      [&](const proto::PeerNode& node) { return node.uid == identity.node_uid; });
 }
 
+// What is for other nodes alone is not kept in memory: of a large cluster it may be much.
+void forget_others(proto::DesiredState& desired, const std::optional<NodeIdentity>& identity) {
+  if (!identity) return;
+  std::erase_if(desired.overrides, [&identity](const auto& entry) { return entry.first != identity->node_name; });
+}
+
 }  // namespace
 
 DesiredSync::DesiredSync(Enroller::Deps deps, std::uint64_t seed)
@@ -38,6 +44,7 @@ asio::awaitable<Status> DesiredSync::load() {
   if (!*stored) co_return Status{};
   auto desired = proto::decode<proto::DesiredState>((*stored)->json);
   if (!desired) co_return context(desired.error(), "reading the last desired state");
+  forget_others(*desired, deps_.state.identity);
   deps_.state.renew_at = desired->cluster.certificates.renew_at;
   deps_.state.desired = std::move(*desired);
   deps_.state.reconcile.set();
@@ -86,6 +93,7 @@ asio::awaitable<Status> DesiredSync::take(std::string json) {
   if (!saved) co_return context(saved.error(), "keeping the desired state");
   log::info("desired state", {{"revision", desired->revision}, {"nodes", desired->nodes.size()}});
   deps_.state.renew_at = desired->cluster.certificates.renew_at;
+  forget_others(*desired, deps_.state.identity);
   const bool other_cas = !deps_.state.desired || deps_.state.desired->cas != desired->cas;
   const WallTime mark_before = rotation_mark(deps_.state.desired, deps_.state.identity);
   deps_.state.desired = std::move(*desired);

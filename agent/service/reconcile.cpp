@@ -24,10 +24,10 @@ constexpr Millis k_first_retry{2'000};
 constexpr Millis k_probe_every{500};
 constexpr std::chrono::seconds k_probe_patience{90};
 
-const proto::ComponentRef* find_component(const proto::DesiredState& desired, const std::string& name) {
-  const auto found = std::find_if(desired.components.begin(), desired.components.end(),
+const proto::ComponentRef* find_component(const std::vector<proto::ComponentRef>& components, const std::string& name) {
+  const auto found = std::find_if(components.begin(), components.end(),
                                   [&](const proto::ComponentRef& c) { return c.name == name; });
-  return found == desired.components.end() ? nullptr : &*found;
+  return found == components.end() ? nullptr : &*found;
 }
 
 ArtifactRef artifact_ref(const proto::ComponentRef& component) {
@@ -74,6 +74,7 @@ struct Reconciler::Pass {
   NodeIdentity identity;
   proto::DesiredState desired;
   std::vector<ComponentFiles> components;
+  std::vector<proto::ComponentRef> kept;           // versions and artifacts of held components
   std::map<std::string, std::string> stamps;       // artifact -> version and digest; missing: not installed
   std::vector<std::optional<std::string>> inputs;  // of each component; empty: its files are not as wanted
   bool units_changed = false;                      // a unit file was written
@@ -81,6 +82,7 @@ struct Reconciler::Pass {
   bool units_acted = false;                        // a unit was started or restarted
   std::vector<std::string> paths;                  // all that the components have on the disk
   BundleDigests bundles;                           // stored when the pass began
+  std::set<std::string> held;                      // components that keep their settings, and the version of their artifact
   std::vector<bool> good;                          // of each component: files in place, and its unit runs with them
   PassReport report;
 
@@ -88,10 +90,15 @@ struct Reconciler::Pass {
     report.problems.push_back(component + ": " + stage + ": " + what);
   }
   ComponentOutcome& outcome(std::size_t index) { return report.components[index]; }
+  bool holds(const std::string& artifact) const {
+    return std::any_of(components.begin(), components.end(), [&](const ComponentFiles& c) { return c.artifact == artifact && held.count(c.name) != 0; });
+  }
 };
 
 Reconciler::Reconciler(ReconcileDeps deps, std::uint64_t seed)
-    : deps_(std::move(deps)), backoff_(k_first_retry, k_full_pass, seed) {}
+    : deps_(std::move(deps)),
+      gate_(deps_.settings, deps_.coordinator, deps_.clock, deps_.workers, deps_.state, deps_.probe),
+      backoff_(k_first_retry, k_full_pass, seed) {}
 
 asio::awaitable<PassReport> Reconciler::pass() {
   Pass pass;
@@ -163,9 +170,14 @@ asio::awaitable<Status> Reconciler::work(Pass& pass) {
 
   auto context = context_of(pass.desired, pass.identity, deps_, network.pod_mtu);
   if (!context) co_return context.error();
-  auto components = render_components(*context);
-  if (!components) co_return components.error();
-  pass.components = std::move(*components);
+  asio::awaitable<Result<SettingsChoice>> choosing = gate_.choose(std::move(*context), pass.desired, pass.identity.node_uid);
+  auto choice = co_await std::move(choosing);
+  if (!choice) co_return choice.error();
+  pass.components = std::move(choice->components);
+  pass.held = std::move(choice->held);
+  pass.kept = std::move(choice->kept);
+  pass.paths = std::move(choice->paths);
+  pass.report.problems.insert(pass.report.problems.end(), choice->problems.begin(), choice->problems.end());
   pass.inputs.resize(pass.components.size());
   pass.good.resize(pass.components.size());
   for (const ComponentFiles& component : pass.components) {
@@ -186,7 +198,16 @@ asio::awaitable<Status> Reconciler::work(Pass& pass) {
   // A docker that has just started sets the FORWARD policy to DROP.
   if (pass.units_acted) program_network(pass);
   asio::awaitable<Status> last = bring_up(pass, true);
-  co_return co_await std::move(last);
+  if (const Status done = co_await std::move(last); !done) co_return done.error();
+  asio::awaitable<Status> concluding = conclude(pass);
+  co_return co_await std::move(concluding);
+}
+
+asio::awaitable<Status> Reconciler::conclude(Pass& pass) {
+  SettingsResult result{pass.components, pass.good, pass.report.clean()};
+  asio::awaitable<Status> concluding = gate_.conclude(std::move(result));
+  if (const Status concluded = co_await std::move(concluding); !concluded) pass.problem("node", "settings", concluded.error().message);
+  co_return Status{};
 }
 
 // Files, then systemd's view of the units, then the units: of the components that come before the pod network
@@ -263,7 +284,7 @@ asio::awaitable<Status> Reconciler::install_artifacts(Pass& pass) {
   for (const ComponentFiles& component : pass.components) names.insert(component.artifact);
   for (const std::string& name : names) {
     if (name.empty()) continue;
-    const proto::ComponentRef* wanted = find_component(pass.desired, name);
+    const proto::ComponentRef* wanted = find_component(pass.holds(name) ? pass.kept : pass.desired.components, name);
     if (wanted == nullptr || !wanted->artifact) {
       states[name] = "waiting";
       failed[name] = wanted ? import_cure(*wanted) : "the coordinator does not name it";
@@ -431,11 +452,10 @@ asio::awaitable<Status> Reconciler::wait_healthy(Pass& pass, std::size_t index) 
 }
 
 Millis Reconciler::next_wait(const PassReport& report) {
-  if (report.clean()) {
-    backoff_.reset();
-    return k_full_pass;
-  }
-  return backoff_.next();
+  Millis wait = k_full_pass;
+  if (report.clean()) backoff_.reset();
+  else wait = backoff_.next();
+  return std::min(wait, gate_.next_look().value_or(wait));
 }
 
 void Reconciler::log_pass(const PassReport& report) {

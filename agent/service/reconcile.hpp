@@ -19,6 +19,7 @@
 #include "agent/render/component.hpp"
 #include "agent/service/agent_state.hpp"
 #include "agent/service/network_pass.hpp"
+#include "agent/service/settings_gate.hpp"
 #include "common/async/backoff.hpp"
 #include "common/async/clock.hpp"
 #include "common/async/runtime.hpp"
@@ -45,6 +46,7 @@ struct ReconcileDeps {
   std::function<void(const std::vector<std::string>& paths)> watch_files = {};
   // Notes what is about to be changed, durably, before it is (ChangeLedger::intend); runs on a worker. Empty: nobody notes.
   std::function<Status(const std::vector<Intent>& intents)> intend = {};
+  SettingsGateDeps settings = {};
 };
 
 // State thread.
@@ -79,10 +81,12 @@ class Reconciler {
   void program_network(Pass& pass);
   void note_bundles(const Pass& pass);
   void note_drift(const Pass& pass);
+  boost::asio::awaitable<Status> conclude(Pass& pass);
   Millis next_wait(const PassReport& report);
   void log_pass(const PassReport& report);
 
   ReconcileDeps deps_;
+  SettingsGate gate_;
   Backoff backoff_;
   RepeatedError trouble_;
   std::map<std::string, UnitRetry> retries_;  // by unit

@@ -117,6 +117,7 @@ proto::NodeStatusReport build_report(const AgentState& state) {
   report.phase = node_phase(progress);
   add_conditions(state, report, progress.running);
   report.last_error = last_error(state);
+  report.settings = state.settings;
   return report;
 }
 

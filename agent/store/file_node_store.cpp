@@ -17,6 +17,7 @@ using Json = nlohmann::json;
 
 constexpr std::size_t k_max_identity_bytes = 64 * 1024;
 constexpr std::size_t k_max_desired_bytes = 64 * 1024 * 1024;
+constexpr std::size_t k_max_applied_bytes = 1024 * 1024;
 constexpr std::size_t k_max_pem_bytes = 1024 * 1024;
 constexpr char k_current[] = "current";
 constexpr char k_pending[] = "pending.key";
@@ -152,10 +153,19 @@ Status FileNodeStore::save_desired(const StoredDesired& desired) {
   return write_file_atomically(data_dir_ + "/desired.json", json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n", 0600);
 }
 
+Result<std::optional<std::string>> FileNodeStore::applied() {
+  Result<std::string> text = read_file(data_dir_ + "/applied.json", k_max_applied_bytes);
+  if (!text) return absent_or<std::string>(text.error());
+  return std::optional<std::string>(std::move(*text));
+}
+
+Status FileNodeStore::save_applied(const std::string& json) { return write_file_atomically(data_dir_ + "/applied.json", json, 0600); }
+
 Status FileNodeStore::forget() {
   // The identity goes first: without it the rest means nothing, so a crash in between leaves a host that has not joined.
   if (Status removed = remove_file(data_dir_ + "/node.json"); !removed) return error_of(removed, "forget the cluster");
   if (Status removed = remove_file(data_dir_ + "/desired.json"); !removed) return error_of(removed, "forget the cluster");
+  if (Status removed = remove_file(data_dir_ + "/applied.json"); !removed) return error_of(removed, "forget the cluster");
   if (Status removed = remove_tree(data_dir_ + "/pki"); !removed) return error_of(removed, "forget the cluster");
   return make_dirs(data_dir_ + "/pki/ca", 0700);
 }

@@ -4,6 +4,7 @@
 // <data dir>                         /var/lib/slipway/agent
 //   node.json                        0600  NodeIdentity
 //   desired.json                     0600  the last desired state
+//   applied.json                     0600  the settings that components came up with last
 //   pki/                             0700
 //     <usage>/                       0700
 //       pending.key                  0600  a new key whose certificate is not there yet
@@ -28,6 +29,9 @@ class FileNodeStore : public NodeStore, public CredentialStore {
   Result<std::optional<StoredDesired>> desired() override;
   Status save_desired(const StoredDesired& desired) override;
   Status forget() override;
+  // A proto::AppliedSettings, as it came.
+  Result<std::optional<std::string>> applied();
+  Status save_applied(const std::string& json);
 
   Result<std::optional<Secret>> pending_key(const std::string& usage) override;
   Status save_pending_key(const std::string& usage, const Secret& key_pem) override;

@@ -85,6 +85,7 @@ proto::ClusterView Handlers::cluster_view() const {
   view.spec = state.cluster().spec;
   view.capacity = state.capacity();
   view.desired_revision = state.desired_revision();
+  view.rollout = budget_.view(state);
   return view;
 }
 

@@ -52,6 +52,7 @@ std::string etag_of(const Node& node) {
   Tag tag;
   tag << node.uid << node.generation << (node.replacing ? "replacing" : "") << (node.unschedulable ? "unschedulable" : "")
       << node.address.to_string() << to_rfc3339(node.renew_before);
+  if (!node.extras.empty()) tag << proto::encode(node.extras.get().settings);
   return tag.quoted();
 }
 

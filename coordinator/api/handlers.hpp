@@ -16,6 +16,7 @@
 #include "coordinator/api/page.hpp"
 #include "coordinator/api/principal.hpp"
 #include "coordinator/api/range.hpp"
+#include "coordinator/service/restart_budget.hpp"
 #include "proto/codec.hpp"
 #include "proto/problem.hpp"
 #include "proto/routes.hpp"
@@ -76,6 +77,10 @@ class Handlers {
   Handling drain_node(RequestContext context);
   Handling rotate_node(RequestContext context);
   Handling rotate_certificates(RequestContext context);
+  // node_config.cpp
+  Handling get_node_config(RequestContext context);
+  Handling set_node_config(RequestContext context);
+  Handling request_restart(RequestContext context);
   // cluster.cpp
   Handling create_token(RequestContext context);
   Handling list_tokens(RequestContext context);
@@ -156,6 +161,7 @@ class Handlers {
   boost::asio::awaitable<Result<Outcome>> rotate(std::string name, proto::AuditActor actor, Guard guard);
   boost::asio::awaitable<Result<Outcome>> rotate_on_state(std::string name, proto::AuditActor actor, Guard guard);
   Handling node_response(std::string name);
+  Handling node_config_response(std::string name);
   Result<std::vector<CrlSpec>> crl_specs(std::vector<CaKind> kinds, bool all) const;  // state thread
   boost::asio::awaitable<Status> audit_refusal(proto::AuditRecord record);
   Handling decide(DecideNode decision, proto::AuditActor actor);
@@ -194,6 +200,7 @@ class Handlers {
   boost::asio::awaitable<Result<R>> read_on_state(std::function<Result<R>()> job);
 
   ApiDeps deps_;
+  RestartBudget budget_{deps_.clock, deps_.board};  // state thread
   WallTime started_;
   bool stopping_ = false;  // state thread
   // Notified when a node reported something new or was removed; state thread. Joins are noticed within a second.

@@ -152,6 +152,20 @@ void check_clones(const HealthInput& input, Tally& tally) {
   }
 }
 
+void check_settings(const HealthInput& input, Tally& tally) {
+  std::size_t failed = 0;
+  std::size_t behind = 0;
+  for (const proto::NodeView& node : input.nodes) {
+    behind += node.settings == "waiting" || node.settings == "restarting" ? 1 : 0;
+    if (node.settings != "failed") continue;
+    ++failed;
+    tally.add("node " + node.name + ": settings", false, "did not come up with new settings and runs with those it had before; no other node gets them",
+              "slipwayctl node config " + node.name + " --diff; change the settings, or mend the node and restart slipway-agent there");
+  }
+  if (behind > 0) tally.warn("settings", std::to_string(behind) + " of " + std::to_string(input.nodes.size()) + " nodes wait for their turn or restart", "slipwayctl node list -o wide shows who");
+  tally.sum_up("settings", failed, input.nodes.size(), "nodes came up with what they were given");
+}
+
 proto::CertificateView view_of(const CompactCertificate& record) {
   return {std::string(record.subject),
           std::string(to_string(record.usage)),
@@ -178,6 +192,7 @@ proto::HealthReport check_health(const HealthInput& input) {
   check_pools(input, tally);
   check_routes(input, tally);
   check_clones(input, tally);
+  check_settings(input, tally);
   return std::move(tally.report);
 }
 

@@ -105,6 +105,15 @@ void add_drain(CLI::App& group, CommandLine& line) {
   add_yes(*drain, drained->yes);
 }
 
+void add_config_of_node(CLI::App& group, CommandLine& line) {
+  auto [config, wish] = add_command<NodeConfig>(group, line, "config", "show a node's settings and where each comes from, or set its own");
+  config->add_option("NAME", wish->name, "name of the node")->required();
+  config->add_flag("--diff", wish->diff, "show what differs from what the node runs with now");
+  CLI::Option* const file = config->add_option("--file,-f", wish->file, "YAML with kubelet, kubeProxy, labels and taints: the node's own settings from now on");
+  config->add_flag("--clear", wish->clear, "the node has no settings of its own from now on")->excludes(file);
+  add_yes(*config, wish->yes);
+}
+
 void add_node(CLI::App& app, CommandLine& line) {
   CLI::App& group = *add_group(app, "node", "nodes");
   auto [list, listed] = add_command<NodeList>(group, line, "list", "list the nodes");
@@ -120,6 +129,7 @@ void add_node(CLI::App& app, CommandLine& line) {
   remove->add_option("NAME", removed->name, "name of the node")->required();
   add_yes(*remove, removed->yes);
   add_drain(group, line);
+  add_config_of_node(group, line);
   add_decisions(group, line);
 }
 

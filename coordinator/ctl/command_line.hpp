@@ -59,6 +59,13 @@ struct NodeDrain {
   bool force = false;
   bool yes = false;
 };
+struct NodeConfig {
+  std::string name;
+  bool diff = false;
+  std::string file;    // the node's own settings, in the place of those it has
+  bool clear = false;  // none of its own
+  bool yes = false;
+};
 struct NodeApprove {
   std::string name;
   std::string fingerprint;  // empty: whoever waits under the name
@@ -195,7 +202,7 @@ using Command =
                  OperatorCreate, OperatorList, OperatorRevoke, ConfigGetContexts, ConfigCurrentContext, ConfigUseContext,
                  NodeApprove, NodeDeny, NodeReplace, CertsList, AuditList, AuditVerify,
                  PoolList, PoolGet, PoolCreate, PoolGrow, PoolDrain, PoolDelete, PoolHold, PoolRelease,
-                 CertsStatus, CertsRotateCa, NodeCordon, NodeDrain, PoolNodes, CertsRotate, Support>;
+                 CertsStatus, CertsRotateCa, NodeCordon, NodeDrain, PoolNodes, CertsRotate, Support, NodeConfig>;
 
 enum class Format { table, wide, json, yaml };
 

@@ -161,6 +161,7 @@ struct Runner {
     return k_ok;
   }
   int operator()(const NodeCordon& wish) { return cordon_node(wish, line.format, connection, console); }
+  int operator()(const NodeConfig& wish) { return node_config(wish, line.format, connection, console); }
   int operator()(const NodeDrain& wish) { return drain_node(wish, line.format, connection, console); }
   int operator()(const NodeApprove& wish) {
     return show<proto::PendingNodeView>(

@@ -60,6 +60,8 @@ int apply_cluster(const ClusterApply& wish, Format format, Connection& connectio
 int cordon_node(const NodeCordon& wish, Format format, Connection& connection, Console& console);
 int drain_node(const NodeDrain& wish, Format format, Connection& connection, Console& console);
 int rotate_certificates(const CertsRotate& wish, Format format, Connection& connection, Console& console);
+// node_config.cpp
+int node_config(const NodeConfig& wish, Format format, Connection& connection, Console& console);
 // audit.cpp
 int list_audit(const AuditList& wish, Format format, Connection& connection, Console& console);
 int verify_audit(Format format, Connection& connection, Console& console);

@@ -128,7 +128,7 @@ Table node_table(const proto::NodeList& list, bool wide, WallTime now) {
   Table table{{"NAME", "ROLE", "PHASE", "ADDRESS", "POD-CIDR", "COMPONENTS", "LAST-CONTACT"}, {}};
   if (wide)
     table.header.insert(table.header.end(),
-                        {"PUBLISHED", "REVISION", "JOINED", "TOKEN", "OS", "AGENT", "ROTATING", "LAST-ERROR"});
+                        {"PUBLISHED", "REVISION", "JOINED", "TOKEN", "OS", "AGENT", "ROTATING", "SETTINGS", "LAST-ERROR"});
   for (const proto::NodeView& node : list.items) {
     std::vector<std::string> row = {node.name,
                                     node.role,
@@ -140,7 +140,7 @@ Table node_table(const proto::NodeList& list, bool wide, WallTime now) {
     if (wide) {
       row.insert(row.end(), {yes_no(node.pod_cidr_published), std::to_string(node.applied_revision),
                              when(node.joined_at, now), dash(node.token_id), dash(node.facts.os),
-                             dash(node.facts.agent_version), yes_no(!node.renew_before.empty()), dash(node.last_error)});
+                             dash(node.facts.agent_version), yes_no(!node.renew_before.empty()), dash(node.settings), dash(node.last_error)});
     }
     table.rows.push_back(std::move(row));
   }
@@ -283,10 +283,19 @@ std::string node_text(const proto::NodeView& node, WallTime now) {
   return out;
 }
 
+static std::string rollout_text(const proto::RolloutView& rollout) {
+  std::string text = std::to_string(rollout.applied) + " of " + std::to_string(rollout.nodes) + " nodes run with theirs";
+  if (rollout.waiting > 0) text += ", " + std::to_string(rollout.waiting) + " wait";
+  if (rollout.restarting > 0) text += ", " + std::to_string(rollout.restarting) + " restart";
+  text += "; at most " + std::to_string(rollout.max_unavailable) + " at once";
+  if (!rollout.failed.empty()) text += "; stopped by " + join(rollout.failed, ", ") + " (slipwayctl node config NAME --diff)";
+  return text;
+}
+
 std::string cluster_text(const proto::ClusterView& cluster) {
   const proto::ClusterSpec& spec = cluster.spec;
   const proto::ClusterCapacity& capacity = cluster.capacity;
-  return render_pairs(
+  std::vector<std::pair<std::string, std::string>> pairs =
       {{"Name", spec.metadata.name},
        {"ID", cluster.id},
        {"API server", spec.api_server.endpoint},
@@ -302,7 +311,9 @@ std::string cluster_text(const proto::ClusterView& cluster) {
                      std::to_string(capacity.quarantined) + " blocks in quarantine"},
        {"Pods per node", std::to_string(capacity.pods_per_node)},
        {"CA pin", "sha256:" + cluster.ca_sha256},
-       {"Revision", std::to_string(cluster.revision)}});
+       {"Revision", std::to_string(cluster.revision)}};
+  if (cluster.rollout) pairs.push_back({"Settings", rollout_text(*cluster.rollout)});
+  return render_pairs(pairs);
 }
 
 }  // namespace slipway::ctl

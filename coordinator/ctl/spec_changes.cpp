@@ -1,6 +1,7 @@
 #include "coordinator/ctl/spec_changes.hpp"
 
 #include <map>
+#include <optional>
 #include <set>
 
 #include "common/core/text.hpp"
@@ -23,6 +24,10 @@ class Flattener {
   void note(const std::string& path, std::uint64_t& value) { values_[path] = std::to_string(value); }
   void note(const std::string& path, double& value) { values_[path] = std::to_string(value); }
   void note(const std::string& path, proto::RawJson& value) { values_[path] = value.text; }
+  void note(const std::string& path, proto::Amount& value) { values_[path] = value.text; }
+  void note(const std::string& path, std::map<std::string, std::optional<std::string>>& values) {
+    for (const auto& [key, value] : values) values_[path + "." + key] = value.value_or("null");
+  }
   void note(const std::string& path, std::vector<std::string>& values) { values_[path] = join(values, ", "); }
   template <class T> void note(const std::string& path, std::vector<T>& values) {
     for (std::size_t i = 0; i < values.size(); ++i) note(path + "[" + std::to_string(i) + "]", values[i]);

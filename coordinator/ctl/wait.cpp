@@ -46,7 +46,8 @@ Result<std::vector<std::string>> nodes_behind(std::uint64_t revision, Connection
   std::vector<std::string> behind;
   for (const proto::NodeView& node : nodes->items) {
     const auto heard = parse_rfc3339(node.last_contact);
-    if (heard && now - *heard < k_dead && node.applied_revision < revision) behind.push_back(node.name);
+    const bool held = node.settings == "waiting" || node.settings == "restarting" || node.settings == "failed";
+    if (heard && now - *heard < k_dead && (node.applied_revision < revision || held)) behind.push_back(node.name);
   }
   return behind;
 }

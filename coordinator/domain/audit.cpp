@@ -29,6 +29,8 @@ struct Namer {
   std::string_view operator()(const ReplaceNode&) const { return "node.replace"; }
   std::string_view operator()(const CordonNode& op) const { return op.unschedulable ? "node.cordon" : "node.uncordon"; }
   std::string_view operator()(const RotateCertificates&) const { return "certificate.rotate"; }
+  std::string_view operator()(const SetNodeSettings&) const { return "node.config"; }
+  std::string_view operator()(const RecordMarks&) const { return "housekeeping"; }
   std::string_view operator()(const ChangeCa& op) const {
     switch (op.step) {
       case CaStep::adopt: return "ca.adopt";
@@ -115,7 +117,7 @@ struct Describer {
 std::string_view audit_action(const Operation& operation) { return std::visit(Namer{}, operation); }
 
 std::optional<proto::AuditRecord> audit_record(const Operation& operation, const Outcome& outcome, proto::AuditActor actor) {
-  if (!outcome.changed || std::holds_alternative<Sweep>(operation) || std::holds_alternative<SamplePools>(operation)) return std::nullopt;
+  if (!outcome.changed || std::holds_alternative<Sweep>(operation) || std::holds_alternative<SamplePools>(operation) || std::holds_alternative<RecordMarks>(operation)) return std::nullopt;
   proto::AuditRecord record;
   record.action = audit_action(operation);
   record.actor = std::move(actor);

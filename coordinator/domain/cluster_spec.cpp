@@ -5,6 +5,7 @@
 
 #include "common/core/text.hpp"
 #include "coordinator/domain/block_tree.hpp"
+#include "coordinator/domain/settings_check.hpp"
 
 namespace slipway {
 
@@ -335,11 +336,6 @@ void check_versions(Problems& problems, const proto::ClusterSpec& spec) {
 }
 
 void check_kubelet(Problems& problems, const proto::KubeletSettings& kubelet) {
-  for (std::size_t i = 0; i < kubelet.extra_args.size(); ++i) {
-    const std::string& argument = kubelet.extra_args[i];
-    if (argument.starts_with("--") && argument.find_first_of("\r\n") == std::string::npos && argument.find('\0') == std::string::npos) continue;
-    problems.add("/kubelet/extraArgs/" + std::to_string(i), quoted(argument) + " is not an argument: write --name=value");
-  }
   if (kubelet.pod_infra_container_image.find_first_of(" \t\r\n") != std::string::npos) {
     problems.add("/kubelet/podInfraContainerImage", quoted(kubelet.pod_infra_container_image) + " has white space in it");
   }
@@ -385,6 +381,7 @@ Result<ValidatedCluster> validate(const proto::ClusterSpec& spec) {
   check_network(problems, cluster);
   check_versions(problems, spec);
   check_kubelet(problems, spec.kubelet);
+  check_cluster_settings(problems, spec);
   check_certificates(problems, cluster);
   if (spec.admission != "token" && spec.admission != "manual") {
     problems.add("/admission", quoted(spec.admission) + " is not known: token (a valid token is enough) or manual (an operator approves each node)");

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "coordinator/domain/node_overrides.hpp"
+
 namespace slipway {
 
 namespace {
@@ -69,6 +71,7 @@ proto::DesiredState desired_state(const State& state) {
                              node.pod_cidr.to_string()});
     if (node.renew_before != WallTime{}) desired.nodes.back().renew_before = to_rfc3339(node.renew_before);
   }
+  desired.overrides = all_overrides(state);
   for (const auto& [kind, line] : state.cas()) {
     desired.cas.push_back({std::string(to_string(kind)), line.bundle_sha256, line.signing.key_id});
   }

@@ -12,6 +12,7 @@
 #include "common/core/time.hpp"
 #include "coordinator/domain/cert_profile.hpp"
 #include "coordinator/domain/join_token.hpp"
+#include "coordinator/domain/node_extras.hpp"
 #include "coordinator/domain/packed_hex.hpp"
 
 namespace slipway {
@@ -68,6 +69,7 @@ struct Node {
   KeyDigest previous_identity;  // still accepted: an answer to a renewal may have been lost
   PackedSerial previous_agent_serial;
   NodeSerials certificates;
+  Rare<NodeExtras> extras;
   bool operator==(const Node&) const = default;
 };
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "coordinator/domain/settings_check.hpp"
+#include "proto/kube_keys.hpp"
+
 namespace slipway {
 
 namespace {
@@ -37,6 +40,41 @@ Result<Outcome> apply_cordon(State& state, StateEditor& editor, const CordonNode
     editor.finish(false);  // agents need not know: kube-apiserver is told
   }
   return outcome_of(state, changed, state.node(op.name));
+}
+
+Result<Outcome> apply_settings(State& state, StateEditor& editor, const SetNodeSettings& op) {
+  const Node* found = state.node(op.name);
+  if (found == nullptr) return no_node(op.name);
+  Problems problems;
+  check_node_settings(problems, "", op.settings, proto::kubernetes_minor(state.cluster().spec.versions.kubernetes));
+  if (!problems.none()) return problems.error(Errc::invalid, "the settings cannot be those of a node:");
+  NodeExtras extras = found->extras.get();
+  const bool changed = extras.settings != op.settings;
+  if (changed) {
+    extras.settings = op.settings;
+    Node node = *found;
+    node.extras.set(std::move(extras));
+    editor.put_node(std::move(node));
+    editor.finish(true);
+  }
+  return outcome_of(state, changed, state.node(op.name));
+}
+
+Result<Outcome> apply_marks(State& state, StateEditor& editor, const RecordMarks& op) {
+  const Node* found = state.node_by_uid(op.uid);
+  if (found == nullptr) return make_error(Errc::not_found, "the node is gone");
+  NodeExtras extras = found->extras.get();
+  const bool changed = extras.applied_labels != op.labels || extras.applied_taints != op.taints;
+  const std::string name = found->name;
+  if (changed) {
+    extras.applied_labels = op.labels;
+    extras.applied_taints = op.taints;
+    Node node = *found;
+    node.extras.set(std::move(extras));
+    editor.put_node(std::move(node));
+    editor.finish(false);  // agents need not know
+  }
+  return outcome_of(state, changed, state.node(name));
 }
 
 Result<Outcome> apply_rotation(State& state, StateEditor& editor, const RotateCertificates& op) {

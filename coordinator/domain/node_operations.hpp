@@ -6,6 +6,8 @@
 namespace slipway {
 
 Result<Outcome> apply_cordon(State& state, StateEditor& editor, const CordonNode& op);
+Result<Outcome> apply_settings(State& state, StateEditor& editor, const SetNodeSettings& op);
+Result<Outcome> apply_marks(State& state, StateEditor& editor, const RecordMarks& op);
 Result<Outcome> apply_rotation(State& state, StateEditor& editor, const RotateCertificates& op);
 
 // Takes the mark off when none of the node's certificates begins before it.

@@ -203,6 +203,8 @@ class Applier {
   Result<Outcome> operator()(const QueueNode& op) { return apply_queue(state_, editor_, op); }
   Result<Outcome> operator()(const DecideNode& op) { return apply_decision(state_, editor_, op); }
   Result<Outcome> operator()(const ReplaceNode& op) { return apply_replacement(state_, editor_, op); }
+  Result<Outcome> operator()(const SetNodeSettings& op) { return apply_settings(state_, editor_, op); }
+  Result<Outcome> operator()(const RecordMarks& op) { return apply_marks(state_, editor_, op); }
   Result<Outcome> operator()(const CordonNode& op) { return apply_cordon(state_, editor_, op); }
   Result<Outcome> operator()(const RotateCertificates& op) { return apply_rotation(state_, editor_, op); }
 
@@ -334,6 +336,7 @@ class Applier {
     node.pool = living != nullptr ? living->pool : request.pool;
     node.token_id = take_token(request);
     node.identity = KeyDigest(request.spkis.at(CertUsage::agent));
+    if (living != nullptr) node.extras = living->extras;
     if (living != nullptr) bury(editor_, *living, request.maturity.now);
     editor_.erase_pending(request.node_name);
     if (const Status put = record_certificates(editor_, node, op.certificates); !put) return put.error();

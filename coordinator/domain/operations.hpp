@@ -123,6 +123,19 @@ struct RotateCertificates {
   WallTime before{};
 };
 
+// An operator's settings for this node alone, in the place of those before. Errc::not_found; Errc::invalid with all problems.
+struct SetNodeSettings {
+  std::string name;
+  proto::NodeSettings settings;
+};
+// What we have set on the Node object, or are about to: what of it is no longer wanted is ours to take away. Errc::not_found when
+// another registration has the name.
+struct RecordMarks {
+  std::string uid;
+  std::vector<std::string> labels;  // keys
+  std::vector<std::string> taints;  // "key:Effect"
+};
+
 // ---- pools. Errors: Errc::not_found (no such pool), Errc::invalid (shape), Errc::conflict with the owner of the addresses named.
 struct CreatePool {
   PoolRecord pool;                         // checked with pool_problems(); its order is given here
@@ -179,7 +192,8 @@ struct ChangeCa {
 
 using Operation = std::variant<InitCluster, ApplyCluster, CreateToken, DeleteToken, AdmitNode, RecordRenewal,
                                RecordCertificate, DeleteNode, PutArtifact, Sweep, RevokeOperator, QueueNode, DecideNode, ReplaceNode,
-                               CreatePool, GrowPool, DrainPool, DeletePool, HoldBlock, ReleaseHold, ImportNodes, SamplePools, ChangeCa, CordonNode, RotateCertificates>;
+                               CreatePool, GrowPool, DrainPool, DeletePool, HoldBlock, ReleaseHold, ImportNodes, SamplePools, ChangeCa, CordonNode, RotateCertificates,
+                               SetNodeSettings, RecordMarks>;
 
 struct Outcome {
   bool changed = false;

@@ -226,6 +226,10 @@ boost::asio::awaitable<Status> KubeClient::set_unschedulable(std::string name, b
   return patch_node(std::move(name), unschedulable_patch(unschedulable));
 }
 
+boost::asio::awaitable<Status> KubeClient::set_marks(std::string name, KubeMarks marks) {
+  return patch_node(std::move(name), marks_patch(marks));
+}
+
 boost::asio::awaitable<Status> KubeClient::patch_node(std::string name, std::string patch) {
   const Status proper = check_name(name);
   if (!proper) co_return proper.error();

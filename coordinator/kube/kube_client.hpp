@@ -42,6 +42,7 @@ class KubeClient final : public KubeApi, public KubePods {
   boost::asio::awaitable<Result<KubeNode>> get_node(std::string name) override;
   boost::asio::awaitable<Status> set_pod_cidr(std::string name, Cidr pod_cidr, std::optional<Cidr> second) override;
   boost::asio::awaitable<Status> set_unschedulable(std::string name, bool unschedulable) override;
+  boost::asio::awaitable<Status> set_marks(std::string name, KubeMarks marks) override;
   boost::asio::awaitable<Status> delete_node(std::string name) override;
 
   boost::asio::awaitable<Result<std::vector<KubePod>>> list_pods(std::string node) override;

@@ -74,6 +74,9 @@ boost::asio::awaitable<Status> NodeSync::pass() {
     if (!looked) co_return looked.error();
     next_full_ = deps_.clock.steady() + k_full_interval;
   }
+  boost::asio::awaitable<Status> marking = mark_changed();
+  const Status marked = co_await std::move(marking);
+  if (!marked) co_return marked.error();
   const std::vector<LiveNode> live = deps_.live_nodes();
   for (const LiveNode& node : live) {
     if (published_.count(node.uid) != 0) continue;
@@ -107,6 +110,9 @@ boost::asio::awaitable<Status> NodeSync::publish(LiveNode node) {
   boost::asio::awaitable<Status> cordoning = keep_cordoned(node, *object);
   const Status cordoned = co_await std::move(cordoning);
   if (!cordoned) co_return cordoned.error();
+  boost::asio::awaitable<Status> marking = keep_marked(node, *object);
+  const Status marked = co_await std::move(marking);
+  if (!marked) co_return marked.error();
   if (done_with(node, *object)) co_return Status{};
   boost::asio::awaitable<Status> setting = deps_.kube.set_pod_cidr(node.name, node.pod_cidr, node.second_pod_cidr);
   const Status set = co_await std::move(setting);
@@ -127,6 +133,69 @@ boost::asio::awaitable<Status> NodeSync::keep_cordoned(LiveNode node, KubeNode o
   const Status set = co_await std::move(setting);
   if (!set && set.error().code != Errc::not_found) co_return set.error();
   if (set) log::info("node cordoned", {{"node", node.name}});
+  co_return Status{};
+}
+
+boost::asio::awaitable<Status> NodeSync::record_marks(std::string uid, std::vector<std::string> labels, std::vector<std::string> taints) {
+  boost::asio::awaitable<Status> recording = deps_.record_marks(std::move(uid), std::move(labels), std::move(taints));
+  const Status recorded = co_await std::move(recording);
+  if (!recorded && recorded.error().code != Errc::not_found) co_return recorded.error();
+  co_return Status{};
+}
+
+// What may become ours is recorded first: what was set just before we ended is still known to be ours. The record is not on the object, where a
+// node could change it and have us take away what others set.
+boost::asio::awaitable<Status> NodeSync::keep_marked(LiveNode node, KubeNode object) {
+  if (!deps_.marks) co_return Status{};
+  const WantedMarks marks = deps_.marks(node.name);
+  const MarksPlan plan = plan_marks(object, marks);
+  if (plan.labels_before != marks.applied_labels || plan.taints_before != marks.applied_taints) {
+    boost::asio::awaitable<Status> recording = record_marks(node.uid, plan.labels_before, plan.taints_before);
+    const Status recorded = co_await std::move(recording);
+    if (!recorded) co_return recorded.error();
+  }
+  if (plan.change) {
+    boost::asio::awaitable<Status> setting = deps_.kube.set_marks(node.name, *plan.change);
+    const Status set = co_await std::move(setting);
+    // Somebody else was faster: the next pass looks again.
+    const bool passing = !set && (set.error().code == Errc::conflict || set.error().code == Errc::not_found);
+    if (passing) marks_revision_ = 0;
+    if (!set) co_return passing ? Status{} : Status(set.error());
+    log::info("labels and taints set", {{"node", node.name}});
+  }
+  if (plan.labels_after != plan.labels_before || plan.taints_after != plan.taints_before) {
+    boost::asio::awaitable<Status> recording = record_marks(node.uid, plan.labels_after, plan.taints_after);
+    const Status recorded = co_await std::move(recording);
+    if (!recorded) co_return recorded.error();
+  }
+  if (marks.wanted.empty()) marked_.erase(node.uid);
+  else marked_[node.uid] = marks.wanted;
+  co_return Status{};
+}
+
+// After a change of settings, those nodes whose labels or taints it is about.
+boost::asio::awaitable<Status> NodeSync::mark_changed() {
+  if (!deps_.marks || deps_.marks_revision() == marks_revision_) co_return Status{};
+  marks_revision_ = deps_.marks_revision();
+  const std::vector<LiveNode> live = deps_.live_nodes();
+  for (const LiveNode& node : live) {
+    const auto before = marked_.find(node.uid);
+    const WantedMarks marks = deps_.marks(node.name);
+    const bool same = before == marked_.end() ? marks.wanted.empty() && marks.applied_labels.empty() && marks.applied_taints.empty() : before->second == marks.wanted;
+    if (same) continue;
+    boost::asio::awaitable<Result<KubeNode>> getting = deps_.kube.get_node(node.name);
+    const auto object = co_await std::move(getting);
+    if (!object && object.error().code == Errc::not_found) continue;  // its kubelet comes later
+    if (object) {
+      boost::asio::awaitable<Status> marking = keep_marked(node, *object);
+      const Status marked = co_await std::move(marking);
+      if (marked) continue;
+      marks_revision_ = 0;
+      co_return marked.error();
+    }
+    marks_revision_ = 0;
+    co_return object.error();
+  }
   co_return Status{};
 }
 
@@ -183,12 +252,16 @@ boost::asio::awaitable<Status> NodeSync::look_at_all() {
     boost::asio::awaitable<Status> cordoning = keep_cordoned(node, *found->second);
     const Status cordoned = co_await std::move(cordoning);
     if (!cordoned) co_return cordoned.error();
+    boost::asio::awaitable<Status> marking = keep_marked(node, *found->second);
+    const Status marked = co_await std::move(marking);
+    if (!marked) co_return marked.error();
   }
   // A removed node's kubelet may register itself again until its certificate ends.
   for (const std::string& name : deps_.removed_names()) {
     if (by_name.count(name) != 0 && live_names.count(name) == 0) to_delete_.insert(name);
   }
   std::erase_if(published_, [&live_uids](const std::string& uid) { return live_uids.count(uid) == 0; });
+  std::erase_if(marked_, [&live_uids](const auto& entry) { return live_uids.count(entry.first) == 0; });
   std::erase_if(conflicts_, [&live_uids](const auto& entry) { return live_uids.count(entry.first) == 0; });
   co_return Status{};
 }

@@ -12,6 +12,7 @@
 
 #include "common/async/clock.hpp"
 #include "common/async/notifier.hpp"
+#include "coordinator/kube/marks.hpp"
 #include "coordinator/ports/kube_api.hpp"
 
 namespace slipway::kube {
@@ -34,6 +35,11 @@ struct NodeSyncDeps {
   // Keeps the blocks of Node objects that are not ours out of allocation; a line for each that cannot be. Called with all
   // objects at first contact, before anything is written, and at each slow look. Empty: nothing is imported.
   std::function<boost::asio::awaitable<Result<std::vector<std::string>>>(std::vector<KubeNode>)> import_nodes = {};
+  // Labels and taints. The first says what the state has of a live node; the second keeps what was set, or is about to be, before and after it
+  // is; the third rises whenever what is wanted may have changed. Empty: labels and taints are not looked at.
+  std::function<WantedMarks(const std::string& name)> marks = {};
+  std::function<boost::asio::awaitable<Status>(std::string uid, std::vector<std::string> labels, std::vector<std::string> taints)> record_marks = {};
+  std::function<std::uint64_t()> marks_revision = {};
 };
 
 class NodeSync {
@@ -58,6 +64,9 @@ class NodeSync {
   boost::asio::awaitable<Status> publish(LiveNode node);
   boost::asio::awaitable<Status> look_at_all();
   boost::asio::awaitable<Status> keep_cordoned(LiveNode node, KubeNode object);
+  boost::asio::awaitable<Status> keep_marked(LiveNode node, KubeNode object);
+  boost::asio::awaitable<Status> record_marks(std::string uid, std::vector<std::string> labels, std::vector<std::string> taints);
+  boost::asio::awaitable<Status> mark_changed();
   bool done_with(const LiveNode& node, const KubeNode& object);
   void remember(const Status& result);
 
@@ -67,6 +76,8 @@ class NodeSync {
   std::set<std::string> published_;               // uids
   std::map<std::string, std::string> conflicts_;  // uid -> line
   std::vector<std::string> import_conflicts_;
+  std::map<std::string, NodeMarks> marked_;       // uid -> what the object has of us; empty ones are not here
+  std::uint64_t marks_revision_ = 0;              // that all objects have
   SteadyTime next_full_{};
   bool access_ = false;
   bool ok_ = false;

@@ -22,6 +22,7 @@ constexpr std::size_t k_message_text = 300;
 constexpr const char* k_mirror = "kubernetes.io/config.mirror";  // kubelet: types.ConfigMirrorAnnotationKey
 constexpr std::size_t k_uid_text = 64;
 constexpr std::size_t k_kind_text = 64;
+constexpr std::size_t k_taints = 1024;
 
 AccessObject binding(const std::string& name, const std::string& role, const char* kind, const std::string& subject_name) {
   const Json reference = {{"apiGroup", "rbac.authorization.k8s.io"}, {"kind", "ClusterRole"}, {"name", role}};
@@ -88,16 +89,39 @@ Status read_pod_cidrs(const Json& spec, std::vector<std::string>& out) {
   return {};
 }
 
+void read_labels(const Json& metadata, KubeNode& node) {
+  node.resource_version = text_of(member(metadata, "resourceVersion"));
+  const Json* labels = member(metadata, "labels");
+  if (labels == nullptr || !labels->is_object()) return;
+  for (const auto& [key, value] : labels->items()) {
+    if (value.is_string()) node.labels.emplace(key, value.get<std::string>());
+  }
+}
+
+Status read_taints(const Json& spec, std::vector<KubeTaint>& taints) {
+  const Json* list = member(spec, "taints");
+  if (list == nullptr || list->is_null()) return {};
+  if (!list->is_array() || list->size() > k_taints) return corrupt("a Node whose taints are no short list");
+  for (const Json& taint : *list) {
+    taints.push_back({text_of(member(taint, "key")), text_of(member(taint, "value")), text_of(member(taint, "effect")), text_of(member(taint, "timeAdded"))});
+    if (taints.back().key.empty() || taints.back().effect.empty()) return corrupt("a Node with a taint that has no key or effect");
+  }
+  return {};
+}
+
 Result<KubeNode> node_from(const Json& object) {
   KubeNode node;
   const Json* metadata = member(object, "metadata");
   if (metadata != nullptr) node.name = text_of(member(*metadata, "name"));
   if (!is_dns_subdomain(node.name)) return corrupt("a Node without a proper name");
+  read_labels(*metadata, node);
   const Json* spec = member(object, "spec");
   if (spec == nullptr) return node;
   const Status read = read_pod_cidrs(*spec, node.pod_cidrs);
   if (!read) return read.error();
   node.unschedulable = is_true(member(*spec, "unschedulable"));
+  const Status tainted = read_taints(*spec, node.taints);
+  if (!tainted) return tainted.error();
   return node;
 }
 
@@ -166,6 +190,22 @@ std::string pod_cidr_patch(const Cidr& pod_cidr, const std::optional<Cidr>& seco
 
 std::string unschedulable_patch(bool unschedulable) {
   const Json patch = {{"spec", {{"unschedulable", unschedulable}}}};
+  return patch.dump();
+}
+
+std::string marks_patch(const KubeMarks& marks) {
+  Json patch = Json::object();
+  for (const auto& [key, value] : marks.labels) patch["metadata"]["labels"][key] = value ? Json(*value) : Json(nullptr);
+  if (!marks.resource_version.empty()) patch["metadata"]["resourceVersion"] = marks.resource_version;
+  if (!marks.taints) return patch.dump();
+  Json list = Json::array();
+  for (const KubeTaint& taint : *marks.taints) {
+    Json one = {{"key", taint.key}, {"effect", taint.effect}};
+    if (!taint.value.empty()) one["value"] = taint.value;
+    if (!taint.time_added.empty()) one["timeAdded"] = taint.time_added;
+    list.push_back(std::move(one));
+  }
+  patch["spec"]["taints"] = std::move(list);
   return patch.dump();
 }
 

@@ -23,6 +23,9 @@ std::string pod_cidr_patch(const Cidr& pod_cidr, const std::optional<Cidr>& seco
 // A merge patch of spec.unschedulable.
 std::string unschedulable_patch(bool unschedulable);
 
+// A merge patch of labels and taints that fails when the object has another resourceVersion.
+std::string marks_patch(const KubeMarks& marks);
+
 // Both refuse with Errc::corrupt what no kube-apiserver sends; answers are bounded by the HTTP client.
 Result<KubeNode> parse_node(std::string_view json);
 struct NodePage {

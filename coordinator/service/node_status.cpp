@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "common/core/text.hpp"
 
@@ -12,6 +13,7 @@ namespace {
 constexpr std::size_t k_max_items = 32;
 constexpr std::size_t k_max_text = 512;
 constexpr std::size_t k_max_word = 128;
+constexpr std::size_t k_max_settings = 32 * 1024;
 constexpr Seconds k_alive{90};  // agents report every ten seconds and wait at most a minute for news
 
 void cut(std::string& text, std::size_t size) {
@@ -28,6 +30,10 @@ void cut_report(proto::NodeStatusReport& report) {
   cut(report.components);
   cut(report.certificates);
   cut_facts(report.facts);
+  if (report.settings) {
+    cut(report.settings->state, k_max_word);
+    cut(report.settings->message, k_max_text);
+  }
   for (auto& condition : report.conditions) {
     cut(condition.type, k_max_word);
     cut(condition.reason, k_max_word);
@@ -113,9 +119,27 @@ void NodeStatusBoard::report(const std::string& uid, proto::NodeStatusReport rep
     if (const auto kind = ca_kind_from_string(name)) sender.bundles[static_cast<std::size_t>(*kind)] = bundle_mark(digest);
   }
   report.ca_bundles = {};
-  if (sender.changed != 0 && sender.report == report) return;
+  std::shared_ptr<const std::string> running, host;
+  if (report.settings) {
+    running = shared_text(std::exchange(report.settings->running, {}).text);
+    host = shared_text(std::exchange(report.settings->host, {}).text);
+  }
+  const bool same_settings = sender.running_settings == running && sender.host_settings == host;
+  sender.running_settings = std::move(running);
+  sender.host_settings = std::move(host);
+  if (sender.changed != 0 && same_settings && sender.report == report) return;
   sender.changed = ++change_count_;
   sender.report = std::move(report);
+}
+
+// Null: there is nothing in it, or too much.
+std::shared_ptr<const std::string> NodeStatusBoard::shared_text(std::string text) {
+  if (text.size() <= 2 || text.size() > k_max_settings) return nullptr;
+  std::weak_ptr<const std::string>& known = texts_[text];
+  if (auto there = known.lock()) return there;
+  auto made = std::make_shared<const std::string>(std::move(text));
+  known = made;
+  return made;
 }
 
 NodeContact& NodeStatusBoard::heard(const std::string& uid, std::uint64_t applied_revision, bool at_home) {
@@ -161,6 +185,7 @@ std::uint64_t NodeStatusBoard::acknowledged(const State& state) const {
 
 void NodeStatusBoard::prune(const State& state) {
   std::erase_if(contacts_, [&state](const auto& entry) { return state.node_by_uid(entry.first) == nullptr; });
+  std::erase_if(texts_, [](const auto& entry) { return entry.second.expired(); });
 }
 
 proto::NodeView node_view(const State& state, const Node& node, const NodeContact* contact) {
@@ -196,6 +221,7 @@ proto::NodeView node_view(const State& state, const Node& node, const NodeContac
   if (!contact->report.certificates.empty()) view.certificates = contact->report.certificates;
   view.facts = contact->report.facts;
   view.last_error = contact->report.last_error;
+  if (contact->report.settings) view.settings = contact->report.settings->state;
   view.labels = labels_of(view);
   return view;
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +31,8 @@ struct NodeContact {
   SteadyTime seen_at_home{};        // from the node's own address
   bool pod_cidr_published = false;  // stands in Node.spec.podCIDR
   std::uint64_t changed = 0;        // change_count() of the board when something new was said last
+  // NodeSettings as JSON, one text for all that have the same; null: nothing was set.
+  std::shared_ptr<const std::string> running_settings, host_settings;
   std::array<std::uint64_t, std::size(k_ca_kinds)> bundles{};  // marks of the CA bundles that it uses, by CaKind; 0: not told
 };
 
@@ -65,7 +68,10 @@ class NodeStatusBoard {
   const Clock& clock_;
   Millis dead_after_;
   SteadyTime started_;
+  std::shared_ptr<const std::string> shared_text(std::string text);
+
   std::map<std::string, NodeContact> contacts_;
+  std::map<std::string, std::weak_ptr<const std::string>> texts_;  // of settings
   std::uint64_t change_count_ = 0;
 };
 

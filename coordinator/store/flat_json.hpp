@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -126,6 +127,7 @@ class FlatJson {
     to = from.value;
     return from.kind == Kind::text;
   }
+  static bool read(const Member& from, std::optional<std::string>& to) { return read(from, to.emplace()); }
   static bool read(const Member& from, bool& to) {
     to = from.value == "true";
     return from.kind == Kind::truth;

@@ -37,7 +37,11 @@ struct Encoder {
     stored::Node out{x.name, x.uid, std::string(to_string(x.role)), x.address.to_string(), x.machine_id, x.pod_cidr.to_string(),
                      to_rfc3339(x.joined_at), x.token_id, x.identity.hex(), x.previous_identity.hex(), x.previous_agent_serial.hex(), x.generation, {},
                      x.pool, x.replacing, x.second_pod_cidr ? x.second_pod_cidr->to_string() : std::string(), x.unschedulable,
-                     x.renew_before == WallTime{} ? std::string() : to_rfc3339(x.renew_before)};
+                     x.renew_before == WallTime{} ? std::string() : to_rfc3339(x.renew_before), {}, {}, {}};
+    const NodeExtras& extras = x.extras.get();
+    if (extras.settings != proto::NodeSettings{}) out.settings = proto::encode_json(extras.settings);
+    if (!extras.applied_labels.empty()) out.applied_labels = join(extras.applied_labels, ",");
+    if (!extras.applied_taints.empty()) out.applied_taints = join(extras.applied_taints, ",");
     for (const auto& [usage, serial] : x.certificates) out.certificates.emplace(to_string(usage), serial.hex());
     return proto::encode_json(out);
   }
@@ -129,6 +133,19 @@ struct Parts {
     if (!value) fail(field);
     return value.value_or(NodeRole::node);
   }
+  NodeExtras extras(const stored::Node& x) {
+    NodeExtras extras;
+    if (x.settings) {
+      auto settings = proto::decode_json_text<proto::NodeSettings>(*x.settings);
+      if (!settings) fail("settings");
+      else extras.settings = std::move(*settings);
+    }
+    for (const auto& [text, names] : {std::pair(&x.applied_labels, &extras.applied_labels), std::pair(&x.applied_taints, &extras.applied_taints)}) {
+      if (!*text) continue;
+      for (const std::string_view name : split(**text, ',')) names->emplace_back(name);
+    }
+    return extras;
+  }
   CertUsage usage(const char* field, const std::string& text) {
     const auto value = cert_usage_from_string(text);
     if (!value) fail(field);
@@ -162,6 +179,7 @@ Record convert(Parts& parts, const stored::Node& x) {
   node.replacing = x.replacing;
   node.unschedulable = x.unschedulable;
   if (!x.renew_before.empty()) node.renew_before = parts.time("renewBefore", x.renew_before);
+  node.extras.set(parts.extras(x));
   return node;
 }
 Record convert(Parts& parts, const stored::Pending& x) {

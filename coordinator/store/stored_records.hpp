@@ -31,6 +31,8 @@ struct Node {
   std::string second_pod_cidr;                      // absent or empty: none
   bool unschedulable = false;
   std::string renew_before;                         // absent or empty: nothing is to be renewed
+  // Since 0.3, of few nodes: settings as JSON text; names of what was set on the Node object, a comma between.
+  std::optional<std::string> settings, applied_labels, applied_taints;
 };
 struct Pending {
   std::string name, role, address, machine_id, fingerprint, token_id, pool, since, decision, decided_at, decided_by, reason;
@@ -103,7 +105,8 @@ template <class V> void fields(V& v, Node& x) {
   v("identity", x.identity); v("previousIdentity", x.previous_identity); v("previousAgentSerial", x.previous_agent_serial);
   v("certificates", x.certificates); v.optional("pool", x.pool); v.optional("replacing", x.replacing);
   v.optional("secondPodCIDR", x.second_pod_cidr); v.optional("unschedulable", x.unschedulable);
-  v.optional("renewBefore", x.renew_before);
+  v.optional("renewBefore", x.renew_before); v.optional("settings", x.settings); v.optional("appliedLabels", x.applied_labels);
+  v.optional("appliedTaints", x.applied_taints);
 }
 template <class V> void fields(V& v, Pending& x) {
   v("name", x.name); v("role", x.role); v("address", x.address); v("machineId", x.machine_id); v("fingerprint", x.fingerprint);

@@ -210,6 +210,22 @@ TEMPLATE_TEST_CASE("a report arrives", "[coordinator-api]", EACH_COORDINATOR) {
   }
 }
 
+TEMPLATE_TEST_CASE("leave to restart is given, kept and given back", "[coordinator-api]", EACH_COORDINATOR) {
+  TestType rig;
+  CHECK(code_of(rig.io.run(rig.api().request_restart({false, {"kubelet"}}))) == Errc::unauthenticated);
+  settle(rig);
+  REQUIRE(rig.io.run(rig.api().report({})));
+  for (int i = 0; i < 2; ++i) {
+    const auto reply = rig.io.run(rig.api().request_restart({false, {"kubelet"}}));
+    REQUIRE(reply);
+    CHECK(reply->granted);
+    CHECK(reply->reason.empty());
+  }
+  CHECK(rig.io.run(rig.api().request_restart({true, {}})));
+  rig.remove_node();
+  CHECK(code_of(rig.io.run(rig.api().request_restart({false, {}}))) == Errc::gone);
+}
+
 TEMPLATE_TEST_CASE("certificates are renewed for new keys, once for each key", "[coordinator-api]",
                    EACH_COORDINATOR) {
   TestType rig;

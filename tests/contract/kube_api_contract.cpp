@@ -396,6 +396,38 @@ TEST_CASE("kube api contract: a node is cordoned and taken into use again", "[ku
   });
 }
 
+TEST_CASE("kube api contract: labels and taints change, unless the object did", "[kube]") {
+  for_each_rig([](Rig& rig) {
+    const auto mark = [&rig](KubeMarks marks) { return rig.io.run(rig.api().set_marks("a", std::move(marks))); };
+    const auto has = [](const KubeNode& node, const std::string& key) {
+      return std::count_if(node.taints.begin(), node.taints.end(), [&key](const KubeTaint& taint) { return taint.key == key; });
+    };
+    CHECK(code_of(mark({{{"disk", "ssd"}}, {}, ""})) == Errc::not_found);
+    rig.add_node("a", {"10.10.1.0/24"});
+    const auto before = rig.get("a");
+    REQUIRE(before);
+    CHECK_FALSE(before->resource_version.empty());
+    std::vector<KubeTaint> taints = before->taints;  // kube-apiserver may have put its own there
+    taints.push_back({"dedicated", "gpu", "NoSchedule", ""});
+    REQUIRE(mark({{{"disk", "ssd"}, {"node-role.kubernetes.io/gpu", ""}}, taints, before->resource_version}));
+    const auto after = rig.get("a");
+    REQUIRE(after);
+    CHECK(after->labels.at("disk") == "ssd");
+    CHECK(after->labels.at("node-role.kubernetes.io/gpu").empty());
+    CHECK(has(*after, "dedicated") == 1);
+    CHECK(after->resource_version != before->resource_version);
+    // What was looked at is another object now.
+    CHECK(code_of(mark({{{"disk", "tape"}}, {}, before->resource_version})) == Errc::conflict);
+    REQUIRE(mark({{{"disk", std::nullopt}}, before->taints, after->resource_version}));
+    const auto last = rig.list();
+    REQUIRE(last);
+    CHECK(last->at(0).labels.count("disk") == 0);
+    CHECK(last->at(0).labels.count("node-role.kubernetes.io/gpu") == 1);
+    CHECK(has(last->at(0), "dedicated") == 0);
+    CHECK(last->at(0).pod_cidrs == Cidrs{"10.10.1.0/24"});
+  });
+}
+
 TEST_CASE("kube api contract: the pods of a node, and no others", "[kube]") {
   for_each_rig([](Rig& rig) {
     for (const char* node : {"a", "b"}) rig.add_node(node);

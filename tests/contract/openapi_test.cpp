@@ -46,7 +46,11 @@ std::string kind_of(const json& property) {
     const auto ref = property.at("$ref").get<std::string>();
     return ref.substr(ref.rfind('/') + 1);
   }
-  return property.at("type").get<std::string>();
+  const json& type = property.at("type");
+  if (!type.is_array()) return type.get<std::string>();
+  std::string kinds;
+  for (const json& one : type) kinds += (kinds.empty() ? "" : "|") + one.get<std::string>();
+  return kinds;
 }
 
 std::string last_segment(const json& reference) {

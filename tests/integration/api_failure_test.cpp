@@ -124,6 +124,9 @@ RichCluster::RichCluster() {
     asks[std::string(route.operation)] = {who, get, std::string(route.path)};
   }
   asks["getNode"].target = "/v1/nodes/node-1";
+  asks["getNodeConfig"].target = "/v1/nodes/node-1/config";
+  asks["setNodeConfig"] = {person, put, "/v1/nodes/node-1/config", R"({"labels": {"a": "b"}})"};
+  asks["requestRestart"] = {agent, post, "/v1/agent/restart-permit", "{}"};
   asks["getCa"].target = "/v1/cas/etcd";
   asks["listPoolNodes"].target = "/v1/pools/blue/nodes";
   asks["getPool"].target = "/v1/pools/blue";

@@ -73,6 +73,13 @@ class MortalCoordinator final : public CoordinatorApi {
     effect_("after master secrets");
     co_return secrets;
   }
+  asio::awaitable<Result<proto::RestartReply>> request_restart(proto::RestartRequest request) override {
+    mark_effect("before restart permit");
+    asio::awaitable<Result<proto::RestartReply>> asking = inner_.request_restart(std::move(request));
+    Result<proto::RestartReply> reply = co_await std::move(asking);
+    effect_("after restart permit");
+    co_return reply;
+  }
   asio::awaitable<Result<proto::CaBundles>> ca_bundles() override {
     mark_effect("before CA bundles");
     asio::awaitable<Result<proto::CaBundles>> asking = inner_.ca_bundles();

@@ -46,6 +46,9 @@ const BadValue k_bad_values[] = {
     {"reportStatus", "/facts", R"({"cpus": "two"})", "/facts/cpus"},
     {"reportStatus", "/lastError", "0", nullptr},
     {"reportStatus", "/caBundles", R"({"fabric": 1})", "/caBundles/fabric"},
+    {"reportStatus", "/settings", R"({"message": ""})", "/settings/state"},
+    {"requestRestart", "/done", R"("yes")", nullptr},
+    {"requestRestart", "/components", R"([1])", "/components/0"},
     {"renewCertificates", "/csrs", "{}", nullptr},
     {"renewCertificates", "/csrs/agent", R"("no CSR")", nullptr},
     {"renewCertificates", "/address", R"("10.77.0.300")", nullptr},
@@ -74,6 +77,13 @@ const BadValue k_bad_values[] = {
     {"applyCluster", "/certificates/renewAt", "1.5", nullptr},
     {"applyCluster", "/certificates/nodeTTL", R"("soon")", nullptr},
     {"applyCluster", "/admission", R"("anybody")", nullptr},
+    {"applyCluster", "/kubelet/config", R"({"evictionHrd": {}})", "/kubelet/config/evictionHrd"},
+    {"applyCluster", "/nodeLabels", R"({"a b": "c"})", "/nodeLabels/a b"},
+    {"applyCluster", "/nodeTaints", R"(["k:NoSchedule", "k:Never"])", "/nodeTaints/1"},
+    {"applyCluster", "/nodeGroups", R"([{"name": "a", "match": {"role": "king"}}])", "/nodeGroups/0/match/role"},
+    {"applyCluster", "/nodeGroups", R"([{"name": "a", "kubelet": {"config": {"nope": 1}}}])", "/nodeGroups/0/kubelet/config/nope"},
+    {"applyCluster", "/rollout", R"({"maxUnavailable": 0})", "/rollout/maxUnavailable"},
+    {"applyCluster", "/rollout/maxUnavailable", "1.5", nullptr},
     {"createKubeconfig", "/csr", R"("no CSR")", nullptr},
     {"createKubeconfig", "/user", R"("system:admin")", nullptr},
     {"createKubeconfig", "/user", R"("coordinator")", nullptr},
@@ -81,6 +91,11 @@ const BadValue k_bad_values[] = {
     {"approveNode", "/fingerprint", R"("0123456789")", nullptr},
     {"denyNode", "/reason", R"("two\nlines")", nullptr},
     {"drainNode", "/force", "1", nullptr},
+    {"setNodeConfig", "/kubelet", R"({"config": {"evictionHrd": {}}})", "/kubelet/config/evictionHrd"},
+    {"setNodeConfig", "/kubelet", R"({"extraArgs": ["v=2"]})", "/kubelet/extraArgs/0"},
+    {"setNodeConfig", "/kubeProxy", R"({"config": {"clientConnection": {}}})", "/kubeProxy/config/clientConnection"},
+    {"setNodeConfig", "/labels", R"({"kubernetes.io/hostname": "x"})", "/labels/kubernetes.io~1hostname"},
+    {"setNodeConfig", "/taints", R"(["k:Never"])", "/taints/0"},
     {"replaceNode", "/ttl", R"("soon")", nullptr},
     {"replaceNode", "/ttl", R"("30d")", nullptr},
     {"createToken", "/ttl", R"("soon")", nullptr},
@@ -189,7 +204,7 @@ struct World {
 
   std::string path_of(const proto::Route& route) const {
     const std::map<std::string_view, const char*> names = {
-        {"approveNode", "n2"}, {"denyNode", "n2"}, {"replaceNode", "n1"}, {"drainNode", "n1"}, {"changeCa", "fabric"}};
+        {"approveNode", "n2"}, {"denyNode", "n2"}, {"replaceNode", "n1"}, {"drainNode", "n1"}, {"setNodeConfig", "n1"}, {"changeCa", "fabric"}};
     const auto name = names.find(route.operation);
     std::string path(route.path);
     const std::size_t open = path.find('{');
@@ -266,7 +281,7 @@ TEST_CASE("a field that an operator mistyped is refused, one of a newer agent is
   CHECK(as<proto::TokenList>(admin.get("/v1/tokens")).items.size() == before);
   CHECK(admin.post("/v1/pools", R"({"name": "red", "ranges": ["10.30.0.0/16"], "onlyByNames": true})").status == 400);
 
-  for (const char* operation : {"joinNode", "reportStatus", "renewCertificates"}) {
+  for (const char* operation : {"joinNode", "reportStatus", "renewCertificates", "requestRestart"}) {
     INFO(operation);
     json body = world.good_body(operation);
     body["nonsense"] = true;

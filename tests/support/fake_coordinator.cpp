@@ -116,6 +116,13 @@ boost::asio::awaitable<Result<proto::CaBundles>> FakeCoordinator::ca_bundles() {
   co_return reply;
 }
 
+boost::asio::awaitable<Result<proto::RestartReply>> FakeCoordinator::request_restart(proto::RestartRequest request) {
+  if (refusal) co_return *refusal;
+  if (const Status admitted = admit_agent(); !admitted) co_return admitted.error();
+  restarts.push_back(request);
+  co_return proto::RestartReply{request.done || restart_refusal.empty(), request.done ? std::string() : restart_refusal, 10};
+}
+
 Status FakeCoordinator::use_identity(const std::string& ca_pem, const KeyPair& pair) {
   if (const auto ca = Certificate::chain_from_pem(ca_pem); !ca) return ca.error();
   const auto chain = Certificate::chain_from_pem(pair.chain_pem);

@@ -41,6 +41,7 @@ class FakeCoordinator final : public CoordinatorApi {
   boost::asio::awaitable<Result<proto::RenewReply>> renew(proto::RenewRequest request) override;
   boost::asio::awaitable<Result<proto::MasterSecrets>> master_secrets() override;
   boost::asio::awaitable<Result<proto::CaBundles>> ca_bundles() override;
+  boost::asio::awaitable<Result<proto::RestartReply>> request_restart(proto::RestartRequest request) override;
   Status use_identity(const std::string& ca_pem, const KeyPair& pair) override;
 
   FileSigner& signer() { return signer_; }
@@ -87,6 +88,8 @@ class FakeCoordinator final : public CoordinatorApi {
   std::vector<SyncPosition> positions;
   std::vector<proto::NodeStatusReport> reports;
   std::vector<proto::RenewRequest> renewals;
+  std::vector<proto::RestartRequest> restarts;  // wishes, and what was given back
+  std::string restart_refusal;                  // why nobody may; empty: everybody may
   std::string used_ca, used_chain;
 
  private:

@@ -18,7 +18,7 @@ boost::asio::awaitable<Result<std::vector<KubeNode>>> FakeKubeApi::list_nodes() 
   const Status let = let_through();
   if (!let) co_return let.error();
   std::vector<KubeNode> list;
-  for (const auto& [name, cidrs] : objects) list.push_back({name, cidrs, unschedulable.count(name) != 0});
+  for (const auto& [name, cidrs] : objects) list.push_back(node_of(name));
   ++list_calls;
   co_return list;
 }
@@ -29,7 +29,27 @@ boost::asio::awaitable<Result<KubeNode>> FakeKubeApi::get_node(std::string name)
   ++get_calls;
   const auto found = objects.find(name);
   if (found == objects.end()) co_return make_error(Errc::not_found, "no such Node");
-  co_return KubeNode{name, found->second, unschedulable.count(name) != 0};
+  co_return node_of(name);
+}
+
+KubeNode FakeKubeApi::node_of(const std::string& name) {
+  return {name, objects[name], unschedulable.count(name) != 0, labels[name], taints[name], std::to_string(versions[name] + 1)};
+}
+
+boost::asio::awaitable<Status> FakeKubeApi::set_marks(std::string name, KubeMarks marks) {
+  const Status let = let_through(&name);
+  if (!let) co_return let.error();
+  if (objects.count(name) == 0) co_return make_error(Errc::not_found, "no such Node");
+  if (!marks.resource_version.empty() && marks.resource_version != std::to_string(versions[name] + 1))
+    co_return make_error(Errc::conflict, "the object has been modified");
+  ++mark_calls;
+  ++versions[name];
+  for (const auto& [key, value] : marks.labels) {
+    if (value) labels[name][key] = *value;
+    else labels[name].erase(key);
+  }
+  if (marks.taints) taints[name] = *marks.taints;
+  co_return Status{};
 }
 
 boost::asio::awaitable<Status> FakeKubeApi::set_pod_cidr(std::string name, Cidr pod_cidr,
@@ -52,6 +72,8 @@ boost::asio::awaitable<Status> FakeKubeApi::delete_node(std::string name) {
   if (!let) co_return let.error();
   objects.erase(name);
   unschedulable.erase(name);
+  labels.erase(name);
+  taints.erase(name);
   deleted.push_back(name);
   co_return Status{};
 }

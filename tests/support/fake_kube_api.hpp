@@ -20,6 +20,7 @@ class FakeKubeApi final : public KubeApi, public KubePods {
   boost::asio::awaitable<Status> set_pod_cidr(std::string name, Cidr pod_cidr,
                                               std::optional<Cidr> second) override;
   boost::asio::awaitable<Status> set_unschedulable(std::string name, bool unschedulable) override;
+  boost::asio::awaitable<Status> set_marks(std::string name, KubeMarks marks) override;
   boost::asio::awaitable<Status> delete_node(std::string name) override;
   boost::asio::awaitable<Result<std::vector<KubePod>>> list_pods(std::string node) override;
   boost::asio::awaitable<Status> evict_pod(KubePod pod) override;
@@ -31,6 +32,10 @@ class FakeKubeApi final : public KubeApi, public KubePods {
   std::map<std::string, std::vector<std::string>> objects;  // name -> podCIDRs
   std::vector<std::string> deleted;
   std::set<std::string> unschedulable;
+  std::map<std::string, std::map<std::string, std::string>> labels;  // by node
+  std::map<std::string, std::vector<KubeTaint>> taints;
+  std::map<std::string, int> versions;  // of the objects' labels and taints
+  int mark_calls = 0;
   struct Pod {
     std::string node;
     KubePod pod;
@@ -44,6 +49,7 @@ class FakeKubeApi final : public KubeApi, public KubePods {
   int get_calls = 0;
 
  private:
+  KubeNode node_of(const std::string& name);
   Status let_through(const std::string* name = nullptr) const;
   static Error denied();
   static Error gone();

@@ -1,0 +1,89 @@
+#include "agent/host/settings_files.hpp"
+
+#include <functional>
+
+#include "common/config/yaml_to_json.hpp"
+#include "common/core/text.hpp"
+#include "common/files/atomic_file.hpp"
+#include "common/files/tree.hpp"
+#include "proto/codec.hpp"
+#include "proto/kube_keys.hpp"
+#include "proto/settings.hpp"
+
+namespace slipway {
+
+namespace {
+
+constexpr std::size_t k_max_file = 64 * 1024;
+constexpr std::size_t k_most_files = 64;
+
+using Check = std::vector<proto::SettingProblem> (*)(const proto::ComponentSettings&, int);
+
+Result<proto::ComponentSettings> parse_yaml(const std::string& text, const std::string& path) {
+  const auto json = yaml_to_json(text, path);
+  if (!json) return json.error();
+  proto::ComponentSettings settings;
+  if (trim(*json) == "null") return settings;
+  // Through the field list of a map, so that depth, duplicate keys and "no map" are its refusals.
+  auto config = proto::decode<proto::ComponentSettings>("{\"config\":" + *json + "}");
+  if (!config) return make_error(Errc::invalid, path + ": " + config.error().message);
+  return *config;
+}
+
+proto::ComponentSettings parse_args(const std::string& text) {
+  proto::ComponentSettings settings;
+  for (const std::string_view line : split(text, '\n')) {
+    const std::string_view argument = trim(line);
+    if (!argument.empty() && argument.front() != '#') settings.extra_args.emplace_back(argument);
+  }
+  return settings;
+}
+
+Result<proto::ComponentSettings> read_one(const std::string& path, int minor, Check check) {
+  const auto text = read_file(path, k_max_file);
+  if (!text) return text.error();
+  Result<proto::ComponentSettings> settings =
+      path.ends_with(".args") ? Result<proto::ComponentSettings>(parse_args(*text)) : parse_yaml(*text, path);
+  if (!settings) return settings.error();
+  for (const proto::SettingProblem& problem : check(*settings, minor))
+    return make_error(Errc::invalid, path + ": " + problem.what);
+  return settings;
+}
+
+Result<proto::ComponentSettings> read_folder(const std::string& dir, int minor, Check check,
+                                             std::vector<std::string>& paths) {
+  paths.push_back(dir + "/*");
+  const auto names = list_dir(dir);
+  if (!names && names.error().code == Errc::not_found) return proto::ComponentSettings{};
+  if (!names) return names.error();
+  if (names->size() > k_most_files) return make_error(Errc::invalid, dir + " holds more than 64 files");
+  std::vector<proto::SettingsLevel> levels;
+  for (const std::string& name : *names) {
+    if (name.starts_with('.') || !(name.ends_with(".yaml") || name.ends_with(".args"))) continue;
+    auto settings = read_one(dir + "/" + name, minor, check);
+    if (!settings) return settings.error();
+    levels.push_back({name, {std::move(*settings), {}, {}, {}}});
+  }
+  return proto::merged(levels).kubelet;
+}
+
+void read_into(const std::string& dir, int minor, Check check, HostSettings& all,
+               proto::ComponentSettings& settings, std::string& problem) {
+  auto read = read_folder(dir, minor, check, all.paths);
+  if (read)
+    settings = std::move(*read);
+  else
+    problem = read.error().message;
+}
+
+}  // namespace
+
+HostSettings read_host_settings(const std::string& dir, int minor) {
+  HostSettings all;
+  read_into(dir + "/kubelet.d", minor, proto::kubelet_problems, all, all.kubelet, all.kubelet_problem);
+  read_into(dir + "/kube-proxy.d", minor, proto::kube_proxy_problems, all, all.kube_proxy,
+            all.kube_proxy_problem);
+  return all;
+}
+
+}  // namespace slipway

@@ -1,0 +1,23 @@
+#pragma once
+// Settings of nodes, checked with all problems told at once. What components know is asked of
+// proto/kube_keys.hpp. Pure.
+#include <optional>
+#include <string>
+
+#include "coordinator/domain/problems.hpp"
+#include "proto/types.hpp"
+
+namespace slipway {
+
+// `field`: pointer to what holds the settings, empty for the document itself. `minor` of Kubernetes; absent:
+// names are not looked at.
+void check_node_settings(Problems& problems, const std::string& field, const proto::NodeSettings& settings,
+                         std::optional<int> minor);
+// Those of the cluster and of its groups, and rollout.
+void check_cluster_settings(Problems& problems, const proto::ClusterSpec& spec);
+
+// How many nodes of so many may be away at once: at least one. Absent: `amount` is neither a number nor a
+// part.
+std::optional<std::uint64_t> max_unavailable(const proto::Amount& amount, std::uint64_t nodes);
+
+}  // namespace slipway

@@ -1,0 +1,92 @@
+#include "coordinator/service/restart_budget.hpp"
+
+#include <algorithm>
+
+#include "coordinator/domain/settings_check.hpp"
+
+namespace slipway {
+
+namespace {
+
+constexpr std::chrono::minutes k_leave{5};
+constexpr Seconds k_silent{90};  // as in check_single()
+constexpr std::uint64_t k_retry_seconds = 10;
+constexpr std::uint64_t k_asks_a_second = 100;  // when all nodes wait
+
+std::uint64_t budget_of(const State& state) {
+  return max_unavailable(state.cluster().spec.rollout.max_unavailable, state.nodes().size()).value_or(1);
+}
+
+const proto::SettingsStatus* settings_of(const NodeContact* contact) {
+  return contact != nullptr && contact->report.settings ? &*contact->report.settings : nullptr;
+}
+
+}  // namespace
+
+// A host that is not a node yet is nobody's loss while it is made one.
+bool RestartBudget::is_down(const Node& node) const {
+  if (node.replacing) return false;
+  const NodeContact* const contact = board_.find(node.uid);
+  if (contact == nullptr || contact->last_contact == WallTime{}) return true;
+  return clock_.steady() - contact->last_seen > k_silent || contact->report.phase == "Degraded";
+}
+
+void RestartBudget::forget_old(const State& state) {
+  const SteadyTime now = clock_.steady();
+  std::erase_if(leaves_, [&](const auto& leave) {
+    return leave.second <= now || state.node_by_uid(leave.first) == nullptr;
+  });
+}
+
+RolloutFleet RestartBudget::fleet_without(const State& state, const Node& asker) const {
+  RolloutFleet fleet;
+  fleet.max_unavailable = budget_of(state);
+  for (const auto& [name, node] : state.nodes()) {
+    if (node.uid == asker.uid) continue;
+    const proto::SettingsStatus* const settings = settings_of(board_.find(node.uid));
+    if (settings != nullptr && settings->state == "failed") fleet.failed.push_back(name);
+    const bool holds = leaves_.count(node.uid) != 0;
+    const bool down = !holds && is_down(node);
+    if (holds) fleet.holders.push_back(name);
+    if (down) fleet.down.push_back(name);
+    if ((holds || down) && node.role == NodeRole::master) fleet.master_away = name;
+  }
+  return fleet;
+}
+
+proto::RestartReply RestartBudget::ask(const State& state, const Node& node) {
+  forget_old(state);
+  proto::RestartReply reply;
+  reply.retry_after_seconds =
+      std::max(k_retry_seconds, static_cast<std::uint64_t>(state.nodes().size()) / k_asks_a_second);
+  const bool holds = leaves_.count(node.uid) != 0;
+  if (!holds && leaves_.size() >= budget_of(state)) {
+    // Most asks of a rollout end here, without a look at every node.
+    reply.reason =
+        "as many nodes restart as may at once (rollout.maxUnavailable): " + std::to_string(leaves_.size());
+    return reply;
+  }
+  if (!holds)
+    reply.reason =
+        why_not_restart(fleet_without(state, node), {node.role == NodeRole::master, is_down(node)});
+  reply.granted = reply.reason.empty();
+  if (reply.granted) leaves_[node.uid] = clock_.steady() + k_leave;
+  return reply;
+}
+
+proto::RolloutView RestartBudget::view(const State& state) const {
+  proto::RolloutView view;
+  view.nodes = state.nodes().size();
+  view.max_unavailable = budget_of(state);
+  for (const auto& [name, node] : state.nodes()) {
+    const proto::SettingsStatus* const settings = settings_of(board_.find(node.uid));
+    if (settings == nullptr) continue;
+    view.applied += settings->state == "applied" ? 1 : 0;
+    view.waiting += settings->state == "waiting" ? 1 : 0;
+    view.restarting += settings->state == "restarting" ? 1 : 0;
+    if (settings->state == "failed") view.failed.push_back(name);
+  }
+  return view;
+}
+
+}  // namespace slipway
