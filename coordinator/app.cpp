@@ -22,16 +22,14 @@
 #include "coordinator/api/api.hpp"
 #include "coordinator/api/principal.hpp"
 #include "coordinator/ca/clock_guard.hpp"
-#include "coordinator/ca/ca_passphrase.hpp"
 #include "coordinator/clock_floor.hpp"
 #include "coordinator/config.hpp"
 #include "coordinator/kube/kube_client.hpp"
 #include "coordinator/kube/node_sync.hpp"
+#include "coordinator/open_signer.hpp"
 #include "coordinator/own_certificates.hpp"
 #include "coordinator/service/ca_rotation.hpp"
 #include "coordinator/service/pool_view.hpp"
-#include "coordinator/signer/client.hpp"
-#include "coordinator/signer/threads.hpp"
 #include "coordinator/store/audit_files.hpp"
 #include "coordinator/store/records.hpp"
 #include "coordinator/store/sqlite_store.hpp"
@@ -75,34 +73,6 @@ void end_without_signer(const Error& failure) {
 void end_process(const Error& failure) {
   log::error("the store failed, ending at once", {{"error", failure}});
   ::_exit(1);
-}
-
-// Threads only where no process was given. They end when the client is gone.
-struct SignerParts {
-  std::unique_ptr<signer::SignerThreads> threads;
-  std::unique_ptr<signer::SignerClient> client;
-};
-
-SigningRules rules_of(const State& state) { return {profile_cluster(state.cluster(), state.identity().id), lifetimes_of(state.cluster())}; }
-
-// The first message: nobody but us has had a word in it yet.
-Result<SignerParts> open_signer(const AppOptions& options, const State& state) {
-  const std::string& dir = options.config.data_dir;
-  SignerParts parts;
-  signer::SignerLink link;
-  if (options.signer != nullptr) {
-    link = std::move(*options.signer);
-  } else {
-    auto threads = signer::SignerThreads::start(signing_channels(options.config));
-    if (!threads) return threads.error();
-    parts.threads = std::move(*threads);
-    link = parts.threads->take_link();
-  }
-  const signer::Open open{ca_dir(dir), import_dir(dir), options.config.ca_passphrase_file, credentials_dir(), state.cas(), rules_of(state), clock_floor(state)};
-  auto client = signer::SignerClient::open(std::move(link), open, end_without_signer);
-  if (!client) return client.error();
-  parts.client = std::move(*client);
-  return parts;
 }
 
 struct Serving {
@@ -530,7 +500,7 @@ Result<std::unique_ptr<App>> App::start(AppOptions options) {
   if (!state->has_cluster())
     return make_error(Errc::not_found,
                       "there is no cluster in " + dir + ": slipway-coordinator init makes one");
-  auto signer = open_signer(options, *state);
+  auto signer = open_signer(options.config, std::move(options.signer), *state, end_without_signer);
   if (!signer) return signer.error();
   const WallTime now = std::chrono::floor<Seconds>(std::chrono::system_clock::now());
   const Status time = check_clock(clock_floor(*state), now);

@@ -25,8 +25,10 @@ Status set_timeout(int fd, int option, Seconds patience) {
 }
 
 Error broken(std::string_view doing, int number) {
-  if (number == EPIPE || number == ECONNRESET) return make_error(Errc::gone, std::string(doing) + ": the other end is closed");
-  if (number == EAGAIN) return make_error(Errc::timeout, std::string(doing) + ": the other end does not answer");
+  if (number == EPIPE || number == ECONNRESET)
+    return make_error(Errc::gone, std::string(doing) + ": the other end is closed");
+  if (number == EAGAIN)
+    return make_error(Errc::timeout, std::string(doing) + ": the other end does not answer");
   return from_errno(doing, number);
 }
 
@@ -46,10 +48,12 @@ Status receive_rest(int fd, std::string& message, std::size_t size) {
     pollfd waiting{fd, POLLIN, 0};
     const int ready = ::poll(&waiting, 1, k_rest_ms);
     if (ready < 0 && errno == EINTR) continue;
-    if (ready <= 0) return make_error(Errc::timeout, "reading from the signer's channel: a message does not go on");
+    if (ready <= 0)
+      return make_error(Errc::timeout, "reading from the signer's channel: a message does not go on");
     const auto count = receive_some(fd, buffer, std::min(sizeof buffer, size - message.size()));
     if (!count) return count.error();
-    if (*count == 0) return make_error(Errc::corrupt, "reading from the signer's channel: it ends within a message");
+    if (*count == 0)
+      return make_error(Errc::corrupt, "reading from the signer's channel: it ends within a message");
     message.append(buffer, *count);
   }
   return {};
@@ -65,7 +69,8 @@ std::size_t length_of(std::string_view head) {
 
 Result<ChannelPair> make_channel(Seconds patience) {
   int fds[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) return from_errno("making the signer's channel", errno);
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
+    return from_errno("making the signer's channel", errno);
   ChannelPair pair{UniqueFd(fds[0]), UniqueFd(fds[1])};
   if (const auto set = set_timeout(fds[0], SO_RCVTIMEO, patience); !set) return set.error();
   for (const int fd : fds) {
@@ -81,7 +86,8 @@ Status send_message(int fd, std::string_view message) {
   const std::size_t all = k_head + message.size();
   while (sent < all) {
     const std::size_t of_head = std::min(sent, k_head), of_message = sent - of_head;
-    iovec parts[2] = {{head + of_head, k_head - of_head}, {const_cast<char*>(message.data()) + of_message, message.size() - of_message}};
+    iovec parts[2] = {{head + of_head, k_head - of_head},
+                      {const_cast<char*>(message.data()) + of_message, message.size() - of_message}};
     msghdr header{};
     header.msg_iov = parts;
     header.msg_iovlen = 2;
@@ -101,9 +107,12 @@ Result<std::string> receive_message(int fd, std::size_t most) {
   std::string message(buffer, *first);
   if (const auto headed = receive_rest(fd, message, k_head); !headed) return headed.error();
   const std::size_t length = length_of(std::string_view(message).substr(0, k_head));
-  if (length > most) return make_error(Errc::corrupt, "reading from the signer's channel: a message of " + std::to_string(length) + " bytes");
+  if (length > most)
+    return make_error(Errc::corrupt,
+                      "reading from the signer's channel: a message of " + std::to_string(length) + " bytes");
   // One asks, the other answers: nothing may stand behind a message.
-  if (message.size() > k_head + length) return make_error(Errc::corrupt, "reading from the signer's channel: two messages at once");
+  if (message.size() > k_head + length)
+    return make_error(Errc::corrupt, "reading from the signer's channel: two messages at once");
   message.erase(0, k_head);
   if (const auto rest = receive_rest(fd, message, length); !rest) return rest.error();
   return message;

@@ -13,14 +13,15 @@ namespace slipway::signer {
 struct ChannelPair {
   UniqueFd coordinator, signer;
 };
-// `patience`: how long the coordinator's end waits for the beginning of an answer. The signer's end waits for a request without end.
+// `patience`: how long the coordinator's end waits for the beginning of an answer. The signer's end waits for
+// a request without end.
 Result<ChannelPair> make_channel(Seconds patience);
 
 // Errc::gone when the other end is closed, Errc::timeout when it does not read.
 Status send_message(int fd, std::string_view message);
 
-// Errc::gone when the other end was closed between two messages; Errc::timeout; Errc::corrupt for a length above `most` and for what
-// ends in the middle. After any error the channel is of no use any more.
+// Errc::gone when the other end was closed between two messages; Errc::timeout; Errc::corrupt for a length
+// above `most` and for what ends in the middle. After any error the channel is of no use any more.
 Result<std::string> receive_message(int fd, std::size_t most);
 
 }  // namespace slipway::signer

@@ -9,16 +9,19 @@ namespace slipway::signer {
 namespace {
 
 Error unknown(CaKind kind, std::uint64_t number) {
-  return make_error(Errc::internal, "the " + std::string(to_string(kind)) + " authority number " + std::to_string(number) + " is not loaded");
+  return make_error(Errc::internal, "the " + std::string(to_string(kind)) + " authority number " +
+                                        std::to_string(number) + " is not loaded");
 }
 
 }  // namespace
 
-SignerClient::SignerClient(SignerLink link, std::function<void(const Error&)> lost) : link_(std::move(link)), lost_(std::move(lost)) {
+SignerClient::SignerClient(SignerLink link, std::function<void(const Error&)> lost)
+    : link_(std::move(link)), lost_(std::move(lost)) {
   for (const UniqueFd& channel : link_.signatures) free_.push_back(&channel);
 }
 
-Result<std::unique_ptr<SignerClient>> SignerClient::open(SignerLink link, const Open& open, std::function<void(const Error&)> lost) {
+Result<std::unique_ptr<SignerClient>> SignerClient::open(SignerLink link, const Open& open,
+                                                         std::function<void(const Error&)> lost) {
   auto client = std::unique_ptr<SignerClient>(new SignerClient(std::move(link), std::move(lost)));
   const auto answer = client->ask_for_change(encode_open(open));
   if (!answer) return answer.error();
@@ -27,7 +30,9 @@ Result<std::unique_ptr<SignerClient>> SignerClient::open(SignerLink link, const 
   for (KnownCa& ca : opened->cas) client->pems_[ca.kind][ca.facts.number] = std::move(ca.pem);
   for (const CaKind kind : k_ca_kinds) {
     const auto line = opened->lines.find(kind);
-    if (line == opened->lines.end()) return make_error(Errc::corrupt, "the signer's answer lacks the " + std::string(to_string(kind)) + " authority");
+    if (line == opened->lines.end())
+      return make_error(Errc::corrupt,
+                        "the signer's answer lacks the " + std::string(to_string(kind)) + " authority");
     if (const Status taken = client->take_line(line->second); !taken) return taken.error();
   }
   client->service_account_key_ = std::move(opened->service_account_key);
@@ -66,24 +71,26 @@ Result<std::string> SignerClient::ask_for_change(std::string_view request) {
   return ask(link_.changes, request);
 }
 
-Result<IssuedCert> SignerClient::issue(const CertSpec& spec, const std::string& spki_der, const Serial& serial, WallTime not_before,
-                                       WallTime not_after) {
+Result<IssuedCert> SignerClient::issue(const CertSpec& spec, const std::string& spki_der,
+                                       const Serial& serial, WallTime not_before, WallTime not_after) {
   auto all = issue_all({{spec, spki_der, serial, not_before, not_after}});
   if (!all) return all.error();
   return std::move(all->front());
 }
 
 Result<std::vector<IssuedCert>> SignerClient::issue_all(const std::vector<IssueRequest>& wanted) {
-  if (wanted.size() > k_max_batch) return make_error(Errc::invalid, "more than " + std::to_string(k_max_batch) + " certificates at once");
+  if (wanted.size() > k_max_batch)
+    return make_error(Errc::invalid, "more than " + std::to_string(k_max_batch) + " certificates at once");
   const auto answer = ask_for_signature(encode_issue(wanted));
   if (!answer) return answer.error();
   auto issued = decode_issued(*answer);
-  if (issued && issued->size() != wanted.size()) return make_error(Errc::corrupt, "the signer's answer has another number of certificates");
+  if (issued && issued->size() != wanted.size())
+    return make_error(Errc::corrupt, "the signer's answer has another number of certificates");
   return issued;
 }
 
 Status SignerClient::follow(const SigningRules& rules) {
-  const auto answer = ask_for_change(encode_follow(rules));
+  const auto answer = ask_for_signature(encode_follow(rules));
   return answer ? decode_done(*answer) : Status(answer.error());
 }
 
@@ -125,7 +132,8 @@ const std::string* SignerClient::find(CaKind kind, std::uint64_t number) const {
   return found == of_kind->second.end() ? nullptr : &found->second;
 }
 
-Result<std::string> SignerClient::bundle_locked(CaKind kind, const std::vector<std::uint64_t>& numbers) const {
+Result<std::string> SignerClient::bundle_locked(CaKind kind,
+                                                const std::vector<std::uint64_t>& numbers) const {
   std::string bundle;
   for (const std::uint64_t number : numbers) {
     const std::string* pem = find(kind, number);
@@ -162,9 +170,12 @@ Result<CaFacts> SignerClient::take_new(Op op, CaKind kind, std::uint64_t after) 
   return std::move(ca->facts);
 }
 
-Result<CaFacts> SignerClient::make(CaKind kind, std::uint64_t after, const ProfileCluster&, WallTime) { return take_new(Op::make, kind, after); }
+Result<CaFacts> SignerClient::make(CaKind kind, std::uint64_t after, const ProfileCluster&, WallTime) {
+  return take_new(Op::make, kind, after);
+}
 
-Result<CaFacts> SignerClient::import(CaKind kind, std::uint64_t after, const ProfileCluster&, const Lifetimes&, WallTime) {
+Result<CaFacts> SignerClient::import(CaKind kind, std::uint64_t after, const ProfileCluster&,
+                                     const Lifetimes&, WallTime) {
   return take_new(Op::import_ca, kind, after);
 }
 
@@ -174,7 +185,7 @@ Result<std::string> SignerClient::bundle_pem(CaKind kind, const std::vector<std:
 }
 
 Status SignerClient::use(const CaLine& line) {
-  const auto answer = ask_for_change(encode_use(line));
+  const auto answer = ask_for_signature(encode_use(line));
   const Status used = answer ? decode_done(*answer) : Status(answer.error());
   if (!used) return used;
   const std::lock_guard lock(mutex_);

@@ -19,15 +19,19 @@ namespace slipway::signer {
 
 namespace {
 
-constexpr std::uint64_t k_of_files = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_EXECUTE;
+constexpr std::uint64_t k_of_files =
+    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_EXECUTE;
 // Without REFER, which came with version 2, no file can be moved from one folder to another.
 constexpr std::uint64_t k_all = k_of_files | LANDLOCK_ACCESS_FS_REFER;
 constexpr long k_version = 2;
 
 // glibc 2.36 has no functions for these.
-long version() { return ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION); }
+long version() {
+  return ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+}
 
-// Allows what Landlock can only allow: all of a tree but the hidden paths, as the entries beside the way down to each.
+// Allows what Landlock can only allow: all of a tree but the hidden paths, as the entries beside the way down
+// to each.
 class Granter {
  public:
   Granter(int rules, const std::vector<std::string>& hidden) : rules_(rules), hidden_(hidden) {}
@@ -35,7 +39,8 @@ class Granter {
   Status grant(const std::string& path) {
     if (std::find(hidden_.begin(), hidden_.end(), path) != hidden_.end()) return {};
     const std::string below = path == "/" ? path : path + "/";
-    const bool above = std::any_of(hidden_.begin(), hidden_.end(), [&below](const std::string& one) { return one.starts_with(below); });
+    const bool above = std::any_of(hidden_.begin(), hidden_.end(),
+                                   [&below](const std::string& one) { return one.starts_with(below); });
     if (!above) return allow(path);
     const auto names = list_dir(path);
     if (!names) return names.error();
@@ -79,7 +84,8 @@ Result<bool> hide_files(const std::vector<std::string>& paths) {
   const UniqueFd rules(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &handled, sizeof handled, 0)));
   if (!rules) return from_errno("hiding files", errno);
   const std::vector<std::string> hidden = canonical(paths);
-  if (const auto granted = Granter(rules.get(), hidden).grant("/"); !granted) return error_of(granted, "hiding files");
+  if (const auto granted = Granter(rules.get(), hidden).grant("/"); !granted)
+    return error_of(granted, "hiding files");
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return from_errno("giving up new privileges", errno);
   if (::syscall(SYS_landlock_restrict_self, rules.get(), 0) != 0) return from_errno("hiding files", errno);
   return true;

@@ -26,7 +26,8 @@ Writer begin_answer() {
 template <class T>
 Result<T> whole(const Reader& from, T value, Op op) {
   if (from.done()) return value;
-  return make_error(Errc::invalid, "the signer cannot read a request (" + std::to_string(static_cast<int>(op)) + ")");
+  return make_error(Errc::invalid,
+                    "the signer cannot read a request (" + std::to_string(static_cast<int>(op)) + ")");
 }
 
 // Behind the first byte, which tells an answer from an error.
@@ -83,7 +84,9 @@ CrlEntry read_entry(Reader& from) {
 
 std::string encode_open(const Open& open) {
   Writer to = begin(Op::open);
-  for (const std::string* text : {&open.ca_dir, &open.import_dir, &open.passphrase_file, &open.credentials_dir}) to.text(*text);
+  for (const std::string* text :
+       {&open.ca_dir, &open.import_dir, &open.passphrase_file, &open.credentials_dir})
+    to.text(*text);
   put_lines(to, open.lines);
   put(to, open.rules);
   put(to, open.clock_floor);
@@ -146,7 +149,8 @@ Result<Request> decode_request(std::string_view bytes) {
 Result<Open> decode_open(std::string_view rest) {
   Reader from(rest);
   Open open;
-  for (std::string* text : {&open.ca_dir, &open.import_dir, &open.passphrase_file, &open.credentials_dir}) *text = read_text(from, k_max_path);
+  for (std::string* text : {&open.ca_dir, &open.import_dir, &open.passphrase_file, &open.credentials_dir})
+    *text = read_text(from, k_max_path);
   open.lines = read_lines(from);
   open.rules = read_rules(from);
   open.clock_floor = read_time(from);
@@ -202,7 +206,9 @@ std::string encode_error(const Error& error) {
   return to.take();
 }
 
-std::string encode_done() { return begin_answer().take(); }
+std::string encode_done() {
+  return begin_answer().take();
+}
 
 std::string encode_opened(const Opened& opened) {
   Writer to = begin_answer();
@@ -253,7 +259,8 @@ Result<Opened> decode_opened(std::string_view bytes) {
 }
 
 Result<std::vector<IssuedCert>> decode_issued(std::string_view bytes) {
-  return answer<std::vector<IssuedCert>>(bytes, [](Reader& from) { return read_all(from, k_max_batch, read_issued); });
+  return answer<std::vector<IssuedCert>>(
+      bytes, [](Reader& from) { return read_all(from, k_max_batch, read_issued); });
 }
 
 Result<std::string> decode_bytes(std::string_view bytes) {

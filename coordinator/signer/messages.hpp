@@ -1,5 +1,6 @@
 #pragma once
-// What the coordinator asks of its signer and what it hears, as values and as bytes (wire.hpp). One request, one answer, in turns.
+// What the coordinator asks of its signer and what it hears, as values and as bytes (wire.hpp). One request,
+// one answer, in turns.
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -22,7 +23,8 @@ inline constexpr std::size_t k_max_batch = 32;  // a master's join asks for twel
 enum class Op : std::uint8_t { open, issue, sign_crl, make, import_ca, use, destroy_key, follow };
 inline constexpr std::uint8_t k_ops = 8;
 
-// The first request and only once: where the keys are and what they may be used for. Sent before the coordinator has any network socket.
+// The first request and only once: where the keys are and what they may be used for. Sent before the
+// coordinator has any network socket.
 struct Open {
   std::string ca_dir;
   std::string import_dir;

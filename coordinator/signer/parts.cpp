@@ -28,16 +28,24 @@ std::vector<Cidr> read_blocks(Reader& from) {
   return read_all(from, k_max_names, read_block);
 }
 
-void put_seconds(Writer& to, Seconds seconds) { to.i64(seconds.count()); }
+void put_seconds(Writer& to, Seconds seconds) {
+  to.i64(seconds.count());
+}
 
 }  // namespace
 
-void put(Writer& to, WallTime time) { to.i64(time.time_since_epoch().count()); }
-void put(Writer& to, CaKind kind) { to.u8(place(kind)); }
+void put(Writer& to, WallTime time) {
+  to.i64(time.time_since_epoch().count());
+}
+void put(Writer& to, CaKind kind) {
+  to.u8(place(kind));
+}
 void put(Writer& to, const std::vector<std::string>& names) {
   put_all(to, names, [](Writer& w, const std::string& name) { w.text(name); });
 }
-void put(Writer& to, const IpAddress& address) { to.text(address.bytes()); }
+void put(Writer& to, const IpAddress& address) {
+  to.text(address.bytes());
+}
 void put(Writer& to, const Cidr& block) {
   put(to, block.base());
   to.u8(static_cast<std::uint8_t>(block.prefix_length()));
@@ -58,7 +66,8 @@ void put(Writer& to, const CertSpec& spec) {
 
 void put(Writer& to, const CaFacts& facts) {
   to.u64(facts.number);
-  for (const std::string* text : {&facts.sha256, &facts.serial, &facts.key_id, &facts.subject}) to.text(*text);
+  for (const std::string* text : {&facts.sha256, &facts.serial, &facts.key_id, &facts.subject})
+    to.text(*text);
   put(to, facts.not_before);
   put(to, facts.not_after);
 }
@@ -80,12 +89,17 @@ void put(Writer& to, const KnownCa& ca) {
 
 void put(Writer& to, const SigningRules& rules) {
   const ProfileCluster& cluster = rules.cluster;
-  for (const std::string* text : {&cluster.name, &cluster.id, &cluster.dns_domain, &cluster.api_endpoint_host}) to.text(*text);
-  for (const auto* blocks : {&cluster.pod_cidrs, &cluster.service_cidrs, &cluster.node_cidrs}) put_blocks(to, *blocks);
+  for (const std::string* text :
+       {&cluster.name, &cluster.id, &cluster.dns_domain, &cluster.api_endpoint_host})
+    to.text(*text);
+  for (const auto* blocks : {&cluster.pod_cidrs, &cluster.service_cidrs, &cluster.node_cidrs})
+    put_blocks(to, *blocks);
   put(to, cluster.coordinator_names);
   put(to, cluster.api_extra_names);
   const Lifetimes& l = rules.lifetimes;
-  for (const Seconds life : {l.node, l.serving, l.control_plane, l.coordinator, l.admin, l.operators, l.bootstrap}) put_seconds(to, life);
+  for (const Seconds life :
+       {l.node, l.serving, l.control_plane, l.coordinator, l.admin, l.operators, l.bootstrap})
+    put_seconds(to, life);
 }
 
 void put_lines(Writer& to, const std::map<CaKind, CaLine>& lines) {
@@ -100,8 +114,12 @@ WallTime read_time(Reader& from) {
   if (seconds < -k_end || seconds > k_end) from.fail();
   return WallTime(Seconds(from.ok() ? seconds : 0));
 }
-CaKind read_kind(Reader& from) { return static_cast<CaKind>(from.below(k_kinds)); }
-std::string read_text(Reader& from, std::size_t most) { return std::string(from.text(most)); }
+CaKind read_kind(Reader& from) {
+  return static_cast<CaKind>(from.below(k_kinds));
+}
+std::string read_text(Reader& from, std::size_t most) {
+  return std::string(from.text(most));
+}
 std::vector<std::string> read_names(Reader& from) {
   return read_all(from, k_max_names, [](Reader& r) { return read_text(r); });
 }
@@ -136,7 +154,8 @@ CertSpec read_spec(Reader& from) {
 CaFacts read_facts(Reader& from) {
   CaFacts facts;
   facts.number = from.u64();
-  for (std::string* text : {&facts.sha256, &facts.serial, &facts.key_id, &facts.subject}) *text = read_text(from, k_max_path);
+  for (std::string* text : {&facts.sha256, &facts.serial, &facts.key_id, &facts.subject})
+    *text = read_text(from, k_max_path);
   facts.not_before = read_time(from);
   facts.not_after = read_time(from);
   return facts;
@@ -164,12 +183,15 @@ SigningRules read_rules(Reader& from) {
   constexpr std::int64_t k_most = 1'000'000'000;
   SigningRules rules;
   ProfileCluster& cluster = rules.cluster;
-  for (std::string* text : {&cluster.name, &cluster.id, &cluster.dns_domain, &cluster.api_endpoint_host}) *text = read_text(from);
-  for (auto* blocks : {&cluster.pod_cidrs, &cluster.service_cidrs, &cluster.node_cidrs}) *blocks = read_blocks(from);
+  for (std::string* text : {&cluster.name, &cluster.id, &cluster.dns_domain, &cluster.api_endpoint_host})
+    *text = read_text(from);
+  for (auto* blocks : {&cluster.pod_cidrs, &cluster.service_cidrs, &cluster.node_cidrs})
+    *blocks = read_blocks(from);
   cluster.coordinator_names = read_names(from);
   cluster.api_extra_names = read_names(from);
   Lifetimes& l = rules.lifetimes;
-  for (Seconds* life : {&l.node, &l.serving, &l.control_plane, &l.coordinator, &l.admin, &l.operators, &l.bootstrap}) {
+  for (Seconds* life :
+       {&l.node, &l.serving, &l.control_plane, &l.coordinator, &l.admin, &l.operators, &l.bootstrap}) {
     const std::int64_t seconds = from.i64();
     if (seconds < 0 || seconds > k_most) from.fail();
     *life = Seconds(from.ok() ? seconds : 0);

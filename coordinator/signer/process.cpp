@@ -14,6 +14,7 @@
 
 #include "common/async/system_clock.hpp"
 #include "common/core/text.hpp"
+#include "common/log/log.hpp"
 #include "coordinator/signer/channel.hpp"
 #include "coordinator/signer/seccomp.hpp"
 #include "coordinator/signer/server.hpp"
@@ -26,7 +27,8 @@ constexpr const char* k_mode = "signer-process";
 constexpr int k_first_fd = 3;
 constexpr std::size_t k_max_channels = 257;  // as ioThreads
 constexpr Seconds k_patience{20};            // a token may be slow
-constexpr Seconds k_change_patience{120};    // reading all keys with their passphrase, an import with all its checks
+constexpr Seconds k_change_patience{
+    120};  // reading all keys with their passphrase, an import with all its checks
 constexpr int k_end_polls = 250;
 constexpr useconds_t k_end_poll_us = 20'000;
 
@@ -49,7 +51,9 @@ std::string said_of(int status) {
   return "exit code " + std::to_string(WEXITSTATUS(status));
 }
 
-std::string name_of(pid_t pid) { return "the signer process (pid " + std::to_string(pid) + ")"; }
+std::string name_of(pid_t pid) {
+  return "the signer process (pid " + std::to_string(pid) + ")";
+}
 
 // Never returns: with one channel all end.
 [[noreturn]] void serve_and_end(int fd, SignerServer& server) {
@@ -67,8 +71,10 @@ Result<SignerProcess> SignerProcess::start(std::size_t signatures, std::string p
     auto pair = make_channel(i == 0 ? k_change_patience : k_patience);
     if (!pair) return pair.error();
     theirs.push_back(std::move(pair->signer));
-    if (i == 0) link.changes = std::move(pair->coordinator);
-    else link.signatures.push_back(std::move(pair->coordinator));
+    if (i == 0)
+      link.changes = std::move(pair->coordinator);
+    else
+      link.signatures.push_back(std::move(pair->coordinator));
   }
   std::vector<int> fds;
   for (const UniqueFd& fd : theirs) fds.push_back(fd.get());
@@ -81,7 +87,8 @@ Result<SignerProcess> SignerProcess::start(std::size_t signatures, std::string p
   return SignerProcess(pid, std::move(link));
 }
 
-SignerProcess::SignerProcess(SignerProcess&& other) noexcept : pid_(std::exchange(other.pid_, -1)), link_(std::move(other.link_)) {}
+SignerProcess::SignerProcess(SignerProcess&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)), link_(std::move(other.link_)) {}
 
 std::optional<std::string> SignerProcess::ended() {
   int status = 0;
@@ -109,13 +116,20 @@ void run_signer(std::size_t channels) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::prctl(PR_SET_NAME, "slipway-signer");
   ::signal(SIGPIPE, SIG_IGN);
-  // It signs until the coordinator has said its last word: only that ends it, not a signal to all processes of a service or a terminal.
+  // It signs until the coordinator has said its last word: only that ends it, not a signal to all processes
+  // of a service or a terminal.
   sigset_t signals;
   ::sigemptyset(&signals);
   for (const int one : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&signals, one);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   static SystemClock clock;
-  static SignerServer server({clock, confine_signer});
+  static_cast<void>(log::setup("slipway-signer", "info"));
+  // In a log that the coordinator cannot leave it out of.
+  static SignerServer server({clock, confine_signer, [](const Error& refusal) {
+                                log::error(
+                                    "asked to sign what is not signed: is the coordinator in strange hands?",
+                                    {{"refusal", refusal}});
+                              }});
   for (std::size_t i = 1; i < channels; ++i) {
     std::thread([fd = k_first_fd + static_cast<int>(i)] { serve_and_end(fd, server); }).detach();
   }

@@ -13,6 +13,7 @@ namespace slipway::signer {
 
 namespace {
 
+// clang-format off
 // Channels; files of the key folder and of OpenSSL's settings; memory; time; what glibc's threads and heap do.
 constexpr int k_narrow[] = {
     SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(sendto), SCMP_SYS(sendmsg),
@@ -35,13 +36,16 @@ constexpr int k_for_tokens[] = {
     SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(mkdir), SCMP_SYS(rmdir),
     SCMP_SYS(chmod), SCMP_SYS(fchmodat), SCMP_SYS(truncate), SCMP_SYS(link), SCMP_SYS(getcwd), SCMP_SYS(statfs), SCMP_SYS(fstatfs),
     SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(prlimit64), SCMP_SYS(getrlimit), SCMP_SYS(getresuid), SCMP_SYS(getresgid), SCMP_SYS(getpgrp)};
+// clang-format on
 
 struct Release {
   void operator()(void* context) const { seccomp_release(context); }
 };
 using Context = std::unique_ptr<void, Release>;
 
-Error failed(const char* doing, int code) { return from_errno(std::string("the filter of system calls: ") + doing, -code); }
+Error failed(const char* doing, int code) {
+  return from_errno(std::string("the filter of system calls: ") + doing, -code);
+}
 
 Status allow(void* context, int call) {
   const int code = seccomp_rule_add(context, SCMP_ACT_ALLOW, call, 0);
@@ -51,7 +55,8 @@ Status allow(void* context, int call) {
 // Memory that is not executable.
 Status allow_data_pages(void* context) {
   for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)}) {
-    const int code = seccomp_rule_add(context, SCMP_ACT_ALLOW, call, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    const int code =
+        seccomp_rule_add(context, SCMP_ACT_ALLOW, call, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     if (code != 0) return failed("allowing memory", code);
   }
   return {};
@@ -65,7 +70,8 @@ Status fill(void* context, bool tokens) {
   for (const int call : k_for_tokens) {
     if (const auto allowed = allow(context, call); !allowed) return allowed;
   }
-  const int code = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+  const int code =
+      seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
   return code == 0 ? Status() : failed("allowing local sockets", code);
 }
 
@@ -73,7 +79,8 @@ Status check_holds() {
   const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
   if (fd < 0 && errno == EPERM) return {};
   if (fd >= 0) ::close(fd);
-  return make_error(Errc::internal, "the filter of system calls does not hold: a network socket could be made");
+  return make_error(Errc::internal,
+                    "the filter of system calls does not hold: a network socket could be made");
 }
 
 }  // namespace
@@ -84,8 +91,10 @@ Status confine_signer(bool tokens) {
   if (context == nullptr) return make_error(Errc::internal, "the filter of system calls cannot be made");
   if (const auto filled = fill(context.get(), tokens); !filled) return filled;
   // All threads, also those that wait for their first request.
-  if (const int code = seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_TSYNC, 1); code != 0) return failed("for all threads", code);
-  if (const int code = seccomp_load(context.get()); code != 0) return failed("loading it (does the kernel have CONFIG_SECCOMP_FILTER?)", code);
+  if (const int code = seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_TSYNC, 1); code != 0)
+    return failed("for all threads", code);
+  if (const int code = seccomp_load(context.get()); code != 0)
+    return failed("loading it (does the kernel have CONFIG_SECCOMP_FILTER?)", code);
   return check_holds();
 }
 

@@ -15,8 +15,12 @@ namespace slipway::signer {
 
 struct ServerDeps {
   const Clock& clock;  // outlives the server
-  // Called once, before any key is opened; `tokens`: there are keys in PKCS#11 tokens. What it refuses is the answer to `open`.
+  // Called once, before any key is opened; `tokens`: there are keys in PKCS#11 tokens. What it refuses is the
+  // answer to `open`.
   std::function<Status(bool tokens)> confine = [](bool) { return Status(); };
+  // What policy forbids was asked for. The coordinator does not do so: somebody else speaks with its voice,
+  // or the two have a fault. Any thread.
+  std::function<void(const Error&)> refused = [](const Error&) {};
 };
 
 class SignerServer {
@@ -33,9 +37,12 @@ class SignerServer {
   struct Keys;
   std::string answer_request(std::string_view request);
   Result<std::string> open(std::string_view rest);
+  Status check(const std::vector<IssueRequest>& wanted);
   Result<std::string> issue(std::string_view rest);
   Result<std::string> sign_crl(std::string_view rest);
-  Result<std::string> change(const Request& request);
+  Result<std::string> follow(std::string_view rest);
+  Result<std::string> use(std::string_view rest);
+  Result<std::string> change_keys(const Request& request);
 
   ServerDeps deps_;
   std::mutex opening_;

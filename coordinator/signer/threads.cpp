@@ -16,8 +16,10 @@ Result<std::unique_ptr<SignerThreads>> SignerThreads::start(std::size_t signatur
   for (std::size_t i = 0; i < signatures + 1; ++i) {
     auto pair = make_channel(k_patience);
     if (!pair) return pair.error();
-    if (i == 0) made->link_.changes = std::move(pair->coordinator);
-    else made->link_.signatures.push_back(std::move(pair->coordinator));
+    if (i == 0)
+      made->link_.changes = std::move(pair->coordinator);
+    else
+      made->link_.signatures.push_back(std::move(pair->coordinator));
     made->serve_on(std::move(pair->signer));
   }
   return made;

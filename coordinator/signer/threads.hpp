@@ -1,6 +1,6 @@
 #pragma once
-// The signer on threads of this process: the same messages and decisions without the wall around them. For tests of what is above it, whose
-// process has threads already and so cannot fork.
+// The signer on threads of this process: the same messages and decisions without the wall around them. For
+// tests of what is above it, whose process has threads already and so cannot fork.
 #include <thread>
 #include <vector>
 

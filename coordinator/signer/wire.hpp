@@ -1,6 +1,6 @@
 #pragma once
-// The bytes between the coordinator and its signer: numbers big endian, texts with their length in front. Both ends are one program, so
-// there is no version in them; they are read as a stranger's all the same.
+// The bytes between the coordinator and its signer: numbers big endian, texts with their length in front.
+// Both ends are one program, so there is no version in them; they are read as a stranger's all the same.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -24,13 +24,14 @@ class Writer {
 
  private:
   void number(std::uint64_t value, int octets) {
-    for (int shift = (octets - 1) * 8; shift >= 0; shift -= 8) bytes_.push_back(static_cast<char>(value >> shift & 0xff));
+    for (int shift = (octets - 1) * 8; shift >= 0; shift -= 8)
+      bytes_.push_back(static_cast<char>(value >> shift & 0xff));
   }
   std::string bytes_;
 };
 
-// Never reads past the end, never throws. After the first thing that does not fit everything is zero or empty and ok() is false: look
-// at done() before anything read is used.
+// Never reads past the end, never throws. After the first thing that does not fit everything is zero or empty
+// and ok() is false: look at done() before anything read is used.
 class Reader {
  public:
   explicit Reader(std::string_view bytes) : rest_(bytes) {}

@@ -1,5 +1,5 @@
-// What every Signer with its CaKeys must do: the one on files in this process, and the one behind channels, on threads and in a process
-// of its own.
+// What every Signer with its CaKeys must do: the one on files in this process, and the one behind channels,
+// on threads and in a process of its own.
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
@@ -24,7 +24,9 @@ namespace {
 
 using Catch::Matchers::Contains;
 
-WallTime now() { return std::chrono::floor<Seconds>(std::chrono::system_clock::now()); }
+WallTime now() {
+  return std::chrono::floor<Seconds>(std::chrono::system_clock::now());
+}
 
 ProfileCluster cluster() {
   ProfileCluster cluster = demo_profile_cluster("10.77.0.10");
@@ -44,7 +46,9 @@ struct KeyFolder {
     REQUIRE(authorities().save(dir / "ca", {}));
     std::filesystem::create_directory(dir / "import");
   }
-  signer::Open open() const { return {dir / "ca", dir / "import", "", "", {}, {cluster(), {}}, now() - Seconds(60)}; }
+  signer::Open open() const {
+    return {dir / "ca", dir / "import", "", "", {}, {cluster(), {}}, now() - Seconds(60)};
+  }
 };
 
 struct OnFiles {
@@ -63,15 +67,18 @@ struct OnFiles {
 struct OnThreads {
   KeyFolder folder;
   std::unique_ptr<signer::SignerThreads> threads = signer::SignerThreads::start(2).value();
-  std::unique_ptr<signer::SignerClient> client = signer::SignerClient::open(threads->take_link(), folder.open(), lost).value();
+  std::unique_ptr<signer::SignerClient> client =
+      signer::SignerClient::open(threads->take_link(), folder.open(), lost).value();
   Signer& signer() { return *client; }
   CaKeys& keys() { return *client; }
 };
 
 struct InAProcess {
   KeyFolder folder;
-  signer::SignerProcess process = signer::SignerProcess::start(2, SLIPWAY_BINARY_DIR "/bin/slipway-coordinator").value();
-  std::unique_ptr<signer::SignerClient> client = signer::SignerClient::open(process.take_link(), folder.open(), lost).value();
+  signer::SignerProcess process =
+      signer::SignerProcess::start(2, SLIPWAY_BINARY_DIR "/bin/slipway-coordinator").value();
+  std::unique_ptr<signer::SignerClient> client =
+      signer::SignerClient::open(process.take_link(), folder.open(), lost).value();
   Signer& signer() { return *client; }
   CaKeys& keys() { return *client; }
 };
@@ -79,7 +86,8 @@ struct InAProcess {
 ProfileInput master() {
   ProfileInput input;
   input.cluster = cluster();
-  input.node = {"master-1", "9b2f1c1e-0000-4000-8000-00000000000a", 1, true, {IpAddress::parse("10.77.0.10").value()}};
+  input.node = {
+      "master-1", "9b2f1c1e-0000-4000-8000-00000000000a", 1, true, {IpAddress::parse("10.77.0.10").value()}};
   input.user_name = "alice";
   return input;
 }
@@ -97,7 +105,8 @@ CertSpec spec_of(CertUsage usage) {
 
 IssueRequest request_for(const CertSpec& spec) {
   const Validity life = validity_of(spec.validity, {}, now());
-  return {spec, leaf_key().spki_der(), Serial::from_random(random_bytes(16)).value(), life.not_before, life.not_after};
+  return {spec, leaf_key().spki_der(), Serial::from_random(random_bytes(16)).value(), life.not_before,
+          life.not_after};
 }
 
 Result<IssuedCert> issue(Signer& signer, const CertSpec& spec) {
@@ -112,12 +121,14 @@ bool comes_from(const IssuedCert& issued, const std::string& ca_pem, const CertS
   return leaf && ca && verify_chain(*leaf, {}, *ca, purpose, now());
 }
 
-TEMPLATE_TEST_CASE("a signer signs what the profiles make, as it was asked", "[signer]", OnFiles, OnThreads, InAProcess) {
+TEMPLATE_TEST_CASE("a signer signs what the profiles make, as it was asked", "[signer]", OnFiles, OnThreads,
+                   InAProcess) {
   TestType rig;
   for (const CertUsage usage : k_cert_usages) {
     INFO(to_string(usage));
     const IssueRequest wanted = request_for(spec_of(usage));
-    const auto issued = rig.signer().issue(wanted.spec, wanted.spki_der, wanted.serial, wanted.not_before, wanted.not_after);
+    const auto issued =
+        rig.signer().issue(wanted.spec, wanted.spki_der, wanted.serial, wanted.not_before, wanted.not_after);
     REQUIRE((issued ? "" : issued.error().message) == std::string());
     CHECK(issued->serial_hex == wanted.serial.hex());
     CHECK(issued->not_before == wanted.not_before);
@@ -143,18 +154,22 @@ TEMPLATE_TEST_CASE("a signer refuses what no profile makes", "[signer]", OnFiles
   };
   for (const CertUsage usage : k_cert_usages) {
     INFO(to_string(usage));
-    if (usage != CertUsage::coordinator_bootstrap) CHECK(refusal(usage, [](CertSpec& s) { s.organization = "system:masters"; }) == Errc::denied);
+    if (usage != CertUsage::coordinator_bootstrap)
+      CHECK(refusal(usage, [](CertSpec& s) { s.organization = "system:masters"; }) == Errc::denied);
     CHECK(refusal(usage, [](CertSpec& s) { s.common_name = "system:admin"; }) == Errc::denied);
   }
   CHECK(refusal(CertUsage::agent, [](CertSpec& s) { s.issuer = CaKind::kube_client; }) == Errc::denied);
   CHECK(refusal(CertUsage::kubelet_client, [](CertSpec& s) { s.dns_names = {"a"}; }) == Errc::denied);
-  CHECK(refusal(CertUsage::apiserver_serving, [](CertSpec& s) { s.dns_names = {"*.example.org"}; }) == Errc::denied);
+  CHECK(refusal(CertUsage::apiserver_serving, [](CertSpec& s) { s.dns_names = {"*.example.org"}; }) ==
+        Errc::denied);
   IssueRequest wanted = request_for(spec_of(CertUsage::agent));
-  const auto bad_key = rig.signer().issue(wanted.spec, "not a key", wanted.serial, wanted.not_before, wanted.not_after);
+  const auto bad_key =
+      rig.signer().issue(wanted.spec, "not a key", wanted.serial, wanted.not_before, wanted.not_after);
   CHECK(bad_key.error().code == Errc::invalid);
   // Fifteen minutes, backdating included, are the most that somebody in system:masters gets.
   wanted = request_for(spec_of(CertUsage::coordinator_bootstrap));
-  const auto long_one = rig.signer().issue(wanted.spec, wanted.spki_der, wanted.serial, wanted.not_before, wanted.not_after + Seconds(3600));
+  const auto long_one = rig.signer().issue(wanted.spec, wanted.spki_der, wanted.serial, wanted.not_before,
+                                           wanted.not_after + Seconds(3600));
   CHECK(long_one.error().code == Errc::denied);
 }
 
@@ -163,7 +178,8 @@ struct OnNothing {
   Signer& signer() { return fake; }
 };
 
-TEMPLATE_TEST_CASE("what is asked for together comes together, in its order", "[signer]", OnNothing, OnFiles, OnThreads, InAProcess) {
+TEMPLATE_TEST_CASE("what is asked for together comes together, in its order", "[signer]", OnNothing, OnFiles,
+                   OnThreads, InAProcess) {
   TestType rig;
   std::vector<IssueRequest> wanted;
   for (const CertUsage usage : usages_of_master()) wanted.push_back(request_for(spec_of(usage)));
@@ -176,7 +192,8 @@ TEMPLATE_TEST_CASE("what is asked for together comes together, in its order", "[
 
 TEMPLATE_TEST_CASE("with one refusal none comes", "[signer]", OnFiles, OnThreads, InAProcess) {
   TestType rig;
-  std::vector<IssueRequest> wanted = {request_for(spec_of(CertUsage::agent)), request_for(spec_of(CertUsage::kubelet_client))};
+  std::vector<IssueRequest> wanted = {request_for(spec_of(CertUsage::agent)),
+                                      request_for(spec_of(CertUsage::kubelet_client))};
   wanted[1].spec.organization = "system:masters";
   const auto issued = rig.signer().issue_all(wanted);
   REQUIRE_FALSE(issued);
@@ -187,8 +204,10 @@ TEMPLATE_TEST_CASE("a signer signs revocation lists", "[signer]", OnFiles, OnThr
   TestType rig;
   CrlSpec spec{CaKind::fabric, 7, now(), now() + Seconds(3600), {}, 0};
   for (int i = 1; i <= 20'000; ++i) {
-    const std::string bytes = std::string("\1", 1) + static_cast<char>(i >> 16) + static_cast<char>(i >> 8) + static_cast<char>(i);
-    spec.entries.push_back({Serial::from_hex(to_hex(bytes)).value(), now(), CrlReason::cessation_of_operation});
+    const std::string bytes =
+        std::string("\1", 1) + static_cast<char>(i >> 16) + static_cast<char>(i >> 8) + static_cast<char>(i);
+    spec.entries.push_back(
+        {Serial::from_hex(to_hex(bytes)).value(), now(), CrlReason::cessation_of_operation});
   }
   const auto list = rig.signer().sign_crl(spec);
   REQUIRE((list ? "" : list.error().message) == std::string());
@@ -197,7 +216,8 @@ TEMPLATE_TEST_CASE("a signer signs revocation lists", "[signer]", OnFiles, OnThr
   CHECK(rig.signer().sign_crl(spec).error().code == Errc::unavailable);
 }
 
-TEMPLATE_TEST_CASE("a signer follows the line of its authorities", "[signer][ca]", OnFiles, OnThreads, InAProcess) {
+TEMPLATE_TEST_CASE("a signer follows the line of its authorities", "[signer][ca]", OnFiles, OnThreads,
+                   InAProcess) {
   TestType rig;
   Signer& signer = rig.signer();
   const CertSpec agent = spec_of(CertUsage::agent), serving = spec_of(CertUsage::coordinator_serving);
@@ -241,7 +261,9 @@ TEMPLATE_TEST_CASE("an import says what does not fit", "[signer][ca]", OnFiles, 
   REQUIRE_FALSE(missing);
   CHECK_THAT(missing.error().message, Contains("importing the etcd authority"));
   // The key that signs already.
-  for (const char* file : {"etcd-ca.crt", "etcd-ca.key"}) std::filesystem::copy_file(rig.folder.dir / ("ca/" + std::string(file)), rig.folder.dir / ("import/" + std::string(file)));
+  for (const char* file : {"etcd-ca.crt", "etcd-ca.key"})
+    std::filesystem::copy_file(rig.folder.dir / ("ca/" + std::string(file)),
+                               rig.folder.dir / ("import/" + std::string(file)));
   const auto same = rig.keys().import(CaKind::etcd, 1, cluster(), {}, now());
   REQUIRE_FALSE(same);
   CHECK(same.error().code == Errc::invalid);
@@ -255,9 +277,12 @@ TEMPLATE_TEST_CASE("several threads ask a signer at once", "[signer]", OnFiles, 
   for (int t = 0; t < 6; ++t) {
     threads.emplace_back([&rig, &good] {
       for (int i = 0; i < 20; ++i) {
-        const std::vector<IssueRequest> wanted = {request_for(spec_of(CertUsage::agent)), request_for(spec_of(CertUsage::kube_proxy))};
+        const std::vector<IssueRequest> wanted = {request_for(spec_of(CertUsage::agent)),
+                                                  request_for(spec_of(CertUsage::kube_proxy))};
         const auto issued = rig.signer().issue_all(wanted);
-        if (issued && (*issued)[0].serial_hex == wanted[0].serial.hex() && (*issued)[1].serial_hex == wanted[1].serial.hex()) ++good;
+        if (issued && (*issued)[0].serial_hex == wanted[0].serial.hex() &&
+            (*issued)[1].serial_hex == wanted[1].serial.hex())
+          ++good;
       }
     });
   }

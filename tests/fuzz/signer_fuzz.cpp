@@ -1,4 +1,5 @@
-// What goes between the coordinator and its signer, read at either end. A message has one encoding: what is read, written again, is the same.
+// What goes between the coordinator and its signer, read at either end. A message has one encoding: what is
+// read, written again, is the same.
 #include <string>
 
 #include "coordinator/signer/messages.hpp"
@@ -18,7 +19,9 @@ void check_request(std::string_view bytes) {
   if (request->op == Op::open) {
     const auto open = decode_open(rest);
     // Of two lines of one kind the first counts: only what was written is the same again.
-    if (open) hold(decode_open(std::string_view(encode_open(*open)).substr(1)).has_value(), "what was read can be written");
+    if (open)
+      hold(decode_open(std::string_view(encode_open(*open)).substr(1)).has_value(),
+           "what was read can be written");
   } else if (request->op == Op::issue) {
     if (const auto wanted = decode_issue(rest)) same(encode_issue(*wanted));
   } else if (request->op == Op::sign_crl) {
@@ -35,7 +38,8 @@ void check_request(std::string_view bytes) {
 void check_answer(std::string_view bytes) {
   static_cast<void>(decode_done(bytes));
   static_cast<void>(decode_opened(bytes));
-  if (const auto issued = decode_issued(bytes)) hold(encode_issued(*issued) == bytes, "an answer has one encoding");
+  if (const auto issued = decode_issued(bytes))
+    hold(encode_issued(*issued) == bytes, "an answer has one encoding");
   if (const auto text = decode_bytes(bytes)) hold(encode_bytes(*text) == bytes, "an answer has one encoding");
   if (const auto ca = decode_ca(bytes)) hold(encode_ca(*ca) == bytes, "an answer has one encoding");
 }

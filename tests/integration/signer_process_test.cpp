@@ -1,4 +1,5 @@
-// A real coordinator with its signer process: where the keys are, what either can do, and how they end together.
+// A real coordinator with its signer process: where the keys are, what either can do, and how they end
+// together.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 
 #include "common/core/text.hpp"
 #include "common/core/unique_fd.hpp"
+#include "common/crypto/certificate.hpp"
 #include "coordinator/ca/convert_keys.hpp"
 #include "coordinator/init.hpp"
 #include "slipway_test_paths.hpp"
@@ -28,7 +30,9 @@ namespace fs = std::filesystem;
 
 constexpr int k_patience_ms = 60'000;
 
-UniqueFd process_handle(pid_t pid) { return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
+UniqueFd process_handle(pid_t pid) {
+  return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
 
 bool ends(const UniqueFd& process) {
   pollfd waiting{process.get(), POLLIN, 0};
@@ -77,8 +81,10 @@ class Coordinator {
   const std::string& log() const { return seen_; }
   pid_t signer() {
     REQUIRE(says("signer process started pid="));
-    const auto at = seen_.find("signer process started pid=") + std::string_view("signer process started pid=").size();
-    return static_cast<pid_t>(*parse_u64(std::string_view(seen_).substr(at, seen_.find_first_not_of("0123456789", at) - at)));
+    const auto at =
+        seen_.find("signer process started pid=") + std::string_view("signer process started pid=").size();
+    return static_cast<pid_t>(
+        *parse_u64(std::string_view(seen_).substr(at, seen_.find_first_not_of("0123456789", at) - at)));
   }
   // Its exit code, or 1000 and the signal.
   int wait() {
@@ -110,8 +116,9 @@ struct Cluster {
     options.ca_passphrase_file = passphrase_file;
     const auto made = init_cluster(options, ClusterFixture::now());
     if (!made) FAIL(made.error().message);
-    put_file(config, "listen: 127.0.0.1:0\ndataDir: " + (dir / "data") + "\n" +
-                         (passphrase_file.empty() ? std::string() : "caPassphraseFile: " + passphrase_file + "\n"));
+    put_file(config,
+             "listen: 127.0.0.1:0\ndataDir: " + (dir / "data") + "\n" +
+                 (passphrase_file.empty() ? std::string() : "caPassphraseFile: " + passphrase_file + "\n"));
   }
 };
 
@@ -119,12 +126,14 @@ struct Cluster {
 std::string status_of(pid_t pid, const std::string& name) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/status");
   for (std::string line; std::getline(file, line);) {
-    if (line.starts_with(name + ":")) return std::string(trim(std::string_view(line).substr(name.size() + 1)));
+    if (line.starts_with(name + ":"))
+      return std::string(trim(std::string_view(line).substr(name.size() + 1)));
   }
   return {};
 }
 
-// The secret number of a plain P-256 key (RFC 5915: version 1, then 32 octets), both ways round: OpenSSL keeps the least significant first.
+// The secret number of a plain P-256 key (RFC 5915: version 1, then 32 octets), both ways round: OpenSSL
+// keeps the least significant first.
 std::vector<std::string> secrets_in(const std::string& file) {
   std::string base64;
   std::istringstream text(get_file(file));
@@ -132,7 +141,8 @@ std::vector<std::string> secrets_in(const std::string& file) {
   for (std::string line; std::getline(text, line);) {
     if (line.starts_with("-----")) continue;
     base64 += line;
-    if (secrets.empty() && base64.size() > line.size()) secrets.push_back(line);  // the second line of the text: within the number
+    if (secrets.empty() && base64.size() > line.size())
+      secrets.push_back(line);  // the second line of the text: within the number
   }
   const auto der = from_base64(base64);
   REQUIRE(der);
@@ -148,7 +158,8 @@ std::vector<std::string> secrets_in(const std::string& file) {
 std::vector<std::string> all_secrets(const std::string& folder) {
   std::vector<std::string> secrets;
   for (const CaKind kind : k_ca_kinds) {
-    for (std::string& one : secrets_in(folder + "/" + std::string(to_string(kind)) + "-ca.key")) secrets.push_back(std::move(one));
+    for (std::string& one : secrets_in(folder + "/" + std::string(to_string(kind)) + "-ca.key"))
+      secrets.push_back(std::move(one));
   }
   return secrets;
 }
@@ -169,13 +180,15 @@ std::size_t found_in_memory(pid_t pid, const std::vector<std::string>& secrets) 
     const ssize_t count = ::pread(memory.get(), part.data(), part.size(), static_cast<off_t>(begin));
     if (count <= 0) continue;
     looked_at += static_cast<std::size_t>(count);
-    for (std::size_t i = 0; i < secrets.size(); ++i) found[i] = found[i] || part.find(secrets[i]) != std::string::npos;
+    for (std::size_t i = 0; i < secrets.size(); ++i)
+      found[i] = found[i] || part.find(secrets[i]) != std::string::npos;
   }
   REQUIRE(looked_at > 100'000);
   return static_cast<std::size_t>(std::count(found.begin(), found.end(), true));
 }
 
-TEST_CASE("the authorities' keys are in the signer's memory and never in the coordinator's", "[signer][process]") {
+TEST_CASE("the authorities' keys are in the signer's memory and never in the coordinator's",
+          "[signer][process]") {
   if (::geteuid() != 0) {
     WARN("SKIPPED: only root may look into these processes");
     return;
@@ -198,12 +211,14 @@ TEST_CASE("the signer is confined and so is the coordinator", "[signer][process]
   std::size_t threads = 0;
   for (const auto& entry : fs::directory_iterator("/proc/" + std::to_string(signer) + "/task")) {
     ++threads;
-    CHECK(status_of(static_cast<pid_t>(*parse_u64(entry.path().filename().string())), "Seccomp") == "2");  // a filter
+    CHECK(status_of(static_cast<pid_t>(*parse_u64(entry.path().filename().string())), "Seccomp") ==
+          "2");  // a filter
   }
   CHECK(threads >= 2);
   CHECK(status_of(signer, "NoNewPrivs") == "1");
   CHECK(status_of(coordinator.pid(), "NoNewPrivs") == "1");
-  CHECK(get_file("/proc/" + std::to_string(signer) + "/limits").find("Max core file size        0") != std::string::npos);
+  CHECK(get_file("/proc/" + std::to_string(signer) + "/limits").find("Max core file size        0") !=
+        std::string::npos);
   // Nothing is shared but the channels.
   if (::geteuid() != 0) return;
   for (const auto& entry : fs::directory_iterator("/proc/" + std::to_string(signer) + "/fd")) {
@@ -243,6 +258,20 @@ TEST_CASE("the signer ends with the coordinator, however that ends", "[signer][p
   CHECK(ends(signer));
 }
 
+TEST_CASE("certificates are signed by the cluster's settings as they are now", "[signer][cluster]") {
+  ClusterFixture cluster;
+  cluster.start();
+  Caller admin = cluster.admin();
+  auto view = as<proto::ClusterView>(admin.get("/v1/cluster"));
+  view.spec.certificates.node_ttl = "72h";
+  view.spec.network.node_cidrs.push_back("10.78.0.0/16");
+  REQUIRE(admin.put("/v1/cluster", proto::encode(view.spec)).status == 200);
+  const SimulatedAgent agent = joined(cluster, "web-1", 21);
+  const auto certificate = Certificate::chain_from_pem(agent.certificates.at("agent"));
+  REQUIRE(certificate);
+  CHECK(certificate->front().not_after() - certificate->front().not_before() == Seconds(72 * 3600));
+}
+
 TEST_CASE("a start that fails for its keys says what the signer found", "[signer][process]") {
   const Cluster cluster;
   SECTION("others can read a key") {
@@ -272,7 +301,10 @@ TEST_CASE("the signer opens encrypted keys itself", "[signer][process]") {
 }
 
 TEST_CASE("the signer signs with a key in a token, without a network either", "[signer][process][pkcs11]") {
-  if (!has_token_tools()) FAIL("softhsm2, opensc or libengine-pkcs11-openssl is missing: sudo apt-get install them (packaging/build-deps.txt)");
+  if (!has_token_tools())
+    FAIL(
+        "softhsm2, opensc or libengine-pkcs11-openssl is missing: sudo apt-get install them "
+        "(packaging/build-deps.txt)");
   static SoftToken token;
   token.put_uri("&pin-value=87654321");
   const Cluster cluster(token.dir.path());

@@ -1,4 +1,5 @@
-// What the signer's process, and the coordinator's, may not do any more. Each case in a child: what is given up does not come back.
+// What the signer's process, and the coordinator's, may not do any more. Each case in a child: what is given
+// up does not come back.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -35,7 +36,9 @@ int in_child(Work work) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
 }
 
-bool refused(long result) { return result < 0 && errno == EPERM; }
+bool refused(long result) {
+  return result < 0 && errno == EPERM;
+}
 
 // For both lists.
 int forbidden_to_all() {
@@ -69,8 +72,10 @@ TEST_CASE("the signer makes no socket, starts no program, looks into no process"
           int pair[2];
           if (!refused(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair))) return 21;
           if (!refused(::syscall(SYS_fork))) return 22;
-          if (::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED) return 23;
-          void* const page = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+          if (::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+            return 23;
+          void* const page =
+              ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
           if (page == MAP_FAILED || !refused(::mprotect(page, 4096, PROT_READ | PROT_EXEC))) return 24;
           const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
           char text[6];
@@ -83,7 +88,10 @@ TEST_CASE("a token's module gets local sockets and libraries, no network", "[sig
           if (!confine_signer(true)) return 50;
           if (const int wrong = forbidden_to_all(); wrong != 0) return wrong;
           if (::socket(AF_UNIX, SOCK_STREAM, 0) < 0) return 20;
-          return ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? 21 : 0;
+          return ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+                         MAP_FAILED
+                     ? 21
+                     : 0;
         }) == 0);
 }
 
@@ -133,7 +141,9 @@ TEST_CASE("hidden files cannot be opened by any name, everything else can", "[si
     if (::rename((dir / "ca").c_str(), (dir / "audit/ca").c_str()) == 0) return 5;
     if (!opens(dir / "state.db", O_RDWR) || !opens(dir / "audit/log")) return 6;
     if (!opens(dir / "audit/new", O_RDWR | O_CREAT)) return 7;
-    if (::rename((dir / "spool/upload").c_str(), (dir / "audit/upload").c_str()) != 0 || !opens(dir / "audit/upload")) return 8;
+    if (::rename((dir / "spool/upload").c_str(), (dir / "audit/upload").c_str()) != 0 ||
+        !opens(dir / "audit/upload"))
+      return 8;
     if (!opens("/etc/passwd") || !opens("/dev/null", O_WRONLY)) return 9;
     bool in_thread = true;
     std::thread([&] { in_thread = opens(dir / "ca/key"); }).join();

@@ -18,7 +18,8 @@ using namespace test;
 using Catch::Matchers::Contains;
 
 IssueRequest some_request(CertUsage usage) {
-  return {profile(usage, test_input()).value(), std::string("\0spki", 5), Serial::from_hex("0102ff").value(), k_now, k_now + Seconds(60)};
+  return {profile(usage, test_input()).value(), std::string("\0spki", 5), Serial::from_hex("0102ff").value(),
+          k_now, k_now + Seconds(60)};
 }
 
 CaLine some_line() {
@@ -31,7 +32,9 @@ CaLine some_line() {
   return line;
 }
 
-Open some_open() { return {"/ca", "/import", "/pass", "", {{CaKind::etcd, some_line()}}, {test_cluster(), {}}, k_now}; }
+Open some_open() {
+  return {"/ca", "/import", "/pass", "", {{CaKind::etcd, some_line()}}, {test_cluster(), {}}, k_now};
+}
 
 CrlSpec some_crl() {
   CrlSpec spec{CaKind::fabric, 7, k_now, k_now + Seconds(60), {}, 1};
@@ -45,16 +48,20 @@ struct Sample {
   std::function<bool(std::string_view)> reads;
 };
 std::vector<Sample> requests() {
-  return {{encode_open(some_open()), [](std::string_view b) { return decode_open(b).has_value(); }},
-          {encode_issue({some_request(CertUsage::agent), some_request(CertUsage::apiserver_serving)}), [](std::string_view b) { return decode_issue(b).has_value(); }},
-          {encode_crl(some_crl()), [](std::string_view b) { return decode_crl(b).has_value(); }},
-          {encode_wish(Op::make, {CaKind::etcd, 4}), [](std::string_view b) { return decode_wish(b).has_value(); }},
-          {encode_use(some_line()), [](std::string_view b) { return decode_use(b).has_value(); }},
-          {encode_follow({test_cluster(), {}}), [](std::string_view b) { return decode_follow(b).has_value(); }}};
+  return {
+      {encode_open(some_open()), [](std::string_view b) { return decode_open(b).has_value(); }},
+      {encode_issue({some_request(CertUsage::agent), some_request(CertUsage::apiserver_serving)}),
+       [](std::string_view b) { return decode_issue(b).has_value(); }},
+      {encode_crl(some_crl()), [](std::string_view b) { return decode_crl(b).has_value(); }},
+      {encode_wish(Op::make, {CaKind::etcd, 4}),
+       [](std::string_view b) { return decode_wish(b).has_value(); }},
+      {encode_use(some_line()), [](std::string_view b) { return decode_use(b).has_value(); }},
+      {encode_follow({test_cluster(), {}}), [](std::string_view b) { return decode_follow(b).has_value(); }}};
 }
 
 TEST_CASE("the signer's requests come over as they were", "[signer][wire]") {
-  const auto request = decode_request(encode_issue({some_request(CertUsage::apiserver_serving)}));
+  const std::string asked = encode_issue({some_request(CertUsage::apiserver_serving)});
+  const auto request = decode_request(asked);
   REQUIRE(request);
   CHECK(request->op == Op::issue);
   const auto issue = decode_issue(request->rest);
@@ -115,7 +122,8 @@ TEST_CASE("no byte may be missing, added or out of its bounds", "[signer][wire]"
     const std::string_view whole = std::string_view(sample.bytes).substr(1);
     REQUIRE(sample.reads(whole));
     for (std::size_t size = 0; size < whole.size(); ++size) {
-      const std::string part(whole.substr(0, size));  // of just this size, so that a step beyond its end is seen
+      const std::string part(
+          whole.substr(0, size));  // of just this size, so that a step beyond its end is seen
       CHECK_FALSE(sample.reads(part));
     }
     CHECK_FALSE(sample.reads(std::string(whole) + '\0'));
@@ -132,7 +140,8 @@ TEST_CASE("no byte may be missing, added or out of its bounds", "[signer][wire]"
   // A number of things that are not there makes nobody reserve memory.
   CHECK_FALSE(decode_issue(std::string("\xff\xff\xff\xff", 4)));
   CHECK_FALSE(decode_issued(std::string("\0\xff\xff\xff\xff", 5)));
-  for (const std::string& answer : {std::string(), std::string("\2"), std::string("\1\xff"), std::string("\0\0", 2)}) {
+  for (const std::string& answer :
+       {std::string(), std::string("\2"), std::string("\1\xff"), std::string("\0\0", 2)}) {
     CHECK(decode_done(answer).error().code == Errc::corrupt);
   }
 }
@@ -159,7 +168,10 @@ TEST_CASE("messages of any size go over a channel", "[signer][wire]") {
 
 TEST_CASE("a channel ends with a reason", "[signer][wire]") {
   auto pair = make_channel(Seconds(20)).value();
-  const auto put = [&pair](std::string_view bytes) { REQUIRE(::send(pair.coordinator.get(), bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size())); };
+  const auto put = [&pair](std::string_view bytes) {
+    REQUIRE(::send(pair.coordinator.get(), bytes.data(), bytes.size(), 0) ==
+            static_cast<ssize_t>(bytes.size()));
+  };
   SECTION("closed between messages") {
     pair.coordinator.reset();
     CHECK(receive_message(pair.signer.get(), 100).error().code == Errc::gone);

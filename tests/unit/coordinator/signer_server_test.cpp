@@ -1,4 +1,5 @@
-// The signer's side: what it refuses, whoever asks. The coordinator's side is held against the port in tests/contract/signer_contract.cpp.
+// The signer's side: what it refuses, whoever asks. The coordinator's side is held against the port in
+// tests/contract/signer_contract.cpp.
 #include "coordinator/signer/server.hpp"
 
 #include <catch2/catch.hpp>
@@ -20,10 +21,13 @@ struct World {
   ManualClock clock;
   std::vector<bool> confined;
   Status confining;
-  SignerServer server{{clock, [this](bool tokens) {
+  std::vector<std::string> refused;
+  SignerServer server{{clock,
+                       [this](bool tokens) {
                          confined.push_back(tokens);
                          return confining;
-                       }}};
+                       },
+                       [this](const Error& error) { refused.push_back(error.message); }}};
   WallTime floor{};
 
   World() {
@@ -40,8 +44,9 @@ struct World {
     std::vector<IssueRequest> wanted;
     for (const CertSpec& spec : specs) {
       const Validity life = validity_of(spec.validity, {}, k_now);
-      wanted.push_back({spec, key.spki_der(), Serial::from_random(std::string(15, 'a') + static_cast<char>(++count)).value(), life.not_before,
-                        life.not_after + longer});
+      wanted.push_back({spec, key.spki_der(),
+                        Serial::from_random(std::string(15, 'a') + static_cast<char>(++count)).value(),
+                        life.not_before, life.not_after + longer});
     }
     return decode_issued(server.answer(encode_issue(wanted)));
   }
@@ -53,7 +58,9 @@ struct World {
   int count = 0;
 };
 
-CertSpec spec_of(CertUsage usage) { return profile(usage, test_input()).value(); }
+CertSpec spec_of(CertUsage usage) {
+  return profile(usage, test_input()).value();
+}
 
 TEST_CASE("nothing is signed before the keys are opened, and they are opened once", "[signer][server]") {
   World world;
@@ -73,7 +80,9 @@ TEST_CASE("no key is opened when the process cannot be confined", "[signer][serv
 
 TEST_CASE("a key that is in a token widens the filter", "[signer][server]") {
   World world;
-  SECTION("one that is imported later") { put_file(world.dir / "import/fabric-ca.uri", "pkcs11:"); }
+  SECTION("one that is imported later") {
+    put_file(world.dir / "import/fabric-ca.uri", "pkcs11:");
+  }
   CHECK(world.open() == "");
   CHECK(world.confined == std::vector<bool>{std::filesystem::exists(world.dir / "import/fabric-ca.uri")});
 }
@@ -111,6 +120,8 @@ TEST_CASE("the signer refuses system:masters itself", "[signer][server]") {
   CHECK_THAT(world.refusal(own, Seconds(300)), Contains("longer than the settings"));
   own.common_name = "alice";
   CHECK_THAT(world.refusal(own), Contains("the signer refuses"));
+  REQUIRE_FALSE(world.refused.empty());  // and tells of it
+  CHECK_THAT(world.refused.back(), Contains("alice"));
 }
 
 TEST_CASE("one that is refused keeps back all that were asked for with it", "[signer][server]") {
@@ -120,6 +131,18 @@ TEST_CASE("one that is refused keeps back all that were asked for with it", "[si
   bad.organization = "system:masters";
   CHECK_FALSE(world.issue({spec_of(CertUsage::agent), bad}));
   CHECK(world.issue({spec_of(CertUsage::agent), spec_of(CertUsage::kubelet_client)})->size() == 2);
+}
+
+TEST_CASE("the key of an authority in use is not deleted", "[signer][server]") {
+  World world;
+  REQUIRE(world.open() == "");
+  CHECK(decode_done(world.server.answer(encode_wish(Op::destroy_key, {CaKind::etcd, 1}))).error().code ==
+        Errc::denied);
+  CHECK(std::filesystem::exists(ca_file(world.dir / "ca", CaKind::etcd, 1, "key")));
+  const auto made = decode_ca(world.server.answer(encode_wish(Op::make, {CaKind::etcd, 1})));
+  REQUIRE(made);
+  CHECK(decode_done(world.server.answer(encode_wish(Op::destroy_key, {CaKind::etcd, 2}))));
+  CHECK_FALSE(std::filesystem::exists(ca_file(world.dir / "ca", CaKind::etcd, 2, "key")));
 }
 
 TEST_CASE("lives are held against the settings that the signer has", "[signer][server]") {
@@ -132,10 +155,12 @@ TEST_CASE("lives are held against the settings that the signer has", "[signer][s
   CHECK(world.refusal(spec_of(CertUsage::agent), Seconds(86400)) == "");
   longer.lifetimes.admin = Seconds(86400);
   CHECK(decode_done(world.server.answer(encode_follow(longer))).error().code == Errc::denied);
-  CHECK_THAT(world.refusal(spec_of(CertUsage::kubeconfig_admin), Seconds(3600)), Contains("longer than the settings"));
+  CHECK_THAT(world.refusal(spec_of(CertUsage::kubeconfig_admin), Seconds(3600)),
+             Contains("longer than the settings"));
 }
 
-TEST_CASE("nothing is signed by a clock that went back, whatever the coordinator's says", "[signer][server]") {
+TEST_CASE("nothing is signed by a clock that went back, whatever the coordinator's says",
+          "[signer][server]") {
   World world;
   world.floor = k_now;
   REQUIRE(world.open() == "");
