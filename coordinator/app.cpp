@@ -1,7 +1,6 @@
 #include "coordinator/app.hpp"
 
 #include <malloc.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -22,15 +21,12 @@
 #include "common/systemd/notify.hpp"
 #include "coordinator/api/api.hpp"
 #include "coordinator/api/principal.hpp"
-#include "coordinator/ca/authority.hpp"
 #include "coordinator/ca/clock_guard.hpp"
-#include "coordinator/ca/file_ca_keys.hpp"
-#include "coordinator/ca/file_signer.hpp"
-#include "coordinator/ca_passphrase.hpp"
 #include "coordinator/clock_floor.hpp"
 #include "coordinator/config.hpp"
 #include "coordinator/kube/kube_client.hpp"
 #include "coordinator/kube/node_sync.hpp"
+#include "coordinator/open_signer.hpp"
 #include "coordinator/own_certificates.hpp"
 #include "coordinator/service/ca_rotation.hpp"
 #include "coordinator/service/join_log_file.hpp"
@@ -68,20 +64,16 @@ Status run_blocking(asio::any_io_executor executor, asio::awaitable<Status> work
   return future.get();
 }
 
+// Nothing can be signed any more, and who ended it is not known. Any thread.
+void end_without_signer(const Error& failure) {
+  log::error("the signer is lost, ending at once", {{"error", failure}});
+  ::_exit(1);
+}
+
 // The store has failed: what is on disk is unknown. systemd starts us again and we read it.
 void end_process(const Error& failure) {
   log::error("the store failed, ending at once", {{"error", failure}});
   ::_exit(1);
-}
-
-// On a single core a thread of its own for I/O only means switching: it is done by the state thread then.
-std::uint64_t io_thread_count(std::uint64_t wanted) {
-  if (wanted != 0) return wanted;
-  // Those that we may run on; glibc 2.36 counts all there are in hardware_concurrency().
-  cpu_set_t usable;
-  const bool known = ::sched_getaffinity(0, sizeof usable, &usable) == 0;
-  const int cores = known ? CPU_COUNT(&usable) : 2;
-  return cores <= 1 ? 0 : static_cast<std::uint64_t>(cores);
 }
 
 struct Serving {
@@ -95,7 +87,7 @@ struct Serving {
 // them.
 struct App::Impl {
   Impl(AppOptions given, DirLock held, std::unique_ptr<SqliteStore> opened, std::unique_ptr<AuditFiles> audit_log,
-       Authority loaded, std::optional<Secret> passphrase, State state, api::BlobStore blob_store);
+       SignerParts parts, State state, api::BlobStore blob_store);
 
   AppOptions options;
   DirLock lock;
@@ -106,10 +98,8 @@ struct App::Impl {
   std::unique_ptr<SqliteStore> sqlite;
   RecordStore store;
   std::unique_ptr<AuditFiles> audit;
-  Authority authority;
-  FileSigner file_signer;
+  SignerParts keys;
   ClockGuard signer;
-  FileCaKeys ca_keys;
   Registrar registrar;
   AuditTrail trail;
   NodeStatusBoard board;
@@ -127,6 +117,7 @@ struct App::Impl {
   std::uint16_t port = 0;
   bool running = false;
 
+  void tell_signer(const State& changed);
   Status build();
   Status build_kube();
   void build_node_sync(KubeApi& kube);
@@ -154,23 +145,21 @@ struct App::Impl {
 };
 
 App::Impl::Impl(AppOptions given, DirLock held, std::unique_ptr<SqliteStore> opened, std::unique_ptr<AuditFiles> audit_log,
-                Authority loaded, std::optional<Secret> passphrase, State state, api::BlobStore blob_store)
+                SignerParts parts, State state, api::BlobStore blob_store)
     : options(std::move(given)),
       lock(std::move(held)),
       sqlite(std::move(opened)),
       store(*sqlite),
       audit(std::move(audit_log)),
-      authority(std::move(loaded)),
-      file_signer(authority),
-      signer(file_signer, clock, clock_floor(state)),
-      ca_keys(ca_dir(options.config.data_dir), import_dir(options.config.data_dir), std::move(passphrase), authority,
-              file_signer),
-      registrar(std::move(state), {state_thread.executor(), workers, store, end_process, audit.get(), &clock}),
+      keys(std::move(parts)),
+      signer(*keys.client, clock, clock_floor(state)),
+      registrar(std::move(state), {state_thread.executor(), workers, store, end_process, audit.get(), &clock,
+                                   [this](const State& changed) { tell_signer(changed); }}),
       trail(state_thread.executor(), registrar, options.refusal_limits),
       board(clock),
       enrollment({state_thread.executor(), registrar, board, signer, store, workers, clock, random_bytes,
                   random_uuid, options.join_limits, quarantine_min_age(options.config), &trail}),
-      cas({state_thread.executor(), registrar, board, ca_keys, workers, clock,
+      cas({state_thread.executor(), registrar, board, *keys.client, workers, clock,
            [this](CaKind kind) { return ca_changed(kind); }}),
       blobs(std::move(blob_store)) {
   for (std::uint64_t i = 0; i < io_thread_count(options.config.io_threads); ++i)
@@ -193,6 +182,12 @@ kube::KubeClientDeps App::Impl::kube_deps() {
     return record(usage, std::move(subject), std::move(issued), std::move(spki));
   };
   return deps;
+}
+
+// A signer that refuses them goes on by those that it has.
+void App::Impl::tell_signer(const State& changed) {
+  const Status followed = signer.follow(rules_of(changed));
+  if (!followed) log::error("the signer does not take the cluster's new settings", {{"error", followed.error()}});
 }
 
 asio::awaitable<Status> App::Impl::record(CertUsage usage, std::string subject, IssuedCert issued,
@@ -335,9 +330,7 @@ api::ApiDeps App::Impl::api_deps() {
 
 Status App::Impl::build_api() {
   api::ApiDeps deps = api_deps();
-  auto key = authority.service_account_key().to_pem();
-  if (!key) return key.error();
-  deps.service_account_key = std::move(*key);
+  deps.service_account_key = keys.client->take_service_account_key();
   auto made = api::Api::make(std::move(deps));
   if (!made) return made.error();
   api = std::move(*made);
@@ -434,7 +427,7 @@ asio::awaitable<Status> App::Impl::begin() {
   asio::awaitable<Status> noting = registrar.note(std::move(start));
   const Status noted = co_await std::move(noting);
   if (!noted) co_return noted;
-  asio::awaitable<Status> adopting = cas.adopt([this](CaKind kind) { return facts_of(authority.ca(kind)); });
+  asio::awaitable<Status> adopting = cas.adopt([this](CaKind kind) { return keys.client->signing(kind); });
   const Status adopted = co_await std::move(adopting);
   if (!adopted) co_return error_of(adopted, "taking the certificate authorities into the state");
   asio::awaitable<Result<std::shared_ptr<http::TlsServerContext>>> making = make_serving();
@@ -533,10 +526,8 @@ Result<std::unique_ptr<App>> App::start(AppOptions options) {
   if (!state->has_cluster())
     return make_error(Errc::not_found,
                       "there is no cluster in " + dir + ": slipway-coordinator init makes one");
-  auto passphrase = find_ca_passphrase(options.config.ca_passphrase_file, credentials_dir());
-  if (!passphrase) return passphrase.error();
-  auto authority = Authority::load(ca_dir(dir), {*passphrase ? &**passphrase : nullptr, state->cas()});
-  if (!authority) return error_of(authority, "loading the certificate authorities");
+  auto signer = open_signer(options.config, std::move(options.signer), *state, end_without_signer);
+  if (!signer) return signer.error();
   const WallTime now = std::chrono::floor<Seconds>(std::chrono::system_clock::now());
   const Status time = check_clock(clock_floor(*state), now);
   if (!time) return time.error();
@@ -547,13 +538,13 @@ Result<std::unique_ptr<App>> App::start(AppOptions options) {
   if (!(*audit)->damage().empty()) log::error("the audit log is damaged", {{"damage", (*audit)->damage()}});
   auto blobs = api::BlobStore::open(dir);
   if (!blobs) return error_of(blobs, "opening the artifacts");
+  if (options.before_threads) {
+    if (const Status ready = options.before_threads(); !ready) return ready.error();
+  }
   auto app = std::unique_ptr<App>(
       new App(std::make_unique<Impl>(std::move(options), std::move(*lock), std::move(*sqlite), std::move(*audit),
-                                     std::move(*authority), std::move(*passphrase), std::move(*state),
-                                     std::move(*blobs))));
+                                     std::move(*signer), std::move(*state), std::move(*blobs))));
   Impl& impl = *app->impl_;
-  const Status tidied = impl.ca_keys.tidy(impl.registrar.state().cas());
-  if (!tidied) return error_of(tidied, "deleting the keys of retired authorities");
   const Status built = impl.build();
   if (!built) return built.error();
   impl.state_thread.start();

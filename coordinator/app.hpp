@@ -2,6 +2,7 @@
 // The coordinator as one object: everything is made and wired here. Used by main.cpp and by the integration
 // tests.
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "common/async/clock.hpp"
@@ -11,6 +12,7 @@
 #include "coordinator/ports/kube_pods.hpp"
 #include "coordinator/service/audit_trail.hpp"
 #include "coordinator/service/join_limiter.hpp"
+#include "coordinator/signer/client.hpp"
 #include "proto/file_types.hpp"
 #include "proto/types.hpp"
 
@@ -25,6 +27,10 @@ struct AppOptions {
   // Asked in the place of the cluster's kube-apiserver, on the state thread; both or none. They outlive the App.
   KubeApi* kube_nodes = nullptr;
   KubePods* kube_pods = nullptr;
+  // To the signer process; moved from at the start. Null: the signer is on threads of this process, as in tests.
+  std::shared_ptr<signer::SignerLink> signer = nullptr;
+  // When all files are open and before the first thread is made.
+  std::function<Status()> before_threads = {};
 };
 
 class App {

@@ -2,7 +2,7 @@
 #include "common/files/dir_lock.hpp"
 #include "coordinator/act_as_owner.hpp"
 #include "coordinator/ca/convert_keys.hpp"
-#include "coordinator/ca_passphrase.hpp"
+#include "coordinator/ca/ca_passphrase.hpp"
 #include "coordinator/config.hpp"
 #include "coordinator/init.hpp"
 

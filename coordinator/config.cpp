@@ -1,5 +1,9 @@
 #include "coordinator/config.hpp"
 
+#include <sched.h>
+
+#include <algorithm>
+
 #include "common/config/config_file.hpp"
 #include "proto/codec.hpp"
 
@@ -50,6 +54,18 @@ http::ServerLimits server_limits(const proto::ConnectionLimits& limits) {
   out.connections_per_address = limits.connections_per_address;
   return out;
 }
+
+// On a single core a thread of its own for I/O only means switching: it is done by the state thread then.
+std::uint64_t io_thread_count(std::uint64_t wanted) {
+  if (wanted != 0) return wanted;
+  // Those that we may run on; glibc 2.36 counts all there are in hardware_concurrency().
+  cpu_set_t usable;
+  const bool known = ::sched_getaffinity(0, sizeof usable, &usable) == 0;
+  const int cores = known ? CPU_COUNT(&usable) : 2;
+  return cores <= 1 ? 0 : static_cast<std::uint64_t>(cores);
+}
+
+std::size_t signing_channels(const proto::CoordinatorConfig& config) { return std::max<std::size_t>(1, io_thread_count(config.io_threads)); }
 
 Seconds quarantine_min_age(const proto::CoordinatorConfig& config) { return parse_duration(config.quarantine_min_age).value_or(Seconds(600)); }
 

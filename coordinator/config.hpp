@@ -26,6 +26,11 @@ Result<proto::CoordinatorConfig> load_coordinator_config(const std::string& path
 Seconds quarantine_min_age(const proto::CoordinatorConfig& config);
 http::ServerLimits server_limits(const proto::ConnectionLimits& limits);
 
+// How many threads do I/O when so many are wanted (0: as fits the machine). 0: the state thread does it.
+std::uint64_t io_thread_count(std::uint64_t wanted);
+// How many may be waiting for signatures at once.
+std::size_t signing_channels(const proto::CoordinatorConfig& config);
+
 inline std::string ca_dir(const std::string& data_dir) {
   return data_dir + "/ca";
 }

@@ -14,7 +14,7 @@
 #include "coordinator/act_as_owner.hpp"
 #include "coordinator/ca/authority.hpp"
 #include "coordinator/ca/file_signer.hpp"
-#include "coordinator/ca_passphrase.hpp"
+#include "coordinator/ca/ca_passphrase.hpp"
 #include "coordinator/clock_floor.hpp"
 #include "coordinator/config.hpp"
 #include "coordinator/own_certificates.hpp"

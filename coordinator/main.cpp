@@ -9,13 +9,19 @@
 #include <chrono>
 #include <exception>
 #include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "common/cli/manual.hpp"
 #include "common/log/log.hpp"
 #include "common/systemd/notify.hpp"
 #include "coordinator/app.hpp"
+#include "coordinator/ca/ca_passphrase.hpp"
 #include "coordinator/config.hpp"
 #include "coordinator/init.hpp"
+#include "coordinator/signer/hidden_files.hpp"
+#include "coordinator/signer/process.hpp"
 #include "slipway_version.hpp"
 
 namespace slipway {
@@ -88,6 +94,30 @@ int audit_verify(const AuditVerifyOptions& options) {
   return report->ok ? 0 : k_failed;
 }
 
+// What the signer process reads for us. Whoever gets hold of this process must not read it from the disk instead.
+Status hide_keys(const proto::CoordinatorConfig& config) {
+  std::vector<std::string> paths = {ca_dir(config.data_dir), import_dir(config.data_dir)};
+  if (!config.ca_passphrase_file.empty()) paths.push_back(config.ca_passphrase_file);
+  if (const std::string credentials = credentials_dir(); !credentials.empty()) paths.push_back(credentials);
+  const auto hidden = signer::hide_files(paths);
+  if (!hidden) log::warning("this process can still open the files of the CA keys", {{"error", hidden.error()}});
+  else if (!*hidden) log::warning("this process can still open the files of the CA keys: the kernel has no Landlock, or an older one than 5.19");
+  return {};
+}
+
+// Which asks us to stop. Ends the process when the signer has ended.
+int wait_for_signal(const sigset_t& signals, signer::SignerProcess& keeper) {
+  while (true) {
+    int received = 0;
+    ::sigwait(&signals, &received);
+    if (received != SIGCHLD) return received;
+    const auto ended = keeper.ended();
+    if (!ended) continue;
+    log::error(*ended + ", so nothing can be signed: ending at once, to be started again");
+    ::_exit(k_failed);
+  }
+}
+
 int run(const Arguments& arguments) {
   auto config = load_coordinator_config(arguments.config);
   if (!config) return fail(config.error());
@@ -103,15 +133,22 @@ int run(const Arguments& arguments) {
   ::sigaddset(&signals, SIGINT);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+  ::sigaddset(&signals, SIGCHLD);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  // Before there is any thread, socket or open file.
+  auto keeper = signer::SignerProcess::start(signing_channels(*config));
+  if (!keeper) return fail(keeper.error());
+  log::info("signer process started", {{"pid", keeper->pid()}});
   AppOptions options;
   options.config = *config;
   options.limits = server_limits(config->limits);
+  options.signer = std::make_shared<signer::SignerLink>(keeper->take_link());
+  options.before_threads = [config = *config] { return hide_keys(config); };
   warn_of_descriptors(options.limits.connections);
   const auto app = App::start(std::move(options));
   if (!app) return fail(app.error());
   systemd::ready();
-  int received = 0;
-  ::sigwait(&signals, &received);
+  const int received = wait_for_signal(signals, *keeper);
   log::info("stopping", {{"signal", received}});
   systemd::stopping();
   const Status stopped = (*app)->stop(k_drain);
@@ -230,6 +267,7 @@ int command(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   slipway::harden();
+  if (const auto channels = slipway::signer::signer_channels(argc, argv)) slipway::signer::run_signer(*channels);
   try {
     return slipway::command(argc, argv);
   } catch (const std::exception& error) {

@@ -2,21 +2,9 @@
 
 #include "common/crypto/private_key.hpp"
 #include "common/crypto/random.hpp"
+#include "coordinator/domain/signing_rules.hpp"
 
 namespace slipway {
-
-namespace {
-
-// For operators on the coordinator's own host. Fixed names: nothing that a client sends ever adds one.
-void add_loopback(CertSpec& spec) {
-  spec.dns_names.push_back("localhost");
-  for (const char* text : {"127.0.0.1", "::1"}) {
-    const auto address = IpAddress::parse(text);
-    if (address) spec.ip_addresses.push_back(*address);
-  }
-}
-
-}  // namespace
 
 Result<OwnCertificate> make_own_certificate(CertUsage usage, const ValidatedCluster& cluster,
                                             const std::string& cluster_id, const std::string& user,
@@ -28,7 +16,7 @@ Result<OwnCertificate> make_own_certificate(CertUsage usage, const ValidatedClus
   input.user_name = user;
   auto spec = profile(usage, input);
   if (!spec) return spec.error();
-  if (usage == CertUsage::coordinator_serving) add_loopback(*spec);
+  if (usage == CertUsage::coordinator_serving) add_own_host(*spec);
   const auto serial = Serial::from_random(random_bytes(16));
   if (!serial) return serial.error();
   const Validity validity = validity_of(spec->validity, lifetimes_of(cluster), now);

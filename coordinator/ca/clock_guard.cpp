@@ -17,11 +17,23 @@ Result<IssuedCert> ClockGuard::issue(const CertSpec& spec, const std::string& sp
   if (const Status right = check(); !right) return right.error();
   auto issued = signer_.issue(spec, spki_der, serial, not_before, not_after);
   if (!issued) return issued;
-  const Seconds::rep mine = issued->not_before.time_since_epoch().count();
+  raise_floor(issued->not_before);
+  return issued;
+}
+
+Result<std::vector<IssuedCert>> ClockGuard::issue_all(const std::vector<IssueRequest>& wanted) {
+  if (const Status right = check(); !right) return right.error();
+  auto issued = signer_.issue_all(wanted);
+  if (!issued) return issued;
+  for (const IssuedCert& one : *issued) raise_floor(one.not_before);
+  return issued;
+}
+
+void ClockGuard::raise_floor(WallTime not_before) {
+  const Seconds::rep mine = not_before.time_since_epoch().count();
   for (Seconds::rep seen = floor_.load(std::memory_order_relaxed);
        seen < mine && !floor_.compare_exchange_weak(seen, mine);) {
   }
-  return issued;
 }
 
 Result<std::string> ClockGuard::sign_crl(const CrlSpec& spec) {

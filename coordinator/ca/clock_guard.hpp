@@ -3,6 +3,7 @@
 // ended certificate would be issued anew, a short one would live long).
 #include <atomic>
 #include <string>
+#include <vector>
 
 #include "common/async/clock.hpp"
 #include "coordinator/ports/signer.hpp"
@@ -20,6 +21,8 @@ class ClockGuard final : public Signer {
   // Errors also as of check().
   Result<IssuedCert> issue(const CertSpec& spec, const std::string& spki_der, const Serial& serial,
                            WallTime not_before, WallTime not_after) override;
+  Result<std::vector<IssuedCert>> issue_all(const std::vector<IssueRequest>& wanted) override;
+  Status follow(const SigningRules& rules) override { return signer_.follow(rules); }
   Result<std::string> sign_crl(const CrlSpec& spec) override;
   std::string ca_pem(CaKind kind) override { return signer_.ca_pem(kind); }
   std::uint64_t issuer_number(CertUsage usage) override { return signer_.issuer_number(usage); }
@@ -29,6 +32,8 @@ class ClockGuard final : public Signer {
   Status check() const;
 
  private:
+  void raise_floor(WallTime not_before);
+
   Signer& signer_;
   const Clock& clock_;
   std::atomic<Seconds::rep> floor_;  // seconds since 1970

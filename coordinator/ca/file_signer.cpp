@@ -36,6 +36,11 @@ std::shared_ptr<const FileSigner::InUse> FileSigner::in_use(CaKind kind) {
   return cas_.find(kind)->second;
 }
 
+bool FileSigner::uses(CaKind kind, std::uint64_t number) {
+  const auto cas = in_use(kind);
+  return cas->signing->number == number || (cas->other != nullptr && cas->other->number == number);
+}
+
 CaPtr FileSigner::issuer_of(CertUsage usage) {
   const auto cas = in_use(ca_of(usage));
   return usage == CertUsage::coordinator_serving ? cas->server : cas->signing;

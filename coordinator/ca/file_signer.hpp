@@ -18,6 +18,9 @@ class FileSigner final : public Signer {
   // From now on these are the CAs of this kind. Certificates being signed are signed by those before.
   void use(CaKind kind, const CaSet& set);
 
+  // Whether it is one of the CAs of this kind that count now.
+  bool uses(CaKind kind, std::uint64_t number);
+
   Result<IssuedCert> issue(const CertSpec& spec, const std::string& spki_der, const Serial& serial,
                            WallTime not_before, WallTime not_after) override;
   Result<std::string> sign_crl(const CrlSpec& spec) override;

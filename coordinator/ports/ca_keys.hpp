@@ -22,7 +22,7 @@ class CaKeys {
                                  WallTime now) = 0;
   // The text of the bundle that holds these CAs, ascending. Does not block.
   virtual Result<std::string> bundle_pem(CaKind kind, const std::vector<std::uint64_t>& numbers) = 0;
-  // From now on the signer signs by this line. Does not block; any thread.
+  // From now on the signer signs by this line. Blocks for a message to the signer's process and back at most; any thread.
   virtual Status use(const CaLine& line) = 0;
   // Deletes the key; the certificate stays for the record. One that is not there is no error.
   virtual Status destroy_key(CaKind kind, std::uint64_t number) = 0;

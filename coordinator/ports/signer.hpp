@@ -2,11 +2,13 @@
 // Port: turns a specification and a public key into a certificate.
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/core/result.hpp"
 #include "common/core/time.hpp"
 #include "coordinator/domain/cert_profile.hpp"
+#include "coordinator/domain/signing_rules.hpp"
 
 namespace slipway {
 
@@ -37,8 +39,15 @@ struct CrlSpec {
   std::uint64_t ca = 0;           // number of the CA that signs the list, see CaFacts; 0: the one that signs certificates
 };
 
-// Called from several threads at once (the I/O threads sign). Does not block on I/O, takes tens of
-// microseconds.
+struct IssueRequest {
+  CertSpec spec;
+  std::string spki_der;
+  Serial serial;
+  WallTime not_before{};
+  WallTime not_after{};
+};
+
+// Called from several threads at once (the I/O threads sign). Does not block on anything but the signature: some hundred microseconds.
 class Signer {
  public:
   virtual ~Signer() = default;
@@ -46,6 +55,18 @@ class Signer {
   // Errc::unavailable when the CA has expired, Errc::invalid for a key that is not accepted.
   virtual Result<IssuedCert> issue(const CertSpec& spec, const std::string& spki_der, const Serial& serial,
                                    WallTime not_before, WallTime not_after) = 0;
+  // What belongs together, at once: all or, with the first error, none. In their order.
+  virtual Result<std::vector<IssuedCert>> issue_all(const std::vector<IssueRequest>& wanted) {
+    std::vector<IssuedCert> all;
+    for (const IssueRequest& one : wanted) {
+      auto issued = issue(one.spec, one.spki_der, one.serial, one.not_before, one.not_after);
+      if (!issued) return issued.error();
+      all.push_back(std::move(*issued));
+    }
+    return all;
+  }
+  // The cluster has other settings now. For signers that hold requests against them.
+  virtual Status follow(const SigningRules&) { return {}; }
   // DER. Errc::unavailable from a signer that cannot sign lists, and when that CA is not in use any more.
   virtual Result<std::string> sign_crl(const CrlSpec&) { return make_error(Errc::unavailable, "this signer signs no revocation lists"); }
   // What verifiers of this CA's certificates must trust; PEM, one block or more.

@@ -358,17 +358,23 @@ Enrollment::Task Enrollment::queue_there(WorkPtr work) {
 
 Status Enrollment::sign(Work& work) {
   const WallTime now = deps_.clock.wall();
+  std::vector<IssueRequest> wanted;
   for (const auto& [usage, key] : work.keys) {
-    const auto spec = profile(usage, work.profile);
+    auto spec = profile(usage, work.profile);
     if (!spec) return spec.error();
-    const auto serial = Serial::in_order(now, issued_++, deps_.random_bytes(14));
+    auto serial = Serial::in_order(now, issued_++, deps_.random_bytes(14));
     if (!serial) return serial.error();
     const Validity validity = validity_of(spec->validity, work.lifetimes, now);
-    const auto cert = deps_.signer.issue(*spec, key.spki_der, *serial, validity.not_before, validity.not_after);
-    if (!cert) return error_of(cert, "signing the certificate " + std::string(to_string(usage)));
-    CertificateRecord record{cert->serial_hex, usage, work.profile.node.name, work.admission.uid, work.admission.generation,
-                             cert->not_before, cert->not_after, cert->sha256_hex, key.spki_sha256_hex, cert->ca};
-    work.issued.push_back({std::move(record), cert->pem, names_of(*spec)});
+    wanted.push_back({std::move(*spec), key.spki_der, std::move(*serial), validity.not_before, validity.not_after});
+  }
+  auto certs = deps_.signer.issue_all(wanted);
+  if (!certs) return error_of(certs, "signing certificates");
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const CertSpec& spec = wanted[i].spec;
+    IssuedCert& cert = (*certs)[i];
+    CertificateRecord record{cert.serial_hex, spec.usage, work.profile.node.name, work.admission.uid, work.admission.generation,
+                             cert.not_before, cert.not_after, cert.sha256_hex, work.keys.at(spec.usage).spki_sha256_hex, cert.ca};
+    work.issued.push_back({std::move(record), std::move(cert.pem), names_of(spec)});
   }
   return {};
 }

@@ -52,6 +52,12 @@ Result<bool> commit_group(StateStore& store, AuditLog* audit, const Group& group
   return true;
 }
 
+bool changes_settings(const Operation& operation) {
+  return std::holds_alternative<ApplyCluster>(operation) || std::holds_alternative<CreatePool>(operation) ||
+         std::holds_alternative<GrowPool>(operation) || std::holds_alternative<DrainPool>(operation) ||
+         std::holds_alternative<DeletePool>(operation);
+}
+
 Error store_failed() {
   return make_error(Errc::unavailable, "the coordinator could not write its store and is restarting: try again");
 }
@@ -201,6 +207,7 @@ asio::awaitable<Result<Outcome>> Registrar::submit(Operation operation, proto::A
   if (outcome) {
     auto record = audit_record(operation, *outcome, std::move(actor));
     if (record) impl_->take(std::move(*record));
+    if (impl_->deps.settings_changed && outcome->changed && changes_settings(operation)) impl_->deps.settings_changed(impl_->state);
   }
   impl_->start_commit();
   asio::awaitable<Status> waiting = durable(impl_->state.revision());

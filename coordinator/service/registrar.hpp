@@ -56,6 +56,8 @@ class Registrar {
     // it; the clock tells the records' time.
     AuditLog* audit = nullptr;
     Clock* clock = nullptr;
+    // The cluster's settings or pools are others now, if not on disk yet; called before any later operation. State thread.
+    std::function<void(const State&)> settings_changed = {};
   };
   // `state` is what store.load() gave. The registrar must outlive its coroutines: it ends after the state thread has stopped.
   Registrar(State state, Deps deps);

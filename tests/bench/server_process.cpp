@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -38,6 +39,38 @@ std::string slurp(const std::string& path) {
   std::stringstream text;
   text << file.rdbuf();
   return text.str();
+}
+
+// What stands behind the name in /proc/PID/stat: state, parent, ... Nothing for a process that is gone.
+std::istringstream stat_fields(pid_t pid) {
+  const std::string stat = slurp("/proc/" + std::to_string(pid) + "/stat");
+  const auto name_end = stat.rfind(')');
+  return std::istringstream(name_end == std::string::npos ? std::string() : stat.substr(name_end + 1));
+}
+
+std::vector<pid_t> children_of(pid_t pid) {
+  std::vector<pid_t> children;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const pid_t candidate = std::atoi(entry.path().filename().c_str());
+    std::string state;
+    pid_t parent = 0;
+    if (candidate > 0 && stat_fields(candidate) >> state >> parent && parent == pid) children.push_back(candidate);
+  }
+  return children;
+}
+
+void add_usage(Usage& usage, pid_t pid) {
+  std::istringstream fields = stat_fields(pid);
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) fields >> skipped;
+  double user = 0;
+  double system = 0;
+  fields >> user >> system;
+  usage.cpu_seconds += (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+  std::istringstream status(slurp("/proc/" + std::to_string(pid) + "/status"));
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmRSS:")) usage.rss_kib += std::atol(line.c_str() + 6);
+  }
 }
 
 }  // namespace
@@ -101,18 +134,8 @@ bool ServerProcess::wait_until_listening(const std::string& address, int port) {
 
 Usage ServerProcess::usage() const {
   Usage usage;
-  const std::string stat = slurp("/proc/" + std::to_string(pid_) + "/stat");
-  std::istringstream fields(stat.substr(stat.rfind(')') + 2));
-  std::string skipped;
-  for (int i = 0; i < 11; ++i) fields >> skipped;
-  double user = 0;
-  double system = 0;
-  fields >> user >> system;
-  usage.cpu_seconds = (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
-  std::istringstream status(slurp("/proc/" + std::to_string(pid_) + "/status"));
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmRSS:")) usage.rss_kib = std::atol(line.c_str() + 6);
-  }
+  add_usage(usage, pid_);
+  for (const pid_t child : children_of(pid_)) add_usage(usage, child);
   return usage;
 }
 

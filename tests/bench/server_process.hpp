@@ -25,7 +25,7 @@ class ServerProcess {
   void kill_now();    // SIGKILL, then waits
   // Until something listens on k_address:port; false: it ended before.
   bool wait_until_listening(const std::string& address, int port);
-  Usage usage() const;
+  Usage usage() const;  // with its children's: the coordinator has a signer
 
  private:
   pid_t pid_ = -1;  // -1: ended

@@ -21,6 +21,7 @@ foreach(daemon coordinator agent)
   set(allow_${daemon}/store "common/*;proto;${daemon}/domain;${daemon}/ports")
 endforeach()
 set(allow_coordinator/ca "common/*;proto;coordinator/domain;coordinator/ports")
+set(allow_coordinator/signer "common/*;proto;coordinator/domain;coordinator/ports;coordinator/ca")
 set(allow_coordinator/kube "common/*;proto;coordinator/domain;coordinator/ports")
 set(allow_coordinator/api "common/*;proto;coordinator/domain;coordinator/ports;coordinator/service")
 set(allow_coordinator/ctl "common/*;proto")
@@ -43,6 +44,7 @@ set(confined
   "CLI/=^(common/cli/[a-z_]+\\.(cpp|hpp)|(agent|coordinator)/main\\.cpp|coordinator/ctl/(main|command_line)\\.cpp)$"
   "archive(_entry)?\\.h=^common/archive/[a-z_]+\\.cpp$"
   "netlink/=^agent/net/[a-z_]+\\.(cpp|hpp)$"
+  "seccomp\\.h=^coordinator/signer/seccomp\\.cpp$"
   "nftables/=^agent/net/[a-z_]+\\.cpp$"
   "spdlog/=^common/log/log\\.cpp$")
 # the pure folders: no third-party header at all but what stands here

@@ -8,7 +8,7 @@
 #include "coordinator/ca/ca_files.hpp"
 #include "coordinator/ca/convert_keys.hpp"
 #include "coordinator/ca/file_ca_keys.hpp"
-#include "coordinator/ca_passphrase.hpp"
+#include "coordinator/ca/ca_passphrase.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/unit/coordinator/pki_fixture.hpp"
 

@@ -5,12 +5,12 @@
 #include <catch2/catch.hpp>
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <thread>
 
 #include "coordinator/ca/ca_files.hpp"
 #include "coordinator/ca/file_signer.hpp"
+#include "tests/support/soft_token.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/unit/coordinator/pki_fixture.hpp"
 
@@ -20,42 +20,9 @@ namespace {
 using namespace test;
 using Catch::Matchers::Contains;
 
-constexpr const char* k_module = "/usr/lib/softhsm/libsofthsm2.so";
-
-bool has_tools() {
-  return std::filesystem::exists(k_module) && std::system("command -v softhsm2-util pkcs11-tool > /dev/null 2>&1") == 0;
-}
-
-// A token with one P-256 key "fabric" that may sign and may not be read, and its self-signed certificate.
-struct Token {
-  TempDir dir;
-
-  Token() {
-    std::filesystem::create_directory(dir / "tokens");
-    put_file(dir / "softhsm.conf", "directories.tokendir = " + (dir / "tokens") + "\nobjectstore.backend = file\nlog.level = ERROR\n");
-    ::setenv("SOFTHSM2_CONF", (dir / "softhsm.conf").c_str(), 1);
-    run("softhsm2-util --init-token --free --label slipway --so-pin 12345678 --pin 87654321");
-    run("pkcs11-tool --module " + std::string(k_module) +
-        " --token-label slipway --login --pin 87654321 --keypairgen --key-type EC:prime256v1 --label fabric --id 01 --usage-sign");
-    put_file(dir / "cnf", "[req]\nprompt=no\ndistinguished_name=dn\nx509_extensions=x\n[dn]\nCN=fabric in a token\n[x]\n"
-                          "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n");
-    run("PKCS11_MODULE_PATH=" + std::string(k_module) + " openssl req -x509 -new -config " + (dir / "cnf") +
-        " -engine pkcs11 -keyform engine -key 'pkcs11:token=slipway;object=fabric;type=private;pin-value=87654321' -days 3650 -out " +
-        (dir / "fabric-ca.crt"));
-  }
-  void run(const std::string& command) {
-    INFO(command);
-    REQUIRE(std::system((command + " > " + (dir / "log") + " 2>&1").c_str()) == 0);
-  }
-  void put_uri(const std::string& query) {
-    put_file(dir / "fabric-ca.uri", "pkcs11:token=slipway;object=fabric;type=private?module-path=" + std::string(k_module) + query + "\n");
-    REQUIRE(::chmod((dir / "fabric-ca.uri").c_str(), 0600) == 0);
-  }
-};
-
 TEST_CASE("certificates are signed by a key that never leaves its token", "[ca][pkcs11]") {
-  if (!has_tools()) FAIL("softhsm2, opensc or libengine-pkcs11-openssl is missing: sudo apt-get install them (packaging/build-deps.txt)");
-  static Token token;  // the module reads its configuration once a process
+  if (!has_token_tools()) FAIL("softhsm2, opensc or libengine-pkcs11-openssl is missing: sudo apt-get install them (packaging/build-deps.txt)");
+  static SoftToken token;  // the module reads its configuration once a process
   const TempDir own;
   token.put_uri("&pin-value=87654321");
   const WallTime now = std::chrono::floor<Seconds>(std::chrono::system_clock::now());
@@ -86,7 +53,7 @@ TEST_CASE("certificates are signed by a key that never leaves its token", "[ca][
   CHECK(good == 40);
 
   SECTION("without the object there is a reason") {
-    put_file(saved + "/fabric-ca.uri", "pkcs11:token=slipway;object=nothing;type=private?module-path=" + std::string(k_module) + "&pin-value=87654321");
+    put_file(saved + "/fabric-ca.uri", "pkcs11:token=slipway;object=nothing;type=private?module-path=" + std::string(k_softhsm) + "&pin-value=87654321");
     const auto refused = Authority::load(saved);
     REQUIRE_FALSE(refused);
     CHECK_THAT(refused.error().message, Contains("fabric-ca.uri") && Contains("token") && !Contains("87654321"));

@@ -1,4 +1,4 @@
-#include "coordinator/ca_passphrase.hpp"
+#include "coordinator/ca/ca_passphrase.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
