@@ -6,6 +6,7 @@
 
 #include "common/files/atomic_file.hpp"
 #include "proto/codec.hpp"
+#include "proto/component_text.hpp"
 
 namespace slipway {
 
@@ -89,6 +90,9 @@ std::string status_table(const proto::AgentLocalStatus& status, WallTime now) {
     out << '\n';
     print_rows(out, *table);
   }
+  const std::vector<std::string> ends = proto::component_ends(status.report.components, now);
+  if (!ends.empty()) out << '\n';
+  for (const std::string& line : ends) out << line << '\n';
   return out.str();
 }
 

@@ -11,6 +11,7 @@
 #include "agent/join_command.hpp"
 #include "agent/local_status.hpp"
 #include "agent/preflight_command.hpp"
+#include "agent/process/pod_stop.hpp"
 #include "common/async/system_clock.hpp"
 #include "common/cli/manual.hpp"
 #include "common/files/tree.hpp"
@@ -104,6 +105,19 @@ int status(const std::string& output, const std::string& config_file) {
   return local->join_state.empty() ? k_not_joined : k_denied;
 }
 
+// For slipway-pods.service, and for people who want a node empty at once.
+int end_pods(int grace_seconds, bool at_shutdown) {
+  if (at_shutdown) {
+    const auto stops = host_stops();
+    if (!stops) return fail(context(stops.error(), "asking systemd whether the host goes down"));
+    if (!*stops) return k_ok;
+  }
+  const auto done = stop_pods(std::chrono::seconds(grace_seconds));
+  if (!done) return fail(done.error());
+  std::cout << "ended " << done->told << " processes of pods, " << done->killed << " of them with SIGKILL\n";
+  return k_ok;
+}
+
 void add_ignore(CLI::App& app, std::vector<std::string>& ignore) {
   app.add_option("--ignore-preflight-errors", ignore, "checks whose errors are passed over, or all; names as preflight prints them")->delimiter(',');
 }
@@ -168,6 +182,11 @@ int run_command(int argc, char** argv) {
   status_app->add_option("-o,--output", output, "table or json")
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();
+  int grace = 10;
+  bool at_shutdown = false;
+  CLI::App* pods_app = app.add_subcommand("stop-pods", "end all processes of pods, without the runtimes; slipway-pods.service does when the host shuts down");
+  pods_app->add_option("--grace", grace, "seconds between SIGTERM and SIGKILL")->check(CLI::Range(0, 300))->capture_default_str();
+  pods_app->add_flag("--at-shutdown", at_shutdown, "only when systemd says that the host goes down");
   CLI::App* manual_app = app.add_subcommand("manual-page", "print the manual page")->group("");
   try {
     app.parse(argc, argv);
@@ -179,6 +198,7 @@ int run_command(int argc, char** argv) {
     return k_ok;
   }
   if (run_app->parsed()) return run(config_file);
+  if (pods_app->parsed()) return end_pods(grace, at_shutdown);
   if (join_app->parsed()) return join(options, ignore);
   if (preflight_app->parsed()) return preflight_now(output, config_file, ignore);
   return status(output, config_file);
