@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -27,7 +28,10 @@
 #include "agent/memory.hpp"
 #include "agent/net/kernel_network.hpp"
 #include "agent/net/quiet_state.hpp"
+#include "agent/process/direct_supervisor.hpp"
+#include "agent/process/journal_unit_log.hpp"
 #include "agent/process/systemd_supervisor.hpp"
+#include "agent/process/unit_files.hpp"
 #include "agent/service/address_follow.hpp"
 #include "agent/service/ca_sync.hpp"
 #include "agent/service/desired_sync.hpp"
@@ -37,6 +41,7 @@
 #include "agent/service/reconcile.hpp"
 #include "agent/service/renew.hpp"
 #include "agent/service/status.hpp"
+#include "agent/service/unit_watch.hpp"
 #include "agent/store/file_change_ledger.hpp"
 #include "agent/store/file_node_store.hpp"
 #include "common/async/runtime.hpp"
@@ -177,7 +182,6 @@ class Agent {
         workers_(k_workers),
         group_(thread_.executor()),
         coordinator_(thread_.executor(), endpoints, &clock_),
-        supervisor_(thread_.executor(), supervision()),
         installer_(InstallPaths{"/opt/slipway", config.data_dir + "/cache"}, coordinator_, workers_),
         endpoints_(std::move(endpoints)) {}
 
@@ -185,6 +189,7 @@ class Agent {
     auto network = KernelNetwork::open(thread_.executor());
     if (!network) return context(network.error(), "opening the kernel's network interface");
     network_ = std::move(*network);
+    if (auto opened = open_supervisor(); !opened) return opened;
     auto files = FileWatch::open(thread_.executor());
     if (files) {
       files_ = std::make_unique<FileWatch>(std::move(*files));
@@ -221,14 +226,6 @@ class Agent {
   }
 
  private:
-  SystemdOptions supervision() {
-    SystemdOptions options;
-    options.on_job_ended = [this](const std::string& unit) {
-      if (is_component_unit(state_, unit)) unit_news_.set();
-    };
-    return options;
-  }
-
   Enroller::Deps deps() { return {*store_, *store_, coordinator_, clock_, workers_, state_}; }
 
   EnrollSettings enroll_settings() {
@@ -244,6 +241,23 @@ class Agent {
     return settings;
   }
 
+  // sd_booted(3): where this folder is, systemd is process 1.
+  Status open_supervisor() {
+    if (::access("/run/systemd/system", F_OK) == 0) {
+      supervisor_ = std::make_unique<SystemdSupervisor>(thread_.executor());
+      unit_log_ = std::make_unique<JournalUnitLog>();
+      return {};
+    }
+    const DirectOptions options;
+    auto direct = DirectSupervisor::open(thread_.executor(), options);
+    if (!direct) return context(direct.error(), "taking over the node's processes");
+    log::info("systemd does not run this host: the agent starts the components itself");
+    direct_ = direct->get();
+    supervisor_ = std::move(*direct);
+    unit_log_ = std::make_unique<FileUnitLog>(options.log_dir);
+    return {};
+  }
+
   void build_services() {
     enroller_ = std::make_unique<Enroller>(enroll_settings(), deps(), random_seed());
     sync_ = std::make_unique<DesiredSync>(deps(), random_seed());
@@ -256,7 +270,7 @@ class Agent {
     ReconcileDeps reconcile{
         *store_,
         coordinator_,
-        supervisor_,
+        *supervisor_,
         *network_,
         clock_,
         workers_,
@@ -273,8 +287,9 @@ class Agent {
     reconciler_ = std::make_unique<Reconciler>(std::move(reconcile), random_seed());
     liveness_ = std::make_unique<LivenessKeeper>(LivenessKeeper::Deps{
         clock_, state_, [store](HealthProbe probe) { return ask_health(store, std::move(probe)); }});
+    unit_watch_ = std::make_unique<UnitWatch>(UnitWatch::Deps{*supervisor_, clock_, workers_, state_, *unit_log_});
     reporter_ = std::make_unique<StatusReporter>(StatusReporter::Deps{
-        coordinator_, supervisor_, clock_, state_,
+        coordinator_, *supervisor_, clock_, state_,
         [](const proto::AgentLocalStatus& status) { return write_local_status(k_local_status_file, status); },
         [](const std::string& line) { systemd::status(line); }, process_environment, host_routes,
         [this] { return coordinator_.last_answered(); }});
@@ -298,9 +313,11 @@ class Agent {
     group_.spawn("network events", watch_network(network_.get(), &clock_, &state_));
     if (files_) group_.spawn("files", watch_host_files(files_.get(), &clock_, &state_));
     group_.spawn("kernel settings", watch_quiet_state([] { return net::quiet_state("/proc/sys", network_sysctl_keys()); }, &clock_, &state_));
-    group_.spawn("units", watch_units(&supervisor_, &unit_news_, &clock_, &state_));
     group_.spawn("status", reporter_->run());
     group_.spawn("liveness", liveness_->run());
+    group_.spawn("units", unit_watch_->run());
+    group_.spawn("units held back", unit_watch_->run_rounds());
+    if (direct_ != nullptr) spawn_detached(thread_.executor(), "enabled units", direct_->start_enabled());
     group_.spawn("memory", stay_small(&clock_));
     if (const Status listening = local_->listen(); !listening) log::warning("commands on this host cannot ask the agent", {{"error", listening.error()}});
     spawn_detached(thread_.executor(), "agent", wait_for_end());
@@ -358,10 +375,11 @@ class Agent {
   EventThread thread_{"agent"};
   Workers workers_;
   AgentState state_;
-  Trigger unit_news_;
   TaskGroup group_;
   HttpCoordinator coordinator_;
-  SystemdSupervisor supervisor_;
+  std::unique_ptr<ProcessSupervisor> supervisor_;
+  DirectSupervisor* direct_ = nullptr;  // supervisor_, when it is that one
+  std::unique_ptr<UnitLog> unit_log_;
   Installer installer_;
   std::vector<http::Endpoint> endpoints_;
   std::unique_ptr<KernelNetwork> network_;
@@ -375,6 +393,7 @@ class Agent {
   std::unique_ptr<AddressFollower> follower_;
   std::unique_ptr<Reconciler> reconciler_;
   std::unique_ptr<LivenessKeeper> liveness_;
+  std::unique_ptr<UnitWatch> unit_watch_;
   std::unique_ptr<StatusReporter> reporter_;
   std::unique_ptr<LocalSurface> local_;
   asio::steady_timer last_resort_{thread_.executor()};

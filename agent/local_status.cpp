@@ -7,6 +7,7 @@
 #include "common/core/text.hpp"
 #include "common/files/atomic_file.hpp"
 #include "proto/codec.hpp"
+#include "proto/component_text.hpp"
 
 namespace slipway {
 
@@ -128,6 +129,9 @@ std::string status_table(const proto::AgentLocalStatus& status, WallTime now, bo
     out << '\n';
     print_rows(out, table);
   }
+  const std::vector<std::string> ends = proto::component_ends(status.report.components, now);
+  if (!ends.empty()) out << '\n';
+  for (const std::string& line : ends) out << line << '\n';
   return out.str();
 }
 

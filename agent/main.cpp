@@ -13,6 +13,7 @@
 #include "agent/local_commands.hpp"
 #include "agent/preflight_command.hpp"
 #include "agent/preflight_fix.hpp"
+#include "agent/process/pod_stop.hpp"
 #include "agent/reset_command.hpp"
 #include "common/cli/manual.hpp"
 #include "common/files/tree.hpp"
@@ -114,6 +115,19 @@ int reset(const ResetOptions& options, const std::string& output, bool yes) {
   return result->clean() ? k_ok : k_error;
 }
 
+// For slipway-pods.service, and for people who want a node empty at once.
+int end_pods(int grace_seconds, bool at_shutdown) {
+  if (at_shutdown) {
+    const auto stops = host_stops();
+    if (!stops) return fail(context(stops.error(), "asking systemd whether the host goes down"));
+    if (!*stops) return k_ok;
+  }
+  const auto done = stop_pods(std::chrono::seconds(grace_seconds));
+  if (!done) return fail(done.error());
+  std::cout << "ended " << done->told << " processes of pods, " << done->killed << " of them with SIGKILL\n";
+  return k_ok;
+}
+
 void add_ignore(CLI::App& app, std::vector<std::string>& ignore) {
   app.add_option("--ignore-preflight-errors", ignore, "checks whose errors are passed over, or all; names as preflight prints them")->delimiter(',');
 }
@@ -197,6 +211,11 @@ int run_command(int argc, char** argv) {
   std::string reset_output = "table";
   reset_options.config_file = k_agent_config_file;
   CLI::App* reset_app = add_reset(app, reset_options, yes, reset_output);
+  int grace = 10;
+  bool at_shutdown = false;
+  CLI::App* pods_app = app.add_subcommand("stop-pods", "end all processes of pods, without the runtimes; slipway-pods.service does when the host shuts down");
+  pods_app->add_option("--grace", grace, "seconds between SIGTERM and SIGKILL")->check(CLI::Range(0, 300))->capture_default_str();
+  pods_app->add_flag("--at-shutdown", at_shutdown, "only when systemd says that the host goes down");
   CLI::App* manual_app = app.add_subcommand("manual-page", "print the manual page")->group("");
   try {
     app.parse(argc, argv);
@@ -208,6 +227,7 @@ int run_command(int argc, char** argv) {
     return k_ok;
   }
   if (run_app->parsed()) return run(config_file);
+  if (pods_app->parsed()) return end_pods(grace, at_shutdown);
   if (join_app->parsed()) return join(options, ignore);
   if (preflight_app->parsed()) return preflight_now(local, fix);
   if (health_app->parsed()) return health_command(local);

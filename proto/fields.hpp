@@ -149,9 +149,15 @@ template <class V> void fields(V& v, CaBundles& x) { v("caBundles", x.ca_bundles
 template <class V> void fields(V& v, Condition& x) {
   v("type", x.type); v("ok", x.ok); v.optional("reason", x.reason); v.optional("message", x.message);
 }
+template <class V> void fields(V& v, ComponentEnd& x) {
+  v.optional("at", x.at); v("reason", x.reason); v.optional("exitCode", x.exit_code); v.optional("signal", x.signal);
+  v.optional("lines", x.lines);
+}
 template <class V> void fields(V& v, ComponentStatus& x) {
   v("name", x.name); v.optional("version", x.version); v("state", x.state); v.optional("restarts", x.restarts);
   v.optional("pid", x.pid); v.optional("message", x.message);
+  v.optional("since", x.since); v.optional("starts", x.starts); v.optional("pauseSeconds", x.pause_seconds);
+  v.optional("ends", x.ends);
 }
 template <class V> void fields(V& v, CertificateStatus& x) {
   v("usage", x.usage); v("serial", x.serial); v("notAfter", x.not_after);
@@ -318,7 +324,7 @@ template <class V> void fields(V& v, NodeOverview& x) { v("nodes", x.nodes); v("
   X(ClusterMetadata) X(ApiServerSettings) X(CoordinatorSettings) X(NetworkSettings) X(Versions) X(KubeletSettings) \
   X(RawConfig) X(CertificateSettings) X(ClusterSpec) X(ClusterCapacity) X(ClusterView) X(NodeFacts) X(JoinRequest) \
   X(JoinReply) X(RenewRequest) X(RenewReply) X(MasterSecrets) X(JoinAttempt) X(JoinAttemptList) X(ArtifactRef) \
-  X(ComponentRef) X(PeerNode) X(DesiredState) X(Condition) X(ComponentStatus) X(CertificateStatus) X(NodeStatusReport) \
+  X(ComponentRef) X(PeerNode) X(DesiredState) X(Condition) X(ComponentEnd) X(ComponentStatus) X(CertificateStatus) X(NodeStatusReport) \
   X(NodeView) X(NodeList) X(TokenRequest) X(TokenReply) X(TokenView) X(TokenList) X(Artifact) X(ArtifactList) \
   X(CertificateView) X(CertificateList) X(KubeconfigRequest) X(KubeconfigReply) X(OperatorRequest) X(OperatorReply) \
   X(OperatorView) X(OperatorList) X(HealthCheck) X(HealthReport) \

@@ -261,13 +261,27 @@ struct Condition {
   std::string message;
   bool operator==(const Condition&) const = default;
 };
+// How a component's process ended. Since 0.2.
+struct ComponentEnd {
+  std::string at;      // empty: not known
+  std::string reason;  // exited, signal, core-dump, oom-kill, watchdog, timeout, start-limit
+  std::optional<std::uint64_t> exit_code = {};
+  std::string signal = {};                // SIGKILL
+  std::vector<std::string> lines = {};    // its last words in the log, at most 20, oldest first
+  bool operator==(const ComponentEnd&) const = default;
+};
 struct ComponentStatus {
   std::string name;
   std::string version;
-  std::string state;  // installing, running, stopped, failed, crash-loop, waiting
+  std::string state;  // installing, starting, running, stopped, failed, crash-loop, waiting
   std::uint64_t restarts = 0;
   std::uint64_t pid = 0;
   std::string message;
+  // Since 0.2; absent: not known.
+  std::string since = {};            // when it came into this state
+  std::uint64_t starts = 0;          // of its process, since its unit was started: the first one and the restarts
+  std::uint64_t pause_seconds = 0;   // between an end and the next start, while it crash-loops
+  std::vector<ComponentEnd> ends = {};  // newest first; one at most, none while it never ended. A list, because most nodes then pay for a pointer only
   bool operator==(const ComponentStatus&) const = default;
 };
 struct CertificateStatus {

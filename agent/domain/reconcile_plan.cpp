@@ -25,6 +25,9 @@ UnitDecision plan_unit(const WantedUnit& wanted, const SeenUnit& seen) {
     case UnitActivity::reloading:
       return plan_running(wanted, seen);
     case UnitActivity::activating:
+      // Held back after it ended again and again: what it starts with is other now, so it may try at once.
+      if (seen.status.waiting() && wanted.renewed) return {UnitAction::start, "its version, files or certificates changed while it waited"};
+      return {};
     case UnitActivity::deactivating:
       return {};
     case UnitActivity::failed:

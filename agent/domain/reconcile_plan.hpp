@@ -34,6 +34,7 @@ struct WantedUnit {
   // Mark of what it must run with. Empty: its files are not as wanted (an artifact is missing): leave it as
   // it is, but running.
   std::optional<std::string> inputs;
+  bool renewed = false;  // one of its files was written in this pass
 
   bool operator==(const WantedUnit&) const = default;
 };

@@ -270,7 +270,7 @@ std::string quote_environment(std::string_view name, std::string_view value) {
 Result<std::string> render(const UnitSpec& spec) {
   if (auto s = check(spec); !s) return s.error();
   std::string out =
-      "# Written by slipway-agent. Put changes in a drop-in: systemctl edit " + spec.name + "\n";
+      std::string(k_unit_file_mark) + " Put changes in a drop-in: systemctl edit " + spec.name + "\n";
   unit_section(out, spec);
   service_section(out, spec);
   if (!spec.wanted_by.empty()) {

@@ -58,6 +58,9 @@ struct UnitSpec {
   bool operator==(const UnitSpec&) const = default;
 };
 
+// What stands in the first line of each.
+inline constexpr char k_unit_file_mark[] = "# Written by slipway-agent.";
+
 // The unit file. Errc::invalid names the field that systemd could not be given safely (line feeds, a relative
 // program ...).
 Result<std::string> render(const UnitSpec& spec);

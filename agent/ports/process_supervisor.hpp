@@ -1,7 +1,8 @@
 #pragma once
-// Port: the supervisor of long-running processes (systemd). Unit files are written by the caller; this reads
+// Port: the supervisor of long-running processes (systemd, or the agent's own). Unit files are written by the caller; this reads
 // and runs them.
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,12 @@ class ProcessSupervisor {
   virtual boost::asio::awaitable<Status> stop(std::string name) = 0;  // a unit that is not there is stopped
   // A unit that does not exist is a status (UnitLoad::not_found), not an error.
   virtual boost::asio::awaitable<Result<UnitStatus>> status(std::string name) = 0;
+  // From now on so long between an end of the process and its next start, also for the start it waits for already. Zero: as
+  // the unit's file says. Forgotten when the host starts anew. Idempotent.
+  virtual boost::asio::awaitable<Status> set_pause(std::string name, std::chrono::seconds pause) = 0;
+  // Resumes with the names of units that may have changed since it resumed last, of those whose status was ever asked for; all
+  // of them when it cannot tell. One caller.
+  virtual boost::asio::awaitable<Result<std::vector<std::string>>> changed() = 0;
 };
 
 }  // namespace slipway

@@ -1,10 +1,17 @@
 #include "agent/process/systemd_supervisor.hpp"
 
+#include <unistd.h>
+
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <map>
+#include <set>
 
 #include "agent/domain/restart_policy.hpp"
 #include "agent/process/job_watch.hpp"
 #include "agent/process/unit_properties.hpp"
+#include "common/async/notifier.hpp"
+#include "common/files/atomic_file.hpp"
 #include "common/systemd/bus.hpp"
 
 namespace slipway {
@@ -19,6 +26,8 @@ using systemd::BusValues;
 constexpr char k_service[] = "org.freedesktop.systemd1";
 constexpr char k_path[] = "/org/freedesktop/systemd1";
 constexpr char k_manager[] = "org.freedesktop.systemd1.Manager";
+
+constexpr Millis k_news_round{60'000};
 
 BusCall manager_call(std::string member, std::vector<BusCall::Argument> arguments = {}) {
   return BusCall{k_service, k_path, k_manager, std::move(member), std::move(arguments)};
@@ -59,10 +68,18 @@ struct SystemdSupervisor::Impl {
   asio::awaitable<Result<UnitStatus>> status(std::string name);
   asio::awaitable<Result<BusValues>> properties(std::string path, std::string interface);
   asio::awaitable<std::string> why_failed(std::string name);
+  asio::awaitable<Status> set_pause(std::string name, std::chrono::seconds pause);
+  Status watch(const std::string& name, const std::string& path);
+  void note_change(const std::string& name, const BusValues& values);
+  void lost();
 
   asio::any_io_executor executor;
   SystemdOptions options;
   JobWatch jobs;
+  std::map<std::string, UnitEnd> ends;  // of units' processes, as systemd told of them: it forgets an end at the next start
+  std::set<std::string> watched;        // on this connection
+  std::set<std::string> news;
+  Notifier told;
   std::unique_ptr<systemd::Bus> bus;
 };
 
@@ -72,12 +89,12 @@ Status SystemdSupervisor::Impl::connect() {
   auto opened = systemd::Bus::open(executor, options.bus_address);
   if (!opened) return opened.error();
   bus = std::move(*opened);
-  bus->on_lost([this] { jobs.lost(); });
+  watched.clear();
+  bus->on_lost([this] { lost(); });
   const systemd::BusMatch removed{k_service, k_path, k_manager, "JobRemoved"};
   auto matched = bus->on_signal(removed, [this](const BusValues& values) {
     if (values.size() != 4) return;
     jobs.ended(values[1].text(), values[3].text());
-    if (options.on_job_ended) options.on_job_ended(values[2].text());
   });
   if (!matched) return matched.error();
   return bus->send(manager_call("Subscribe"));  // systemd broadcasts only while somebody has asked for it
@@ -105,6 +122,8 @@ asio::awaitable<Result<UnitStatus>> SystemdSupervisor::Impl::status(std::string 
   asio::awaitable<Result<BusValues>> load = call(manager_call("LoadUnit", {name}), options.call_limit);
   const Result<BusValues> path = co_await std::move(load);
   if (!path) co_return error_of(path, "status of " + name);
+  // Before the questions: what changes after the answers is heard of.
+  if (Status watching = watch(name, first_text(*path)); !watching) co_return watching.error();
   const std::string unit_interface = std::string(k_service) + ".Unit";
   asio::awaitable<Result<BusValues>> ask_unit = properties(first_text(*path), unit_interface);
   const Result<BusValues> unit = co_await std::move(ask_unit);
@@ -113,7 +132,57 @@ asio::awaitable<Result<UnitStatus>> SystemdSupervisor::Impl::status(std::string 
   asio::awaitable<Result<BusValues>> ask_service = properties(first_text(*path), service_interface);
   const Result<BusValues> service = co_await std::move(ask_service);
   if (!service) co_return error_of(service, "status of " + name);
-  co_return unit_status_from(name, (*unit)[0], (*service)[0]);
+  UnitStatus found = unit_status_from(name, (*unit)[0], (*service)[0]);
+  if (found.exit_kind != ExitKind::none) {
+    ends[name] = end_of(found);
+  } else if (const auto before = ends.find(name); before != ends.end()) {
+    put_end(found, before->second);
+  }
+  co_return found;
+}
+
+// One match for each unit: the bus then keeps the news of all others to itself.
+Status SystemdSupervisor::Impl::watch(const std::string& name, const std::string& path) {
+  if (watched.count(name) != 0) return {};
+  const systemd::BusMatch match{k_service, path, "org.freedesktop.DBus.Properties", "PropertiesChanged"};
+  auto matched = bus->on_signal(match, [this, name](const BusValues& values) { note_change(name, values); });
+  if (!matched) return matched.error();
+  watched.insert(name);
+  return {};
+}
+
+void SystemdSupervisor::Impl::note_change(const std::string& name, const BusValues& values) {
+  if (values.size() >= 2 && values[0].text() == std::string(k_service) + ".Service") {
+    if (const auto end = unit_end_from(values[1])) ends[name] = *end;
+  }
+  news.insert(name);
+  told.notify();
+}
+
+void SystemdSupervisor::Impl::lost() {
+  jobs.lost();
+  news.insert(watched.begin(), watched.end());
+  told.notify();
+}
+
+asio::awaitable<Status> SystemdSupervisor::Impl::set_pause(std::string name, std::chrono::seconds pause) {
+  const std::string dir = options.run_dir + "/" + name + ".d";
+  const std::string path = dir + "/50-slipway-backoff.conf";
+  bool changed = false;
+  if (pause.count() == 0) {
+    changed = ::access(path.c_str(), F_OK) == 0;
+    if (Status removed = remove_file(path); changed && !removed) co_return context(removed.error(), "restart pause of " + name);
+  } else {
+    if (Status made = make_dirs(dir, 0755); !made) co_return context(made.error(), "restart pause of " + name);
+    const std::string text = "# Written by slipway-agent: this unit ends again and again. Taken away once it runs well.\n[Service]\nRestartSec=" +
+                             std::to_string(pause.count()) + "s\n";
+    const Result<bool> written = write_file_if_changed(path, text, 0644);
+    if (!written) co_return context(written.error(), "restart pause of " + name);
+    changed = *written;
+  }
+  if (!changed) co_return Status{};
+  asio::awaitable<Status> reloading = reload();
+  co_return co_await std::move(reloading);
 }
 
 asio::awaitable<std::string> SystemdSupervisor::Impl::why_failed(std::string name) {
@@ -235,6 +304,23 @@ asio::awaitable<Status> SystemdSupervisor::stop(std::string name) {
 
 asio::awaitable<Result<UnitStatus>> SystemdSupervisor::status(std::string name) {
   return impl_->status(name);
+}
+
+asio::awaitable<Status> SystemdSupervisor::set_pause(std::string name, std::chrono::seconds pause) {
+  return impl_->set_pause(std::move(name), pause);
+}
+
+asio::awaitable<Result<std::vector<std::string>>> SystemdSupervisor::changed() {
+  while (impl_->news.empty()) {
+    if (auto connected = impl_->connect(); !connected) co_return connected.error();
+    asio::awaitable<bool> waiting = impl_->told.wait(k_news_round);
+    co_await std::move(waiting);
+    const asio::cancellation_state cancelled = co_await asio::this_coro::cancellation_state;
+    if (cancelled.cancelled() != asio::cancellation_type::none) co_return make_error(Errc::canceled, "waiting for changes of units: canceled");
+  }
+  const std::vector<std::string> names(impl_->news.begin(), impl_->news.end());
+  impl_->news.clear();
+  co_return names;
 }
 
 }  // namespace slipway

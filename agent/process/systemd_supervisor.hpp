@@ -13,11 +13,10 @@ namespace slipway {
 
 struct SystemdOptions {
   std::string bus_address;      // empty: the system bus
+  std::string run_dir = "/run/systemd/system";  // units' drop-ins that are gone with the next boot
   Millis call_limit{10'000};    // for a question
   Millis reload_limit{90'000};  // reading all units again may take long on a loaded machine
   Millis job_limit{180'000};    // from the start of a job to its end; longer than a unit's own start limit
-  // Told when a job about a unit has ended, whoever asked for it. Only while there is a connection, so after the first call.
-  std::function<void(const std::string& unit)> on_job_ended = {};
 };
 
 // Connects at the first call and anew when the connection was lost. Must outlive the coroutines of its calls.
@@ -33,6 +32,9 @@ class SystemdSupervisor final : public ProcessSupervisor {
   boost::asio::awaitable<Status> restart(std::string name) override;
   boost::asio::awaitable<Status> stop(std::string name) override;
   boost::asio::awaitable<Result<UnitStatus>> status(std::string name) override;
+  // A drop-in in memory, UNIT.d/50-slipway-backoff.conf: systemd goes by it also while no agent runs.
+  boost::asio::awaitable<Status> set_pause(std::string name, std::chrono::seconds pause) override;
+  boost::asio::awaitable<Result<std::vector<std::string>>> changed() override;
 
  private:
   struct Impl;

@@ -73,4 +73,23 @@ UnitStatus unit_status_from(const std::string& name, const BusValue& unit, const
   return status;
 }
 
+std::optional<UnitEnd> unit_end_from(const BusValue& service) {
+  UnitEnd end;
+  end.kind = exit_from(service["ExecMainCode"].number());
+  if (end.kind == ExitKind::none) return std::nullopt;
+  end.status = static_cast<std::int32_t>(service["ExecMainStatus"].number());
+  end.result = service["Result"].text();
+  end.at = time_from(service["ExecMainExitTimestamp"]);
+  return end;
+}
+
+UnitEnd end_of(const UnitStatus& status) { return {status.exit_kind, status.exit_status, status.result, status.ended}; }
+
+void put_end(UnitStatus& status, const UnitEnd& end) {
+  status.exit_kind = end.kind;
+  status.exit_status = end.status;
+  status.ended = end.at;
+  if (status.result.empty() || status.result == "success") status.result = end.result;
+}
+
 }  // namespace slipway

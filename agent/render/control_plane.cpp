@@ -9,6 +9,9 @@ using Json = nlohmann::json;
 
 namespace {
 
+// As the kubelet gives to static pods of critical priority (kubernetes/pkg/kubelet/qos/policy.go), which these are elsewhere.
+constexpr int k_oom_score = -997;
+
 // Who did what is kept; request bodies, and with them secrets, are not. What only reads and repeats is left out.
 Json audit_policy() {
   return {{"apiVersion", "audit.k8s.io/v1"},
@@ -115,6 +118,7 @@ Result<ComponentFiles> loop_component(const Settings& settings, const std::strin
   add_ca(component, pki, "kubeClient");
   add_ca(component, pki, "frontProxy");
   UnitSpec unit = make_unit(settings, name, "Kubernetes " + name, component.version);
+  unit.oom_score_adjust = k_oom_score;
   unit.after.push_back("kube-apiserver.service");
   unit.exec = {settings.program(name, name)};
   const std::vector<std::string> flags = loop_flags(settings, access);
@@ -141,6 +145,7 @@ Result<ComponentFiles> etcd(const Settings& settings) {
   add_pair(component, pki, "etcdPeer");
   add_ca(component, pki, "etcd", true);
   UnitSpec unit = make_unit(settings, "etcd", "etcd", component.version);
+  unit.oom_score_adjust = k_oom_score;
   unit.type = UnitType::notify;
   unit.timeout_start = std::chrono::seconds(120);
   unit.exec = {settings.program("etcd", "etcd"),
@@ -189,6 +194,9 @@ Result<ComponentFiles> kube_apiserver(const Settings& settings) {
   UnitSpec unit = make_unit(settings, "kube-apiserver", "Kubernetes kube-apiserver", component.version);
   unit.type = UnitType::notify;
   unit.timeout_start = std::chrono::seconds(180);
+  unit.oom_score_adjust = k_oom_score;
+  // It lets requests that run end.
+  unit.timeout_stop = std::chrono::seconds(30);
   unit.after.push_back("etcd.service");
   unit.wants.push_back("etcd.service");
   unit.exec = apiserver_command(settings, policy);

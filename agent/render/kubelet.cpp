@@ -95,6 +95,8 @@ UnitSpec kubelet_unit(const Settings& settings, std::vector<std::string> command
   unit.exec = std::move(command);
   // Mount helpers and exec sessions are not the kubelet's to take along.
   unit.kill_mode = KillMode::process;
+  // They count as its own, though.
+  unit.tasks_max = k_limit_infinity;
   unit.oom_score_adjust = -450;
   return unit;
 }

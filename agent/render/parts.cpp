@@ -53,9 +53,10 @@ UnitSpec make_unit(const Settings&, const std::string& name, const std::string& 
   unit.description = title + " " + version + " (Slipway)";
   unit.after = {"network-online.target"};
   unit.wants = {"network-online.target"};
-  unit.restart = {RestartWhen::always, std::chrono::milliseconds(2000)};
+  unit.restart.when = RestartWhen::always;
   unit.limit_nofile = 1048576;
-  unit.timeout_stop = std::chrono::seconds(60);
+  // None of them needs long; a shutdown of the host must not wait for one that hangs.
+  unit.timeout_stop = std::chrono::seconds(15);
   return unit;
 }
 

@@ -49,6 +49,13 @@ struct IllUnit {
   std::string why;
 };
 
+// What is remembered of a unit beside its status.
+struct UnitNote {
+  Seconds pause{0};                     // between an end and the next start; 0: as its file says
+  std::optional<WallTime> loop_since;   // in a crash loop since
+  std::vector<std::string> last_lines;  // of its log, when it ended last
+};
+
 // What somebody else changed, and what was put back.
 struct Drift {
   WallTime at{};
@@ -78,6 +85,7 @@ struct AgentState {
   std::string busy;                         // what the pass under way does now: "installing docker 20.10.24"
   std::map<std::string, UnitStatus> units;  // as seen last
   std::map<std::string, std::string> crash_loops;  // unit -> reason
+  std::map<std::string, UnitNote> notes;           // by unit
   std::map<std::string, IllUnit> ill;              // unit -> to be started anew
   std::vector<proto::CertificateStatus> certificates;
   std::vector<CertificateLife> lives;       // of the same

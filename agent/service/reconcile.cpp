@@ -77,6 +77,7 @@ struct Reconciler::Pass {
   std::vector<proto::ComponentRef> kept;           // versions and artifacts of held components
   std::map<std::string, std::string> stamps;       // artifact -> version and digest; missing: not installed
   std::vector<std::optional<std::string>> inputs;  // of each component; empty: its files are not as wanted
+  std::vector<bool> renewed;                       // of each component: a file of its was written
   bool units_changed = false;                      // a unit file was written
   bool stood = false;                              // before it all was as wanted, for the same revision: what is not now, somebody changed
   bool units_acted = false;                        // a unit was started or restarted
@@ -179,6 +180,7 @@ asio::awaitable<Status> Reconciler::work(Pass& pass) {
   pass.paths = std::move(choice->paths);
   pass.report.problems.insert(pass.report.problems.end(), choice->problems.begin(), choice->problems.end());
   pass.inputs.resize(pass.components.size());
+  pass.renewed.resize(pass.components.size());
   pass.good.resize(pass.components.size());
   for (const ComponentFiles& component : pass.components) {
     pass.report.components.push_back(
@@ -343,6 +345,7 @@ asio::awaitable<Status> Reconciler::place_component(Pass& pass, std::size_t inde
     pass.report.drifted.insert(pass.report.drifted.end(), placed->rewritten.begin(), placed->rewritten.end());
   }
   pass.inputs[index] = placed->inputs;
+  pass.renewed[index] = placed->unit_written || !placed->changed.empty();
   co_return Status{};
 }
 
@@ -389,7 +392,7 @@ asio::awaitable<Status> Reconciler::run_unit(Pass& pass, std::size_t index) {
     if (!environment) co_return Status{};
     seen.inputs = inputs_of_environment(*environment);
   }
-  const UnitDecision decision = plan_unit({name, pass.inputs[index]}, seen);
+  const UnitDecision decision = plan_unit({name, pass.inputs[index], pass.renewed[index]}, seen);
   if (decision.action == UnitAction::none) {
     if (status->running()) retries_.erase(name);
     co_return Status{};

@@ -27,6 +27,34 @@ std::string unit_state(const UnitStatus& unit) {
   return "stopped";
 }
 
+std::string time_text(const std::optional<WallTime>& time) { return time ? to_rfc3339(*time) : std::string(); }
+
+// An end that was asked for is none that anybody must know of.
+bool is_told(const UnitStatus& unit, bool looping) {
+  return !exit_reason(unit).empty() && (unit.result != "success" || unit.waiting() || looping);
+}
+
+proto::ComponentEnd component_end(const UnitStatus& unit, const UnitNote& note) {
+  proto::ComponentEnd end;
+  end.at = time_text(unit.ended);
+  end.reason = exit_reason(unit);
+  if (unit.exit_kind == ExitKind::exited) end.exit_code = static_cast<std::uint64_t>(unit.exit_status);
+  end.signal = exit_signal(unit);
+  end.lines = note.last_lines;
+  return end;
+}
+
+void add_supervision(const AgentState& state, const UnitStatus& unit, proto::ComponentStatus& status) {
+  const auto known = state.notes.find(unit.name);
+  const UnitNote note = known == state.notes.end() ? UnitNote() : known->second;
+  const bool looping = status.state == "crash-loop";
+  status.since = time_text(unit.running() ? unit.started : unit.ended);
+  if (looping) status.since = time_text(note.loop_since);
+  status.starts = unit.started ? std::uint64_t{unit.restarts} + 1 : 0;
+  status.pause_seconds = static_cast<std::uint64_t>(note.pause.count());
+  if (is_told(unit, looping)) status.ends = {component_end(unit, note)};
+}
+
 proto::ComponentStatus component_status(const AgentState& state, const ComponentOutcome& outcome) {
   proto::ComponentStatus status;
   status.name = outcome.name;
@@ -48,6 +76,7 @@ proto::ComponentStatus component_status(const AgentState& state, const Component
     status.state = "crash-loop";
     status.message = loop->second;
   }
+  add_supervision(state, unit->second, status);
   return status;
 }
 
@@ -217,6 +246,9 @@ asio::awaitable<Status> StatusReporter::watch_units() {
     if (!status) co_return status.error();
     deps_.state.units[name] = *status;
     const auto loop = watches_[name].observe(*status, deps_.clock.steady());
+    UnitNote& note = deps_.state.notes[name];
+    if (loop && !note.loop_since) note.loop_since = deps_.clock.wall();
+    if (!loop) note.loop_since.reset();
     if (loop) {
       deps_.state.crash_loops[name] = std::to_string(loop->restarts) + " restarts: " + loop->reason;
     } else {

@@ -1,12 +1,17 @@
 #pragma once
-// The last lines that a unit has written to the journal.
+// Reading systemd's journal. Blocks: it maps and searches files.
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "common/async/clock.hpp"
 #include "common/core/result.hpp"
 
 namespace slipway::systemd {
+
+// The last messages that processes of the unit wrote, oldest first, as they were written. Empty `directory`: the host's
+// journal. Errc::unavailable: there is none that can be read.
+Result<std::vector<std::string>> last_messages(const std::string& unit, std::size_t most, const std::string& directory = "");
 
 struct JournalLimits {
   std::size_t lines = 200;
@@ -14,10 +19,8 @@ struct JournalLimits {
   Millis time{3'000};
 };
 
-// "2026-11-29T06:00:00Z kubelet[812]: text", oldest first; empty when there are none. Blocks, no longer than
-// about `time`. Errc::denied: the journal may not be read. `folder`: of journal files, for tests; empty: the
-// system's.
-Result<std::string> last_lines(const std::string& unit, const JournalLimits& limits = {},
-                               const std::string& folder = {});
+// What the unit says and what systemd says of it: "2026-11-29T06:00:00Z kubelet[812]: text", oldest first; empty when there are
+// none. Blocks no longer than about `time`. Errc::unavailable: as above.
+Result<std::string> last_lines(const std::string& unit, const JournalLimits& limits = {}, const std::string& directory = "");
 
 }  // namespace slipway::systemd

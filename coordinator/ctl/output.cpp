@@ -7,6 +7,7 @@
 #include "common/config/yaml_to_json.hpp"
 #include "common/core/text.hpp"
 #include "proto/codec.hpp"
+#include "proto/component_text.hpp"
 
 namespace slipway::ctl {
 
@@ -269,9 +270,9 @@ std::string node_text(const proto::NodeView& node, WallTime now) {
   Table conditions{{"CONDITION", "OK", "REASON", "MESSAGE"}, {}};
   for (const auto& c : node.conditions)
     conditions.rows.push_back({c.type, yes_no(c.ok), dash(c.reason), c.message});
-  Table components{{"COMPONENT", "VERSION", "STATE", "RESTARTS", "PID", "MESSAGE"}, {}};
+  Table components{{"COMPONENT", "VERSION", "STATE", "SINCE", "RESTARTS", "PID", "MESSAGE"}, {}};
   for (const auto& c : node.components) {
-    components.rows.push_back({c.name, dash(c.version), c.state, std::to_string(c.restarts),
+    components.rows.push_back({c.name, dash(c.version), c.state, c.since.empty() ? "-" : when(c.since, now), std::to_string(c.restarts),
                                c.pid == 0 ? "-" : std::to_string(c.pid), c.message});
   }
   Table certificates{{"CERTIFICATE", "EXPIRES", "SERIAL"}, {}};
@@ -280,6 +281,9 @@ std::string node_text(const proto::NodeView& node, WallTime now) {
   for (const Table* table : {&conditions, &components, &certificates}) {
     if (!table->rows.empty()) out += "\n" + render(*table);
   }
+  const std::vector<std::string> ends = proto::component_ends(node.components, now);
+  if (!ends.empty()) out += "\n";
+  for (const std::string& line : ends) out += printable(line) + "\n";
   return out;
 }
 

@@ -14,6 +14,7 @@ constexpr std::size_t k_max_items = 32;
 constexpr std::size_t k_max_text = 512;
 constexpr std::size_t k_max_word = 128;
 constexpr std::size_t k_max_settings = 32 * 1024;
+constexpr std::size_t k_max_lines = 20;
 constexpr Seconds k_alive{90};  // agents report every ten seconds and wait at most a minute for news
 
 void cut(std::string& text, std::size_t size) {
@@ -21,6 +22,14 @@ void cut(std::string& text, std::size_t size) {
 }
 template <class T> void cut(std::vector<T>& items) {
   if (items.size() > k_max_items) items.resize(k_max_items);
+}
+
+void cut_end(proto::ComponentEnd& end) {
+  cut(end.at, k_max_word);
+  cut(end.reason, k_max_word);
+  cut(end.signal, k_max_word);
+  if (end.lines.size() > k_max_lines) end.lines.resize(k_max_lines);
+  for (std::string& line : end.lines) cut(line, k_max_text);
 }
 
 void cut_report(proto::NodeStatusReport& report) {
@@ -44,6 +53,9 @@ void cut_report(proto::NodeStatusReport& report) {
     cut(component.version, k_max_word);
     cut(component.state, k_max_word);
     cut(component.message, k_max_text);
+    cut(component.since, k_max_word);
+    if (component.ends.size() > 1) component.ends.resize(1);
+    for (auto& end : component.ends) cut_end(end);
   }
   for (auto& certificate : report.certificates) {
     cut(certificate.usage, k_max_word);

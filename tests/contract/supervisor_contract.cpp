@@ -1,5 +1,5 @@
-// The ProcessSupervisor port: the same cases against the fake, against the systemd adapter speaking to a
-// stand-in service on a private bus, and, with SLIPWAY_TEST_SYSTEMD=1 as root on a host that runs systemd,
+// The ProcessSupervisor port: the same cases against the fake, against our own supervisor with real processes, against the
+// systemd adapter speaking to a stand-in service on a private bus, and, with SLIPWAY_TEST_SYSTEMD=1 as root on a host that runs systemd,
 // against the real manager.
 #include <signal.h>
 #include <unistd.h>
@@ -16,112 +16,21 @@
 #include <fstream>
 #include <functional>
 
-#include "agent/domain/unit_spec.hpp"
-#include "agent/process/systemd_supervisor.hpp"
 #include "agent/process/unit_properties.hpp"
-#include "tests/support/fake_supervisor.hpp"
-#include "tests/support/fake_systemd.hpp"
-#include "tests/support/io_test.hpp"
-#include "tests/support/private_bus.hpp"
+#include "tests/support/supervisor_rigs.hpp"
 
 using namespace slipway;
 using namespace slipway::test;
 
 namespace {
 
-constexpr char k_good[] = "slipway-test-good.service";
-constexpr char k_bad[] = "slipway-test-bad.service";  // exits with 3
-constexpr char k_missing[] = "slipway-test-missing.service";
-
-struct Rig {
-  virtual ~Rig() = default;
-  virtual ProcessSupervisor& supervisor() = 0;
-  virtual void install_units() = 0;
-  virtual void mend_bad() = 0;
-  // The main process ends by SIGKILL and the supervisor starts it again.
-  virtual void kill_good(std::int32_t pid) = 0;
-  IoTest io;
-};
-
-struct FakeRig final : Rig {
-  FakeSupervisor fake;
-  ProcessSupervisor& supervisor() override { return fake; }
-  void install_units() override {
-    fake.install(k_good);
-    fake.install(k_bad, {3});
-  }
-  void mend_bad() override { fake.install(k_bad); }
-  void kill_good(std::int32_t) override { fake.crash(k_good, ExitKind::killed, SIGKILL); }
-};
-
-struct ProtocolRig final : Rig {
-  PrivateBus bus;
-  std::unique_ptr<FakeSystemd> systemd = std::make_unique<FakeSystemd>(bus.address());
-  SystemdOptions options() const {
-    SystemdOptions options;
-    options.bus_address = bus.address();
-    return options;
-  }
-  SystemdSupervisor adapter{io.executor(), options()};
-
-  ProcessSupervisor& supervisor() override { return adapter; }
-  void install_units() override {
-    systemd->install(k_good, {});
-    mend_or_break(3);
-  }
-  void mend_bad() override { mend_or_break(0); }
-  void mend_or_break(int fails_with) {
-    FakeSystemd::Unit unit;
-    unit.fails_with = fails_with;
-    systemd->install(k_bad, unit);
-  }
-  void kill_good(std::int32_t) override { systemd->crash(k_good, 2, SIGKILL); }
-};
-
-struct RealRig final : Rig {
-  SystemdSupervisor adapter{io.executor()};
-
-  ~RealRig() override {
-    for (const char* name : {k_good, k_bad}) {
-      (void)io.run(adapter.stop(name));
-      (void)io.run(adapter.disable({name}));
-      ::unlink(path(name).c_str());
-    }
-    (void)io.run(adapter.reload());
-  }
-  static std::string path(const std::string& name) { return "/etc/systemd/system/" + name; }
-  static void write(const UnitSpec& spec) {
-    const auto text = render(spec);
-    if (!text) throw std::runtime_error(text.error().message);
-    std::ofstream(path(spec.name)) << *text;
-  }
-  void install_units() override {
-    UnitSpec good;
-    good.name = k_good;
-    good.description = "100% \"test\" of $HOME; sleeps";
-    good.exec = {"/bin/sh", "-c", "test \"$1\" = '50% of $HOME; \"x\"' && exec sleep 1000", "sh",
-                 "50% of $HOME; \"x\""};
-    good.restart.delay = std::chrono::milliseconds(50);
-    write(good);
-    write_bad("exit 3");
-  }
-  static void write_bad(const std::string& script) {
-    UnitSpec bad;
-    bad.name = k_bad;
-    bad.description = "test";
-    bad.type = UnitType::oneshot;
-    bad.restart.when = RestartWhen::never;
-    bad.exec = {"/bin/sh", "-c", script};
-    write(bad);
-  }
-  void mend_bad() override { write_bad("exit 0"); }
-  ProcessSupervisor& supervisor() override { return adapter; }
-  void kill_good(std::int32_t pid) override { ::kill(pid, SIGKILL); }
-};
-
 void for_each_rig(const std::function<void(Rig&)>& run) {
   SECTION("fake") {
     FakeRig rig;
+    run(rig);
+  }
+  SECTION("our own, with real processes") {
+    DirectRig rig;
     run(rig);
   }
   SECTION("systemd adapter on a private bus") {
@@ -143,22 +52,6 @@ void for_each_rig(const std::function<void(Rig&)>& run) {
     RealRig rig;
     run(rig);
   }
-}
-
-UnitStatus status_of(Rig& rig, const std::string& name) {
-  auto status = rig.io.run(rig.supervisor().status(name));
-  if (!status) throw std::runtime_error(status.error().message);
-  return *status;
-}
-
-void must(const Status& status) {
-  if (!status) FAIL(status.error().message);
-}
-
-boost::asio::awaitable<void> nap() {
-  const auto executor = co_await boost::asio::this_coro::executor;
-  boost::asio::steady_timer timer(executor, std::chrono::milliseconds(50));
-  co_await timer.async_wait(boost::asio::use_awaitable);
 }
 
 }  // namespace
@@ -195,7 +88,7 @@ TEST_CASE("supervisor contract: start, restart and stop", "[supervisor][contract
     CHECK(first.restarts == 0);
     CHECK(first.started);
     CHECK_FALSE(first.invocation.empty());
-    CHECK(first.unit_file == std::string("/etc/systemd/system/") + k_good);
+    CHECK(first.unit_file == rig.unit_path(k_good));
 
     must(rig.io.run(rig.supervisor().start(k_good)));  // runs already: nothing changes
     CHECK(status_of(rig, k_good).invocation == first.invocation);
@@ -254,16 +147,76 @@ TEST_CASE("supervisor contract: a killed process comes back and is counted", "[s
     must(rig.io.run(rig.supervisor().start(k_good)));
     const UnitStatus before = status_of(rig, k_good);
     rig.kill_good(before.main_pid);
-    UnitStatus after = status_of(rig, k_good);
-    for (int i = 0; i < 200 && (after.restarts == 0 || !after.running()); ++i) {
-      rig.io.run(nap());
-      after = status_of(rig, k_good);
-    }
+    const UnitStatus after =
+        status_when(rig, k_good, [](const UnitStatus& status) { return status.restarts > 0 && status.running(); });
     CHECK(after.running());
     CHECK(after.restarts == 1);
     CHECK(after.main_pid != before.main_pid);
-    CHECK(after.exit_status == (after.exit_kind == ExitKind::none ? 0 : SIGKILL));
+    // Also now that it runs again.
+    CHECK(after.exit_kind == ExitKind::killed);
+    CHECK(after.exit_status == SIGKILL);
+    CHECK(after.result == "signal");
     must(rig.io.run(rig.supervisor().start(k_good)));
+  });
+}
+
+TEST_CASE("supervisor contract: an end is news at once", "[supervisor][contract]") {
+  for_each_rig([](Rig& rig) {
+    rig.install_units();
+    must(rig.io.run(rig.supervisor().reload()));
+    must(rig.io.run(rig.supervisor().start(k_good)));
+    const UnitStatus before = status_of(rig, k_good);
+    auto news = rig.io.start(rig.supervisor().changed());
+    for (int quiet = 0; quiet < 3; ++quiet) {
+      rig.io.run(nap());
+      if (!news->done) continue;
+      news = rig.io.start(rig.supervisor().changed());  // that was about the start
+      quiet = 0;
+    }
+    rig.kill_good(before.main_pid);
+    for (int i = 0; i < 500 && !news->done; ++i) rig.io.run(nap());
+    REQUIRE(news->done);
+    REQUIRE(*news->value);
+    CHECK(**news->value == std::vector<std::string>{k_good});
+  });
+}
+
+TEST_CASE("supervisor contract: a pause holds the next start back until it is taken away", "[supervisor][contract]") {
+  for_each_rig([](Rig& rig) {
+    rig.install_units();
+    must(rig.io.run(rig.supervisor().reload()));
+    must(rig.io.run(rig.supervisor().start(k_good)));
+    const UnitStatus before = status_of(rig, k_good);
+    for (int i = 0; i < 2; ++i) must(rig.io.run(rig.supervisor().set_pause(k_good, std::chrono::hours(1))));
+    CHECK(status_of(rig, k_good).invocation == before.invocation);  // who runs is left alone
+    rig.kill_good(before.main_pid);
+    const UnitStatus held = status_when(rig, k_good, [](const UnitStatus& status) { return status.waiting(); });
+    CHECK(held.waiting());
+    CHECK(held.main_pid == 0);
+    for (int i = 0; i < 5; ++i) rig.io.run(nap());  // longer than the unit's own pause
+    CHECK(status_of(rig, k_good).waiting());
+    must(rig.io.run(rig.supervisor().set_pause(k_good, std::chrono::seconds(0))));
+    const UnitStatus after = status_when(rig, k_good, [](const UnitStatus& status) { return status.running(); });
+    CHECK(after.running());
+    CHECK(after.restarts == 1);
+  });
+}
+
+TEST_CASE("supervisor contract: who waits for a restart can be started at once, or stopped", "[supervisor][contract]") {
+  for_each_rig([](Rig& rig) {
+    rig.install_units();
+    must(rig.io.run(rig.supervisor().reload()));
+    must(rig.io.run(rig.supervisor().start(k_good)));
+    must(rig.io.run(rig.supervisor().set_pause(k_good, std::chrono::hours(1))));
+    rig.kill_good(status_of(rig, k_good).main_pid);
+    CHECK(status_when(rig, k_good, [](const UnitStatus& status) { return status.waiting(); }).waiting());
+    must(rig.io.run(rig.supervisor().start(k_good)));
+    CHECK(status_of(rig, k_good).running());
+    rig.kill_good(status_of(rig, k_good).main_pid);
+    CHECK(status_when(rig, k_good, [](const UnitStatus& status) { return status.waiting(); }).waiting());
+    must(rig.io.run(rig.supervisor().stop(k_good)));
+    CHECK(status_of(rig, k_good).active == UnitActivity::inactive);
+    must(rig.io.run(rig.supervisor().set_pause(k_good, std::chrono::seconds(0))));
   });
 }
 
@@ -287,20 +240,6 @@ TEST_CASE("supervisor contract: many at once", "[supervisor][contract]") {
 }
 
 // Below: the adapter's own affairs with the bus.
-
-TEST_CASE("systemd adapter: the end of jobs is told, of those that others asked for too", "[supervisor][bus][drift]") {
-  ProtocolRig rig;
-  rig.install_units();
-  std::vector<std::string> told;
-  SystemdOptions options = rig.options();
-  options.on_job_ended = [&told](const std::string& unit) { told.push_back(unit); };
-  SystemdSupervisor listening(rig.io.executor(), options);
-  REQUIRE(rig.io.run(listening.status(k_good)));
-  REQUIRE(rig.io.run(rig.supervisor().reload()));
-  REQUIRE(rig.io.run(rig.supervisor().start(k_good)));
-  REQUIRE(rig.io.run(listening.status(k_good)));
-  CHECK(told == std::vector<std::string>{k_good});
-}
 
 TEST_CASE("systemd adapter: a job that never ends has a deadline", "[supervisor][bus]") {
   if (!PrivateBus::available()) return;

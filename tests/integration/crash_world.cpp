@@ -122,6 +122,11 @@ class MortalSupervisor final : public ProcessSupervisor {
     return finish(inner_.stop(std::move(name)), "after stop");
   }
   asio::awaitable<Result<UnitStatus>> status(std::string name) override { return inner_.status(std::move(name)); }
+  asio::awaitable<Status> set_pause(std::string name, std::chrono::seconds pause) override {
+    mark_effect("before set_pause");
+    return finish(inner_.set_pause(std::move(name), pause), "after set_pause");
+  }
+  asio::awaitable<Result<std::vector<std::string>>> changed() override { return inner_.changed(); }
 
  private:
   asio::awaitable<Status> finish(asio::awaitable<Status> call, const char* after) {

@@ -8,7 +8,11 @@
 #include <string>
 #include <vector>
 
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
+
 #include "agent/ports/process_supervisor.hpp"
+#include "common/async/notifier.hpp"
 
 namespace slipway::test {
 
@@ -31,10 +35,19 @@ class FakeSupervisor final : public ProcessSupervisor {
     UnitStatus& unit = units_[name];
     unit.exit_kind = kind;
     unit.exit_status = exit_status;
-    const std::uint32_t restarts = unit.restarts + 1;
-    begin(unit);
-    unit.restarts = restarts;
+    unit.result = kind == ExitKind::exited ? "exit-code" : "signal";
+    unit.active = UnitActivity::activating;
+    unit.sub_state = "auto-restart";
+    unit.main_pid = 0;
+    if (pauses[name].count() == 0) come_back(unit);
+    tell(name);
   }
+  // Somebody looks at `name` anew.
+  void tell(const std::string& name) {
+    news_.insert(name);
+    told_.notify();
+  }
+  std::map<std::string, std::chrono::seconds> pauses;
 
   UnitStatus& unit(const std::string& name) { return units_[name]; }
   std::vector<std::string> calls;            // "reload", "start kubelet.service", "enable a.service" ...
@@ -93,6 +106,23 @@ class FakeSupervisor final : public ProcessSupervisor {
     none.name = name;
     co_return none;
   }
+  boost::asio::awaitable<Status> set_pause(std::string name, std::chrono::seconds pause) override {
+    if (auto status = record("pause " + name + " " + std::to_string(pause.count())); !status) co_return status;
+    pauses[name] = pause;
+    if (pause.count() == 0 && units_[name].waiting()) come_back(units_[name]);
+    co_return Status{};
+  }
+  boost::asio::awaitable<Result<std::vector<std::string>>> changed() override {
+    while (news_.empty()) {
+      boost::asio::awaitable<bool> waiting = told_.wait(Millis(60'000));
+      co_await std::move(waiting);
+      const boost::asio::cancellation_state cancelled = co_await boost::asio::this_coro::cancellation_state;
+      if (cancelled.cancelled() != boost::asio::cancellation_type::none) co_return make_error(Errc::canceled, "canceled");
+    }
+    const std::vector<std::string> names(news_.begin(), news_.end());
+    news_.clear();
+    co_return names;
+  }
 
  private:
   Status record(const std::string& call) {
@@ -127,6 +157,13 @@ class FakeSupervisor final : public ProcessSupervisor {
     }
     return {};
   }
+  void come_back(UnitStatus& unit) {
+    const std::string result = unit.result;
+    const std::uint32_t restarts = unit.restarts + 1;
+    begin(unit);
+    unit.result = result;
+    unit.restarts = restarts;
+  }
   void begin(UnitStatus& unit) {
     unit.active = UnitActivity::active;
     unit.sub_state = "running";
@@ -150,6 +187,8 @@ class FakeSupervisor final : public ProcessSupervisor {
                       "start " + unit.name + ": it failed: exited with code " + std::to_string(*fails_with));
   }
 
+  std::set<std::string> news_;
+  Notifier told_;
   std::map<std::string, Behaviour> files_;
   std::map<std::string, UnitStatus> units_;
   std::int32_t last_pid_ = 1000;

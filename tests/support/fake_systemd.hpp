@@ -54,15 +54,20 @@ class FakeSystemd {
     const std::lock_guard lock(mutex_);
     units_[name] = std::move(unit);
   }
+  // As systemd: it tells of the end, waits, starts the process anew, and then knows nothing of the end any more.
   void crash(const std::string& name, int code, int status) {
     const std::lock_guard lock(mutex_);
     Unit& unit = units_[name];
-    const std::uint32_t restarts = unit.restarts + 1;
-    begin(unit);
-    unit.restarts = restarts;
+    unit.active = "activating";
+    unit.sub = "auto-restart";
+    unit.pid = 0;
     unit.exit_code = code;
     unit.exit_status = status;
+    unit.result = "signal";
+    emit_end(name, unit);
+    if (!is_held(name)) come_back(unit);
   }
+  std::string run_dir;  // drop-ins with pauses
   int reloads() {
     const std::lock_guard lock(mutex_);
     return reloads_;
@@ -141,7 +146,10 @@ class FakeSystemd {
 
   int reload(sd_bus_message* m) {
     ++reloads_;
-    for (auto& [name, unit] : units_) unit.known = unit.on_disk;
+    for (auto& [name, unit] : units_) {
+      unit.known = unit.on_disk;
+      if (unit.sub == "auto-restart" && !is_held(name)) come_back(unit);
+    }
     return ::sd_bus_reply_method_return(m, "");
   }
 
@@ -168,6 +176,26 @@ class FakeSystemd {
     return ::sd_bus_reply_method_return(m, type, changed ? 1 : 0, "unlink", "/a", "");
   }
 
+  bool is_held(const std::string& name) const {
+    return !run_dir.empty() && ::access((run_dir + "/" + name + ".d/50-slipway-backoff.conf").c_str(), F_OK) == 0;
+  }
+
+  void come_back(Unit& unit) {
+    const std::uint32_t restarts = unit.restarts + 1;
+    begin(unit);
+    unit.restarts = restarts;
+    unit.exit_code = 0;
+    unit.exit_status = 0;
+  }
+
+  void emit_end(const std::string& name, const Unit& unit) {
+    if (!subscribed_) return;
+    (void)::sd_bus_emit_signal(bus_, path_of(name).c_str(), "org.freedesktop.DBus.Properties", "PropertiesChanged", "sa{sv}as",
+                               "org.freedesktop.systemd1.Service", 3, "ExecMainCode", "i", unit.exit_code, "ExecMainStatus", "i",
+                               unit.exit_status, "Result", "s", unit.result.c_str(), 0);
+    (void)::sd_bus_flush(bus_);
+  }
+
   void begin(Unit& unit) {
     unit.active = "active";
     unit.sub = "running";
@@ -185,6 +213,7 @@ class FakeSystemd {
     std::string result = "done";
     if (!unit.hangs && member == "StopUnit") {
       unit.active = "inactive";
+      unit.sub = "dead";
       unit.pid = 0;
     } else if (!unit.hangs && unit.fails_with != 0) {
       unit.active = "failed";

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/async/notifier.hpp"
+
 namespace slipway::test {
 
 MortalStore::MortalStore(const std::string& dir) : real_(FileNodeStore::open(dir).value()) {}
@@ -140,6 +142,18 @@ Result<std::string> UnitWorld::environment_of(std::int32_t pid) const {
     if (unit.status.main_pid == pid) return unit.environment;
   }
   return make_error(Errc::not_found, "no such process");
+}
+
+boost::asio::awaitable<Status> UnitWorld::set_pause(std::string name, std::chrono::seconds pause) {
+  log.push_back("pause " + name + " " + std::to_string(pause.count()));
+  co_return Status{};
+}
+
+boost::asio::awaitable<Result<std::vector<std::string>>> UnitWorld::changed() {
+  Notifier never;
+  boost::asio::awaitable<bool> waiting = never.wait(std::chrono::hours(24));
+  co_await std::move(waiting);
+  co_return make_error(Errc::canceled, "canceled");
 }
 
 void UnitWorld::kill(const std::string& name) {

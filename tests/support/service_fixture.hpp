@@ -99,6 +99,8 @@ class UnitWorld final : public ProcessSupervisor {
   boost::asio::awaitable<Status> restart(std::string name) override;
   boost::asio::awaitable<Status> stop(std::string name) override;
   boost::asio::awaitable<Result<UnitStatus>> status(std::string name) override;
+  boost::asio::awaitable<Status> set_pause(std::string name, std::chrono::seconds pause) override;
+  boost::asio::awaitable<Result<std::vector<std::string>>> changed() override;  // never before it is cancelled
 
   Result<std::string> environment_of(std::int32_t pid) const;
   // The process ends and systemd starts it again.

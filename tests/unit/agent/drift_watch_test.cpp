@@ -4,7 +4,6 @@
 #include <catch2/catch.hpp>
 
 #include "agent/service/drift_watch.hpp"
-#include "tests/support/fake_supervisor.hpp"
 #include "tests/support/io_test.hpp"
 #include "tests/support/manual_clock.hpp"
 
@@ -52,31 +51,4 @@ TEST_CASE("a setting that changes without an event is noticed within five second
   CHECK(w.state.reconcile.take());
   w.after(Millis(2'000));
   CHECK_FALSE(w.state.reconcile.is_set());
-}
-
-TEST_CASE("a component that somebody stopped is noticed, a restart is not", "[agent][drift]") {
-  WatchWorld w;
-  FakeSupervisor supervisor;
-  supervisor.install("kubelet.service");
-  Trigger news;
-  PassReport report;
-  ComponentOutcome kubelet;
-  kubelet.unit = "kubelet.service";
-  report.components = {kubelet, ComponentOutcome{}};
-  w.state.last_pass = report;
-  CHECK(is_component_unit(w.state, "kubelet.service"));
-  CHECK_FALSE(is_component_unit(w.state, "ssh.service"));
-  CHECK_FALSE(is_component_unit(w.state, ""));
-  REQUIRE(w.io.run(supervisor.reload()));
-  REQUIRE(w.io.run(supervisor.start("kubelet.service")));
-  w.spawn(watch_units(&supervisor, &news, &w.clock, &w.state));
-  news.set();
-  w.io.poll();
-  w.after(Millis(1'000));
-  CHECK_FALSE(w.state.reconcile.is_set());
-  REQUIRE(w.io.run(supervisor.stop("kubelet.service")));
-  news.set();
-  w.io.poll();
-  w.after(Millis(1'000));
-  CHECK(w.state.reconcile.is_set());
 }

@@ -2,9 +2,11 @@
 
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "agent/domain/unit_parse.hpp"
 #include "common/config/yaml_to_json.hpp"
 
 using namespace slipway;
@@ -225,4 +227,57 @@ TEST_CASE("render: control plane") {
   CHECK(has(named(components, "kube-controller-manager"), "--port=0"));
   CHECK(has(named(components, "etcd"), "--client-cert-auth=true"));
   CHECK(file(named(components, "kube-scheduler"), "/etc/kubernetes/scheduler.kubeconfig")["users"][0]["name"] == "scheduler");
+}
+
+TEST_CASE("units stop in the order that a shutdown needs, and none takes long", "[render]") {
+  for (const char* role : {"node", "master"}) {
+    const auto components = rendered(context(role));
+    const auto after = [&](const std::string& name, const std::string& other) {
+      const std::vector<std::string> list = named(components, name).unit->after;
+      return std::find(list.begin(), list.end(), other) != list.end();
+    };
+    // systemd stops in the reverse order of After=: who uses something goes first.
+    CHECK(after("kubelet", "docker.service"));
+    CHECK(after("docker", "containerd.service"));
+    if (std::string(role) == "master") {
+      CHECK(after("kube-apiserver", "etcd.service"));
+      CHECK(after("kube-scheduler", "kube-apiserver.service"));
+      CHECK(after("kube-controller-manager", "kube-apiserver.service"));
+    }
+    for (const ComponentFiles& component : components) {
+      if (!component.unit) continue;
+      CAPTURE(component.name);
+      REQUIRE(component.unit->timeout_stop);
+      CHECK(component.unit->timeout_stop->count() >= 10);
+      CHECK(component.unit->timeout_stop->count() <= 30);
+    }
+  }
+}
+
+TEST_CASE("each unit comes back at once, is not the first to die, and has room", "[render]") {
+  const std::map<std::string, int> scores = {{"containerd", -999}, {"docker", -500},          {"kubelet", -450},
+                                             {"kube-proxy", -450}, {"etcd", -997},            {"kube-apiserver", -997},
+                                             {"kube-scheduler", -997}, {"kube-controller-manager", -997}};
+  std::size_t seen = 0;
+  for (const ComponentFiles& component : rendered(context("master"))) {
+    if (!component.unit) continue;
+    CAPTURE(component.name);
+    const UnitSpec& unit = *component.unit;
+    CHECK(unit.restart == RestartPolicy{RestartWhen::always, std::chrono::milliseconds(50)});
+    CHECK(unit.limit_nofile == 1048576);
+    CHECK(unit.oom_score_adjust == scores.at(component.name));
+    const bool holds_others = component.name == "containerd" || component.name == "docker" || component.name == "kubelet";
+    CHECK((unit.kill_mode == KillMode::process) == holds_others);
+    CHECK((unit.tasks_max == k_limit_infinity) == holds_others);
+    CHECK(unit.delegate == (component.name == "containerd" || component.name == "docker"));
+    const auto text = render(unit);
+    REQUIRE(text);
+    CHECK(text->find("StartLimitIntervalSec=0\n") != std::string::npos);
+    // Our own supervisor reads the same files.
+    const auto read = parse_unit(unit.name, *text);
+    if (!read) FAIL(read.error().message);
+    CHECK(*read == unit);
+    ++seen;
+  }
+  CHECK(seen == scores.size());
 }
