@@ -58,6 +58,9 @@ struct Versions {
   std::string etcd;
   std::string docker;
   std::string cni_plugins;
+  std::string containerd = {};   // of runtime containerd; docker's artifact brings its own
+  std::string runc = {};         // of runtime containerd
+  std::string cri_dockerd = {};  // between docker and a kubelet of 1.24 or newer
   bool operator==(const Versions&) const = default;
 };
 struct KubeletSettings {
@@ -91,6 +94,7 @@ struct ClusterSpec {
   RawConfig docker;
   CertificateSettings certificates;
   std::string admission = "token";  // token: a valid token is enough; manual: an operator approves each node
+  RawConfig containerd = {};
   bool operator==(const ClusterSpec&) const = default;
 };
 struct ClusterCapacity {

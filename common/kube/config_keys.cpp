@@ -15,6 +15,7 @@ namespace {
 // Keys keep the order in which they were written.
 using Json = nlohmann::ordered_json;
 
+// clang-format off
 // Source: kubernetes/kubernetes staging/src/k8s.io/kubelet/config/v1beta1/types.go, by pull request where a key came after 1.18; what 1.20 has was
 // compared with the struct tags in its kubelet. No key was removed up to 1.37; those that do nothing any more are still read.
 constexpr std::array k_kubelet_keys = std::to_array<ConfigKey>({
@@ -96,6 +97,7 @@ constexpr std::array k_kube_proxy_keys = std::to_array<ConfigKey>({
 constexpr std::array k_proxy_modes = std::to_array<ConfigKey>({
     {"iptables"}, {"ipvs"}, {"userspace", {k_oldest_minor, 25}}, {"nftables", {29}},  // #112133, KEP-3866
 });
+// clang-format on
 
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -113,7 +115,8 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }
 
 // The nearest of what exists in that minor, if anybody could have meant it.
-std::optional<std::string_view> nearest(std::string_view written, std::span<const ConfigKey> keys, int minor) {
+std::optional<std::string_view> nearest(std::string_view written, std::span<const ConfigKey> keys,
+                                        int minor) {
   constexpr std::size_t k_longest = 80;  // of a key that was meant to be one
   if (written.size() > k_longest) return std::nullopt;
   const std::string lowered = lower(written);
@@ -130,21 +133,28 @@ std::optional<std::string_view> nearest(std::string_view written, std::span<cons
   return best;
 }
 
-std::string minor_text(int minor) { return "1." + std::to_string(minor); }
+std::string minor_text(int minor) {
+  return "1." + std::to_string(minor);
+}
 
 // Empty: the key exists. `what`: "field of KubeletConfiguration".
-std::string key_problem(std::string_view written, std::span<const ConfigKey> keys, int minor, std::string_view what) {
-  const auto known = std::find_if(keys.begin(), keys.end(), [written](const ConfigKey& key) { return key.name == written; });
+std::string key_problem(std::string_view written, std::span<const ConfigKey> keys, int minor,
+                        std::string_view what) {
+  const auto known =
+      std::find_if(keys.begin(), keys.end(), [written](const ConfigKey& key) { return key.name == written; });
   if (known == keys.end()) {
     std::string text = "is no " + std::string(what) + " in Kubernetes " + minor_text(minor);
-    if (const auto meant = nearest(written, keys, minor)) return text + "; did you mean " + std::string(*meant) + "?";
+    if (const auto meant = nearest(written, keys, minor))
+      return text + "; did you mean " + std::string(*meant) + "?";
     return text + ": take it out";
   }
   if (minor < known->span.first) {
-    return "came as a " + std::string(what) + " with Kubernetes " + minor_text(known->span.first) + ", this is " + minor_text(minor) + ": take it out";
+    return "came as a " + std::string(what) + " with Kubernetes " + minor_text(known->span.first) +
+           ", this is " + minor_text(minor) + ": take it out";
   }
   if (minor > known->span.last) {
-    return "was a " + std::string(what) + " until Kubernetes " + minor_text(known->span.last) + ", this is " + minor_text(minor) + ": take it out";
+    return "was a " + std::string(what) + " until Kubernetes " + minor_text(known->span.last) + ", this is " +
+           minor_text(minor) + ": take it out";
   }
   return {};
 }
@@ -161,7 +171,8 @@ std::optional<Json> parse(std::string_view text) {
   return value;
 }
 
-std::vector<KeyProblem> check_keys(const Json& config, std::span<const ConfigKey> keys, int minor, std::string_view what) {
+std::vector<KeyProblem> check_keys(const Json& config, std::span<const ConfigKey> keys, int minor,
+                                   std::string_view what) {
   std::vector<KeyProblem> problems;
   for (const auto& [key, value] : config.items()) {
     std::string text = key_problem(key, keys, minor, what);
@@ -174,22 +185,29 @@ const KeyProblem k_no_map{"", "must be a map of settings"};
 
 }  // namespace
 
-std::span<const ConfigKey> kubelet_config_keys() { return k_kubelet_keys; }
-std::span<const ConfigKey> kube_proxy_config_keys() { return k_kube_proxy_keys; }
+std::span<const ConfigKey> kubelet_config_keys() {
+  return k_kubelet_keys;
+}
+std::span<const ConfigKey> kube_proxy_config_keys() {
+  return k_kube_proxy_keys;
+}
 
 std::vector<KeyProblem> check_kubelet_config(std::string_view json, int minor) {
   const auto config = parse(json);
   if (!config) return {k_no_map};
-  return check_keys(*config, k_kubelet_keys, std::min(minor, k_newest_minor), "field of KubeletConfiguration");
+  return check_keys(*config, k_kubelet_keys, std::min(minor, k_newest_minor),
+                    "field of KubeletConfiguration");
 }
 
 std::vector<KeyProblem> check_kube_proxy_config(std::string_view json, int minor) {
   const auto config = parse(json);
   if (!config) return {k_no_map};
   minor = std::min(minor, k_newest_minor);
-  std::vector<KeyProblem> problems = check_keys(*config, k_kube_proxy_keys, minor, "field of KubeProxyConfiguration");
+  std::vector<KeyProblem> problems =
+      check_keys(*config, k_kube_proxy_keys, minor, "field of KubeProxyConfiguration");
   const auto mode = config->find("mode");
-  if (mode == config->end() || !mode->is_string() || mode->get_ref<const std::string&>().empty()) return problems;
+  if (mode == config->end() || !mode->is_string() || mode->get_ref<const std::string&>().empty())
+    return problems;
   const auto& name = mode->get_ref<const std::string&>();
   const std::string text = key_problem(name, k_proxy_modes, minor, "mode of kube-proxy");
   if (!text.empty()) problems.push_back({"mode", name.substr(0, 40) + " " + text});

@@ -6,8 +6,9 @@
 namespace slipway::kube {
 
 inline constexpr int k_oldest_minor = 18;
-inline constexpr int k_newest_minor = 37;  // kubernetes/kubernetes CHANGELOG/CHANGELOG-1.38.md: its first alpha follows v1.37.0
-inline constexpr int k_still = 9999;       // not removed in any minor that is known
+inline constexpr int k_newest_minor =
+    37;  // kubernetes/kubernetes CHANGELOG/CHANGELOG-1.38.md: its first alpha follows v1.37.0
+inline constexpr int k_still = 9999;  // not removed in any minor that is known
 
 // First and last minor, both included.
 struct Span {

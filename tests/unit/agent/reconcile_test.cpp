@@ -24,6 +24,8 @@ HostPaths paths_in(const TempDir& dir) {
   paths.kube_proxy_dir = dir / "kube-proxy";
   paths.kubernetes_dir = dir / "kubernetes";
   paths.docker_dir = dir / "docker";
+  paths.containerd_dir = dir / "containerd";
+  paths.crictl_config = dir / "crictl.yaml";
   paths.cni_conf_dir = dir / "cni";
   paths.cni_state_dir = dir / "cni-state";
   paths.etcd_dir = dir / "etcd";

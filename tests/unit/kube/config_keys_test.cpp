@@ -55,27 +55,37 @@ TEST_CASE("kube config: a key is accepted exactly in the minors that have it") {
 }
 
 TEST_CASE("kube config: what 1.20 has, by its kubelet and kube-proxy") {
-  const std::string has = R"({"topologyManagerScope": "pod", "shutdownGracePeriod": "30s", "enableSystemLogHandler": false, "providerID": "x",
+  const std::string has =
+      R"({"topologyManagerScope": "pod", "shutdownGracePeriod": "30s", "enableSystemLogHandler": false, "providerID": "x",
                              "nodeStatusMaxImages": 10, "volumePluginDir": "/x", "kernelMemcgNotification": true, "logging": {}})";
   CHECK(check_kubelet_config(has, 20).empty());
-  for (const char* key : {"memorySwap", "seccompDefault", "registerNode", "containerRuntimeEndpoint", "enableProfilingHandler", "reservedMemory"}) {
+  for (const char* key : {"memorySwap", "seccompDefault", "registerNode", "containerRuntimeEndpoint",
+                          "enableProfilingHandler", "reservedMemory"}) {
     INFO(key);
     CHECK(check_kubelet_config("{\"" + std::string(key) + "\": 1}", 20).size() == 1);
   }
-  CHECK(check_kube_proxy_config(R"({"bindAddressHardFail": true, "udpIdleTimeout": "1s", "winkernel": {}})", 20).empty());
+  CHECK(
+      check_kube_proxy_config(R"({"bindAddressHardFail": true, "udpIdleTimeout": "1s", "winkernel": {}})", 20)
+          .empty());
   CHECK(check_kube_proxy_config(R"({"detectLocal": {}, "nftables": {}})", 20).size() == 2);
 }
 
 TEST_CASE("kube config: the sentence names the cure") {
-  CHECK(only(check_kubelet_config(R"({"maxPod": 10})", 20)) == "maxPod: is no field of KubeletConfiguration in Kubernetes 1.20; did you mean maxPods?");
-  CHECK(only(check_kubelet_config(R"({"clusterDns": []})", 20)) == "clusterDns: is no field of KubeletConfiguration in Kubernetes 1.20; did you mean clusterDNS?");
-  CHECK(only(check_kubelet_config(R"({"quiteAnother": 1})", 20)) == "quiteAnother: is no field of KubeletConfiguration in Kubernetes 1.20: take it out");
-  CHECK(only(check_kubelet_config(R"({"memorySwap": {}})", 20)) ==
-        "memorySwap: came as a field of KubeletConfiguration with Kubernetes 1.22, this is 1.20: take it out");
+  CHECK(only(check_kubelet_config(R"({"maxPod": 10})", 20)) ==
+        "maxPod: is no field of KubeletConfiguration in Kubernetes 1.20; did you mean maxPods?");
+  CHECK(only(check_kubelet_config(R"({"clusterDns": []})", 20)) ==
+        "clusterDns: is no field of KubeletConfiguration in Kubernetes 1.20; did you mean clusterDNS?");
+  CHECK(only(check_kubelet_config(R"({"quiteAnother": 1})", 20)) ==
+        "quiteAnother: is no field of KubeletConfiguration in Kubernetes 1.20: take it out");
+  CHECK(
+      only(check_kubelet_config(R"({"memorySwap": {}})", 20)) ==
+      "memorySwap: came as a field of KubeletConfiguration with Kubernetes 1.22, this is 1.20: take it out");
   CHECK(only(check_kube_proxy_config(R"({"udpIdleTimeout": "1s"})", 26)) ==
-        "udpIdleTimeout: was a field of KubeProxyConfiguration until Kubernetes 1.25, this is 1.26: take it out");
+        "udpIdleTimeout: was a field of KubeProxyConfiguration until Kubernetes 1.25, this is 1.26: take it "
+        "out");
   // A key that comes later is no cure.
-  CHECK(only(check_kubelet_config(R"({"memorySwop": {}})", 20)) == "memorySwop: is no field of KubeletConfiguration in Kubernetes 1.20: take it out");
+  CHECK(only(check_kubelet_config(R"({"memorySwop": {}})", 20)) ==
+        "memorySwop: is no field of KubeletConfiguration in Kubernetes 1.20: take it out");
 }
 
 TEST_CASE("kube config: all problems at once, in the order written") {
@@ -86,14 +96,19 @@ TEST_CASE("kube config: all problems at once, in the order written") {
 }
 
 TEST_CASE("kube config: modes of kube-proxy") {
-  const auto mode = [](const std::string& name, int minor) { return check_kube_proxy_config("{\"mode\": \"" + name + "\"}", minor); };
+  const auto mode = [](const std::string& name, int minor) {
+    return check_kube_proxy_config("{\"mode\": \"" + name + "\"}", minor);
+  };
   CHECK(mode("iptables", 18).empty());
   CHECK(mode("ipvs", k_newest_minor).empty());
   CHECK(mode("", 20).empty());
   CHECK(mode("nftables", 29).empty());
-  CHECK(only(mode("nftables", 28)) == "mode: nftables came as a mode of kube-proxy with Kubernetes 1.29, this is 1.28: take it out");
-  CHECK(only(mode("userspace", 26)) == "mode: userspace was a mode of kube-proxy until Kubernetes 1.25, this is 1.26: take it out");
-  CHECK(only(mode("iptable", 20)) == "mode: iptable is no mode of kube-proxy in Kubernetes 1.20; did you mean iptables?");
+  CHECK(only(mode("nftables", 28)) ==
+        "mode: nftables came as a mode of kube-proxy with Kubernetes 1.29, this is 1.28: take it out");
+  CHECK(only(mode("userspace", 26)) ==
+        "mode: userspace was a mode of kube-proxy until Kubernetes 1.25, this is 1.26: take it out");
+  CHECK(only(mode("iptable", 20)) ==
+        "mode: iptable is no mode of kube-proxy in Kubernetes 1.20; did you mean iptables?");
 }
 
 TEST_CASE("kube config: anything but a map is one problem, nothing is none") {
