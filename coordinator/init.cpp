@@ -11,6 +11,7 @@
 #include "common/crypto/random.hpp"
 #include "common/files/dir_lock.hpp"
 #include "common/files/tree.hpp"
+#include "common/kube/runtime_rules.hpp"
 #include "coordinator/act_as_owner.hpp"
 #include "coordinator/ca/authority.hpp"
 #include "coordinator/ca/file_signer.hpp"
@@ -241,11 +242,17 @@ Result<NewCluster> fill_data_dir(const InitOptions& options, const ValidatedClus
   return made;
 }
 
+std::string runtime_names(const proto::ClusterSpec& spec) {
+  std::string text;
+  for (const kube::RuntimeArtifact& artifact : kube::runtime_artifacts(spec)) text += artifact.component + ", ";
+  return text;
+}
+
 std::string report(const InitOptions& options, const ValidatedCluster& cluster, const NewCluster& made) {
   return "cluster " + cluster.spec.metadata.name + " is made in " + options.data_dir + "\n\n" +
          capacity_report(cluster) + "\n" + "CA pin: sha256:" + made.pin + "\n\nnext:\n" +
          "  systemctl enable --now slipway-coordinator\n" + "  slipwayctl --config " + options.admin_conf +
-         " artifact import kubernetes-server-linux-amd64.tar.gz   (and docker, cni-plugins, etcd)\n" +
+         " artifact import kubernetes-server-linux-amd64.tar.gz   (and " + runtime_names(cluster.spec) + "cni-plugins, etcd)\n" +
          "  slipway-agent join --server " + coordinator_url(cluster.spec.coordinator) +
          " --role master --token-file " + options.master_token_file +
          "   (on this host; the token admits one master within 24h)\n" + "  slipwayctl --config " +

@@ -23,7 +23,8 @@ template <class V> void fields(V& v, NetworkSettings& x) {
   v.optional("serviceReserve", x.service_reserve); v.optional("addressChange", x.address_change);
 }
 template <class V> void fields(V& v, Versions& x) {
-  v("kubernetes", x.kubernetes); v("etcd", x.etcd); v("docker", x.docker); v("cniPlugins", x.cni_plugins);
+  v("kubernetes", x.kubernetes); v("etcd", x.etcd); v.optional("docker", x.docker); v("cniPlugins", x.cni_plugins);
+  v.optional("containerd", x.containerd); v.optional("runc", x.runc); v.optional("criDockerd", x.cri_dockerd);
 }
 template <class V> void fields(V& v, KubeletSettings& x) {
   v.optional("maxPods", x.max_pods); v.optional("podInfraContainerImage", x.pod_infra_container_image);
@@ -73,7 +74,7 @@ template <class V> void fields(V& v, ClusterSpec& x) {
   v.optional("runtime", x.runtime); v("versions", x.versions); v.optional("kubelet", x.kubelet);
   v.optional("kubeProxy", x.kube_proxy); v.optional("docker", x.docker); v.optional("certificates", x.certificates);
   v.optional("admission", x.admission); v.optional("nodeLabels", x.node_labels); v.optional("nodeTaints", x.node_taints);
-  v.optional("nodeGroups", x.node_groups); v.optional("rollout", x.rollout);
+  v.optional("nodeGroups", x.node_groups); v.optional("rollout", x.rollout); v.optional("containerd", x.containerd);
 }
 template <class V> void fields(V& v, ClusterCapacity& x) {
   v("maxNodes", x.max_nodes); v("nodes", x.nodes); v("quarantined", x.quarantined); v("podsPerNode", x.pods_per_node);

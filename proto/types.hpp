@@ -56,6 +56,9 @@ struct Versions {
   std::string etcd;
   std::string docker;
   std::string cni_plugins;
+  std::string containerd = {};   // of runtime containerd; docker's artifact brings its own
+  std::string runc = {};         // of runtime containerd
+  std::string cri_dockerd = {};  // between docker and a kubelet of 1.24 or newer
   bool operator==(const Versions&) const = default;
 };
 struct KubeletSettings {
@@ -93,6 +96,7 @@ struct ClusterSpec {
   std::vector<std::string> node_taints = {};
   std::vector<NodeGroup> node_groups = {};
   RolloutSettings rollout = {};
+  RawConfig containerd = {};
   bool operator==(const ClusterSpec&) const = default;
 };
 struct ClusterCapacity {

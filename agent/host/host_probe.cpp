@@ -128,7 +128,7 @@ void observe_space(const std::string& root, HostObserved& host) {
 
 // A unit of ours says what it was started with; a drop-in can put anything in the place of anybody's.
 void observe_units(const std::string& root, HostObserved& host) {
-  for (const char* name : {"kubelet.service", "kube-proxy.service", "docker.service", "containerd.service", "crio.service", "etcd.service",
+  for (const char* name : {"kubelet.service", "kube-proxy.service", "docker.service", "containerd.service", "cri-docker.service", "crio.service", "etcd.service",
                            "kube-apiserver.service", "k3s.service", "k3s-agent.service", "rke2-server.service", "rke2-agent.service",
                            "k0scontroller.service", "k0sworker.service", "snap.microk8s.daemon-kubelite.service"}) {
     for (const char* folder : {"/etc/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/"}) {

@@ -6,6 +6,8 @@
 
 #include "agent/render/parts.hpp"
 #include "common/core/text.hpp"
+#include "common/kube/config_keys.hpp"
+#include "common/kube/runtime_rules.hpp"
 
 namespace slipway {
 
@@ -15,13 +17,11 @@ using Json = nlohmann::json;
 using render_parts::invalid;
 using render_parts::Settings;
 
-constexpr int k_oldest_minor = 18;
-constexpr int k_first_minor_without_dockershim = 24;
-
 struct Overrides {
   Json kubelet;
   Json kube_proxy;
   Json docker;
+  Json containerd;
 };
 
 Result<Json> parse_overrides(const proto::RawJson& raw, const std::string& setting) {
@@ -31,27 +31,24 @@ Result<Json> parse_overrides(const proto::RawJson& raw, const std::string& setti
   return value;
 }
 
-// "1.20.2" -> 20
-Result<int> kube_minor(const std::string& version) {
-  const auto parts = split(version, '.');
-  if (parts.size() == 3 && parts[0] == "1" && parse_u64(parts[2].substr(0, parts[2].find('-')))) {
-    if (const auto minor = parse_u64(parts[1], 999)) return static_cast<int>(*minor);
+// What the coordinator asks too when settings are applied; here for settings that an older one let pass.
+Status check_versions(const proto::ClusterSpec& cluster) {
+  if (!kube::kube_minor(cluster.versions.kubernetes)) {
+    return invalid("versions.kubernetes \"" + cluster.versions.kubernetes + "\" is no version; write it like 1.20.2");
   }
-  return invalid("versions.kubernetes \"" + version + "\" is no version; write it like 1.20.2");
+  const auto problems = kube::runtime_problems(cluster);
+  if (!problems.empty()) return invalid(problems.front().field + ": " + problems.front().text);
+  return {};
 }
 
-Status check_runtime(const std::string& runtime, const std::string& version, int minor) {
-  if (runtime == "rkt") {
-    return invalid("runtime rkt: rkt was retired in 2019 and no supported kubelet speaks to it; containerd took its place, "
-                   "and in this release Slipway runs containerd underneath docker: set runtime: docker");
-  }
-  if (runtime != "docker") return invalid("runtime \"" + runtime + "\" is not supported by this release; set runtime: docker");
-  if (minor < k_oldest_minor) return invalid("Kubernetes " + version + " is too old: 1.18 is the oldest that Slipway renders for");
-  if (minor >= k_first_minor_without_dockershim) {
-    return invalid("runtime docker with Kubernetes " + version +
-                   ": kubelet 1.24 and later cannot talk to Docker without cri-dockerd, which this release does not install; "
-                   "use Kubernetes 1.23 or older");
-  }
+Status check_keys(const proto::ClusterSpec& cluster, int minor) {
+  const auto refusal = [](const std::string& setting, const kube::KeyProblem& problem) {
+    return invalid(setting + (problem.key.empty() ? "" : "." + problem.key.substr(0, 80)) + " " + problem.text);
+  };
+  const auto kubelet = kube::check_kubelet_config(cluster.kubelet.config.text, minor);
+  if (!kubelet.empty()) return refusal("kubelet.config", kubelet.front());
+  const auto kube_proxy = kube::check_kube_proxy_config(cluster.kube_proxy.config.text, minor);
+  if (!kube_proxy.empty()) return refusal("kubeProxy.config", kube_proxy.front());
   return {};
 }
 
@@ -122,10 +119,9 @@ Result<Settings> parse_settings(const NodeContext& context, Overrides& overrides
   if (!is_dns_subdomain(context.node_name)) return invalid("node name \"" + context.node_name + "\" is no DNS name");
   if (context.node_address.is_unspecified()) return invalid("the node's address is not known");
   if (context.role != "node" && context.role != "master") return invalid("role \"" + context.role + "\" is neither node nor master");
-  Result<int> minor = kube_minor(context.cluster.versions.kubernetes);
-  if (!minor) return minor.error();
-  settings.kube_minor = *minor;
-  if (Status ok = check_runtime(context.cluster.runtime, context.cluster.versions.kubernetes, *minor); !ok) return ok.error();
+  if (Status checked = check_versions(context.cluster); !checked) return checked.error();
+  settings.kube_minor = kube::kube_minor(context.cluster.versions.kubernetes).value_or(kube::k_newest_minor);
+  if (Status checked = check_keys(context.cluster, settings.kube_minor); !checked) return checked.error();
   Result<std::uint16_t> port = api_port(context.cluster.api_server.endpoint);
   if (!port) return port.error();
   settings.api_port = *port;
@@ -137,6 +133,7 @@ Result<Settings> parse_settings(const NodeContext& context, Overrides& overrides
   settings.kubelet_overrides = &overrides.kubelet;
   settings.kube_proxy_overrides = &overrides.kube_proxy;
   settings.docker_overrides = &overrides.docker;
+  settings.containerd_overrides = &overrides.containerd;
   return settings;
 }
 
@@ -147,7 +144,18 @@ Result<Overrides> all_overrides(const proto::ClusterSpec& cluster) {
   if (!kube_proxy) return kube_proxy.error();
   Result<Json> docker = parse_overrides(cluster.docker.config, "docker.config");
   if (!docker) return docker.error();
-  return Overrides{std::move(*kubelet), std::move(*kube_proxy), std::move(*docker)};
+  Result<Json> containerd = parse_overrides(cluster.containerd.config, "containerd.config");
+  if (!containerd) return containerd.error();
+  return Overrides{std::move(*kubelet), std::move(*kube_proxy), std::move(*docker), std::move(*containerd)};
+}
+
+using Renderer = Result<ComponentFiles> (*)(const Settings&);
+
+std::vector<Renderer> runtime_renderers(const proto::ClusterSpec& cluster) {
+  if (cluster.runtime == "containerd") return {render_parts::runc, render_parts::cri_containerd};
+  std::vector<Renderer> renderers = {render_parts::docker_containerd, render_parts::docker};
+  if (kube::needs_cri_dockerd(cluster)) renderers.push_back(render_parts::cri_dockerd);
+  return renderers;
 }
 
 }  // namespace
@@ -158,8 +166,7 @@ Result<std::vector<ComponentFiles>> render_components(const NodeContext& context
   Result<Settings> settings = parse_settings(context, *overrides);
   if (!settings) return settings.error();
 
-  using Renderer = Result<ComponentFiles> (*)(const Settings&);
-  std::vector<Renderer> renderers = {render_parts::containerd, render_parts::docker};
+  std::vector<Renderer> renderers = runtime_renderers(context.cluster);
   if (context.role == "master") {
     renderers.insert(renderers.end(), {render_parts::etcd, render_parts::kube_apiserver, render_parts::kube_controller_manager,
                                        render_parts::kube_scheduler});

@@ -24,6 +24,7 @@ struct HostPaths {
   std::string kubernetes_dir = "/etc/kubernetes";
   std::string docker_dir = "/etc/docker";
   std::string containerd_dir = "/etc/containerd";
+  std::string crictl_config = "/etc/crictl.yaml";
   std::string cni_conf_dir = "/etc/cni/net.d";
   std::string cni_state_dir = "/run/slipway/cni";
   std::string etcd_dir = "/var/lib/etcd";

@@ -1,5 +1,6 @@
 // etcd, kube-apiserver, kube-controller-manager, kube-scheduler.
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "agent/render/parts.hpp"
 
@@ -14,7 +15,7 @@ constexpr int k_oom_score = -997;
 
 // Who did what is kept; request bodies, and with them secrets, are not. What only reads and repeats is left out.
 Json audit_policy() {
-  return {{"apiVersion", "audit.k8s.io/v1"},
+  return {{"apiVersion", kube::k_audit_api},
           {"kind", "Policy"},
           {"omitStages", {"RequestReceived"}},
           {"rules",
@@ -41,72 +42,95 @@ void add_service_account(ComponentFiles& component, const std::string& pki) {
   component.inputs.push_back({InputKind::service_account_key, "sa", pki + "/sa.key", true});
 }
 
-std::vector<std::string> apiserver_tls_flags(const std::string& pki) {
-  return {flag("tls-cert-file", chain_file(pki, "apiserverServing")),
-          flag("tls-private-key-file", key_file(pki, "apiserverServing")),
-          flag("tls-min-version", "VersionTLS12"),
-          flag("client-ca-file", ca_file(pki, "kubeClient")),
-          flag("kubelet-certificate-authority", ca_file(pki, "kubeletServing")),
-          flag("kubelet-client-certificate", chain_file(pki, "apiserverKubeletClient")),
-          flag("kubelet-client-key", key_file(pki, "apiserverKubeletClient")),
-          flag("kubelet-preferred-address-types", "InternalIP"),
-          flag("proxy-client-cert-file", chain_file(pki, "frontProxyClient")),
-          flag("proxy-client-key-file", key_file(pki, "frontProxyClient")),
-          flag("requestheader-client-ca-file", ca_file(pki, "frontProxy")),
-          flag("requestheader-allowed-names", "front-proxy-client"),
-          flag("requestheader-username-headers", "X-Remote-User"),
-          flag("requestheader-group-headers", "X-Remote-Group"),
-          flag("requestheader-extra-headers-prefix", "X-Remote-Extra-"),
-          flag("etcd-servers", "https://127.0.0.1:2379"),
-          flag("etcd-cafile", ca_file(pki, "etcd")),
-          flag("etcd-certfile", chain_file(pki, "apiserverEtcdClient")),
-          flag("etcd-keyfile", key_file(pki, "apiserverEtcdClient")),
-          flag("service-account-key-file", pki + "/sa.pub"),
-          flag("service-account-signing-key-file", pki + "/sa.key")};
+// Found in the table of versions when this is compiled.
+consteval kube::KnownFlag api(std::string_view name) { return {"kube-apiserver", name}; }
+consteval kube::KnownFlag manager(std::string_view name) { return {"kube-controller-manager", name}; }
+consteval kube::KnownFlag etcd_flag(std::string_view name) { return {"etcd", name}; }
+
+struct FlagValue {
+  kube::KnownFlag known;
+  std::string value;
+};
+
+void add_flags(std::vector<std::string>& command, int minor, const std::vector<FlagValue>& flags) {
+  for (const FlagValue& one : flags) add_flag(command, minor, one.known, one.value);
+}
+
+std::vector<FlagValue> apiserver_tls_flags(const std::string& pki) {
+  return {{api("tls-cert-file"), chain_file(pki, "apiserverServing")},
+          {api("tls-private-key-file"), key_file(pki, "apiserverServing")},
+          {api("tls-min-version"), "VersionTLS12"},
+          {api("client-ca-file"), ca_file(pki, "kubeClient")},
+          {api("kubelet-certificate-authority"), ca_file(pki, "kubeletServing")},
+          {api("kubelet-client-certificate"), chain_file(pki, "apiserverKubeletClient")},
+          {api("kubelet-client-key"), key_file(pki, "apiserverKubeletClient")},
+          {api("kubelet-preferred-address-types"), "InternalIP"},
+          {api("proxy-client-cert-file"), chain_file(pki, "frontProxyClient")},
+          {api("proxy-client-key-file"), key_file(pki, "frontProxyClient")},
+          {api("requestheader-client-ca-file"), ca_file(pki, "frontProxy")},
+          {api("requestheader-allowed-names"), "front-proxy-client"},
+          {api("requestheader-username-headers"), "X-Remote-User"},
+          {api("requestheader-group-headers"), "X-Remote-Group"},
+          {api("requestheader-extra-headers-prefix"), "X-Remote-Extra-"},
+          {api("etcd-servers"), "https://127.0.0.1:2379"},
+          {api("etcd-cafile"), ca_file(pki, "etcd")},
+          {api("etcd-certfile"), chain_file(pki, "apiserverEtcdClient")},
+          {api("etcd-keyfile"), key_file(pki, "apiserverEtcdClient")},
+          {api("service-account-key-file"), pki + "/sa.pub"},
+          {api("service-account-signing-key-file"), pki + "/sa.key"}};
 }
 
 std::vector<std::string> apiserver_command(const Settings& settings, const std::string& policy) {
   const NodeContext& node = settings.node;
-  std::vector<std::string> command = {settings.program("kube-apiserver", "kube-apiserver"),
-                                      flag("advertise-address", node.node_address.to_string()),
-                                      flag("bind-address", "0.0.0.0"),
-                                      flag("secure-port", std::to_string(settings.api_port)),
-                                      flag("allow-privileged", "true"),
-                                      // Everyone who asks has a certificate, probes too.
-                                      flag("anonymous-auth", "false"),
-                                      flag("authorization-mode", "Node,RBAC"),
-                                      flag("enable-admission-plugins", "NodeRestriction"),
-                                      flag("service-cluster-ip-range", settings.service_network.to_string()),
-                                      flag("service-account-issuer", "https://kubernetes.default.svc." + settings.dns_domain),
-                                      flag("profiling", "false"),
-                                      flag("audit-policy-file", policy),
-                                      flag("audit-log-path", node.paths.log_dir + "/audit.log"),
-                                      flag("audit-log-maxage", "30"),
-                                      flag("audit-log-maxbackup", "10"),
-                                      flag("audit-log-maxsize", "100")};
-  if (settings.has_insecure_port_flags()) command.push_back(flag("insecure-port", "0"));
-  const std::vector<std::string> tls = apiserver_tls_flags(settings.kubernetes_pki());
-  command.insert(command.end(), tls.begin(), tls.end());
+  std::vector<std::string> command = {settings.program("kube-apiserver", "kube-apiserver")};
+  add_flags(command, settings.kube_minor,
+            {{api("advertise-address"), node.node_address.to_string()},
+             {api("bind-address"), "0.0.0.0"},
+             {api("secure-port"), std::to_string(settings.api_port)},
+             {api("allow-privileged"), "true"},
+             // Everyone who asks has a certificate, probes too.
+             {api("anonymous-auth"), "false"},
+             {api("authorization-mode"), "Node,RBAC"},
+             {api("enable-admission-plugins"), "NodeRestriction"},
+             {api("service-cluster-ip-range"), settings.service_network.to_string()},
+             {api("service-account-issuer"), "https://kubernetes.default.svc." + settings.dns_domain},
+             {api("profiling"), "false"},
+             {api("audit-policy-file"), policy},
+             {api("audit-log-path"), node.paths.log_dir + "/audit.log"},
+             {api("audit-log-maxage"), "30"},
+             {api("audit-log-maxbackup"), "10"},
+             {api("audit-log-maxsize"), "100"},
+             {api("insecure-port"), "0"}});
+  add_flags(command, settings.kube_minor, apiserver_tls_flags(settings.kubernetes_pki()));
   return command;
 }
 
-// What controller manager and scheduler have in common: a kubeconfig for all three uses, no plain HTTP, loopback only.
-std::vector<std::string> loop_flags(const Settings& settings, const std::string& access) {
+// Of controller manager and scheduler.
+struct LoopFlag {
+  kube::KnownFlag manager;
+  kube::KnownFlag scheduler;
+};
+consteval LoopFlag both(std::string_view name) { return {{"kube-controller-manager", name}, {"kube-scheduler", name}}; }
+
+// What the two have in common: a kubeconfig for all three uses, no plain HTTP, loopback only.
+std::vector<std::string> loop_flags(const Settings& settings, const std::string& name, const std::string& access) {
   const std::string pki = settings.kubernetes_pki();
-  std::vector<std::string> flags = {flag("kubeconfig", access),
-                                    flag("authentication-kubeconfig", access),
-                                    flag("authorization-kubeconfig", access),
-                                    flag("client-ca-file", ca_file(pki, "kubeClient")),
-                                    flag("requestheader-client-ca-file", ca_file(pki, "frontProxy")),
-                                    flag("bind-address", "127.0.0.1"),
-                                    flag("leader-elect", "true"),
-                                    flag("profiling", "false")};
-  if (settings.has_insecure_port_flags()) flags.push_back(flag("port", "0"));
+  const std::pair<LoopFlag, std::string> common[] = {{both("kubeconfig"), access},
+                                                     {both("authentication-kubeconfig"), access},
+                                                     {both("authorization-kubeconfig"), access},
+                                                     {both("client-ca-file"), ca_file(pki, "kubeClient")},
+                                                     {both("requestheader-client-ca-file"), ca_file(pki, "frontProxy")},
+                                                     {both("bind-address"), "127.0.0.1"},
+                                                     {both("leader-elect"), "true"},
+                                                     {both("profiling"), "false"},
+                                                     {both("port"), "0"}};
+  std::vector<std::string> flags;
+  for (const auto& [known, value] : common) add_flag(flags, settings.kube_minor, name == "kube-scheduler" ? known.scheduler : known.manager, value);
   return flags;
 }
 
 Result<ComponentFiles> loop_component(const Settings& settings, const std::string& name, const std::string& usage,
-                                      std::uint16_t port, const std::vector<std::string>& own_flags) {
+                                      std::uint16_t port, const std::vector<FlagValue>& own_flags) {
   const std::string pki = settings.kubernetes_pki();
   const std::string access = settings.node.paths.kubernetes_dir + "/" + name.substr(5) + ".kubeconfig";
   Result<RenderedFile> file = kubeconfig(settings, access, pki, usage);
@@ -121,9 +145,9 @@ Result<ComponentFiles> loop_component(const Settings& settings, const std::strin
   unit.oom_score_adjust = k_oom_score;
   unit.after.push_back("kube-apiserver.service");
   unit.exec = {settings.program(name, name)};
-  const std::vector<std::string> flags = loop_flags(settings, access);
+  const std::vector<std::string> flags = loop_flags(settings, name, access);
   unit.exec.insert(unit.exec.end(), flags.begin(), flags.end());
-  unit.exec.insert(unit.exec.end(), own_flags.begin(), own_flags.end());
+  add_flags(unit.exec, settings.kube_minor, own_flags);
   component.unit = unit;
   // Its own certificate is made at start and signed by nobody.
   component.probe = HealthProbe{HealthProbe::Kind::https, "127.0.0.1", port, "/healthz", "", ""};
@@ -148,25 +172,27 @@ Result<ComponentFiles> etcd(const Settings& settings) {
   unit.oom_score_adjust = k_oom_score;
   unit.type = UnitType::notify;
   unit.timeout_start = std::chrono::seconds(120);
-  unit.exec = {settings.program("etcd", "etcd"),
-               flag("name", node.node_name),
-               flag("data-dir", node.paths.etcd_dir),
-               flag("listen-client-urls", "https://127.0.0.1:2379,https://" + address + ":2379"),
-               flag("advertise-client-urls", "https://" + address + ":2379"),
-               flag("listen-peer-urls", "https://" + address + ":2380"),
-               flag("initial-advertise-peer-urls", "https://" + address + ":2380"),
-               flag("initial-cluster", node.node_name + "=https://" + address + ":2380"),
-               flag("initial-cluster-state", "new"),
-               flag("initial-cluster-token", node.cluster.metadata.name),
-               flag("cert-file", chain_file(pki, "etcdServer")),
-               flag("key-file", key_file(pki, "etcdServer")),
-               flag("client-cert-auth", "true"),
-               flag("trusted-ca-file", ca_file(pki, "etcd")),
-               flag("peer-cert-file", chain_file(pki, "etcdPeer")),
-               flag("peer-key-file", key_file(pki, "etcdPeer")),
-               flag("peer-client-cert-auth", "true"),
-               flag("peer-trusted-ca-file", ca_file(pki, "etcd")),
-               flag("logger", "zap")};
+  unit.exec = {settings.program("etcd", "etcd")};
+  const auto version = kube::parse_version(component.version);
+  add_flags(unit.exec, version ? version->minor : kube::k_oldest_etcd_minor,
+            {{etcd_flag("name"), node.node_name},
+             {etcd_flag("data-dir"), node.paths.etcd_dir},
+             {etcd_flag("listen-client-urls"), "https://127.0.0.1:2379,https://" + address + ":2379"},
+             {etcd_flag("advertise-client-urls"), "https://" + address + ":2379"},
+             {etcd_flag("listen-peer-urls"), "https://" + address + ":2380"},
+             {etcd_flag("initial-advertise-peer-urls"), "https://" + address + ":2380"},
+             {etcd_flag("initial-cluster"), node.node_name + "=https://" + address + ":2380"},
+             {etcd_flag("initial-cluster-state"), "new"},
+             {etcd_flag("initial-cluster-token"), node.cluster.metadata.name},
+             {etcd_flag("cert-file"), chain_file(pki, "etcdServer")},
+             {etcd_flag("key-file"), key_file(pki, "etcdServer")},
+             {etcd_flag("client-cert-auth"), "true"},
+             {etcd_flag("trusted-ca-file"), ca_file(pki, "etcd")},
+             {etcd_flag("peer-cert-file"), chain_file(pki, "etcdPeer")},
+             {etcd_flag("peer-key-file"), key_file(pki, "etcdPeer")},
+             {etcd_flag("peer-client-cert-auth"), "true"},
+             {etcd_flag("peer-trusted-ca-file"), ca_file(pki, "etcd")},
+             {etcd_flag("logger"), "zap"}});
   component.unit = unit;
   component.probe = HealthProbe{HealthProbe::Kind::https, "127.0.0.1", 2379, "/health", "apiserverEtcdClient", "etcd"};
   return component;
@@ -211,10 +237,12 @@ Result<ComponentFiles> kube_controller_manager(const Settings& settings) {
   Result<ComponentFiles> component =
       loop_component(settings, "kube-controller-manager", "controllerManager", 10257,
                      {// The coordinator's ledger gives the nodes their blocks; two allocators would disagree.
-                      flag("allocate-node-cidrs", "false"), flag("cluster-name", settings.node.cluster.metadata.name),
-                      flag("service-cluster-ip-range", settings.service_network.to_string()),
-                      flag("root-ca-file", ca_file(pki, "apiserver")), flag("service-account-private-key-file", pki + "/sa.key"),
-                      flag("use-service-account-credentials", "true")});
+                      {manager("allocate-node-cidrs"), "false"},
+                      {manager("cluster-name"), settings.node.cluster.metadata.name},
+                      {manager("service-cluster-ip-range"), settings.service_network.to_string()},
+                      {manager("root-ca-file"), ca_file(pki, "apiserver")},
+                      {manager("service-account-private-key-file"), pki + "/sa.key"},
+                      {manager("use-service-account-credentials"), "true"}});
   if (component) add_service_account(*component, pki);
   return component;
 }

@@ -4,6 +4,7 @@
 
 #include "agent/render/parts.hpp"
 #include "common/core/text.hpp"
+#include "common/kube/runtime_rules.hpp"
 #include "proto/kube_keys.hpp"
 
 namespace slipway::render_parts {
@@ -15,7 +16,7 @@ namespace {
 Json kubelet_defaults(const Settings& settings, const std::string& pki) {
   const NodeContext& node = settings.node;
   Json config = {
-      {"apiVersion", "kubelet.config.k8s.io/v1beta1"},
+      {"apiVersion", kube::k_kubelet_api},
       {"kind", "KubeletConfiguration"},
       {"authentication",
        {{"anonymous", {{"enabled", false}}}, {"webhook", {{"enabled", true}}}, {"x509", {{"clientCAFile", ca_file(pki, "kubeClient")}}}}},
@@ -35,6 +36,8 @@ Json kubelet_defaults(const Settings& settings, const std::string& pki) {
       {"tlsPrivateKeyFile", key_file(pki, "kubeletServing")},
       {"tlsMinVersion", "VersionTLS12"}};
   config["maxPods"] = node.cluster.kubelet.max_pods;
+  const RuntimeLink runtime = runtime_link(settings);
+  if (!runtime.endpoint.empty() && kube::k_runtime_endpoint_field.contains(settings.kube_minor)) config["containerRuntimeEndpoint"] = runtime.endpoint;
   return config;
 }
 
@@ -42,7 +45,7 @@ Json kubelet_defaults(const Settings& settings, const std::string& pki) {
 Status check_kubelet_overrides(const Json& over) {
   static constexpr const char* k_kept[] = {"apiVersion",  "kind",           "authentication",    "authorization",
                                            "tlsCertFile", "tlsPrivateKeyFile", "rotateCertificates", "serverTLSBootstrap",
-                                           "healthzPort", "healthzBindAddress", "readOnlyPort"};
+                                           "healthzPort", "healthzBindAddress", "readOnlyPort",   "containerRuntimeEndpoint", "imageServiceEndpoint"};
   for (const char* key : k_kept) {
     if (over.contains(key)) return invalid("kubelet.config." + std::string(key) + " cannot be set: Slipway decides it");
   }
@@ -54,7 +57,8 @@ std::string flag_name(const std::string& argument) { return argument.substr(0, a
 Status check_extra_args(const std::vector<std::string>& extra, const std::vector<std::string>& ours) {
   static constexpr const char* k_kept[] = {"--anonymous-auth", "--authentication-token-webhook", "--authorization-mode", "--bootstrap-kubeconfig",
                                            "--client-ca-file", "--cgroup-driver",  "--read-only-port", "--rotate-certificates",
-                                           "--tls-cert-file",  "--tls-private-key-file", "--healthz-port", "--healthz-bind-address"};
+                                           "--tls-cert-file",  "--tls-private-key-file", "--healthz-port", "--healthz-bind-address",
+                                           "--container-runtime", "--container-runtime-endpoint", "--image-service-endpoint"};
   for (const std::string& argument : extra) {
     if (!argument.starts_with("--") || argument.size() < 4) {
       return invalid("kubelet.extraArgs: \"" + argument + "\" is no flag; write --name=value");
@@ -67,31 +71,45 @@ Status check_extra_args(const std::vector<std::string>& extra, const std::vector
   return {};
 }
 
+void add_runtime_flags(std::vector<std::string>& command, const Settings& settings) {
+  const HostPaths& paths = settings.node.paths;
+  const int minor = settings.kube_minor;
+  const RuntimeLink runtime = runtime_link(settings);
+  if (runtime.endpoint.empty()) {
+    add_flag(command, minor, {"kubelet", "container-runtime"}, "docker");
+    add_flag(command, minor, {"kubelet", "docker-endpoint"}, "unix://" + std::string(k_docker_socket));
+    add_flag(command, minor, {"kubelet", "network-plugin"}, "cni");
+    add_flag(command, minor, {"kubelet", "cni-bin-dir"}, paths.install_root + "/cni-plugins/current");
+    add_flag(command, minor, {"kubelet", "cni-conf-dir"}, paths.cni_conf_dir);
+  } else {
+    add_flag(command, minor, {"kubelet", "container-runtime"}, "remote");
+    add_flag(command, minor, {"kubelet", "container-runtime-endpoint"}, runtime.endpoint);
+  }
+  // With a remote runtime it says which image is not to be collected.
+  const std::string& sandbox = settings.node.cluster.kubelet.pod_infra_container_image;
+  if (!sandbox.empty()) add_flag(command, minor, {"kubelet", "pod-infra-container-image"}, sandbox);
+}
+
 std::vector<std::string> kubelet_command(const Settings& settings, const std::string& pki) {
   const NodeContext& node = settings.node;
-  const HostPaths& paths = node.paths;
-  std::vector<std::string> command = {settings.program("kubelet", "kubelet"),
-                                      flag("kubeconfig", paths.kubelet_dir + "/kubeconfig"),
-                                      flag("config", paths.kubelet_dir + "/config.yaml"),
-                                      flag("root-dir", paths.kubelet_dir),
-                                      flag("cert-dir", pki),
-                                      flag("hostname-override", node.node_name),
-                                      flag("node-ip", node.node_address.to_string()),
-                                      // dockershim's own, gone in 1.24: settings refuses docker from there on
-                                      flag("container-runtime", "docker"),
-                                      flag("docker-endpoint", "unix:///run/docker.sock"),
-                                      flag("network-plugin", "cni"),
-                                      flag("cni-bin-dir", paths.install_root + "/cni-plugins/current"),
-                                      flag("cni-conf-dir", paths.cni_conf_dir)};
-  const std::string& sandbox = node.cluster.kubelet.pod_infra_container_image;
-  if (!sandbox.empty()) command.push_back(flag("pod-infra-container-image", sandbox));
+  const std::string& dir = node.paths.kubelet_dir;
+  const int minor = settings.kube_minor;
+  std::vector<std::string> command = {settings.program("kubelet", "kubelet")};
+  add_flag(command, minor, {"kubelet", "kubeconfig"}, dir + "/kubeconfig");
+  add_flag(command, minor, {"kubelet", "config"}, dir + "/config.yaml");
+  add_flag(command, minor, {"kubelet", "root-dir"}, dir);
+  add_flag(command, minor, {"kubelet", "cert-dir"}, pki);
+  add_flag(command, minor, {"kubelet", "hostname-override"}, node.node_name);
+  add_flag(command, minor, {"kubelet", "node-ip"}, node.node_address.to_string());
+  add_runtime_flags(command, settings);
   return command;
 }
 
 UnitSpec kubelet_unit(const Settings& settings, std::vector<std::string> command) {
   UnitSpec unit = make_unit(settings, "kubelet", "Kubernetes kubelet", settings.node.cluster.versions.kubernetes);
-  unit.after.push_back("docker.service");
-  unit.wants.push_back("docker.service");
+  const std::string runtime = runtime_link(settings).unit;
+  unit.after.push_back(runtime);
+  unit.wants.push_back(runtime);
   unit.exec = std::move(command);
   // Mount helpers and exec sessions are not the kubelet's to take along.
   unit.kill_mode = KillMode::process;
@@ -102,7 +120,7 @@ UnitSpec kubelet_unit(const Settings& settings, std::vector<std::string> command
 }
 
 Json kube_proxy_config(const Settings& settings) {
-  Json config = {{"apiVersion", "kubeproxy.config.k8s.io/v1alpha1"},
+  Json config = {{"apiVersion", kube::k_kube_proxy_api},
                  {"kind", "KubeProxyConfiguration"},
                  {"bindAddress", "0.0.0.0"},
                  {"clientConnection", {{"kubeconfig", settings.node.paths.kube_proxy_dir + "/kubeconfig"}}},
@@ -195,7 +213,8 @@ Result<ComponentFiles> kube_proxy(const Settings& settings) {
   add_ca(component, pki, "apiserver", true);
   component.after_network = true;
   UnitSpec unit = make_unit(settings, "kube-proxy", "Kubernetes kube-proxy", component.version);
-  unit.exec = {settings.program("kube-proxy", "kube-proxy"), flag("config", dir + "/config.yaml")};
+  unit.exec = {settings.program("kube-proxy", "kube-proxy")};
+  add_flag(unit.exec, settings.kube_minor, {"kube-proxy", "config"}, dir + "/config.yaml");
   unit.exec.insert(unit.exec.end(), set.extra_args.begin(), set.extra_args.end());
   unit.oom_score_adjust = -450;
   component.unit = unit;

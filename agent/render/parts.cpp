@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/config/yaml_to_json.hpp"
+#include "common/kube/runtime_rules.hpp"
 
 namespace slipway::render_parts {
 
@@ -12,6 +13,17 @@ Error invalid(std::string what) { return make_error(Errc::invalid, "render compo
 
 std::string flag(std::string_view name, std::string_view value) {
   return "--" + std::string(name) + "=" + std::string(value);
+}
+
+void add_flag(std::vector<std::string>& command, int kube_minor, const kube::KnownFlag& known, std::string_view value) {
+  if (known.exists_in(kube_minor)) command.push_back(flag(known.name(), value));
+}
+
+RuntimeLink runtime_link(const Settings& settings) {
+  const std::string unix_scheme = "unix://";
+  if (settings.node.cluster.runtime == "containerd") return {"containerd.service", unix_scheme + k_containerd_socket};
+  if (kube::needs_cri_dockerd(settings.node.cluster)) return {"cri-docker.service", unix_scheme + k_cri_dockerd_socket};
+  return {"docker.service", ""};
 }
 
 std::string chain_file(const std::string& dir, const std::string& usage) { return dir + "/" + usage + ".crt"; }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/render/component.hpp"
+#include "common/kube/version_table.hpp"
 
 namespace slipway::render_parts {
 
@@ -23,18 +24,31 @@ struct Settings {
   nlohmann::json* kubelet_overrides = nullptr;  // borrowed from SettingsData
   nlohmann::json* kube_proxy_overrides = nullptr;
   nlohmann::json* docker_overrides = nullptr;
+  nlohmann::json* containerd_overrides = nullptr;
 
   std::string program(const std::string& component, const std::string& name) const {
     return node.paths.install_root + "/" + component + "/current/" + name;
   }
   std::string kubernetes_pki() const { return node.paths.kubernetes_dir + "/pki"; }
-  bool has_insecure_port_flags() const { return kube_minor < 24; }
 };
+
+inline constexpr char k_containerd_socket[] = "/run/containerd/containerd.sock";
+inline constexpr char k_docker_socket[] = "/run/docker.sock";
+inline constexpr char k_cri_dockerd_socket[] = "/run/cri-dockerd.sock";
+
+// How the kubelet reaches the runtime.
+struct RuntimeLink {
+  std::string unit;      // "containerd.service"
+  std::string endpoint;  // "unix:///run/containerd/containerd.sock"; empty: dockershim, which knows docker by itself
+};
+RuntimeLink runtime_link(const Settings& settings);
 
 Error invalid(std::string what);
 
 // "--name=value"
 std::string flag(std::string_view name, std::string_view value);
+// The same, only when the program of this minor has it.
+void add_flag(std::vector<std::string>& command, int kube_minor, const kube::KnownFlag& known, std::string_view value);
 
 // Adds certificate, key and bundle inputs below `dir`; the paths are <dir>/<usage>.crt, <usage>.key, <ca>-ca.crt.
 void add_pair(ComponentFiles& component, const std::string& dir, const std::string& usage, bool restart = false);
@@ -51,9 +65,15 @@ Result<RenderedFile> yaml_file(const std::string& path, mode_t mode, const nlohm
 
 // A unit with what all of ours have in common.
 UnitSpec make_unit(const Settings& settings, const std::string& name, const std::string& title, const std::string& version);
+// Of a daemon whose containers outlive it; it finds its programs in `artifact`'s folder.
+UnitSpec runtime_unit(const Settings& settings, const std::string& name, const std::string& title, const std::string& version,
+                      const std::string& artifact);
 
-Result<ComponentFiles> containerd(const Settings& settings);
+Result<ComponentFiles> docker_containerd(const Settings& settings);
 Result<ComponentFiles> docker(const Settings& settings);
+Result<ComponentFiles> cri_dockerd(const Settings& settings);
+Result<ComponentFiles> runc(const Settings& settings);
+Result<ComponentFiles> cri_containerd(const Settings& settings);
 Result<ComponentFiles> cni(const Settings& settings);
 Result<ComponentFiles> kubelet(const Settings& settings);
 Result<ComponentFiles> kube_proxy(const Settings& settings);

@@ -1,4 +1,4 @@
-// containerd, Docker Engine and the CNI configuration.
+// Docker Engine with its containerd, and the CNI configuration.
 #include <nlohmann/json.hpp>
 
 #include "agent/render/parts.hpp"
@@ -8,27 +8,6 @@ namespace slipway::render_parts {
 using Json = nlohmann::json;
 
 namespace {
-
-constexpr char k_containerd_socket[] = "/run/containerd/containerd.sock";
-constexpr char k_docker_socket[] = "/run/docker.sock";
-
-// containerd starts the shim and the shim runc by name; `current` and not a version, because shims outlive upgrades.
-std::pair<std::string, std::string> program_path(const Settings& settings) {
-  return {"PATH", settings.node.paths.install_root + "/docker/current:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
-}
-
-UnitSpec runtime_unit(const Settings& settings, const std::string& name, const std::string& title) {
-  UnitSpec unit = make_unit(settings, name, title, settings.node.cluster.versions.docker);
-  unit.type = UnitType::notify;
-  // Containers live on when the daemon stops or starts anew.
-  unit.kill_mode = KillMode::process;
-  unit.delegate = true;
-  unit.tasks_max = k_limit_infinity;
-  unit.limit_nproc = k_limit_infinity;
-  unit.timeout_start = std::chrono::seconds(120);
-  unit.environment = {program_path(settings)};
-  return unit;
-}
 
 Json daemon_defaults(const Settings& settings) {
   return {{"bridge", "none"},       // pods get their network from CNI
@@ -62,7 +41,23 @@ Json merged_daemon_config(const Settings& settings) {
 
 }  // namespace
 
-Result<ComponentFiles> containerd(const Settings& settings) {
+UnitSpec runtime_unit(const Settings& settings, const std::string& name, const std::string& title, const std::string& version,
+                      const std::string& artifact) {
+  UnitSpec unit = make_unit(settings, name, title, version);
+  unit.type = UnitType::notify;
+  // Containers live on when the daemon stops or starts anew.
+  unit.kill_mode = KillMode::process;
+  unit.delegate = true;
+  unit.tasks_max = k_limit_infinity;
+  unit.limit_nproc = k_limit_infinity;
+  unit.timeout_start = std::chrono::seconds(120);
+  // containerd starts the shim and the shim runc by name; `current` and not a version, because shims outlive upgrades.
+  const std::string& root = settings.node.paths.install_root;
+  unit.environment = {{"PATH", root + "/" + artifact + "/current:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}};
+  return unit;
+}
+
+Result<ComponentFiles> docker_containerd(const Settings& settings) {
   ComponentFiles component;
   component.name = "containerd";
   component.artifact = "docker";
@@ -80,7 +75,7 @@ Result<ComponentFiles> containerd(const Settings& settings) {
                       "[grpc]\n"
                       "  address = \"" +
                           std::string(k_containerd_socket) + "\"\n"}};
-  UnitSpec unit = runtime_unit(settings, "containerd", "containerd of Docker Engine");
+  UnitSpec unit = runtime_unit(settings, "containerd", "containerd of Docker Engine", component.version, "docker");
   unit.exec = {settings.program("docker", "containerd"), "--config", config};
   // systemd passes over a refusal of this in hosts without CAP_SYS_RESOURCE.
   unit.oom_score_adjust = -999;
@@ -98,7 +93,7 @@ Result<ComponentFiles> docker(const Settings& settings) {
   const std::string config = settings.node.paths.docker_dir + "/daemon.json";
   component.dirs = {{settings.node.paths.docker_dir, 0755}};
   component.files = {{config, 0644, merged_daemon_config(settings).dump(2) + "\n"}};
-  UnitSpec unit = runtime_unit(settings, "docker", "Docker Engine");
+  UnitSpec unit = runtime_unit(settings, "docker", "Docker Engine", component.version, "docker");
   unit.after.push_back("containerd.service");
   unit.wants.push_back("containerd.service");
   unit.exec = {settings.program("docker", "dockerd"), flag("config-file", config), flag("containerd", k_containerd_socket),

@@ -6,6 +6,7 @@
 
 #include "common/config/yaml_to_json.hpp"
 #include "common/core/text.hpp"
+#include "common/kube/runtime_rules.hpp"
 #include "proto/codec.hpp"
 #include "proto/component_text.hpp"
 
@@ -296,6 +297,16 @@ static std::string rollout_text(const proto::RolloutView& rollout) {
   return text;
 }
 
+namespace {
+
+std::string runtime_versions(const proto::ClusterSpec& spec) {
+  std::string text;
+  for (const kube::RuntimeArtifact& artifact : kube::runtime_artifacts(spec)) text += ", " + artifact.component + " " + artifact.version;
+  return text;
+}
+
+}  // namespace
+
 std::string cluster_text(const proto::ClusterView& cluster) {
   const proto::ClusterSpec& spec = cluster.spec;
   const proto::ClusterCapacity& capacity = cluster.capacity;
@@ -309,8 +320,8 @@ std::string cluster_text(const proto::ClusterView& cluster) {
        {"DNS", spec.network.dns_domain + " at " + spec.network.dns_ip},
        {"Network backend", spec.network.backend},
        {"Runtime", spec.runtime},
-       {"Versions", "kubernetes " + spec.versions.kubernetes + ", etcd " + spec.versions.etcd + ", docker " +
-                        spec.versions.docker + ", cni-plugins " + spec.versions.cni_plugins},
+       {"Versions", "kubernetes " + spec.versions.kubernetes + ", etcd " + spec.versions.etcd + runtime_versions(spec) +
+                        ", cni-plugins " + spec.versions.cni_plugins},
        {"Nodes", std::to_string(capacity.nodes) + " of " + std::to_string(capacity.max_nodes) + ", " +
                      std::to_string(capacity.quarantined) + " blocks in quarantine"},
        {"Pods per node", std::to_string(capacity.pods_per_node)},

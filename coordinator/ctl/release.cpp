@@ -41,6 +41,40 @@ std::vector<ImportItem> release_items(const std::vector<ArchiveMember>& members,
   return items;
 }
 
+// The program that must be in an archive of that component, wherever: what the agent starts by name.
+struct Program {
+  const char* component;
+  const char* program;
+  const char* file;  // as upstream calls it
+};
+constexpr std::array k_programs = {
+    Program{"docker", "dockerd", "docker-VERSION.tgz"},
+    Program{"containerd", "containerd", "containerd-VERSION-linux-ARCH.tar.gz"},
+    Program{"cri-dockerd", "cri-dockerd", "cri-dockerd-VERSION.ARCH.tgz"},
+    Program{"cni-plugins", "bridge", "cni-plugins-linux-ARCH-vVERSION.tgz"},
+};
+
+std::size_t depth(const std::string& path) {
+  std::string_view rest = path;
+  while (rest.starts_with("./")) rest.remove_prefix(2);
+  return static_cast<std::size_t>(std::count(rest.begin(), rest.end(), '/'));
+}
+
+// Another bundle of the same project has the programs elsewhere (cri-containerd-*.tar.gz in usr/local/bin): the agent would not find them.
+Status check_layout(const ArtifactImport& wish, const std::vector<ArchiveMember>& members) {
+  if (members.empty()) return {};
+  for (const Program& known : k_programs) {
+    if (wish.component != known.component) continue;
+    const bool found = std::any_of(members.begin(), members.end(), [&known](const ArchiveMember& m) {
+      return m.regular && base_name(m.path) == known.program && depth(m.path) <= 1;
+    });
+    if (found) return {};
+    return make_error(Errc::invalid, wish.file + " does not hold " + known.program + " at its top or in one folder: " + wish.component +
+                                         " is imported from " + known.file);
+  }
+  return {};
+}
+
 Result<ImportPlan> plan_release(const ArtifactImport& wish, const std::vector<ArchiveMember>& members,
                                 std::vector<ImportItem> items) {
   ImportPlan plan{std::move(items), ""};
@@ -95,6 +129,7 @@ Result<ImportPlan> plan_import(const ArtifactImport& wish, const std::vector<Arc
         Errc::invalid,
         wish.file + " is not a Kubernetes release: say what it is with --component and --version");
   }
+  if (const Status checked = check_layout(wish, members); !checked) return checked.error();
   std::string format = wish.format;
   if (format.empty()) format = members.empty() ? "file" : "tar";
   return ImportPlan{{{wish.component, wish.version, format, ""}}, ""};

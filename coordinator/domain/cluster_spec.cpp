@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/core/text.hpp"
+#include "common/kube/runtime_rules.hpp"
 #include "coordinator/domain/block_tree.hpp"
 #include "coordinator/domain/settings_check.hpp"
 
@@ -296,43 +297,27 @@ void check_network(Problems& problems, ValidatedCluster& cluster) {
   }
 }
 
-struct Version {
-  std::uint64_t major = 0;
-  std::uint64_t minor = 0;
-};
-
-std::optional<Version> read_version(Problems& problems, const std::string& field, const std::string& text) {
+void check_version(Problems& problems, const std::string& field, const std::string& text) {
   if (text.empty()) {
     problems.add(field, "is missing: write a version, as in 1.20.2");
-    return std::nullopt;
+    return;
   }
   const auto parts = split(text, '.');
-  if (parts.size() == 3) {
-    const auto major = parse_u64(parts[0], 9999);
-    const auto minor = parse_u64(parts[1], 9999);
-    if (major && minor && parse_u64(parts[2], 9999)) return Version{*major, *minor};
-  }
-  problems.add(field, quoted(text) + " is not a version: three numbers without a v, as in 1.20.2");
-  return std::nullopt;
+  const bool good = parts.size() == 3 && std::all_of(parts.begin(), parts.end(), [](std::string_view part) { return parse_u64(part, 9999).has_value(); });
+  if (!good) problems.add(field, quoted(text) + " is not a version: three numbers without a v, as in 1.20.2");
 }
 
 void check_versions(Problems& problems, const proto::ClusterSpec& spec) {
-  const auto kubernetes = read_version(problems, "/versions/kubernetes", spec.versions.kubernetes);
-  (void)read_version(problems, "/versions/etcd", spec.versions.etcd);
-  (void)read_version(problems, "/versions/docker", spec.versions.docker);
-  (void)read_version(problems, "/versions/cniPlugins", spec.versions.cni_plugins);
-  if (spec.runtime == "rkt") {
-    problems.add("/runtime", "rkt was retired in 2019 and its Kubernetes support removed in 1.11: use docker or containerd");
-  } else if (spec.runtime == "containerd") {
-    problems.add("/runtime", "containerd is not in this version: use docker");
-  } else if (spec.runtime != "docker") {
-    problems.add("/runtime", quoted(spec.runtime) + " is not known: use docker");
-  }
-  const bool without_dockershim = kubernetes && (kubernetes->major > 1 || (kubernetes->major == 1 && kubernetes->minor >= 24));
-  if (spec.runtime == "docker" && without_dockershim) {
-    problems.add("/runtime", "docker does not go with Kubernetes " + spec.versions.kubernetes +
-                                ": dockershim ended at 1.24 and cri-dockerd, needed from there, is not in this version; use 1.23 or older");
-  }
+  const proto::Versions& versions = spec.versions;
+  check_version(problems, "/versions/kubernetes", versions.kubernetes);
+  check_version(problems, "/versions/etcd", versions.etcd);
+  check_version(problems, "/versions/cniPlugins", versions.cni_plugins);
+  // Which of these must be there is the runtime's.
+  if (!versions.docker.empty()) check_version(problems, "/versions/docker", versions.docker);
+  if (!versions.containerd.empty()) check_version(problems, "/versions/containerd", versions.containerd);
+  if (!versions.runc.empty()) check_version(problems, "/versions/runc", versions.runc);
+  if (!versions.cri_dockerd.empty()) check_version(problems, "/versions/criDockerd", versions.cri_dockerd);
+  for (const kube::FieldProblem& problem : kube::runtime_problems(spec)) problems.add(problem.field, problem.text);
 }
 
 void check_kubelet(Problems& problems, const proto::KubeletSettings& kubelet) {
@@ -407,6 +392,8 @@ Status check_change(const ValidatedCluster& living, const ValidatedCluster& want
   };
   fixed("/metadata/name", living.spec.metadata.name, wanted.spec.metadata.name);
   fixed("/apiServer/endpoint", living.spec.api_server.endpoint, wanted.spec.api_server.endpoint);
+  // The kubelets would lose the pods of the other runtime, and nobody would end them.
+  fixed("/runtime", living.spec.runtime, wanted.spec.runtime);
   if (!wanted.pod_cidr.contains(living.pod_cidr)) {
     problems.add("/network/podCIDR", "is " + living.pod_cidr.to_string() + " and cannot become " + wanted.pod_cidr.to_string() +
                                         ": it may only grow around what it is; add a pool for another range (network.pools)");

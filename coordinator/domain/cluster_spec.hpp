@@ -40,7 +40,7 @@ Result<ValidatedCluster> validate(const proto::ClusterSpec& spec);
 // A spec that was stored before a rule was there, as it is to be read now: adminTTL was for operators too and could be longer.
 proto::ClusterSpec brought_up_to_date(proto::ClusterSpec stored);
 
-// What may change on a living cluster: name, nodePrefixLength and endpoint may not; podCIDR may grow around what it is,
+// What may change on a living cluster: name, runtime, nodePrefixLength and endpoint may not; podCIDR may grow around what it is,
 // serviceCIDR on its base address. Errc::conflict with all problems at once.
 Status check_change(const ValidatedCluster& living, const ValidatedCluster& wanted);
 

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "common/kube/runtime_rules.hpp"
 #include "coordinator/domain/node_overrides.hpp"
 
 namespace slipway {
@@ -13,8 +14,8 @@ struct Component {
   std::string proto::Versions::*version;
   NodeRole role;
 };
-constexpr std::array<Component, 8> k_components = {{
-    {"docker", &proto::Versions::docker, NodeRole::node},
+// Beside those of the runtime.
+constexpr std::array<Component, 7> k_components = {{
     {"cni-plugins", &proto::Versions::cni_plugins, NodeRole::node},
     {"kubelet", &proto::Versions::kubernetes, NodeRole::node},
     {"kube-proxy", &proto::Versions::kubernetes, NodeRole::node},
@@ -23,6 +24,17 @@ constexpr std::array<Component, 8> k_components = {{
     {"kube-controller-manager", &proto::Versions::kubernetes, NodeRole::master},
     {"kube-scheduler", &proto::Versions::kubernetes, NodeRole::master},
 }};
+
+constexpr std::array k_runtime_components = {"docker", "cri-dockerd", "containerd", "runc"};
+
+proto::ComponentRef component_ref(const State& state, const std::string& name, const std::string& version, NodeRole role) {
+  proto::ComponentRef reference;
+  reference.name = name;
+  reference.version = version;
+  reference.role = to_string(role);
+  if (const auto* artifact = state.artifact(name, version)) reference.artifact = proto::ArtifactRef{artifact->sha256, artifact->size, artifact->format};
+  return reference;
+}
 
 // The default pool's first, then by age.
 std::vector<std::string> pod_ranges(const State& state) {
@@ -38,22 +50,19 @@ std::vector<std::string> pod_ranges(const State& state) {
 }  // namespace
 
 std::vector<std::string> component_names() {
-  std::vector<std::string> names;
+  std::vector<std::string> names(k_runtime_components.begin(), k_runtime_components.end());
   for (const Component& component : k_components) names.emplace_back(component.name);
   return names;
 }
 
 std::vector<proto::ComponentRef> desired_components(const State& state) {
+  const proto::ClusterSpec& spec = state.cluster().spec;
   std::vector<proto::ComponentRef> components;
+  for (const kube::RuntimeArtifact& artifact : kube::runtime_artifacts(spec)) {
+    components.push_back(component_ref(state, artifact.component, artifact.version, NodeRole::node));
+  }
   for (const Component& component : k_components) {
-    proto::ComponentRef reference;
-    reference.name = component.name;
-    reference.version = state.cluster().spec.versions.*component.version;
-    reference.role = to_string(component.role);
-    if (const auto* artifact = state.artifact(reference.name, reference.version)) {
-      reference.artifact = proto::ArtifactRef{artifact->sha256, artifact->size, artifact->format};
-    }
-    components.push_back(std::move(reference));
+    components.push_back(component_ref(state, component.name, spec.versions.*component.version, component.role));
   }
   return components;
 }

@@ -10,7 +10,7 @@ namespace slipway {
 
 // Names that artifacts may have.
 std::vector<std::string> component_names();
-// Every component of the cluster's versions; without artifact until that is imported.
+// Every component that the cluster's runtime and versions call for; without artifact until that is imported.
 std::vector<proto::ComponentRef> desired_components(const State& state);
 // Only when state.has_cluster().
 proto::DesiredState desired_state(const State& state);

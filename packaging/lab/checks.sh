@@ -52,7 +52,7 @@ start_check_pods() {
     } | in_master_kubectl apply -f -
     if ! in_master_kubectl wait --for=condition=Ready --timeout=120s pod/check-web pod/check-client; then
         in_master_kubectl describe pods || true
-        host_journal "$cluster" "$1" kubelet docker
+        host_journal "$cluster" "$1" kubelet "$runtime"
         return 1
     fi
     wait_for 30 "an endpoint of the service" service_has_endpoint

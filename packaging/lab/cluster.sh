@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The steps from hosts to a cluster, as an operator would take them: packages, `init`, artifacts,
-# tokens, boot. Source after common.sh and hosts.sh. Settings: cluster, net, node_count, node_ttl, renew_at;
+# tokens, boot. Source after common.sh and hosts.sh. Settings: cluster, net, node_count, node_ttl, renew_at, runtime;
 # the folders debs_dir, artifacts_dir, base_dir, and kubernetes_tarball, of lab_ingredients.
 
 pause_image=slipway/pause:1
@@ -11,6 +11,7 @@ master_address() { printf '%s.10\n' "$(net_prefix)"; }
 node_address() { printf '%s.%d\n' "$(net_prefix)" $((10 + $1)); }
 on_master() { host_exec "$cluster" master "$@"; }
 in_master_kubectl() { on_master kubectl "$@"; }
+ctr_on() { host_exec "$cluster" "$1" /opt/slipway/containerd/current/ctr -n k8s.io "${@:2}"; }
 docker_on() { host_exec "$cluster" "$1" /opt/slipway/docker/current/docker "${@:2}"; }
 
 all_hosts() {
@@ -62,7 +63,35 @@ install_packages() {
     install -m 0755 "$(dirname "$kubernetes_tarball")/kubectl" "$(host_root "$cluster" master)/usr/local/bin/kubectl"
 }
 
-# What is under kubelet, kubeProxy and docker is for hosts that share one kernel without all privileges:
+# The versions of the runtime, and the runc that takes oom_score_adj.
+write_runtime_versions() {
+    if [[ $runtime == containerd ]]; then
+        printf '  containerd: %s\n  runc: %s\n' "$k_containerd_version" "$k_runc_version"
+    else
+        printf '  docker: %s\n' "$k_docker_version"
+    fi
+}
+
+write_runtime_config() {
+    if [[ $runtime == containerd ]]; then
+        cat <<YAML
+containerd:
+  config:
+    plugins:
+      io.containerd.grpc.v1.cri:
+        containerd: {runtimes: {runc: {options: {BinaryName: /usr/local/sbin/slipway-lab-runc}}}}
+YAML
+    else
+        cat <<YAML
+docker:
+  config:
+    runtimes: {lab-runc: {path: /usr/local/sbin/slipway-lab-runc}}
+    default-runtime: lab-runc
+YAML
+    fi
+}
+
+# What is under kubelet, kubeProxy and the runtime is for hosts that share one kernel without all privileges:
 # relaxed eviction, no conntrack sizes (not a name space's own), and the runc that takes oom_score_adj.
 write_cluster_yaml() {
     cat <<YAML
@@ -78,12 +107,12 @@ network:
   backend: host-gw
   nodeCIDRs: [$net]
 certificates: {nodeTTL: $node_ttl, renewAt: $renew_at}
-runtime: docker
+runtime: $runtime
 versions:
   kubernetes: $k_kubernetes_version
   etcd: $k_etcd_version
-  docker: $k_docker_version
   cniPlugins: $k_cni_version
+$(write_runtime_versions)
 kubelet:
   podInfraContainerImage: "$pause_image"
   config:
@@ -93,10 +122,7 @@ kubelet:
 kubeProxy:
   config:
     conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
-docker:
-  config:
-    runtimes: {lab-runc: {path: /usr/local/sbin/slipway-lab-runc}}
-    default-runtime: lab-runc
+$(write_runtime_config)
 YAML
 }
 
@@ -125,7 +151,12 @@ import_artifact() {
 
 import_artifacts() {
     import_artifact "$kubernetes_tarball" --version "$k_kubernetes_version"
-    import_artifact "$artifacts_dir/docker-$k_docker_version.tgz" --component docker --version "$k_docker_version"
+    if [[ $runtime == containerd ]]; then
+        import_artifact "$artifacts_dir/containerd-$k_containerd_version-linux-amd64.tar.gz" --component containerd --version "$k_containerd_version"
+        import_artifact "$artifacts_dir/runc" --component runc --version "$k_runc_version"
+    else
+        import_artifact "$artifacts_dir/docker-$k_docker_version.tgz" --component docker --version "$k_docker_version"
+    fi
     import_artifact "$artifacts_dir/cni-plugins-$k_cni_version.tgz" --component cni-plugins --version "$k_cni_version"
     import_artifact "$artifacts_dir/etcd" --component etcd --version "$k_etcd_version"
     on_master slipwayctl artifact list
@@ -194,14 +225,19 @@ wait_ready() {
     wait_for "$1" "all $((node_count + 1)) nodes Ready" all_ready && return
     on_master slipwayctl node list || true
     in_master_kubectl get nodes -o wide || true
-    for host in $(all_hosts); do host_journal "$cluster" "$host" slipway-agent docker kubelet; done
+    for host in $(all_hosts); do host_journal "$cluster" "$host" slipway-agent "$runtime" kubelet; done
     return 1
 }
 
-# Nothing can be pulled in the lab: the two images go straight into each host's Docker.
+# Nothing can be pulled in the lab: the two images go straight into each host's runtime.
 load_images() {
     local host image=$artifacts_dir/busybox-image.tar
     for host in $(all_hosts); do
+        if [[ $runtime == containerd ]]; then
+            ctr_on "$host" images import - <"$artifacts_dir/pause-archive.tar"
+            ctr_on "$host" images import - <"$artifacts_dir/busybox-archive.tar"
+            continue
+        fi
         docker_on "$host" import -c 'ENTRYPOINT ["/bin/busybox","sleep","2147483647"]' - "$pause_image" <"$image"
         docker_on "$host" import -c 'ENV PATH=/bin' - "$busybox_image" <"$image"
     done

@@ -12,6 +12,8 @@ k_kubernetes_version=1.20.2
 k_docker_version=20.10.24
 k_cni_version=1.1.1
 k_etcd_version=3.4.23
+k_containerd_version=1.6.20
+k_runc_version=1.1.5
 
 say() { printf '%s\n' "$*"; }
 warn() { printf 'warning: %s\n' "$*" >&2; }

@@ -198,6 +198,7 @@ HostPaths paths_below(const std::string& root) {
   paths.kubernetes_dir = root + "/kubernetes";
   paths.docker_dir = root + "/docker";
   paths.containerd_dir = root + "/containerd";
+  paths.crictl_config = root + "/crictl.yaml";
   paths.cni_conf_dir = root + "/cni";
   paths.cni_state_dir = root + "/cni-state";
   paths.etcd_dir = root + "/etcd";

@@ -14,8 +14,9 @@ set(allow_common/http "common/core;common/log;common/async;common/crypto;common/
 set(allow_common/systemd "common/core;common/log;common/async")
 set(allow_common/config "common/core;common/files")
 set(allow_common/cli "")
+set(allow_common/kube "common/core;proto")
 foreach(daemon coordinator agent)
-  set(allow_${daemon}/domain "common/core;proto")
+  set(allow_${daemon}/domain "common/core;common/kube;proto")
   set(allow_${daemon}/ports "common/core;proto;common/async;${daemon}/domain")
   set(allow_${daemon}/service "common/*;proto;${daemon}/domain;${daemon}/ports;${daemon}/render")
   set(allow_${daemon}/store "common/*;proto;${daemon}/domain;${daemon}/ports")
@@ -29,13 +30,13 @@ set(allow_coordinator "common/*;proto;coordinator/*")
 foreach(folder client net process install host)
   set(allow_agent/${folder} "common/*;proto;agent/domain;agent/ports")
 endforeach()
-set(allow_agent/render "common/core;common/config;proto;agent/domain;agent/ports")  # config: merging overrides is the same there
+set(allow_agent/render "common/core;common/config;common/kube;proto;agent/domain;agent/ports")  # config: merging overrides is the same there
 set(allow_agent "common/*;proto;agent/*")
 
 # third-party header (regular expression) -> files (regular expression) that may include it
 set(confined
   "boost/beast=^common/http/[a-z_]+\\.cpp$"
-  "nlohmann/=^(proto/codec\\.cpp|proto/settings\\.cpp|proto/json_fields\\.hpp|common/config/[a-z_]+\\.cpp|(coordinator|agent)/store/[a-z_]+\\.cpp|agent/render/[a-z_]+\\.(cpp|hpp)|coordinator/kube/[a-z_]+\\.cpp)$"
+  "nlohmann/=^(proto/codec\\.cpp|proto/settings\\.cpp|proto/json_fields\\.hpp|common/config/[a-z_]+\\.cpp|common/kube/[a-z_]+\\.cpp|(coordinator|agent)/store/[a-z_]+\\.cpp|agent/render/[a-z_]+\\.(cpp|hpp)|coordinator/kube/[a-z_]+\\.cpp)$"
   "proto/json_fields\\.hpp=^(proto/codec\\.cpp|(coordinator|agent)/store/[a-z_]+\\.(cpp|hpp)|coordinator/kube/[a-z_]+\\.cpp|common/config/[a-z_]+\\.cpp)$"
   "openssl/=^(common/crypto/([a-z_]+\\.cpp|ossl\\.hpp)|common/http/tls[a-z_]*\\.(cpp|hpp))$"
   "systemd/sd-=^common/systemd/[a-z_]+\\.cpp$"

@@ -26,6 +26,7 @@ HostPaths paths_in(const TempDir& dir) {
   paths.docker_dir = dir / "docker";
   paths.containerd_dir = dir / "containerd";
   paths.host_root = dir / "rest";
+  paths.crictl_config = dir / "crictl.yaml";
   paths.cni_conf_dir = dir / "cni";
   paths.cni_state_dir = dir / "cni-state";
   paths.etcd_dir = dir / "etcd";

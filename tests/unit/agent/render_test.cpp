@@ -169,7 +169,7 @@ TEST_CASE("render: what cannot work is refused in words") {
     CHECK_THAT(refusal(node), Catch::Contains(why));
   };
   refused([](NodeContext& n) { n.cluster.runtime = "rkt"; }, "rkt was retired in 2019");
-  refused([](NodeContext& n) { n.cluster.versions.kubernetes = "1.24.0"; }, "cri-dockerd");
+  refused([](NodeContext& n) { n.cluster.versions.kubernetes = "1.24.0"; }, "docker with kubelet 1.24 or newer requires cri-dockerd");
   refused([](NodeContext& n) { n.cluster.versions.kubernetes = "1.17.9"; }, "too old");
   refused([](NodeContext& n) { n.cluster.versions.kubernetes = "latest"; }, "write it like 1.20.2");
   refused([](NodeContext& n) { n.cluster.api_server.endpoint = "http://10.77.0.10:8080"; }, "must start with https://");

@@ -86,10 +86,18 @@ const std::vector<Wrong> k_wrong = {
     {"dns domain", [](auto& s) { s.network.dns_domain = "cluster_local"; }, {"/network/dnsDomain"}},
     {"vxlan", [](auto& s) { s.network.backend = "vxlan"; }, {"vxlan is not in this version: use host-gw"}},
     {"unknown backend", [](auto& s) { s.network.backend = "ipip"; }, {"\"ipip\" is not known"}},
-    {"rkt", [](auto& s) { s.runtime = "rkt"; }, {"rkt was retired in 2019", "use docker or containerd"}},
-    {"containerd", [](auto& s) { s.runtime = "containerd"; }, {"not in this version"}},
+    {"rkt", [](auto& s) { s.runtime = "rkt"; }, {"rkt was retired in 2019", "set runtime: containerd"}},
     {"unknown runtime", [](auto& s) { s.runtime = "lxc"; }, {"\"lxc\" is not known"}},
-    {"no dockershim", [](auto& s) { s.versions.kubernetes = "1.24.0"; }, {"dockershim ended at 1.24", "cri-dockerd"}},
+    {"containerd without runc", [](auto& s) { s.runtime = "containerd"; s.versions.containerd = "1.6.20"; },
+     {"/versions/runc: is missing: runtime containerd needs it"}},
+    {"docker without its version", [](auto& s) { s.versions.docker = ""; }, {"/versions/docker: is missing: runtime docker needs it"}},
+    {"no dockershim", [](auto& s) { s.versions.kubernetes = "1.24.0"; },
+     {"/runtime: docker with kubelet 1.24 or newer requires cri-dockerd, and this is Kubernetes 1.24.0: set versions.criDockerd, or use runtime: containerd"}},
+    {"bad cri-dockerd", [](auto& s) { s.versions.cri_dockerd = "v0.3"; }, {"/versions/criDockerd: \"v0.3\" is not a version"}},
+    {"from before", [](auto& s) { s.versions.kubernetes = "1.17.17"; }, {"/versions/kubernetes: 1.17.17 is too old: this Slipway knows 1.18 to 1.37"}},
+    {"from the future", [](auto& s) { s.versions.kubernetes = "1.38.0"; s.versions.cri_dockerd = "0.3.17"; },
+     {"/versions/kubernetes: 1.38.0 is newer than this Slipway knows"}},
+    {"containerd's settings for docker", [](auto& s) { s.containerd.config.text = R"({"debug":{}})"; }, {"/containerd/config: is read with runtime: containerd only"}},
     {"no version", [](auto& s) { s.versions.etcd = ""; }, {"/versions/etcd: is missing"}},
     {"v prefix", [](auto& s) { s.versions.docker = "v20.10.24"; }, {"/versions/docker: \"v20.10.24\" is not a version"}},
     {"two numbers", [](auto& s) { s.versions.cni_plugins = "1.1"; }, {"/versions/cniPlugins"}},
@@ -192,6 +200,9 @@ TEST_CASE("a living cluster keeps what cannot be moved") {
   CHECK(changed([](auto&) {}) == "ok");
   CHECK(changed([](auto& s) { s.network.service_cidr = "10.96.0.0/12"; }) == "ok");
   CHECK(changed([](auto& s) { s.versions.docker = "20.10.25"; s.kubelet.max_pods = 50; }) == "ok");
+  CHECK(changed([](auto& s) { s.versions.kubernetes = "1.24.1"; s.versions.cri_dockerd = "0.3.17"; }) == "ok");
+  CHECK(changed([](auto& s) { s.runtime = "containerd"; s.versions.containerd = "1.6.20"; s.versions.runc = "1.1.5"; })
+            .find("/runtime: is docker and cannot become containerd") != std::string::npos);
   CHECK(changed([](auto& s) { s.network.service_cidr = "10.96.0.0/17"; }).find("may only grow") != std::string::npos);
   CHECK(changed([](auto& s) { s.network.service_cidr = "10.97.0.0/16"; s.network.dns_ip = ""; }).find("first address") != std::string::npos);
   CHECK(changed([](auto& s) { s.metadata.name = "other"; }).find("/metadata/name: is demo") != std::string::npos);

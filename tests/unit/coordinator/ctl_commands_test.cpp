@@ -417,6 +417,25 @@ TEST_CASE("archives, members and files", "[ctl][release]") {
   CHECK_FALSE(is_archive_name("etcd"));
 }
 
+TEST_CASE("import plan: runtimes as upstream packs them") {
+  const std::vector<ArchiveMember> containerd = {{"bin", 0, false}, {"bin/containerd", 1, true}, {"bin/containerd-shim-runc-v2", 1, true}, {"bin/ctr", 1, true}};
+  const auto whole = plan_import({"containerd-1.6.20-linux-amd64.tar.gz", "containerd", "1.6.20", "", {}}, containerd);
+  REQUIRE(whole);
+  REQUIRE(whole->items.size() == 1);
+  CHECK(whole->items[0].format == "tar");
+  CHECK(whole->items[0].member.empty());
+  const auto runc = plan_import({"runc.amd64", "runc", "1.1.5", "", {}}, {});
+  REQUIRE(runc);
+  CHECK(runc->items[0].format == "file");
+  const auto cri = plan_import({"cri-dockerd-0.3.17.amd64.tgz", "cri-dockerd", "0.3.17", "", {}}, {{"cri-dockerd/cri-dockerd", 1, true}});
+  REQUIRE(cri);
+  CHECK(cri->items[0].component == "cri-dockerd");
+  CHECK(plan_import({"c.tgz", "cni-plugins", "1.1.1", "", {}}, {{"./bridge", 1, true}, {"./host-local", 1, true}}));
+  const auto bundle = plan_import({"cri-containerd-1.6.20-linux-amd64.tar.gz", "containerd", "1.6.20", "", {}}, {{"usr/local/bin/containerd", 1, true}});
+  REQUIRE_FALSE(bundle);
+  CHECK(bundle.error().message.find("imported from containerd-VERSION-linux-ARCH.tar.gz") != std::string::npos);
+}
+
 TEST_CASE("one configuration holds several clusters", "[ctl][config]") {
   proto::AdminConfig config;
   CHECK_FALSE(choose_cluster(config, ""));
