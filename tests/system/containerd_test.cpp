@@ -41,7 +41,7 @@ TEST_CASE("system 81: containerd runs the pods of a master and a node, without d
           "[system][containerd]") {
   const Removal at_the_end;
   const auto made = lab::run({quickstart(), "--nodes", "1", "--runtime", "containerd", "--name", k_cluster,
-                              "--net", "10.81.0.0/24", "--rebuild"},
+                              "--net", "10.82.0.0/24", "--rebuild"},
                              900s);
   INFO(made.out << made.err);
   REQUIRE(made.ok());
