@@ -211,7 +211,8 @@ ClusterSpec with_settings(ClusterSpec cluster, const NodeSettings& settings) {
 
 std::vector<std::string> keys_of(const RawJson& map) {
   std::vector<std::string> keys;
-  for (const auto& [key, value] : parsed(map).items()) keys.push_back(key);
+  const Json json = parsed(map);  // items() refers to it
+  for (const auto& [key, value] : json.items()) keys.push_back(key);
   return keys;
 }
 
