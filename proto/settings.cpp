@@ -239,7 +239,9 @@ bool is_label_key(std::string_view key) {
 
 Result<Taint> parse_taint(std::string_view text) {
   const auto wrong = [&text](const char* what) {
-    return make_error(Errc::invalid, "\"" + std::string(text.substr(0, 80)) + "\" " + what);
+    std::string line(text.substr(0, 80));
+    std::replace_if(line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
+    return make_error(Errc::invalid, "\"" + line + "\" " + what);
   };
   Taint taint;
   std::string_view rest = text;
