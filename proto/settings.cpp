@@ -211,7 +211,8 @@ ClusterSpec with_settings(ClusterSpec cluster, const NodeSettings& settings) {
 
 std::vector<std::string> keys_of(const RawJson& map) {
   std::vector<std::string> keys;
-  for (const auto& [key, value] : parsed(map).items()) keys.push_back(key);
+  const Json json = parsed(map);  // items() refers to it
+  for (const auto& [key, value] : json.items()) keys.push_back(key);
   return keys;
 }
 
@@ -238,7 +239,9 @@ bool is_label_key(std::string_view key) {
 
 Result<Taint> parse_taint(std::string_view text) {
   const auto wrong = [&text](const char* what) {
-    return make_error(Errc::invalid, "\"" + std::string(text.substr(0, 80)) + "\" " + what);
+    std::string line(text.substr(0, 80));
+    std::replace_if(line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
+    return make_error(Errc::invalid, "\"" + line + "\" " + what);
   };
   Taint taint;
   std::string_view rest = text;

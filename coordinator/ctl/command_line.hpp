@@ -62,7 +62,7 @@ struct NodeDrain {
 struct NodeConfig {
   std::string name;
   bool diff = false;
-  std::string file;    // the node's own settings, in the place of those it has
+  std::string file = {};  // the node's own settings, in the place of those it has
   bool clear = false;  // none of its own
   bool yes = false;
 };

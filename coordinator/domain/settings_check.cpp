@@ -17,7 +17,9 @@ constexpr std::size_t k_most_groups = 64;
 constexpr std::size_t k_most_marks = 64;
 
 std::string shown(std::string_view text) {
-  return "\"" + std::string(text.substr(0, 80)) + "\"";
+  std::string line(text.substr(0, 80));
+  std::replace_if(line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
+  return "\"" + line + "\"";
 }
 
 // Labels that each kubelet says of its own host: it would set them back at every start.

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "agent/service/desired_sync.hpp"
 #include "agent/service/reconcile.hpp"
 #include "agent/service/status.hpp"
 #include "proto/codec.hpp"
@@ -291,4 +292,24 @@ TEST_CASE("a version that is not imported yet leaves the node as it is", "[agent
   CHECK(w.state() == "waiting");
   CHECK(w.life->state.settings->message.find("was not imported yet") != std::string::npos);
   CHECK(w.world.coordinator.restarts.empty());
+}
+
+TEST_CASE("what is for other nodes alone is not kept in memory", "[agent][settings]") {
+  ServiceFixture world;
+  AgentLife life(world);
+  REQUIRE(life.attempt());
+  proto::DesiredState desired = world.coordinator.desired(7);
+  desired.overrides["other"].groups = {"x"};
+  desired.overrides[world.coordinator.node_name].groups = {"y"};
+  world.coordinator.publish(desired);
+  DesiredSync sync(life.deps(), 1);
+  REQUIRE(world.io.run(sync.poll_once()));
+  REQUIRE(life.state.desired);
+  CHECK(life.state.desired->overrides.size() == 1);
+  life.state.desired.reset();
+  DesiredSync again(life.deps(), 1);
+  REQUIRE(world.io.run(again.load()));
+  REQUIRE(life.state.desired);
+  CHECK(life.state.desired->overrides.count(world.coordinator.node_name) == 1);
+  CHECK(life.state.desired->overrides.size() == 1);
 }

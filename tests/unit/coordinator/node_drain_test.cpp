@@ -113,6 +113,7 @@ class SlowKube final : public KubeApi, public KubePods {
   boost::asio::awaitable<Result<std::vector<KubeNode>>> list_nodes() override { co_return std::vector<KubeNode>(); }
   boost::asio::awaitable<Result<KubeNode>> get_node(std::string) override { co_return KubeNode{}; }
   boost::asio::awaitable<Status> set_pod_cidr(std::string, Cidr, std::optional<Cidr>) override { co_return Status{}; }
+  boost::asio::awaitable<Status> set_marks(std::string, KubeMarks) override { co_return Status{}; }
   boost::asio::awaitable<Status> delete_node(std::string) override { co_return Status{}; }
   boost::asio::awaitable<Status> evict_pod(KubePod) override { co_return Status{}; }
   boost::asio::awaitable<Result<std::vector<KubePod>>> list_pods(std::string) override { co_return std::vector<KubePod>(); }

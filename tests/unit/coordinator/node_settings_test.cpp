@@ -69,7 +69,7 @@ TEST_CASE("a node is in the groups that fit by name, role and pool", "[settings]
   CHECK(desired_state(cluster.state).overrides.empty());
 }
 
-TEST_CASE("a node's own settings are kept, told to agents and outlive a replacement", "[settings][state]") {
+TEST_CASE("a node's own settings are kept in its record and told to agents", "[settings][state]") {
   Cluster cluster;
   const std::string plain = encode_record(*cluster.state.node("n1")).value;
   CHECK(plain.find("settings") == std::string::npos);  // who has none pays nothing for it
