@@ -25,7 +25,8 @@ const Words<ChangeKind>& kind_words() {
 
 const Words<Former>& former_words() {
   static const Words<Former> words = {{Former::absent, "absent"},     {Former::found, "found"},
-                                      {Former::kept, "kept"},         {Former::link, "link"},
+                                      {Former::kept, "kept"},         {Former::empty, "empty"},
+                                      {Former::link, "link"},
                                       {Former::presumed, "presumed"}, {Former::unsure, "unsure"}};
   return words;
 }

@@ -36,6 +36,7 @@ enum class Former {
   found,     // the same thing of somebody else's, which we only use: a folder, a loaded module
   kept,      // something of somebody else's that we replaced: it is put back (file: from a copy; link: its
              // target; sysctl: its value)
+  empty,     // tree: an empty folder of somebody else's, a disk mounted there perhaps: it stays, what came into it goes
   link,      // file: a link of somebody else's was in its place; value: where it led
   presumed,  // it was there already, left by an agent of before there was this ledger: its name is ours
              // alone, or our mark is in it
@@ -49,9 +50,9 @@ struct Change {
   std::string wanted = {};
   Former former = Former::absent;
   std::string value = {};             // kept link: its target; sysctl: its value; kept file: name of the copy
-  std::uint32_t mode = 0;        // kept file
-  std::uint32_t uid = 0;         // kept file
-  std::uint32_t gid = 0;         // kept file
+  std::uint32_t mode = 0;        // kept file, empty tree
+  std::uint32_t uid = 0;         // likewise
+  std::uint32_t gid = 0;         // likewise
   std::int64_t modified_ns = 0;  // kept file: its time of modification, since 1970
   bool operator==(const Change&) const = default;
 };

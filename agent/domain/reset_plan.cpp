@@ -13,6 +13,11 @@ bool is_ours(Former former) {
   return former == Former::absent || former == Former::presumed;
 }
 
+// What is in the tree is ours, if not the tree.
+bool filled_by_us(const Change& change) {
+  return change.kind == ChangeKind::tree && (is_ours(change.former) || change.former == Former::empty);
+}
+
 bool is_below(const std::string& path, const std::string& folder) {
   return path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/';
 }
@@ -84,7 +89,8 @@ class Planner {
     // The deepest first; of several on one point the last one is on top.
     for (auto mount = all.rbegin(); mount != all.rend(); ++mount) {
       const Change* tree = tree_of(*mount);
-      if (tree == nullptr) continue;
+      // The disk that was mounted there before us.
+      if (tree == nullptr || (tree->former == Former::empty && tree->name == *mount)) continue;
       if (is_component_mount(tree->name, *mount) || seen_.self_mounts.count(*mount) != 0) {
         plan_.steps.push_back({ResetAction::unmount, *mount, "", *tree});
       } else if (blocked_.insert(tree->name).second) {
@@ -98,8 +104,7 @@ class Planner {
   const Change* tree_of(const std::string& path) const {
     const Change* found = nullptr;
     for (const Change& change : changes_) {
-      const bool tree = change.kind == ChangeKind::tree && is_ours(change.former);
-      if (!tree || (path != change.name && !is_below(path, change.name))) continue;
+      if (!filled_by_us(change) || (path != change.name && !is_below(path, change.name))) continue;
       if (found == nullptr || change.name.size() < found->name.size()) found = &change;
     }
     return found;
@@ -175,9 +180,11 @@ class Planner {
   }
 
   void tree(const Change& change, const EntrySeen&) {
-    if (blocked_.count(change.name) != 0 || not_ours(change)) return;
+    if (blocked_.count(change.name) != 0) return;
+    if (change.former == Former::empty) return step(ResetAction::empty_tree, change);
+    if (not_ours(change)) return;
     const bool inside = std::any_of(changes_.begin(), changes_.end(), [&](const Change& other) {
-      return other.kind == ChangeKind::tree && is_ours(other.former) && blocked_.count(other.name) == 0 &&
+      return filled_by_us(other) && blocked_.count(other.name) == 0 &&
              is_below(change.name, other.name);
     });
     if (!inside) step(ResetAction::remove_tree, change);
@@ -193,7 +200,8 @@ class Planner {
     for (std::size_t i = 0; i < changes_.size() && i < seen_.of.size(); ++i) {
       const Change& change = changes_[i];
       if (change.kind != ChangeKind::dir || !seen_.of[i].there || !is_ours(change.former)) continue;
-      if (!goes_with_tree(change)) ours.push_back(&change);
+      const Change* tree = tree_of(change.name);
+      if (tree == nullptr || blocked_.count(tree->name) != 0) ours.push_back(&change);
     }
     std::sort(ours.begin(), ours.end(), [](const Change* a, const Change* b) { return a->name > b->name; });
     for (const Change* change : ours) step(ResetAction::remove_dir, *change);
@@ -257,6 +265,8 @@ std::string describe(const ResetStep& step) {
       return "let " + step.name + " lead to " + step.value + " again";
     case ResetAction::reload_units:
       return "have systemd read its units again";
+    case ResetAction::empty_tree:
+      return "empty " + step.name + ", as it was before us";
     case ResetAction::remove_tree:
       return "remove " + step.name + " with all that is in it";
     case ResetAction::remove_cgroup:

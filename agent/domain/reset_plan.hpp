@@ -43,6 +43,7 @@ enum class ResetAction {
   restore_link,  // value: the former target
   reload_units,  // systemd reads what is left
   remove_tree,
+  empty_tree,      // the folder stays, as it was
   remove_dir,  // only when it is empty
 };
 

@@ -27,11 +27,11 @@ std::int64_t modified_ns(const struct stat& info) {
 
 // The device tells other file systems only; a bind mount of the same one would be emptied with the folder
 // that it shows.
-Status no_mount_within(const std::string& path) {
+Status no_mount_within(const std::string& path, bool nor_at) {
   const auto points = mount_points();
   if (!points) return points.error();
   for (const auto& [point, itself] : *points) {
-    if (point == path || point.starts_with(path + "/"))
+    if ((nor_at && point == path) || point.starts_with(path + "/"))
       return make_error(Errc::conflict,
                         "a file system is mounted at " + point + "; unmount it, then reset again");
   }
@@ -40,8 +40,32 @@ Status no_mount_within(const std::string& path) {
 
 Status remove_whole(const std::string& path) {
   if (!path_exists(path)) return {};
-  if (auto free = no_mount_within(path); !free) return free;
+  if (auto free = no_mount_within(path, true); !free) return free;
   return remove_tree(path);
+}
+
+// Of a folder that was there, and empty, before us.
+std::vector<std::string> contents_of(const std::string& path) {
+  auto names = list_dir(path);
+  if (!names) return {};
+  std::erase(*names, "lost+found");
+  return *names;
+}
+
+Status empty_folder(const Change& change) {
+  const std::string& path = change.name;
+  if (auto free = no_mount_within(path, false); !free) return free;
+  for (const std::string& name : contents_of(path)) {
+    if (auto gone = remove_tree(path + "/" + name); !gone) return gone;
+  }
+  if (::chown(path.c_str(), change.uid, change.gid) != 0) return from_errno("set the owner of " + path, errno);
+  if (::chmod(path.c_str(), change.mode) != 0) return from_errno("set the mode of " + path, errno);
+  return {};
+}
+
+bool same_empty_folder(const Change& change, const struct stat& info) {
+  const bool same = (info.st_mode & 07777) == change.mode && info.st_uid == change.uid && info.st_gid == change.gid;
+  return !S_ISDIR(info.st_mode) || (same && contents_of(change.name).empty());
 }
 
 Status remove_if_empty(const std::string& path) {
@@ -114,6 +138,7 @@ EntrySeen FileUndo::look(const Change& change) const {
     seen.same_as_kept = change.former == Former::kept && S_ISREG(info.st_mode) && same_as_copy(change);
   }
   if (change.kind == ChangeKind::link) seen.other_kind = !S_ISLNK(info.st_mode);
+  if (change.former == Former::empty) seen.there = !same_empty_folder(change, info);
   if (change.kind == ChangeKind::dir && !S_ISDIR(info.st_mode)) seen.there = false;
   return seen;
 }
@@ -155,6 +180,8 @@ Status FileUndo::undo(const ResetStep& step) const {
       return restore(step.change);
     case ResetAction::restore_link:
       return restore_link(step.name, step.value);
+    case ResetAction::empty_tree:
+      return empty_folder(step.change);
     case ResetAction::remove_tree:
       return remove_whole(step.name);
     case ResetAction::remove_dir:

@@ -44,7 +44,7 @@ std::optional<std::string> sysctl_value(const std::string& root, const std::stri
 
 // A device that is gone meanwhile, as a pod's end goes with its namespace, is gone.
 bool is_gone(const Error& error) {
-  return error.code == Errc::not_found || error.message.find("No such device") != std::string::npos;
+  return error.code == Errc::not_found || lower(error.message).find("no such device") != std::string::npos;
 }
 
 }  // namespace

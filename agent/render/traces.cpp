@@ -67,7 +67,7 @@ void own_traces(Intents& out, const ComponentFiles& component, const HostPaths& 
   if (component.name == "docker") docker_traces(out, paths);
   if (component.name == "kubelet") kubelet_traces(out, paths);
   if (component.name == "kube-proxy") kube_proxy_traces(out, paths);
-  if (component.name == "cni") out.push_back({ChangeKind::tree, paths.cni_state_dir});
+  if (component.name == "cni") out.push_back({ChangeKind::tree, paths.cni_state_dir, "", true});
   if (component.name == "etcd") out.push_back({ChangeKind::tree, paths.etcd_dir});
   if (component.name == "kube-apiserver") out.push_back({ChangeKind::tree, paths.log_dir});
 }

@@ -37,12 +37,13 @@ Json json_of(const Change& change) {
   Json json = {{"kind", to_string(change.kind)}, {"name", change.name}, {"former", to_string(change.former)}};
   if (!change.wanted.empty()) json["wanted"] = change.wanted;
   if (!change.value.empty()) json["value"] = change.value;
-  if (change.kind == ChangeKind::file && change.former == Former::kept) {
+  const bool file = change.kind == ChangeKind::file && change.former == Former::kept;
+  if (file || change.former == Former::empty) {
     json["mode"] = change.mode;
     json["uid"] = change.uid;
     json["gid"] = change.gid;
-    json["modifiedNs"] = change.modified_ns;
   }
+  if (file) json["modifiedNs"] = change.modified_ns;
   return json;
 }
 
@@ -100,6 +101,14 @@ Status write_all(int fd, std::string_view text, const std::string& path) {
     text.remove_prefix(static_cast<std::size_t>(put));
   }
   return {};
+}
+
+// What mkfs makes is nothing that anybody keeps.
+bool is_empty_folder(const std::string& path) {
+  auto names = list_dir(path);
+  if (!names) return false;
+  std::erase(*names, "lost+found");
+  return names->empty();
 }
 
 bool is_path_intent(ChangeKind kind) {
@@ -269,6 +278,13 @@ Result<Change> FileChangeLedger::look_at_path(const Intent& intent) {
     return change;
   }
   change.former = Former::found;
+  if (intent.kind == ChangeKind::tree && S_ISDIR(info.st_mode) && is_empty_folder(intent.name)) {
+    change.former = Former::empty;
+    change.mode = info.st_mode & 07777;
+    change.uid = info.st_uid;
+    change.gid = info.st_gid;
+    return change;
+  }
   if (S_ISLNK(info.st_mode) && (intent.kind == ChangeKind::link || intent.kind == ChangeKind::file)) {
     change.former = intent.kind == ChangeKind::link ? Former::kept : Former::link;
     change.value = std::move(target);

@@ -436,6 +436,30 @@ TEST_CASE("data behind a mount survive a reset, and pods' mounts go first", "[ag
   CHECK(get_file(data + "/precious") == "x");
 }
 
+TEST_CASE("a disk that was mounted empty where docker writes is emptied, and stays", "[agent][reset][mount]") {
+  if (!is_root()) {
+    WARN("SKIPPED: needs root");
+    return;
+  }
+  KernelHost host;
+  const std::string disk = host.dir / "docker";
+  fs::create_directory(disk);
+  REQUIRE(::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=1m,mode=0755") == 0);
+  fs::create_directory(disk + "/lost+found");
+  host.note({{ChangeKind::tree, disk}});
+  fs::create_directories(disk + "/overlay2/x");
+  put_file(disk + "/overlay2/x/layer", "x");
+  REQUIRE(::chmod(disk.c_str(), 0710) == 0);
+  const auto done = host.reset();
+  INFO(told(done));
+  REQUIRE(done);
+  CHECK(done->clean());
+  CHECK(fs::exists(disk + "/lost+found"));
+  CHECK_FALSE(fs::exists(disk + "/overlay2"));
+  CHECK((fs::status(disk).permissions() & fs::perms::all) == fs::perms(0755));
+  REQUIRE(::umount2(disk.c_str(), 0) == 0);  // it is mounted still
+}
+
 TEST_CASE("a mount that is busy is a leftover, and what is in it survives", "[agent][reset][mount]") {
   if (!is_root()) {
     WARN("SKIPPED: needs root");

@@ -143,3 +143,39 @@ TEST_CASE("system 96: after a reset a host is what it was, but for the package",
   lab::must_slipwayctl({"node", "delete", "--yes", k_host});
   lab::kubectl({"delete", "pod", "reset-pod", "--force", "--grace-period=0"});
 }
+
+namespace {
+
+// Does the damage, then prints after how many tenths of a second `mended` holds; 100: it did not within ten seconds.
+std::string tenths_until(const std::string& damage, const std::string& mended) {
+  return must("node1", {"bash", "-c", damage + "; i=0; while [ $i -lt 100 ] && ! { " + mended + "; } >/dev/null 2>&1; do sleep 0.1; i=$((i+1)); done; echo $i"});
+}
+
+}  // namespace
+
+TEST_CASE("system 97: what somebody changes on a node is put back within five seconds and told", "[system][drift]") {
+  struct Row {
+    const char* damage;
+    const char* mended;
+    const char* told;  // in the agent's journal
+  };
+  const std::vector<Row> rows = {
+      {"sysctl -qw net.ipv4.ip_forward=0", "[ $(sysctl -n net.ipv4.ip_forward) = 1 ]", "set net/ipv4/ip_forward = 1"},
+      {"ip route del $(ip route show proto 77 | grep via | head -1) proto 77", "ip route show proto 77 | grep via", "put route"},
+      {"iptables -D FORWARD -j SLIPWAY-FORWARD", "iptables -C FORWARD -j SLIPWAY-FORWARD", "accept in FORWARD"},
+      {"nft delete table ip slipway", "nft list table ip slipway", "put the masquerade table"},
+      {"systemctl stop kubelet", "systemctl is-active -q kubelet", "kubelet.service was stopped"},
+      {"systemctl disable -q kubelet", "systemctl is-enabled -q kubelet", "enabled kubelet.service"},
+      {"rm /etc/cni/net.d/10-slipway.conflist", "test -s /etc/cni/net.d/10-slipway.conflist", "10-slipway.conflist"},
+      {"rm /opt/slipway/cni-plugins/current/bridge", "test -x /opt/slipway/cni-plugins/current/bridge", "programs of cni-plugins"}};
+  for (const Row& row : rows) {
+    INFO(row.damage);
+    const auto tenths = slipway::parse_u64(tenths_until(row.damage, row.mended));
+    REQUIRE(tenths);
+    CHECK(*tenths <= 50);
+    eventually("it to be told", 10s, [&row] {
+      return lab::on("node1", {"journalctl", "--no-pager", "-q", "-u", "slipway-agent", "-o", "cat"}).out.find(row.told) != std::string::npos;
+    }, {"node1"});
+  }
+  eventually("the condition", 30s, [] { return lab::slipwayctl({"node", "get", "node1", "-o", "json"}).out.find("put back at") != std::string::npos; }, {"node1"});
+}

@@ -94,6 +94,7 @@ TEST_CASE("what was there before us stays or comes back", "[agent][reset]") {
       {{ChangeKind::link, "/etc/a/b", "/x/y"}, World::there("/x/y"), {"remove the link /etc/a/b"}, false},
       {{ChangeKind::link, "/etc/a/b", "/x/y"}, World::there("/somebody/else"), {}, true},
       {{ChangeKind::file, "/etc/a/b"}, other, {}, true},
+      {{ChangeKind::tree, "/var/lib/docker", "", Former::empty}, World::there(), {"empty /var/lib/docker, as it was before us"}, false},
       {{ChangeKind::device, "cni0", "", Former::found}, World::there(), {}, false},
       {{ChangeKind::chains, "KUBE-", "", Former::found}, World::there(), {}, false},
       {{ChangeKind::module, "br_netfilter", "", Former::found}, World::there(), {}, false},
@@ -146,6 +147,12 @@ TEST_CASE("nothing behind a foreign mount is removed", "[agent][reset]") {
   disk.seen.mounts = {"/var/lib/docker"};
   CHECK(disk.steps().empty());
   CHECK(disk.left() == Texts{"/var/lib/docker"});
+  // Or an empty disk, which was there before us: what our containers have put there goes, the disk stays.
+  World empty;
+  empty.add({ChangeKind::tree, "/var/lib/docker", "", Former::empty}, World::there());
+  empty.seen.mounts = {"/var/lib/docker", "/var/lib/docker/overlay2/a/merged"};
+  CHECK(empty.left().empty());
+  CHECK(empty.steps() == Texts{"unmount /var/lib/docker/overlay2/a/merged", "empty /var/lib/docker, as it was before us"});
   // The tree bound to itself.
   disk.seen.self_mounts = {"/var/lib/docker"};
   CHECK(disk.left().empty());
@@ -171,6 +178,10 @@ TEST_CASE("files within a tree of ours go with it, those of a tree that stays by
   World w;
   w.made(ChangeKind::tree, "/var/lib/kubelet").made(ChangeKind::dir, "/var/lib/kubelet/pki").made(ChangeKind::file, "/var/lib/kubelet/config.yaml");
   CHECK(w.steps() == Texts{"remove /var/lib/kubelet with all that is in it"});
+  w.made(ChangeKind::dir, "/var/lib/kubelet");
+  CHECK(w.steps() == Texts{"remove /var/lib/kubelet with all that is in it"});
+  w.changes.pop_back();
+  w.seen.of.pop_back();
   w.changes[0].former = Former::found;
   CHECK(w.steps() == Texts{"remove the file /var/lib/kubelet/config.yaml", "remove the folder /var/lib/kubelet/pki when it is empty"});
 }
@@ -210,7 +221,7 @@ TEST_CASE("words of the ledger file are read back", "[agent][reset]") {
     REQUIRE(change_kind_of(word));
     CHECK(to_string(*change_kind_of(word)) == word);
   }
-  for (const char* word : {"absent", "found", "kept", "link", "presumed", "unsure"}) {
+  for (const char* word : {"absent", "found", "kept", "empty", "link", "presumed", "unsure"}) {
     REQUIRE(former_of(word));
     CHECK(to_string(*former_of(word)) == word);
   }
