@@ -127,6 +127,7 @@ struct RealRig final : Rig {
 
 struct DirectRig final : Rig {
   TempDir dir;
+  std::string group = "slipway-test-" + std::to_string(::getpid());  // also in processes that a test forks
   std::unique_ptr<DirectSupervisor> direct;
 
   DirectRig() { open(); }
@@ -142,7 +143,7 @@ struct DirectRig final : Rig {
     options.enabled_dir = dir / "enabled";
     options.run_dir = dir / "run";
     options.log_dir = dir / "log";
-    options.cgroup = "slipway-test-" + std::to_string(::getpid());
+    options.cgroup = group;
     return options;
   }
   // Anew, as after a restart of the agent.
