@@ -122,7 +122,9 @@ struct RealRig final : Rig {
   }
   void mend_bad() override { write_unit(path(k_bad), bad_unit("exit 0")); }
   ProcessSupervisor& supervisor() override { return adapter; }
-  void kill_good(std::int32_t pid) override { ::kill(pid, SIGKILL); }
+  void kill_good(std::int32_t pid) override {
+    if (pid > 0) ::kill(pid, SIGKILL);  // 0 would be the test itself
+  }
 };
 
 struct DirectRig final : Rig {
@@ -165,7 +167,9 @@ struct DirectRig final : Rig {
     install(bad_unit("exit 3"));
   }
   void mend_bad() override { install(bad_unit("exit 0")); }
-  void kill_good(std::int32_t pid) override { ::kill(pid, SIGKILL); }
+  void kill_good(std::int32_t pid) override {
+    if (pid > 0) ::kill(pid, SIGKILL);  // 0 would be the test itself
+  }
   std::set<std::string> installed;
 };
 
