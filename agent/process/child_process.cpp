@@ -29,6 +29,8 @@ namespace slipway {
 namespace {
 
 constexpr std::size_t k_max_proc = 256 * 1024;
+constexpr int k_exec_tries = 40;
+constexpr useconds_t k_exec_round_us = 5'000;
 constexpr char k_path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 // systemd's own exit codes for what goes wrong before the program runs (systemd.exec(5)); describe_exit() knows them.
 constexpr int k_exit_chdir = 200;
@@ -294,9 +296,13 @@ std::optional<Child> find_child(const RunRecord& record) {
   child.start_time = record.start_time;
   // First the descriptor, then the looks: what it names cannot change any more.
   child.pidfd = open_pidfd(record.pid);
-  if (!child.pidfd) return std::nullopt;
-  if (!is_recorded(record, proc_text(record.pid, "stat"), proc_text(record.pid, "environ"))) return std::nullopt;
-  return child;
+  if (!child.pidfd || start_time_of(proc_text(record.pid, "stat")) != record.start_time) return std::nullopt;
+  for (int i = 0; i < k_exec_tries; ++i) {
+    if (is_recorded(record, proc_text(record.pid, "stat"), proc_text(record.pid, "environ"))) return child;
+    // It may not have executed its program yet: until then it has its maker's environment.
+    ::usleep(k_exec_round_us);
+  }
+  return std::nullopt;
 }
 
 std::optional<ChildEnd> collect(int pidfd) {

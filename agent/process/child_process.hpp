@@ -1,6 +1,6 @@
 #pragma once
 // A unit's process as the kernel sees it: starting it, watching it, finding it again. Only for direct_supervisor.cpp and its
-// tests. Nothing here waits.
+// tests.
 #include <sys/types.h>
 
 #include <cstdint>
@@ -36,7 +36,8 @@ struct Child {
 Result<Child> fork_child(const ChildPlan& plan);
 Status let_go(const Child& child);
 
-// The process of the record, when it still runs.
+// The process of the record, when it still runs. Blocks for a fifth of a second at most, where number and start agree and the
+// mark does not: the process may have been made this moment.
 std::optional<Child> find_child(const RunRecord& record);
 
 // How a process ended.

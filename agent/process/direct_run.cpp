@@ -27,7 +27,7 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds k_default_timeout{90};  // systemd's, for start and stop
-constexpr Millis k_leftover_round{20};
+constexpr Millis k_leftover_round{50};  // what just ended may be listed for a moment
 constexpr Millis k_collect_round{10};
 constexpr int k_collect_tries = 100;
 
@@ -228,13 +228,15 @@ asio::awaitable<Status> DirectUnit::end_leftovers() {
   const auto limit = spec_->timeout_stop.value_or(k_default_timeout);
   const Instant last = std::min(kill_at_, limit.count() == 0 ? Instant::max() : steady_clock::now() + limit);
   bool killed = false;
+  Millis round{1};
   while (!host_->closing && !members().empty()) {
     if (!killed && steady_clock::now() >= last) {
       killed = true;
       kill_all(SIGKILL);
     }
-    asio::awaitable<Status> waiting = until_told(steady_clock::now() + k_leftover_round);
+    asio::awaitable<Status> waiting = until_told(steady_clock::now() + round);
     co_await std::move(waiting);
+    round = std::min(2 * round, k_leftover_round);
   }
   co_return Status{};
 }

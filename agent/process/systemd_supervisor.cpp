@@ -276,7 +276,12 @@ asio::awaitable<Status> SystemdSupervisor::start(std::string name) {
   asio::awaitable<Result<BusValues>> forgetting = impl_->call(forget, impl_->options.call_limit);
   const Result<BusValues> forgotten = co_await std::move(forgetting);
   if (!forgotten && forgotten.error().code != Errc::not_found) co_return error_of(forgotten, "start " + name);
-  asio::awaitable<Status> job = impl_->run_job("StartUnit", "start", name);
+  // A start job for a unit that waits for its restart waits with it; a restart job does not (systemd's service_start()).
+  asio::awaitable<Result<UnitStatus>> asking = impl_->status(name);
+  const Result<UnitStatus> found = co_await std::move(asking);
+  if (!found) co_return error_of(found, "start " + name);
+  const std::string method = found->waiting() ? "RestartUnit" : "StartUnit";
+  asio::awaitable<Status> job = impl_->run_job(method, "start", name);
   co_return co_await std::move(job);
 }
 

@@ -65,7 +65,8 @@ UnitSpec make_unit(const Settings&, const std::string& name, const std::string& 
   unit.description = title + " " + version + " (Slipway)";
   unit.after = {"network-online.target"};
   unit.wants = {"network-online.target"};
-  unit.restart.when = RestartWhen::always;
+  // At once: systemd's timers may come a quarter of a second late, whatever RestartSec= says (sd_event_add_time(3)).
+  unit.restart = {RestartWhen::always, std::chrono::milliseconds(0)};
   unit.limit_nofile = 1048576;
   // None of them needs long; a shutdown of the host must not wait for one that hangs.
   unit.timeout_stop = std::chrono::seconds(15);

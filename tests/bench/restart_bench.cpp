@@ -1,6 +1,6 @@
 // How long a component is away that is killed: from kill -9 of its process to the first instruction of its successor, and to
 // the supervisor's word that it runs.
-//   restart_bench [--systemd] [--runs 50] [--delay MS]
+//   restart_bench [--systemd] [--runs 50] [--delay MS]  (0: as our units have it)
 // Without --systemd: the agent's own supervisor, in a folder of its own. With it: systemd's Restart= alone, as root on a host
 // that runs systemd; a unit slipway-bench.service comes and goes.
 #include <fcntl.h>
@@ -52,7 +52,7 @@ std::int64_t now_ns() {
 struct Options {
   bool systemd = false;
   int runs = 50;
-  int delay_ms = 50;
+  int delay_ms = 0;
 };
 
 Options read_options(int argc, char** argv) {
@@ -168,7 +168,8 @@ int main(int argc, char** argv) {
     if (options.systemd) {
       supervisor = std::make_unique<SystemdSupervisor>(io.get_executor());
     } else {
-      auto direct = DirectSupervisor::open(io.get_executor(), {dir, dir + "/enabled", dir + "/run", dir + "/log", "slipway-bench"});
+      // Records are in memory, as in /run.
+      auto direct = DirectSupervisor::open(io.get_executor(), {dir, dir + "/enabled", "/dev/shm" + dir, dir + "/log", "slipway-bench"});
       if (!direct) die(direct.error().message);
       supervisor = std::move(*direct);
     }
@@ -179,6 +180,7 @@ int main(int argc, char** argv) {
   }
   std::filesystem::remove(unit_dir + "/" + k_unit);
   std::filesystem::remove_all(dir);
+  std::filesystem::remove_all("/dev/shm" + dir);
   std::printf("%s, %d kills, pause %d ms\n", options.systemd ? "systemd" : "own supervisor", options.runs, options.delay_ms);
   print("kill to exec of successor", figures.exec_ms);
   print("kill to known running", figures.known_ms);

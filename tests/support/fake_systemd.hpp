@@ -211,6 +211,8 @@ class FakeSystemd {
     const std::uint32_t id = ++last_job_;
     const std::string path = std::string(k_root) + "/job/" + std::to_string(id);
     std::string result = "done";
+    // As the real one: such a job is done when the restart is.
+    if (unit.sub == "auto-restart" && member == "StartUnit") return ::sd_bus_reply_method_return(m, "o", path.c_str());
     if (!unit.hangs && member == "StopUnit") {
       unit.active = "inactive";
       unit.sub = "dead";

@@ -122,11 +122,14 @@ struct RealRig final : Rig {
   }
   void mend_bad() override { write_unit(path(k_bad), bad_unit("exit 0")); }
   ProcessSupervisor& supervisor() override { return adapter; }
-  void kill_good(std::int32_t pid) override { ::kill(pid, SIGKILL); }
+  void kill_good(std::int32_t pid) override {
+    if (pid > 0) ::kill(pid, SIGKILL);  // 0 would be the test itself
+  }
 };
 
 struct DirectRig final : Rig {
   TempDir dir;
+  std::string group = "slipway-test-" + std::to_string(::getpid());  // also in processes that a test forks
   std::unique_ptr<DirectSupervisor> direct;
 
   DirectRig() { open(); }
@@ -142,7 +145,7 @@ struct DirectRig final : Rig {
     options.enabled_dir = dir / "enabled";
     options.run_dir = dir / "run";
     options.log_dir = dir / "log";
-    options.cgroup = "slipway-test-" + std::to_string(::getpid());
+    options.cgroup = group;
     return options;
   }
   // Anew, as after a restart of the agent.
@@ -164,7 +167,9 @@ struct DirectRig final : Rig {
     install(bad_unit("exit 3"));
   }
   void mend_bad() override { install(bad_unit("exit 0")); }
-  void kill_good(std::int32_t pid) override { ::kill(pid, SIGKILL); }
+  void kill_good(std::int32_t pid) override {
+    if (pid > 0) ::kill(pid, SIGKILL);  // 0 would be the test itself
+  }
   std::set<std::string> installed;
 };
 
