@@ -101,7 +101,7 @@ Status hide_keys(const proto::CoordinatorConfig& config) {
   if (const std::string credentials = credentials_dir(); !credentials.empty()) paths.push_back(credentials);
   const auto hidden = signer::hide_files(paths);
   if (!hidden) log::warning("this process can still open the files of the CA keys", {{"error", hidden.error()}});
-  else if (!*hidden) log::warning("this process can still open the files of the CA keys: the kernel has no Landlock, or an older one than 5.19");
+  else if (!*hidden) log::warning("this process can still open the files of the CA keys: there is no Landlock here (a kernel before 5.19, or a container that forbids it)");
   return {};
 }
 

@@ -193,12 +193,12 @@ Status SignerClient::use(const CaLine& line) {
 }
 
 Status SignerClient::destroy_key(CaKind kind, std::uint64_t number) {
-  {
-    const std::lock_guard lock(mutex_);
-    pems_[kind].erase(number);
-  }
   const auto answer = ask_for_change(encode_wish(Op::destroy_key, {kind, number}));
-  return answer ? decode_done(*answer) : Status(answer.error());
+  const Status destroyed = answer ? decode_done(*answer) : Status(answer.error());
+  if (!destroyed) return destroyed;
+  const std::lock_guard lock(mutex_);
+  pems_[kind].erase(number);
+  return {};
 }
 
 }  // namespace slipway::signer

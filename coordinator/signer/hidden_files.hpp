@@ -10,7 +10,7 @@ namespace slipway::signer {
 // By Landlock: from now on this thread and those that it starts cannot open files at or below these paths,
 // whatever they are called later, nor look into processes outside. Irrevocable; sets no_new_privs. Files that
 // come to lie beside them in the folders above later on cannot be opened either, so all that is needed there
-// must be open or there. false: the kernel cannot do it (before 5.19, or switched off).
+// must be open or there. false: the kernel cannot do it (before 5.19, or it is forbidden here).
 Result<bool> hide_files(const std::vector<std::string>& paths);
 
 }  // namespace slipway::signer
