@@ -7,7 +7,7 @@
 #include "common/files/atomic_file.hpp"
 #include "common/files/tree.hpp"
 #include "proto/codec.hpp"
-#include "proto/kube_keys.hpp"
+#include "common/kube/component_settings.hpp"
 #include "proto/settings.hpp"
 
 namespace slipway {
@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t k_max_file = 64 * 1024;
 constexpr std::size_t k_most_files = 64;
 
-using Check = std::vector<proto::SettingProblem> (*)(const proto::ComponentSettings&, int);
+using Check = std::vector<kube::SettingProblem> (*)(const proto::ComponentSettings&, int);
 
 Result<proto::ComponentSettings> parse_yaml(const std::string& text, const std::string& path) {
   const auto json = yaml_to_json(text, path);
@@ -45,7 +45,7 @@ Result<proto::ComponentSettings> read_one(const std::string& path, int minor, Ch
   Result<proto::ComponentSettings> settings =
       path.ends_with(".args") ? Result<proto::ComponentSettings>(parse_args(*text)) : parse_yaml(*text, path);
   if (!settings) return settings.error();
-  for (const proto::SettingProblem& problem : check(*settings, minor))
+  for (const kube::SettingProblem& problem : check(*settings, minor))
     return make_error(Errc::invalid, path + ": " + problem.what);
   return settings;
 }
@@ -80,8 +80,8 @@ void read_into(const std::string& dir, int minor, Check check, HostSettings& all
 
 HostSettings read_host_settings(const std::string& dir, int minor) {
   HostSettings all;
-  read_into(dir + "/kubelet.d", minor, proto::kubelet_problems, all, all.kubelet, all.kubelet_problem);
-  read_into(dir + "/kube-proxy.d", minor, proto::kube_proxy_problems, all, all.kube_proxy,
+  read_into(dir + "/kubelet.d", minor, kube::kubelet_problems, all, all.kubelet, all.kubelet_problem);
+  read_into(dir + "/kube-proxy.d", minor, kube::kube_proxy_problems, all, all.kube_proxy,
             all.kube_proxy_problem);
   return all;
 }

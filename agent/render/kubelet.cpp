@@ -5,7 +5,7 @@
 #include "agent/render/parts.hpp"
 #include "common/core/text.hpp"
 #include "common/kube/runtime_rules.hpp"
-#include "proto/kube_keys.hpp"
+#include "common/kube/component_settings.hpp"
 
 namespace slipway::render_parts {
 
@@ -151,8 +151,8 @@ Status check_kube_proxy_overrides(const Json& over) {
 namespace {
 
 // A name that the component does not know would keep it from starting, or do nothing without a word.
-Status check_known(const std::vector<proto::SettingProblem>& problems, const std::string& component) {
-  for (const proto::SettingProblem& problem : problems) return invalid(component + "." + problem.where + ": " + problem.what);
+Status check_known(const std::vector<kube::SettingProblem>& problems, const std::string& component) {
+  for (const kube::SettingProblem& problem : problems) return invalid(component + "." + problem.where + ": " + problem.what);
   return {};
 }
 
@@ -165,7 +165,7 @@ Result<ComponentFiles> kubelet(const Settings& settings) {
   std::vector<std::string> command = kubelet_command(settings, pki);
   const std::vector<std::string>& extra = settings.node.cluster.kubelet.extra_args;
   if (Status checked = check_extra_args(extra, command); !checked) return checked.error();
-  const auto unknown = proto::kubelet_problems({settings.node.cluster.kubelet.config, extra}, settings.kube_minor);
+  const auto unknown = kube::kubelet_problems({settings.node.cluster.kubelet.config, extra}, settings.kube_minor);
   if (Status checked = check_known(unknown, "kubelet"); !checked) return checked.error();
   command.insert(command.end(), extra.begin(), extra.end());
 
@@ -195,7 +195,7 @@ Result<ComponentFiles> kubelet(const Settings& settings) {
 Result<ComponentFiles> kube_proxy(const Settings& settings) {
   if (Status checked = check_kube_proxy_overrides(*settings.kube_proxy_overrides); !checked) return checked.error();
   const proto::ComponentSettings& set = settings.node.cluster.kube_proxy;
-  if (Status checked = check_known(proto::kube_proxy_problems(set, settings.kube_minor), "kubeProxy"); !checked) return checked.error();
+  if (Status checked = check_known(kube::kube_proxy_problems(set, settings.kube_minor), "kubeProxy"); !checked) return checked.error();
   const std::string& dir = settings.node.paths.kube_proxy_dir;
   const std::string pki = dir + "/pki";
   Result<RenderedFile> config = yaml_file(dir + "/config.yaml", 0600, kube_proxy_config(settings));

@@ -6,7 +6,7 @@
 #include "common/core/text.hpp"
 #include "common/log/log.hpp"
 #include "proto/codec.hpp"
-#include "proto/kube_keys.hpp"
+#include "common/kube/component_settings.hpp"
 #include "proto/settings.hpp"
 
 namespace asio = boost::asio;
@@ -149,7 +149,7 @@ asio::awaitable<Result<SettingsChoice>> SettingsGate::choose(NodeContext base, p
     choice.problems.push_back("settings: " + loaded.error().message);
   if (applied_ && applied_->node_uid != uid) applied_.reset();  // of another life of this host
   asio::awaitable<HostSettings> reading =
-      read_host(proto::kubernetes_minor(desired.cluster.versions.kubernetes).value_or(0));
+      read_host(kube::kube_minor(desired.cluster.versions.kubernetes).value_or(0));
   HostSettings host = co_await std::move(reading);
   choice.paths = host.paths;
   wanted_ = {std::move(uid),    desired.cluster, {}, {host.kubelet, host.kube_proxy, {}, {}}, {},

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "coordinator/domain/settings_check.hpp"
-#include "proto/kube_keys.hpp"
+#include "common/kube/component_settings.hpp"
 
 namespace slipway {
 
@@ -46,7 +46,7 @@ Result<Outcome> apply_settings(State& state, StateEditor& editor, const SetNodeS
   const Node* found = state.node(op.name);
   if (found == nullptr) return no_node(op.name);
   Problems problems;
-  check_node_settings(problems, "", op.settings, proto::kubernetes_minor(state.cluster().spec.versions.kubernetes));
+  check_node_settings(problems, "", op.settings, kube::kube_minor(state.cluster().spec.versions.kubernetes));
   if (!problems.none()) return problems.error(Errc::invalid, "the settings cannot be those of a node:");
   NodeExtras extras = found->extras.get();
   const bool changed = extras.settings != op.settings;

@@ -6,7 +6,7 @@
 
 #include "common/core/text.hpp"
 #include "coordinator/domain/join_token.hpp"
-#include "proto/kube_keys.hpp"
+#include "common/kube/component_settings.hpp"
 #include "proto/settings.hpp"
 
 namespace slipway {
@@ -58,16 +58,16 @@ void check_taints(Problems& problems, const std::string& field, const std::vecto
   }
 }
 
-void add_all(Problems& problems, const std::string& field, const std::vector<proto::SettingProblem>& found) {
-  for (const proto::SettingProblem& problem : found) problems.add(field + "/" + problem.where, problem.what);
+void add_all(Problems& problems, const std::string& field, const std::vector<kube::SettingProblem>& found) {
+  for (const kube::SettingProblem& problem : found) problems.add(field + "/" + problem.where, problem.what);
 }
 
 void check_component_settings(Problems& problems, const std::string& field,
                               const proto::ComponentSettings& kubelet,
                               const proto::ComponentSettings& kube_proxy, std::optional<int> minor) {
   if (!minor) return;
-  add_all(problems, field + "/kubelet", proto::kubelet_problems(kubelet, *minor));
-  add_all(problems, field + "/kubeProxy", proto::kube_proxy_problems(kube_proxy, *minor));
+  add_all(problems, field + "/kubelet", kube::kubelet_problems(kubelet, *minor));
+  add_all(problems, field + "/kubeProxy", kube::kube_proxy_problems(kube_proxy, *minor));
 }
 
 void check_groups(Problems& problems, const proto::ClusterSpec& spec, std::optional<int> minor) {
@@ -100,7 +100,7 @@ void check_node_settings(Problems& problems, const std::string& field, const pro
 }
 
 void check_cluster_settings(Problems& problems, const proto::ClusterSpec& spec) {
-  const auto minor = proto::kubernetes_minor(spec.versions.kubernetes);
+  const auto minor = kube::kube_minor(spec.versions.kubernetes);
   check_component_settings(problems, "", {spec.kubelet.config, spec.kubelet.extra_args}, spec.kube_proxy,
                            minor);
   check_labels(problems, "/nodeLabels", spec.node_labels);

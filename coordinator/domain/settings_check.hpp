@@ -1,6 +1,6 @@
 #pragma once
 // Settings of nodes, checked with all problems told at once. What components know is asked of
-// proto/kube_keys.hpp. Pure.
+// common/kube/component_settings.hpp. Pure.
 #include <optional>
 #include <string>
 

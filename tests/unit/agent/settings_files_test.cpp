@@ -45,7 +45,7 @@ TEST_CASE("a file that is wrong is named with what is wrong, and the other compo
     CHECK(all.kubelet_problem.find(name) != std::string::npos);
     return all.kubelet_problem;
   };
-  CHECK(problem("a.yaml", "evictionHrd: {}\n").find("is evictionHard meant?") != std::string::npos);
+  CHECK(problem("a.yaml", "evictionHrd: {}\n").find("did you mean evictionHard?") != std::string::npos);
   CHECK(problem("a.yaml", "authentication: {}\n").find("Slipway decides it") != std::string::npos);
   CHECK(problem("a.yaml", "- 1\n").find("must be a map") != std::string::npos);
   CHECK_FALSE(problem("a.yaml", "a: [\n").empty());

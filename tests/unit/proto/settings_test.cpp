@@ -4,10 +4,12 @@
 #include <catch2/catch.hpp>
 
 #include "proto/codec.hpp"
-#include "proto/kube_keys.hpp"
+#include "common/kube/component_settings.hpp"
 
 using namespace slipway;
 using namespace slipway::proto;
+using slipway::kube::kube_proxy_problems;
+using slipway::kube::kubelet_problems;
 
 namespace {
 
@@ -129,9 +131,9 @@ TEST_CASE("names that a component does not know are refused with what was meant"
   };
   CHECK(first(R"({"maxPods": 5, "evictionHard": {}})", 20) == "");
   CHECK(first(R"({"evictionHrd": {}})", 20)
-            .find("config/evictionHrd: evictionHrd is no field of KubeletConfiguration of Kubernetes 1.20; "
-                  "is evictionHard meant?") == 0);
-  CHECK(first(R"({"seccompDefault": true})", 20).find("it came with 1.22") != std::string::npos);
+            .find("config/evictionHrd: evictionHrd is no field of KubeletConfiguration in Kubernetes 1.20; "
+                  "did you mean evictionHard?") == 0);
+  CHECK(first(R"({"seccompDefault": true})", 20).find("with Kubernetes 1.22") != std::string::npos);
   CHECK(first(R"({"seccompDefault": true})", 22) == "");
   CHECK(first(R"({"readOnlyPort": 1})", 20).find("Slipway decides it") != std::string::npos);
   CHECK(kube_proxy_problems({{R"({"mode": "ipvs"})"}, {"--v=4"}}, 20).empty());
