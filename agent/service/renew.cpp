@@ -113,6 +113,7 @@ asio::awaitable<Status> Renewer::renew(std::vector<std::string> usages) {
 
   IssuedCertificates issued;
   issued.ca_bundles = reply->ca_bundles;
+  if (deps_.state.desired) issued.announced = wanted_bundles(deps_.state.desired->cas, role_);
   for (const auto& [usage, pem] : reply->certificates) {
     if (keys->spki.contains(usage)) issued.certificates[usage] = pem;
   }
