@@ -13,8 +13,6 @@
 #include "common/async/runtime.hpp"
 #include "common/async/spawn.hpp"
 #include "common/async/system_clock.hpp"
-#include "common/core/text.hpp"
-#include "common/crypto/certificate.hpp"
 #include "common/crypto/random.hpp"
 #include "common/files/dir_lock.hpp"
 #include "common/log/log.hpp"
@@ -125,7 +123,7 @@ struct App::Impl {
   kube::KubeClientDeps kube_deps();
   api::ApiDeps api_deps();
   void cut_node(const Node& node);
-  void cut_operator(const std::string& cluster_id, const std::string& user);  // any thread
+  void cut_operator(const std::string& user);  // any thread
   void node_deleted(const Node& node);
   asio::awaitable<Status> record(CertUsage usage, std::string subject, IssuedCert issued,
                                  std::string spki_sha256);
@@ -310,7 +308,7 @@ api::ApiDeps App::Impl::api_deps() {
                     {}};
   deps.node_deleted = [this](const Node& node) { node_deleted(node); };
   deps.cut_node = [this](const Node& node) { cut_node(node); };
-  deps.cut_operator = [this, cluster_id = deps.cluster_id](const std::string& user) { cut_operator(cluster_id, user); };
+  deps.cut_operator = [this](const std::string& user) { cut_operator(user); };
   deps.kube_state = [this] {
     if (node_sync == nullptr) return api::KubeState{true, "not looked at", {}};
     return api::KubeState{node_sync->ok(), node_sync->message(), node_sync->conflicts()};
@@ -346,18 +344,11 @@ Status App::Impl::build() {
 }
 
 void App::Impl::cut_node(const Node& node) {
-  const std::string cluster_id = registrar.state().identity().id;
-  server->cut([uid = node.uid, cluster_id](std::string_view certificate_der) {
-    const auto principal = api::principal_of(certificate_der, cluster_id);
-    return principal && principal->agent.uid == uid;
-  });
+  server->cut([uid = node.uid](const http::Peer& peer) { return api::is_agent_of(peer, uid); });
 }
 
-void App::Impl::cut_operator(const std::string& cluster_id, const std::string& user) {
-  server->cut([user, cluster_id](std::string_view certificate_der) {
-    const auto principal = api::principal_of(certificate_der, cluster_id);
-    return principal && principal->kind == api::PrincipalKind::person && principal->name == user;
-  });
+void App::Impl::cut_operator(const std::string& user) {
+  server->cut([user](const http::Peer& peer) { return api::is_operator(peer, user); });
 }
 
 void App::Impl::node_deleted(const Node& node) {
@@ -411,12 +402,7 @@ asio::awaitable<Status> App::Impl::cut_strangers(CaLine line) {
   asio::awaitable<Status> sleeping = clock.sleep_for(k_answer_time);
   const Status slept = co_await std::move(sleeping);
   if (!slept) co_return slept.error();
-  server->cut([line](std::string_view certificate_der) {
-    const auto certificate = Certificate::from_der(certificate_der);
-    if (!certificate) return false;
-    const std::string issuer = to_hex(certificate->authority_key_id());
-    return issuer != line.signing.key_id && (!line.other || issuer != line.other->key_id);
-  });
+  server->cut([line](const http::Peer& peer) { return api::is_stranger(peer, line); });
   co_return Status{};
 }
 

@@ -30,6 +30,7 @@ struct StoredDesired {
   std::string epoch;
   std::uint64_t revision = 0;
   std::string json;
+  std::vector<std::string> left_epochs = {};  // that never come back, the oldest first
 
   bool operator==(const StoredDesired&) const = default;
 };

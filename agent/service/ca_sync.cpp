@@ -100,6 +100,10 @@ asio::awaitable<Status> CaSync::fetch(BundleDigests wanted, std::vector<std::str
   asio::awaitable<Result<proto::CaBundles>> asking = deps_.coordinator.ca_bundles();
   const Result<proto::CaBundles> reply = co_await std::move(asking);
   if (!reply) co_return context(reply.error(), "fetching the CA bundles");
+  // A newer desired state may have come meanwhile: what the older one announced would be a step back.
+  if (wanted_bundles(deps_.state.desired->cas, role_) != wanted) {
+    co_return make_error(Errc::unavailable, "the coordinator has announced other CA bundles meanwhile; they are asked for again");
+  }
   CredentialStore* credentials = &deps_.credentials;
   const proto::CaBundles bundles = *reply;
   std::function<Status()> keep = [credentials, bundles, wanted, kinds] { return keep_bundles(*credentials, bundles, wanted, kinds); };

@@ -6,6 +6,7 @@
 #include "common/core/text.hpp"
 #include "common/crypto/certificate.hpp"
 #include "common/crypto/csr.hpp"
+#include "common/crypto/digest.hpp"
 #include "common/crypto/private_key.hpp"
 
 namespace slipway {
@@ -153,8 +154,23 @@ Status check_issued(const IssuedCertificates& issued, const std::vector<UsagePro
   return {};
 }
 
+namespace {
+
+Result<bool> keeps_stored(CredentialStore& credentials, const IssuedCertificates& issued, const std::string& name, const std::string& pem) {
+  const auto announced = issued.announced.find(name);
+  if (announced == issued.announced.end() || announced->second == sha256_hex(pem)) return false;
+  const auto stored = credentials.ca_bundle(name);
+  if (!stored) return stored.error();
+  return stored->has_value();
+}
+
+}  // namespace
+
 Status take_over(CredentialStore& credentials, const IssuedCertificates& issued) {
   for (const auto& [name, pem] : issued.ca_bundles) {
+    const auto keeps = keeps_stored(credentials, issued, name, pem);
+    if (!keeps) return context(keeps.error(), "reading the CA " + name);
+    if (*keeps) continue;
     if (auto saved = credentials.save_ca_bundle(name, pem); !saved)
       return context(saved.error(), "keeping the CA " + name);
   }

@@ -49,6 +49,9 @@ struct CertificateSubject {
 struct IssuedCertificates {
   std::map<std::string, std::string> certificates;  // usage -> PEM
   std::map<std::string, std::string> ca_bundles;    // CA -> PEM
+  // CA -> SHA-256 of the bundle that the desired state announces. An answer that was long under way must not bring an older one back:
+  // another bundle is not kept where there is one.
+  std::map<std::string, std::string> announced = {};
 };
 Status check_issued(const IssuedCertificates& issued, const std::vector<UsageProfile>& profiles,
                     const PreparedKeys& keys, const CertificateSubject& subject, WallTime now);

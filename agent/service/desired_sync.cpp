@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "agent/domain/desired_order.hpp"
 #include "common/log/log.hpp"
 #include "proto/codec.hpp"
 
@@ -45,6 +46,7 @@ asio::awaitable<Status> DesiredSync::load() {
   auto desired = proto::decode<proto::DesiredState>((*stored)->json);
   if (!desired) co_return context(desired.error(), "reading the last desired state");
   forget_others(*desired, deps_.state.identity);
+  left_epochs_ = (*stored)->left_epochs;
   deps_.state.renew_at = desired->cluster.certificates.renew_at;
   deps_.state.desired = std::move(*desired);
   deps_.state.reconcile.set();
@@ -76,13 +78,15 @@ asio::awaitable<Status> DesiredSync::take(std::string json) {
     co_return make_error(Errc::unavailable,
                          "the coordinator's desired state does not name this node: what is known is kept");
   }
-  // Never back within an epoch: an older state would revive removed peers and retired authorities.
-  if (deps_.state.desired && desired->epoch == deps_.state.desired->epoch && desired->revision < deps_.state.desired->revision) {
-    co_return make_error(Errc::unavailable, "the coordinator went back from revision " + std::to_string(deps_.state.desired->revision) +
-                                                " to " + std::to_string(desired->revision) +
-                                                ": what is known is kept; does it run on an old copy of its store?");
+  std::vector<std::string> left = left_epochs_;
+  if (deps_.state.desired) {
+    const DesiredPlace held{deps_.state.desired->epoch, deps_.state.desired->revision};
+    const DesiredPlace offered{desired->epoch, desired->revision};
+    if (const Status follows = may_follow(held, left, offered); !follows) co_return follows.error();
+    left = epochs_left(held, std::move(left), offered);
   }
   StoredDesired stored;
+  stored.left_epochs = left;
   stored.epoch = desired->epoch;
   stored.revision = desired->revision;
   stored.json = std::move(json);
@@ -91,6 +95,7 @@ asio::awaitable<Status> DesiredSync::take(std::string json) {
   asio::awaitable<Status> saving = offload<void>(deps_.workers, std::move(save));
   const Status saved = co_await std::move(saving);
   if (!saved) co_return context(saved.error(), "keeping the desired state");
+  left_epochs_ = std::move(left);
   log::info("desired state", {{"revision", desired->revision}, {"nodes", desired->nodes.size()}});
   deps_.state.renew_at = desired->cluster.certificates.renew_at;
   forget_others(*desired, deps_.state.identity);

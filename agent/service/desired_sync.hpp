@@ -2,6 +2,8 @@
 // Keeps the desired state: from the disk at the start, from the coordinator from then on.
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "agent/service/enroll.hpp"
 #include "common/async/backoff.hpp"
@@ -27,6 +29,7 @@ class DesiredSync {
   boost::asio::awaitable<Status> take(std::string json);
 
   Enroller::Deps deps_;
+  std::vector<std::string> left_epochs_;  // as stored
   Backoff backoff_;
   RepeatedError trouble_;
 };

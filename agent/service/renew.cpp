@@ -144,6 +144,7 @@ asio::awaitable<Status> Renewer::renew(std::vector<std::string> usages, std::opt
 
   IssuedCertificates issued;
   issued.ca_bundles = reply->ca_bundles;
+  if (deps_.state.desired) issued.announced = wanted_bundles(deps_.state.desired->cas, role_);
   for (const auto& [usage, pem] : reply->certificates) {
     if (keys->spki.contains(usage)) issued.certificates[usage] = pem;
   }

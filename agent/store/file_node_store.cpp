@@ -46,6 +46,16 @@ std::string text_at(const Json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+std::vector<std::string> texts_at(const Json& object, const char* key) {
+  std::vector<std::string> texts;
+  const auto member = object.find(key);
+  if (member == object.end() || !member->is_array()) return texts;
+  for (const Json& text : *member) {
+    if (text.is_string()) texts.push_back(text.get<std::string>());
+  }
+  return texts;
+}
+
 std::uint64_t number_at(const Json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
@@ -143,13 +153,13 @@ Status FileNodeStore::save_identity(const NodeIdentity& identity) {
 Result<std::optional<StoredDesired>> FileNodeStore::desired() {
   Result<Json> json = read_json(data_dir_ + "/desired.json", k_max_desired_bytes);
   if (!json) return absent_or<StoredDesired>(json.error());
-  StoredDesired desired{text_at(*json, "epoch"), number_at(*json, "revision"), text_at(*json, "state")};
+  StoredDesired desired{text_at(*json, "epoch"), number_at(*json, "revision"), text_at(*json, "state"), texts_at(*json, "leftEpochs")};
   return std::optional<StoredDesired>(std::move(desired));
 }
 
 Status FileNodeStore::save_desired(const StoredDesired& desired) {
   // The state is kept as a string: it comes back byte for byte.
-  const Json json = {{"version", 1}, {"epoch", desired.epoch}, {"revision", desired.revision}, {"state", desired.json}};
+  const Json json = {{"version", 1}, {"epoch", desired.epoch}, {"revision", desired.revision}, {"state", desired.json}, {"leftEpochs", desired.left_epochs}};
   return write_file_atomically(data_dir_ + "/desired.json", json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n", 0600);
 }
 

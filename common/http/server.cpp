@@ -278,9 +278,9 @@ void Server::replace_tls(std::shared_ptr<TlsServerContext> tls) {
   impl_->shared->replace_tls(std::move(tls));
 }
 
-void Server::cut(std::function<bool(std::string_view certificate_der)> doomed) {
+void Server::cut(std::function<bool(const Peer& peer)> doomed) {
   cut_where(impl_->shared, [doomed = std::move(doomed)](const LiveConnection& connection) {
-    return connection.peer->has_certificate() && doomed(connection.peer->certificate_der());
+    return connection.peer->has_certificate() && doomed(*connection.peer);
   });
 }
 

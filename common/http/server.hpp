@@ -63,8 +63,9 @@ class Server {
   void note_known(const IpAddress& address);
   // New handshakes use this context; live connections keep theirs.
   void replace_tls(std::shared_ptr<TlsServerContext> tls);
-  // Cuts live connections whose verified client certificate (DER) satisfies `doomed` (node removal).
-  void cut(std::function<bool(std::string_view certificate_der)> doomed);
+  // Cuts live connections with a verified client certificate whose other end satisfies `doomed` (node removal). Called for every
+  // connection, on its thread: what Handler::identify found out is there, nothing needs to be read again.
+  void cut(std::function<bool(const Peer& peer)> doomed);
   // Stops accepting, lets requests in progress finish until the deadline, then cuts. Thread safe; call once.
   boost::asio::awaitable<void> drain(std::chrono::milliseconds deadline);
   std::size_t connection_count() const;

@@ -233,7 +233,7 @@ boost::asio::awaitable<std::optional<http::Response>> Handlers::confirm_live(std
 }
 
 std::shared_ptr<const http::PeerIdentity> Handlers::identify(const http::Peer& peer) const {
-  return std::make_shared<const KnownPeer>(principal_of(peer.certificate_der(), deps_.cluster_id));
+  return known_peer(peer.certificate_der(), deps_.cluster_id);
 }
 
 boost::asio::awaitable<http::Response> Handlers::handle(http::Request request) {

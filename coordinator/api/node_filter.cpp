@@ -30,9 +30,17 @@ Result<NodeFilter> NodeFilter::of(const http::Request& request) {
   return filter;
 }
 
+Labels selectable_labels(const proto::NodeView& node) {
+  Labels labels = node.labels;
+  labels.emplace("name", node.name);
+  labels.emplace("role", node.role);
+  if (!node.pool.empty()) labels.emplace("pool", node.pool);
+  return labels;
+}
+
 bool NodeFilter::matches(const proto::NodeView& node) const {
   return (role.empty() || node.role == role) && (phase.empty() || node.phase == phase) &&
-         selector.matches(node.labels);
+         (selector.empty() || selector.matches(selectable_labels(node)));
 }
 
 Result<bool> wants_watch(const http::Request& request) {

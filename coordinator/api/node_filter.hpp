@@ -13,6 +13,9 @@ namespace slipway::api {
 // What ?phase= may be: the agents' words and Replacing.
 std::span<const char* const> node_phases();
 
+// What ?labelSelector= looks at: the node's labels, and its name, role and pool under these short names where it has no label of that name.
+Labels selectable_labels(const proto::NodeView& node);
+
 struct NodeFilter {
   std::string role;   // empty: any
   std::string phase;  // empty: any

@@ -1,5 +1,6 @@
 #include "coordinator/api/principal.hpp"
 
+#include "common/core/text.hpp"
 #include "common/crypto/certificate.hpp"
 #include "coordinator/domain/cert_profile.hpp"
 
@@ -44,23 +45,52 @@ int rank_of(proto::Role role) {
   }
 }
 
+Result<Principal> principal_in(const Certificate& certificate, std::string_view cluster_id) {
+  if (!certificate.has_eku(Eku::client_auth)) return not_ours();
+  if (certificate.organizations().empty()) return agent_of(certificate, cluster_id);
+  // An operator's certificate has one organization and no names; anything else is none that we issued.
+  if (certificate.organizations().size() != 1 || certificate.has_san()) return not_ours();
+  const auto role = role_of(certificate.organizations().front());
+  if (!role) return role.error();
+  Principal principal;
+  principal.kind = PrincipalKind::person;
+  principal.name = certificate.common_name();
+  principal.role = *role;
+  principal.serial = certificate.serial_hex();
+  return principal;
+}
+
+const KnownPeer* known(const http::Peer& peer) { return dynamic_cast<const KnownPeer*>(peer.identity.get()); }
+
 }  // namespace
 
 Result<Principal> principal_of(std::string_view certificate_der, std::string_view cluster_id) {
   if (certificate_der.empty()) return Principal{};
   const auto certificate = Certificate::from_der(certificate_der);
-  if (!certificate || !certificate->has_eku(Eku::client_auth)) return not_ours();
-  if (certificate->organizations().empty()) return agent_of(*certificate, cluster_id);
-  // An operator's certificate has one organization and no names; anything else is none that we issued.
-  if (certificate->organizations().size() != 1 || certificate->has_san()) return not_ours();
-  const auto role = role_of(certificate->organizations().front());
-  if (!role) return role.error();
-  Principal principal;
-  principal.kind = PrincipalKind::person;
-  principal.name = certificate->common_name();
-  principal.role = *role;
-  principal.serial = certificate->serial_hex();
-  return principal;
+  return certificate ? principal_in(*certificate, cluster_id) : Result<Principal>(not_ours());
+}
+
+std::shared_ptr<const KnownPeer> known_peer(std::string_view certificate_der, std::string_view cluster_id) {
+  if (certificate_der.empty()) return std::make_shared<const KnownPeer>(Principal{});
+  const auto certificate = Certificate::from_der(certificate_der);
+  if (!certificate) return std::make_shared<const KnownPeer>(not_ours());
+  return std::make_shared<const KnownPeer>(principal_in(*certificate, cluster_id), to_hex(certificate->authority_key_id()));
+}
+
+bool is_agent_of(const http::Peer& peer, std::string_view node_uid) {
+  const KnownPeer* who = known(peer);
+  return who != nullptr && who->principal && who->principal->kind == PrincipalKind::agent && who->principal->agent.uid == node_uid;
+}
+
+bool is_operator(const http::Peer& peer, std::string_view user) {
+  const KnownPeer* who = known(peer);
+  return who != nullptr && who->principal && who->principal->kind == PrincipalKind::person && who->principal->name == user;
+}
+
+bool is_stranger(const http::Peer& peer, const CaLine& line) {
+  const KnownPeer* who = known(peer);
+  if (who == nullptr || who->issuer_key_id.empty()) return false;
+  return who->issuer_key_id != line.signing.key_id && (!line.other || who->issuer_key_id != line.other->key_id);
 }
 
 Result<std::shared_ptr<const Principal>> principal_of(const http::Peer& peer, std::string_view cluster_id) {

@@ -26,7 +26,6 @@ constexpr std::array<Reserved, 9> k_reserved = {{{"0.0.0.0/8", "unspecified addr
                                                  {"fe80::/10", "link-local"},
                                                  {"ff00::/8", "multicast"}}};
 
-constexpr char k_overlaps[] = " overlaps ";
 
 void check_range(const PoolRecord& pool, const Cidr& range, const std::string& field, Problems& problems) {
   if (range.is_v4() != is_v4(pool)) {
@@ -144,14 +143,14 @@ std::vector<std::string> overlap_problems(const std::vector<Cidr>& ranges, const
   for (const Cidr& range : ranges) {
     for (const OccupiedRange& other : occupied) {
       if (!range.overlaps(other.block)) continue;
-      problems.push_back(range.to_string() + k_overlaps + other.block.to_string() + " of " + other.owner + ": choose another range");
+      problems.push_back(range.to_string() + " overlaps " + other.block.to_string() + " of " + other.owner + ": choose another range");
     }
   }
   return problems;
 }
 
 bool tells_overlap(const Error& error) {
-  return error.code == Errc::conflict && error.message.find(k_overlaps) != std::string::npos;
+  return error.cause == Cause::range_overlap || error.cause == Cause::block_taken;
 }
 
 }  // namespace slipway

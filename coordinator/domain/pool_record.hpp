@@ -77,7 +77,7 @@ struct OccupiedRange {
 std::vector<OccupiedRange> host_routes_of(const std::vector<std::string>& routes, const std::string& node, bool connected_only);
 // One line for each overlap of `ranges` with `occupied`, with the owner named.
 std::vector<std::string> overlap_problems(const std::vector<Cidr>& ranges, const std::vector<OccupiedRange>& occupied);
-// Whether a refusal tells of such an overlap, or of one with another pool: counted in the metrics.
+// Whether a refusal tells of such an overlap, of one with another pool or of a block that somebody has: counted in the metrics.
 bool tells_overlap(const Error& error);
 
 }  // namespace slipway

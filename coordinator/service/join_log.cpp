@@ -1,5 +1,6 @@
 #include "coordinator/service/join_log.hpp"
 
+#include <iterator>
 #include <utility>
 
 namespace slipway {
@@ -32,11 +33,28 @@ void JoinLog::note(proto::JoinAttempt attempt) {
     entries_.splice(entries_.begin(), entries_, known->second);
     return;
   }
+  const std::string address = attempt.address;
+  const bool too_many = !attempt.accepted && ++refused_of_[address] > refused_per_host_;
   entries_.push_front({++last_place_, std::move(attempt)});
   by_key_.emplace(std::move(key), entries_.begin());
-  if (entries_.size() <= capacity_) return;
-  by_key_.erase(key_of(entries_.back().attempt));
-  entries_.pop_back();
+  if (too_many) forget_oldest_refusal_of(address);
+  if (entries_.size() > capacity_) forget(std::prev(entries_.end()));
+}
+
+void JoinLog::forget(Entries::iterator entry) {
+  if (!entry->attempt.accepted) {
+    const auto refused = refused_of_.find(entry->attempt.address);
+    if (--refused->second == 0) refused_of_.erase(refused);
+  }
+  by_key_.erase(key_of(entry->attempt));
+  entries_.erase(entry);
+}
+
+// There is one.
+void JoinLog::forget_oldest_refusal_of(const std::string& address) {
+  auto entry = std::prev(entries_.end());
+  while (entry->attempt.accepted || entry->attempt.address != address) --entry;
+  forget(entry);
 }
 
 proto::JoinAttemptList JoinLog::list(const JoinQuery& query) const {

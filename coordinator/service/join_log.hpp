@@ -23,7 +23,9 @@ struct JoinQuery {
 
 class JoinLog {
  public:
-  explicit JoinLog(std::size_t capacity = 1000) : capacity_(capacity) {}
+  // `refused_per_host`: entries of refusals from one address, so that who tries ever new names does not push the others out.
+  explicit JoinLog(std::size_t capacity = 1000, std::size_t refused_per_host = 100)
+      : capacity_(capacity), refused_per_host_(refused_per_host) {}
 
   // The same name, address, token, stage and reason as before: counted there, with the time of this one. What was noted longest
   // ago is forgotten first.
@@ -39,10 +41,15 @@ class JoinLog {
     proto::JoinAttempt attempt;
   };
   using Entries = std::list<Entry>;
+  void forget(Entries::iterator entry);
+  void forget_oldest_refusal_of(const std::string& address);
+
   std::size_t capacity_;
+  std::size_t refused_per_host_;
   Entries entries_;
   std::uint64_t last_place_ = 0;
   std::map<std::string, Entries::iterator> by_key_;
+  std::map<std::string, std::size_t> refused_of_;  // entries by address; none is 0
 };
 
 }  // namespace slipway

@@ -427,7 +427,7 @@ TEST_CASE("cutting ends the connections of one certificate only") {
     REQUIRE(client->read_until("\r\n\r\n").find("HTTP/1.1 200") == 0);
   }
   const std::string der = der_of(fixture.pki.client.certificate_pem);
-  fixture.server->cut([der](std::string_view certificate) { return certificate == der; });
+  fixture.server->cut([der](const http::Peer& peer) { return peer.certificate_der() == der; });
   CHECK(doomed.read_all().empty());
   spared.write(get);
   CHECK(spared.read_until("\r\n\r\n").find("HTTP/1.1 200") == 0);

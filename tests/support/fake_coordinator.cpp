@@ -109,6 +109,7 @@ boost::asio::awaitable<Result<proto::MasterSecrets>> FakeCoordinator::master_sec
 
 boost::asio::awaitable<Result<proto::CaBundles>> FakeCoordinator::ca_bundles() {
   ++bundle_requests;
+  if (const auto meanwhile = std::exchange(before_bundles, {})) meanwhile();
   if (refusal) co_return *refusal;
   proto::CaBundles reply;
   for (const CaKind kind : k_ca_kinds) reply.ca_bundles[std::string(to_string(kind))] = signer_.ca_pem(kind);

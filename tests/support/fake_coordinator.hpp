@@ -5,6 +5,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -81,6 +82,7 @@ class FakeCoordinator final : public CoordinatorApi {
   int secret_requests = 0;
   int bundle_requests = 0;
   std::optional<std::string> false_bundle;  // instead of the fabric one
+  std::function<void()> before_bundles;     // what happens while bundles are on their way, once
   std::set<std::string> agent_keys;   // SPKI digests that count as this node
   std::set<std::string> buried_keys;  // of the removed node
   std::optional<proto::JoinRequest> last_join;

@@ -32,7 +32,7 @@ std::string key_in_use(FileNodeStore& store, const std::string& usage) {
 TEST_CASE("node store: what is saved comes back after a restart") {
   TempDir dir;
   const NodeIdentity identity{"demo", "id", "n1", "uid", 3, "node", "10.77.0.11", "10.10.1.0/24"};
-  const StoredDesired desired{"e1", 42, "{\"a\": \"\\u00fc\"}\n"};
+  const StoredDesired desired{"e1", 42, "{\"a\": \"\\u00fc\"}\n", {"e0", "e-1"}};
   {
     auto store = open(dir);
     CHECK_FALSE(store->identity().value());

@@ -71,6 +71,37 @@ TEST_CASE("certificates of other clusters and purposes are nobody's", "[api][pri
   CHECK_FALSE(principal_of("not a certificate", id));
 }
 
+TEST_CASE("which connections are cut is told by what is known of them, no certificate is read again", "[api][principal]") {
+  const auto peer_of = [](const Principal& who, const std::string& issuer) {
+    http::Peer peer;
+    peer.certificate = std::make_shared<const std::string>("no DER: reading it would find nobody");
+    peer.identity = std::make_shared<const KnownPeer>(who, issuer);
+    return peer;
+  };
+  Principal agent;
+  agent.kind = PrincipalKind::agent;
+  agent.name = "ada";
+  agent.agent.uid = "u1";
+  Principal person;
+  person.kind = PrincipalKind::person;
+  person.name = "ada";
+  CHECK(is_agent_of(peer_of(agent, "01"), "u1"));
+  CHECK_FALSE(is_agent_of(peer_of(agent, "01"), "u2"));
+  CHECK_FALSE(is_agent_of(peer_of(person, "01"), ""));
+  CHECK(is_operator(peer_of(person, "01"), "ada"));
+  CHECK_FALSE(is_operator(peer_of(agent, "01"), "ada"));
+  CaLine line;
+  line.signing.key_id = "01";
+  CHECK_FALSE(is_stranger(peer_of(agent, "01"), line));
+  CHECK(is_stranger(peer_of(agent, "02"), line));
+  CHECK_FALSE(is_stranger(peer_of(agent, ""), line));
+  line.other = CaFacts{};
+  line.other->key_id = "02";
+  CHECK_FALSE(is_stranger(peer_of(agent, "02"), line));
+  CHECK_FALSE(is_agent_of(http::Peer{}, ""));
+  CHECK_FALSE(is_stranger(http::Peer{}, line));
+}
+
 TEST_CASE("every role reaches what it should and nothing more", "[api][principal]") {
   struct Row {
     Role needed;

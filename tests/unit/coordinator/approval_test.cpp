@@ -309,6 +309,33 @@ TEST_CASE("the log of joins counts repetitions and forgets the oldest") {
   CHECK(log.list().items.size() == 3);
 }
 
+TEST_CASE("one address has but so many refusals in the log of joins, and pushes nobody else out") {
+  JoinLog log(10, 3);
+  const auto note = [&log](const std::string& name, const std::string& address, bool accepted) {
+    proto::JoinAttempt made;
+    made.node_name = name;
+    made.address = address;
+    made.accepted = accepted;
+    log.note(made);
+  };
+  note("honest", "10.0.0.1", false);
+  note("mine", "10.0.0.9", true);
+  for (int i = 0; i < 50; ++i) note("n" + std::to_string(i), "10.0.0.9", false);
+  const auto items = log.list().items;
+  REQUIRE(items.size() == 5);
+  CHECK(items[0].node_name == "n49");
+  CHECK(items[2].node_name == "n47");
+  CHECK(items[3].node_name == "mine");
+  CHECK(items[4].node_name == "honest");
+  note("n47", "10.0.0.9", false);  // again: counted, nobody has to go
+  CHECK(log.list().items.size() == 5);
+  CHECK(log.list().items[0].count == 2);
+  for (int i = 0; i < 20; ++i) note("n", "10.0.1." + std::to_string(i), false);  // the total holds, too
+  CHECK(log.list().items.size() == 10);
+  note("late", "10.0.0.9", false);
+  CHECK(log.list().items[0].node_name == "late");
+}
+
 TEST_CASE("pages of the log of joins go back in time, and none shows an attempt twice") {
   JoinLog log;
   const auto note = [&log](const std::string& name, bool accepted, const std::string& stage) {

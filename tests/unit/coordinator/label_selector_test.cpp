@@ -28,6 +28,45 @@ TEST_CASE("label selectors mean what they mean to Kubernetes", "[labels]") {
   }
 }
 
+// One line an operator of the grammar, over each kind of label there is.
+TEST_CASE("nodes are selected by their labels and by name, role and pool", "[labels]") {
+  proto::NodeView node;
+  node.name = "web-1";
+  node.role = "node";
+  node.pool = "red";
+  node.labels = {{"kubernetes.io/hostname", "web-1"}, {"slipway/role", "node"}, {"slipway/pool", "red"}, {"example.com/rack", "r7"}, {"gpu", ""}};
+  struct Case {
+    const char* selector;
+    bool selected;
+  };
+  for (const Case& c : {Case{"name=web-1", true}, {"name==web-1", true}, {"name!=web-1", false}, {"role=node", true}, {"role=master", false},
+                        {"role in (node,master)", true}, {"role notin (node)", false}, {"pool=red,role=node", true}, {"pool in (blue, green)", false},
+                        {"pool notin (blue)", true}, {"pool", true}, {"!pool", false}, {"kubernetes.io/hostname=web-1", true},
+                        {"kubernetes.io/hostname in (web-2,web-3)", false}, {"kubernetes.io/hostname!=web-2", true}, {"slipway/role==node", true},
+                        {"example.com/rack=r7", true}, {"example.com/rack notin (r7, r8)", false}, {"example.com/rack", true}, {"gpu", true},
+                        {"gpu=", true}, {"!gpu", false}, {"gpu in (,yes)", true}, {"!example.com/row", true}, {"example.com/row!=3", true},
+                        {"example.com/row", false}, {"example.com/row notin (3)", true}, {"example.com/row in (3)", false},
+                        {"name in (web-1),!example.com/row,role!=master", true}, {"name in(web-1)", true}, {"! example.com/row", true},
+                        {"name\tin\t( web-1 , web-2 )", true}}) {
+    INFO(c.selector);
+    api::NodeFilter filter;
+    const auto selector = LabelSelector::parse(c.selector);
+    REQUIRE(selector);
+    filter.selector = *selector;
+    CHECK(filter.matches(node) == c.selected);
+  }
+}
+
+TEST_CASE("an operator's own label goes before the short names", "[labels]") {
+  proto::NodeView node;
+  node.name = "web-1";
+  node.role = "node";
+  node.labels = {{"role", "database"}};
+  CHECK(api::selectable_labels(node).at("role") == "database");
+  CHECK(api::selectable_labels(node).at("name") == "web-1");
+  CHECK_FALSE(api::selectable_labels(node).contains("pool"));
+}
+
 TEST_CASE("what is no label selector is refused with the part that is wrong", "[labels]") {
   const std::string long_value(64, 'a');
   const std::string many = [] {

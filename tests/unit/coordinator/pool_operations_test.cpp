@@ -265,12 +265,22 @@ TEST_CASE("what hosts route is in the way of the settings, too", "[pools]") {
   says(services, "network.serviceCIDR cannot be as written");
   says(services, "10.96.0.0/15 overlaps 10.97.3.0/24 of tun0 of node b");
   CHECK(services.find("tun1") == std::string::npos);  // that is as it was before
-  CHECK(tells_overlap(make_error(Errc::conflict, services)));
-  CHECK_FALSE(tells_overlap(make_error(Errc::conflict, "node a exists")));
+  State copy = c.state();
+  std::vector<Change> changes;
+  const auto refused = apply(copy, ApplyCluster{wider, routes}, changes);
+  REQUIRE_FALSE(refused);
+  CHECK(tells_overlap(refused.error()));
   auto other = spec;
   other.kubelet.max_pods = 100;
   c.must(ApplyCluster{other, routes});
   c.must(ApplyCluster{wider, {routes[0]}});
+}
+
+TEST_CASE("overlaps are told by their cause, whatever the words", "[pools]") {
+  CHECK(tells_overlap(make_error(Errc::conflict, Cause::range_overlap, "in other words")));
+  CHECK(tells_overlap(make_error(Errc::conflict, Cause::block_taken, "in other words")));
+  CHECK_FALSE(tells_overlap(make_error(Errc::conflict, Cause::name_taken, "the name a overlaps b exists")));
+  CHECK_FALSE(tells_overlap(make_error(Errc::conflict, "10.0.0.0/8 overlaps 10.1.0.0/16")));
 }
 
 TEST_CASE("a change that is tried changes nothing", "[pools]") {
