@@ -30,7 +30,6 @@ namespace {
 
 constexpr Millis k_patience{5'000};
 constexpr std::size_t k_max_pem = std::size_t{1} << 20;
-constexpr std::size_t k_max_desired = std::size_t{64} << 20;
 
 using Tls = std::shared_ptr<http::TlsClientContext>;
 
@@ -54,8 +53,9 @@ Known read_known(const std::string& data_dir) {
   if (!known.joined) return known;
   if (auto pem = read_file(data_dir + "/pki/ca/fabric.pem", k_max_pem)) known.fabric_ca = *pem;
   if (auto pem = read_file(data_dir + "/pki/ca/apiserver.pem", k_max_pem)) known.apiserver_ca = *pem;
-  const auto text = read_file(data_dir + "/desired.json", k_max_desired);
-  auto desired = text ? proto::decode<proto::DesiredState>(*text) : Result<proto::DesiredState>(make_error(Errc::not_found, ""));
+  const auto stored = read_stored_desired(data_dir);
+  if (!stored || !*stored) return known;
+  auto desired = proto::decode<proto::DesiredState>((*stored)->json);
   if (desired) known.desired = std::move(*desired);
   return known;
 }

@@ -151,7 +151,11 @@ Status FileNodeStore::save_identity(const NodeIdentity& identity) {
 }
 
 Result<std::optional<StoredDesired>> FileNodeStore::desired() {
-  Result<Json> json = read_json(data_dir_ + "/desired.json", k_max_desired_bytes);
+  return read_stored_desired(data_dir_);
+}
+
+Result<std::optional<StoredDesired>> read_stored_desired(const std::string& data_dir) {
+  Result<Json> json = read_json(data_dir + "/desired.json", k_max_desired_bytes);
   if (!json) return absent_or<StoredDesired>(json.error());
   StoredDesired desired{text_at(*json, "epoch"), number_at(*json, "revision"), text_at(*json, "state"), texts_at(*json, "leftEpochs")};
   return std::optional<StoredDesired>(std::move(desired));

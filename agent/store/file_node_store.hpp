@@ -49,4 +49,7 @@ class FileNodeStore : public NodeStore, public CredentialStore {
   std::string data_dir_;
 };
 
+// What the store in `data_dir` holds, without opening it: also while the agent does. Blocks.
+Result<std::optional<StoredDesired>> read_stored_desired(const std::string& data_dir);
+
 }  // namespace slipway

@@ -63,7 +63,7 @@ TEST_CASE("a state that goes back within its epoch is refused, a new epoch is fo
   REQUIRE(give(world.coordinator.desired(7)));
   const Status back = give(world.coordinator.desired(6));
   REQUIRE_FALSE(back);
-  CHECK(back.error().message.find("from revision 7 to 6") != std::string::npos);
+  CHECK(back.error().message.find("revision 6 after 7") != std::string::npos);
   CHECK(life.state.desired->revision == 7);
   CHECK(life.store.desired().value()->revision == 7);
   auto restored = world.coordinator.desired(3);

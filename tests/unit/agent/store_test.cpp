@@ -44,6 +44,7 @@ TEST_CASE("node store: what is saved comes back after a restart") {
   auto store = open(dir);
   CHECK(store->identity().value() == identity);
   CHECK(store->desired().value() == desired);
+  CHECK(read_stored_desired(dir / "agent").value() == desired);
   CHECK(store->ca_bundle("kubeClient").value() == "PEM");
   CHECK_FALSE(store->ca_bundle("etcd").value());
   CHECK(mode_of(dir / "agent") == 0700);
