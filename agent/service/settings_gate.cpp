@@ -7,6 +7,7 @@
 #include "common/log/log.hpp"
 #include "proto/codec.hpp"
 #include "common/kube/component_settings.hpp"
+#include "common/kube/versions.hpp"
 #include "proto/settings.hpp"
 
 namespace asio = boost::asio;

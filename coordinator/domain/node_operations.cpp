@@ -4,6 +4,7 @@
 
 #include "coordinator/domain/settings_check.hpp"
 #include "common/kube/component_settings.hpp"
+#include "common/kube/versions.hpp"
 
 namespace slipway {
 

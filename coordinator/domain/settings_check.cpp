@@ -7,6 +7,7 @@
 #include "common/core/text.hpp"
 #include "coordinator/domain/join_token.hpp"
 #include "common/kube/component_settings.hpp"
+#include "common/kube/versions.hpp"
 #include "proto/settings.hpp"
 
 namespace slipway {

@@ -73,6 +73,7 @@ struct World {
                        paths,
                        "systemd",
                        {},
+                       {},
                        std::move(settings)};
     reconciler = std::make_unique<Reconciler>(std::move(deps), 1);
   }
