@@ -33,33 +33,43 @@ Status load_join_log(JoinLog& log, const std::string& path) {
   return {};
 }
 
+namespace {
+
+// Cancelled: nothing may be waited for any more.
+Status write_last(const JoinLogFileDeps& deps) {
+  return write_file_atomically(deps.path, proto::encode(deps.log.list()), 0600);
+}
+
+asio::awaitable<Status> write_on_worker(Workers* workers, std::string path, std::string text) {
+  std::function<Result<bool>()> write = [path, text] { return write_list(path, text); };
+  asio::awaitable<Result<bool>> writing = offload<bool>(*workers, std::move(write));
+  const Result<bool> done = co_await std::move(writing);
+  co_return done ? Status{} : Status(done.error());
+}
+
+}  // namespace
+
 asio::awaitable<Status> keep_join_log(JoinLogFileDeps deps) {
   std::uint64_t written_until = deps.log.last_place();
   bool failing = false;
   for (;;) {
     asio::awaitable<Status> sleeping = deps.clock.sleep_for(deps.every);
-    const Status slept = co_await std::move(sleeping);
+    Status going_on = co_await std::move(sleeping);
     const std::uint64_t now = deps.log.last_place();
-    if (now != written_until) {
-      std::string text = proto::encode(deps.log.list());
-      Status written;
-      if (slept) {
-        std::function<Result<bool>()> write = [path = deps.path, text = std::move(text)] { return write_list(path, text); };
-        asio::awaitable<Result<bool>> writing = offload<bool>(deps.workers, std::move(write));
-        const Result<bool> done = co_await std::move(writing);
-        if (!done) written = done.error();
-      } else {
-        // Cancelled: nothing may be waited for any more.
-        written = write_file_atomically(deps.path, text, 0600);
-      }
-      if (written) {
-        written_until = now;
-        failing = false;
-      } else if (!std::exchange(failing, true)) {
-        log::warning("the list of join attempts is not saved", {{"error", written.error()}});
-      }
+    Status written;
+    if (going_on && now != written_until) {
+      asio::awaitable<Status> writing = write_on_worker(&deps.workers, deps.path, proto::encode(deps.log.list()));
+      written = co_await std::move(writing);
+      if (!written && written.error().code == Errc::canceled) going_on = written;
     }
-    if (!slept) co_return slept;
+    if (!going_on) written = now == written_until ? Status{} : write_last(deps);
+    if (written) {
+      written_until = now;
+      failing = false;
+    } else if (!std::exchange(failing, true)) {
+      log::warning("the list of join attempts is not saved", {{"error", written.error()}});
+    }
+    if (!going_on) co_return going_on;
   }
 }
 

@@ -40,6 +40,7 @@ struct Rig {
 TEST_CASE("join attempts outlive the coordinator's process") {
   Rig rig;
   Cancelable<void> keeping(rig.io, keep_join_log(rig.deps()));
+  poll_until(rig.io, [&] { return rig.clock.sleeper_count() == 1; });
   for (const char* node : {"web-1", "web-2", "web-3", "web-4"}) rig.log.note(refused(node));
   REQUIRE_FALSE(std::filesystem::exists(rig.path));
   // A stop in good order writes what the last seconds brought.
