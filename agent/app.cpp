@@ -23,6 +23,7 @@
 #include "agent/memory.hpp"
 #include "agent/net/kernel_network.hpp"
 #include "agent/process/systemd_supervisor.hpp"
+#include "agent/service/artifact_gate.hpp"
 #include "agent/service/ca_sync.hpp"
 #include "agent/service/desired_sync.hpp"
 #include "agent/service/enroll.hpp"
@@ -31,6 +32,7 @@
 #include "agent/service/renew.hpp"
 #include "agent/service/status.hpp"
 #include "agent/store/file_node_store.hpp"
+#include "agent/store/file_trust_store.hpp"
 #include "common/async/runtime.hpp"
 #include "common/async/spawn.hpp"
 #include "common/async/system_clock.hpp"
@@ -109,7 +111,10 @@ asio::awaitable<Status> ask_health(CredentialStore* credentials, HealthProbe pro
   return probe_https(probe.host, probe.port, probe.path, *tls, k_probe_limit);
 }
 
-asio::awaitable<Result<bool>> install(Installer* installer, ArtifactRef artifact) {
+asio::awaitable<Result<bool>> install(ArtifactGate* gate, Installer* installer, ArtifactRef artifact) {
+  asio::awaitable<Status> asking = gate->allow(artifact);
+  const Status allowed = co_await std::move(asking);
+  if (!allowed) co_return allowed.error();
   asio::awaitable<Result<InstallOutcome>> ensuring = installer->ensure(std::move(artifact));
   const Result<InstallOutcome> outcome = co_await std::move(ensuring);
   if (!outcome) co_return outcome.error();
@@ -163,6 +168,9 @@ class Agent {
         coordinator_(thread_.executor(), endpoints, &clock_),
         supervisor_(thread_.executor()),
         installer_(InstallPaths{"/opt/slipway", config.data_dir + "/cache"}, coordinator_, workers_),
+        trust_(config.data_dir),
+        gate_({trust_, clock_, workers_, state_, [paths = installer_.paths()](const ArtifactRef& artifact) { return is_current(paths, artifact); }},
+              {config.artifact_signers, config.artifact_threshold}),
         endpoints_(std::move(endpoints)) {}
 
   Status open() {
@@ -226,7 +234,6 @@ class Agent {
     renewer_ = std::make_unique<Renewer>(role_, deps(), *enroller_);
     ca_sync_ = std::make_unique<CaSync>(role_, deps());
     FileNodeStore* store = store_.get();
-    Installer* installer = &installer_;
     ReconcileDeps reconcile{
         *store_,
         coordinator_,
@@ -235,7 +242,7 @@ class Agent {
         clock_,
         workers_,
         state_,
-        [installer](ArtifactRef artifact) { return install(installer, std::move(artifact)); },
+        [this](ArtifactRef artifact) { return install(&gate_, &installer_, std::move(artifact)); },
         [store](HealthProbe probe) { return ask_health(store, std::move(probe)); },
         process_environment,
         HostPaths{},
@@ -322,6 +329,8 @@ class Agent {
   HttpCoordinator coordinator_;
   SystemdSupervisor supervisor_;
   Installer installer_;
+  FileTrustStore trust_;
+  ArtifactGate gate_;
   std::vector<http::Endpoint> endpoints_;
   std::unique_ptr<KernelNetwork> network_;
   std::unique_ptr<FileWatch> files_;  // null: the kernel has none to give

@@ -12,6 +12,7 @@
 #include "common/files/atomic_file.hpp"
 #include "common/files/tree.hpp"
 #include "common/http/client.hpp"
+#include "proto/artifact_manifest.hpp"
 #include "proto/codec.hpp"
 
 namespace slipway {
@@ -116,6 +117,8 @@ Status check_agent_config(const proto::AgentConfig& config) {
     return invalid("cgroupDriver is \"" + config.cgroup_driver +
                    "\"; it must be systemd or cgroupfs, or left out");
   }
+  if (const Status signers = proto::check_signers(config.artifact_signers, config.artifact_threshold); !signers)
+    return error_of(signers, "artifactSigners");
   return {};
 }
 

@@ -5,6 +5,7 @@
 
 #include "common/core/text.hpp"
 #include "coordinator/domain/block_tree.hpp"
+#include "proto/artifact_manifest.hpp"
 
 namespace slipway {
 
@@ -386,6 +387,8 @@ Result<ValidatedCluster> validate(const proto::ClusterSpec& spec) {
   check_versions(problems, spec);
   check_kubelet(problems, spec.kubelet);
   check_certificates(problems, cluster);
+  if (const Status signers = proto::check_signers(spec.artifacts.signers, spec.artifacts.threshold); !signers)
+    problems.add("/artifacts/signers", signers.error().message);
   if (spec.admission != "token" && spec.admission != "manual") {
     problems.add("/admission", quoted(spec.admission) + " is not known: token (a valid token is enough) or manual (an operator approves each node)");
   }
