@@ -15,6 +15,7 @@
 
 #include "agent/client/health_probe.hpp"
 #include "agent/client/http_coordinator.hpp"
+#include "agent/client/mirror_source.hpp"
 #include "agent/config.hpp"
 #include "agent/host/file_watch.hpp"
 #include "agent/host_facts.hpp"
@@ -167,7 +168,8 @@ class Agent {
         group_(thread_.executor()),
         coordinator_(thread_.executor(), endpoints, &clock_),
         supervisor_(thread_.executor()),
-        installer_(InstallPaths{"/opt/slipway", config.data_dir + "/cache"}, coordinator_, workers_),
+        mirrors_({thread_.executor(), coordinator_, clock_, workers_, [this] { return mirror_wish(); }}),
+        installer_(InstallPaths{"/opt/slipway", config.data_dir + "/cache"}, mirrors_, workers_),
         trust_(config.data_dir),
         gate_({trust_, clock_, workers_, state_, [paths = installer_.paths()](const ArtifactRef& artifact) { return is_current(paths, artifact); }},
               {config.artifact_signers, config.artifact_threshold}),
@@ -257,6 +259,15 @@ class Agent {
         [](const std::string& line) { systemd::status(line); }, process_environment, host_routes});
   }
 
+  MirrorWish mirror_wish() const {
+    MirrorWish wish;
+    if (state_.desired) wish = {state_.desired->cluster.artifacts.mirrors, state_.desired->cluster.artifacts.mirror_ca, {}};
+    if (!config_.artifact_mirrors.empty()) wish.urls = config_.artifact_mirrors;
+    if (!config_.artifact_mirror_ca_file.empty()) wish.ca_pem.clear();
+    wish.ca_file = config_.artifact_mirror_ca_file;
+    return wish;
+  }
+
   void watch_files(const std::vector<std::string>& paths) {
     if (!files_) return;
     const Status watched = files_->watch(paths);
@@ -328,6 +339,7 @@ class Agent {
   TaskGroup group_;
   HttpCoordinator coordinator_;
   SystemdSupervisor supervisor_;
+  MirroredSource mirrors_;
   Installer installer_;
   FileTrustStore trust_;
   ArtifactGate gate_;
