@@ -16,6 +16,7 @@
 
 #include "agent/client/health_probe.hpp"
 #include "agent/client/http_coordinator.hpp"
+#include "agent/client/mirror_source.hpp"
 #include "agent/config.hpp"
 #include "agent/host/file_watch.hpp"
 #include "agent/host/program_files.hpp"
@@ -33,6 +34,7 @@
 #include "agent/process/systemd_supervisor.hpp"
 #include "agent/process/unit_files.hpp"
 #include "agent/service/address_follow.hpp"
+#include "agent/service/artifact_gate.hpp"
 #include "agent/service/ca_sync.hpp"
 #include "agent/service/desired_sync.hpp"
 #include "agent/service/drift_watch.hpp"
@@ -44,6 +46,7 @@
 #include "agent/service/unit_watch.hpp"
 #include "agent/store/file_change_ledger.hpp"
 #include "agent/store/file_node_store.hpp"
+#include "agent/store/file_trust_store.hpp"
 #include "common/async/runtime.hpp"
 #include "common/async/spawn.hpp"
 #include "common/async/system_clock.hpp"
@@ -124,7 +127,10 @@ asio::awaitable<Status> ask_health(CredentialStore* credentials, HealthProbe pro
   return probe_https(probe.host, probe.port, probe.path, *tls, k_probe_limit);
 }
 
-asio::awaitable<Result<bool>> install(Installer* installer, ArtifactRef artifact) {
+asio::awaitable<Result<bool>> install(ArtifactGate* gate, Installer* installer, ArtifactRef artifact) {
+  asio::awaitable<Status> asking = gate->allow(artifact);
+  const Status allowed = co_await std::move(asking);
+  if (!allowed) co_return allowed.error();
   asio::awaitable<Result<InstallOutcome>> ensuring = installer->ensure(std::move(artifact));
   const Result<InstallOutcome> outcome = co_await std::move(ensuring);
   if (!outcome) co_return outcome.error();
@@ -182,7 +188,11 @@ class Agent {
         workers_(k_workers),
         group_(thread_.executor()),
         coordinator_(thread_.executor(), endpoints, &clock_),
-        installer_(InstallPaths{"/opt/slipway", config.data_dir + "/cache"}, coordinator_, workers_),
+        mirrors_({thread_.executor(), coordinator_, clock_, workers_, [this] { return mirror_wish(); }}),
+        installer_(InstallPaths{"/opt/slipway", config.data_dir + "/cache"}, mirrors_, workers_),
+        trust_(config.data_dir),
+        gate_({trust_, clock_, workers_, state_, [paths = installer_.paths()](const ArtifactRef& artifact) { return is_current(paths, artifact); }},
+              {config.artifact_signers, config.artifact_threshold}),
         endpoints_(std::move(endpoints)) {}
 
   Status open() {
@@ -266,7 +276,6 @@ class Agent {
     follower_ = std::make_unique<AddressFollower>(AddressFollower::Deps{
         clock_, workers_, state_, [named = config_.node_address, endpoints = endpoints_](IpAddress registered) { return address_sight(registered, named, endpoints); }});
     FileNodeStore* store = store_.get();
-    Installer* installer = &installer_;
     ReconcileDeps reconcile{
         *store_,
         coordinator_,
@@ -275,7 +284,7 @@ class Agent {
         clock_,
         workers_,
         state_,
-        [installer](ArtifactRef artifact) { return install(installer, std::move(artifact)); },
+        [this](ArtifactRef artifact) { return install(&gate_, &installer_, std::move(artifact)); },
         [store](HealthProbe probe) { return ask_health(store, std::move(probe)); },
         process_environment,
         HostPaths{},
@@ -295,6 +304,15 @@ class Agent {
         [this] { return coordinator_.last_answered(); }});
     local_ = std::make_unique<LocalSurface>(LocalSurface::Deps{thread_.executor(), config_, clock_, state_, *network_,
                                                                [store](HealthProbe probe) { return ask_health(store, std::move(probe)); }});
+  }
+
+  MirrorWish mirror_wish() const {
+    MirrorWish wish;
+    if (state_.desired) wish = {state_.desired->cluster.artifacts.mirrors, state_.desired->cluster.artifacts.mirror_ca, {}};
+    if (!config_.artifact_mirrors.empty()) wish.urls = config_.artifact_mirrors;
+    if (!config_.artifact_mirror_ca_file.empty()) wish.ca_pem.clear();
+    wish.ca_file = config_.artifact_mirror_ca_file;
+    return wish;
   }
 
   void watch_files(std::vector<std::string> paths) {
@@ -380,7 +398,10 @@ class Agent {
   std::unique_ptr<ProcessSupervisor> supervisor_;
   DirectSupervisor* direct_ = nullptr;  // supervisor_, when it is that one
   std::unique_ptr<UnitLog> unit_log_;
+  MirroredSource mirrors_;
   Installer installer_;
+  FileTrustStore trust_;
+  ArtifactGate gate_;
   std::vector<http::Endpoint> endpoints_;
   std::unique_ptr<KernelNetwork> network_;
   std::unique_ptr<FileWatch> files_;  // null: the kernel has none to give

@@ -11,7 +11,9 @@
 #include "common/core/text.hpp"
 #include "common/files/atomic_file.hpp"
 #include "common/files/tree.hpp"
+#include "common/http/base_url.hpp"
 #include "common/http/client.hpp"
+#include "proto/artifact_manifest.hpp"
 #include "proto/codec.hpp"
 
 namespace slipway {
@@ -117,6 +119,13 @@ Status check_agent_config(const proto::AgentConfig& config) {
     return invalid("cgroupDriver is \"" + config.cgroup_driver +
                    "\"; it must be systemd or cgroupfs, or left out");
   }
+  for (const std::string& mirror : config.artifact_mirrors) {
+    if (const auto url = http::parse_https_base(mirror); !url) return error_of(url, "artifactMirrors");
+  }
+  if (!config.artifact_mirror_ca_file.empty() && !config.artifact_mirror_ca_file.starts_with('/'))
+    return invalid("artifactMirrorCAFile must be an absolute path");
+  if (const Status signers = proto::check_signers(config.artifact_signers, config.artifact_threshold); !signers)
+    return error_of(signers, "artifactSigners");
   return {};
 }
 

@@ -69,12 +69,17 @@ template <class V> void fields(V& v, CertificateSettings& x) {
   v.optional("nodeTTL", x.node_ttl); v.optional("servingTTL", x.serving_ttl); v.optional("adminTTL", x.admin_ttl);
   v.optional("operatorTTL", x.operator_ttl); v.optional("renewAt", x.renew_at);
 }
+template <class V> void fields(V& v, ArtifactSettings& x) {
+  v.optional("signers", x.signers); v.optional("threshold", x.threshold); v.optional("mirrors", x.mirrors);
+  v.optional("mirrorCA", x.mirror_ca);
+}
 template <class V> void fields(V& v, ClusterSpec& x) {
   v("metadata", x.metadata); v("apiServer", x.api_server); v("coordinator", x.coordinator); v("network", x.network);
   v.optional("runtime", x.runtime); v("versions", x.versions); v.optional("kubelet", x.kubelet);
   v.optional("kubeProxy", x.kube_proxy); v.optional("docker", x.docker); v.optional("certificates", x.certificates);
   v.optional("admission", x.admission); v.optional("nodeLabels", x.node_labels); v.optional("nodeTaints", x.node_taints);
   v.optional("nodeGroups", x.node_groups); v.optional("rollout", x.rollout); v.optional("containerd", x.containerd);
+  v.optional("artifacts", x.artifacts);
 }
 template <class V> void fields(V& v, ClusterCapacity& x) {
   v("maxNodes", x.max_nodes); v("nodes", x.nodes); v("quarantined", x.quarantined); v("podsPerNode", x.pods_per_node);
@@ -141,6 +146,7 @@ template <class V> void fields(V& v, DesiredState& x) {
   v("epoch", x.epoch); v("revision", x.revision); v("cluster", x.cluster); v("components", x.components); v("nodes", x.nodes);
   v.optional("podRanges", x.pod_ranges);
   v.optional("cas", x.cas); v.optional("overrides", x.overrides);
+  v.optional("artifactManifest", x.artifact_manifest);
 }
 template <class V> void fields(V& v, CaRef& x) {
   v("kind", x.kind); v("bundleSha256", x.bundle_sha256); v("keyId", x.key_id);
@@ -217,6 +223,13 @@ template <class V> void fields(V& v, Artifact& x) {
   v("size", x.size); v.optional("importedAt", x.imported_at);
 }
 template <class V> void fields(V& v, ArtifactList& x) { v("items", x.items); v.optional("next", x.next); }
+template <class V> void fields(V& v, ManifestUpload& x) { v("text", x.text); }
+template <class V> void fields(V& v, ManifestView& x) {
+  v("number", x.number); v("expiresAt", x.expires_at); v("signedBy", x.signed_by); v("artifacts", x.artifacts); v("text", x.text);
+}
+template <class V> void fields(V& v, CollectRequest& x) { v.optional("minAge", x.min_age); v.optional("dryRun", x.dry_run); }
+template <class V> void fields(V& v, CollectedBlob& x) { v("sha256", x.sha256); v("size", x.size); }
+template <class V> void fields(V& v, CollectReply& x) { v("removed", x.removed); v("bytes", x.bytes); v("dryRun", x.dry_run); }
 template <class V> void fields(V& v, CertificateView& x) {
   v("node", x.node); v("usage", x.usage); v("serial", x.serial); v("notBefore", x.not_before); v("notAfter", x.not_after);
   v("sha256", x.sha256);
@@ -295,6 +308,11 @@ template <class V> void fields(V& v, AgentConfig& x) {
   v.optional("nodeName", x.node_name); v.optional("nodeAddress", x.node_address); v.optional("dataDir", x.data_dir);
   v.optional("logLevel", x.log_level); v.optional("cgroupDriver", x.cgroup_driver);
   v.optional("localGroup", x.local_group);
+  v.optional("artifactSigners", x.artifact_signers); v.optional("artifactThreshold", x.artifact_threshold);
+  v.optional("artifactMirrors", x.artifact_mirrors); v.optional("artifactMirrorCAFile", x.artifact_mirror_ca_file);
+}
+template <class V> void fields(V& v, ArtifactTrust& x) {
+  v("signers", x.signers); v("threshold", x.threshold); v("number", x.number); v("manifest", x.manifest);
 }
 template <class V> void fields(V& v, LocalError& x) {
   v("source", x.source); v("message", x.message); v("cure", x.cure); v("since", x.since); v.optional("ended", x.ended);
@@ -335,10 +353,11 @@ template <class V> void fields(V& v, NodeOverview& x) { v("nodes", x.nodes); v("
   X(PoolGrowRequest) X(PoolDrainRequest) X(CaRef) X(CaBundles) X(CaCertificateView) X(CaView) X(CaList) X(CaChangeRequest) \
   X(PoolTenantList) X(DrainRequest) X(DrainPod) X(DrainReport) X(RotateReply) X(ComponentSettings) X(NodeSettings) X(NodeGroupMatch) \
   X(NodeGroup) X(RolloutSettings) X(NodeOverrides) X(SettingsStatus) X(SettingValue) X(SettingDifference) X(NodeConfigView) \
-  X(RolloutView) X(RestartRequest) X(RestartReply)
+  X(RolloutView) X(RestartRequest) X(RestartReply) \
+  X(ArtifactSettings) X(ManifestUpload) X(ManifestView) X(CollectRequest) X(CollectedBlob) X(CollectReply)
 
 // Types of files: coded by the same lists, but no part of the API's contract.
 #define SLIPWAY_FILE_TYPES(X) \
   X(AdminCluster) X(AdminConfig) X(ConnectionLimits) X(CoordinatorConfig) X(KubeconfigClusterData) X(KubeconfigCluster) X(KubeconfigUserData) \
   X(KubeconfigUser) X(KubeconfigContextData) X(KubeconfigContext) X(KubeconfigFile) X(AgentConfig) X(AgentLocalStatus) X(LocalError) X(LocalCertificate) X(LocalDrift) \
-  X(NodeOverview) X(PreflightFinding) X(PreflightReport) X(ResetLeftover) X(ResetReport) X(AppliedSettings)
+  X(NodeOverview) X(PreflightFinding) X(PreflightReport) X(ResetLeftover) X(ResetReport) X(AppliedSettings) X(ArtifactTrust)

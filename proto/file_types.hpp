@@ -86,6 +86,10 @@ struct AgentConfig {
   std::string log_level = "info";
   std::string cgroup_driver;   // systemd | cgroupfs; empty: what the host can do
   std::string local_group;     // members may ask the agent over its socket, too; empty: only root may
+  std::vector<std::string> artifact_signers;  // whose word is needed for programs, whatever the cluster says; empty: the cluster's, pinned at first sight
+  std::uint64_t artifact_threshold = 1;       // so many of artifact_signers
+  std::vector<std::string> artifact_mirrors;  // instead of the cluster's
+  std::string artifact_mirror_ca_file;        // PEM; empty: the cluster's mirrorCA, or the host's own list
   bool operator==(const AgentConfig&) const = default;
 };
 struct LocalError {
@@ -105,6 +109,14 @@ struct LocalCertificate {
 struct LocalDrift {
   std::string at;
   std::vector<std::string> what;  // changed by somebody else, put back
+};
+// <dataDir>/artifact-trust.json: whose word this host takes, and the newest manifest it has seen.
+struct ArtifactTrust {
+  std::vector<std::string> signers;  // pinned at first sight, or by a manifest that named new ones
+  std::uint64_t threshold = 1;
+  std::uint64_t number = 0;          // of the newest manifest that was accepted
+  std::string manifest;              // its text
+  bool operator==(const ArtifactTrust&) const = default;
 };
 // /run/slipway/agent-status.json and /v1/status of the agent's socket: what `slipway-agent status` shows. No secrets.
 struct AgentLocalStatus {

@@ -80,6 +80,14 @@ struct CertificateSettings {
   double renew_at = 0.667;           // fraction of the life after which a certificate is renewed
   bool operator==(const CertificateSettings&) const = default;
 };
+// Where programs come from, and whose word is needed for them.
+struct ArtifactSettings {
+  std::vector<std::string> signers;  // Ed25519 keys, base64; not empty: agents install only what a manifest signed by these names
+  std::uint64_t threshold = 1;       // so many of them
+  std::vector<std::string> mirrors;  // https://HOST[:PORT][/PATH], asked before the coordinator for PATH/sha256/<digest>
+  std::string mirror_ca;             // PEM: what the mirrors' certificates end in; empty: what the host's own list says
+  bool operator==(const ArtifactSettings&) const = default;
+};
 struct ClusterSpec {
   ClusterMetadata metadata;
   ApiServerSettings api_server;
@@ -97,6 +105,7 @@ struct ClusterSpec {
   std::vector<NodeGroup> node_groups = {};
   RolloutSettings rollout = {};
   RawConfig containerd = {};
+  ArtifactSettings artifacts = {};
   bool operator==(const ClusterSpec&) const = default;
 };
 struct ClusterCapacity {
@@ -252,6 +261,7 @@ struct DesiredState {
   std::vector<std::string> pod_ranges = {};  // of all pools, the default pool's first; empty: podCIDR alone
   std::vector<CaRef> cas = {};               // since 0.2; a kind that is missing is not watched
   std::map<std::string, NodeOverrides> overrides = {};  // node name -> what is for it alone; since 0.3
+  std::string artifact_manifest = {};        // since 0.3; signed, the agent checks it itself; empty: there is none
 };
 struct CaBundles {
   std::map<std::string, std::string> ca_bundles;  // CA kind -> PEM
@@ -433,6 +443,30 @@ struct Artifact {
   std::string sha256;
   std::uint64_t size = 0;
   std::string imported_at;
+};
+// The signed list of what may be installed; its form: proto/artifact_manifest.hpp.
+struct ManifestUpload {
+  std::string text;
+};
+struct ManifestView {
+  std::uint64_t number = 0;
+  std::string expires_at;
+  std::vector<std::string> signed_by;  // key ids of good signatures by the cluster's signers
+  std::uint64_t artifacts = 0;         // how many it names
+  std::string text;                    // as it was signed
+};
+struct CollectRequest {
+  std::string min_age = "1h";  // content that came later is left: its registration may be on the way
+  bool dry_run = false;
+};
+struct CollectedBlob {
+  std::string sha256;
+  std::uint64_t size = 0;
+};
+struct CollectReply {
+  std::vector<CollectedBlob> removed;
+  std::uint64_t bytes = 0;
+  bool dry_run = false;
 };
 struct ArtifactList {
   std::vector<Artifact> items;

@@ -1,8 +1,6 @@
 #include "agent/client/http_coordinator.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -10,6 +8,7 @@
 #include <memory>
 #include <utility>
 
+#include "agent/client/download.hpp"
 #include "agent/domain/clock_skew.hpp"
 #include "common/core/text.hpp"
 #include "common/core/unique_fd.hpp"
@@ -27,7 +26,6 @@ constexpr std::uint16_t k_default_port = 7443;
 constexpr int k_poll_seconds = 50;
 constexpr Millis k_poll_grace{15'000};  // beyond the wait that was asked for
 constexpr Millis k_deadline{30'000};
-constexpr Millis k_download_idle{30'000};
 constexpr std::uint64_t k_longest_wait = 3600;  // seconds: no answer may send an agent to sleep for days
 constexpr int k_accepted = 202;
 
@@ -105,51 +103,6 @@ std::string percent_encode(std::string_view text) {
 Error not_joined() {
   return make_error(Errc::unauthenticated, "this host has no certificate yet");
 }
-
-Status write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return from_errno("writing the download", errno);
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
-}
-
-// A file that grows to `size` bytes by appending.
-struct Download {
-  int fd;
-  std::uint64_t at;  // the file's length
-  std::uint64_t size;
-  std::uint64_t skip = 0;  // so many bytes of the answer are there already
-
-  static Result<Download> into(int fd, std::uint64_t size) {
-    struct stat file {};
-    if (::fstat(fd, &file) != 0) return from_errno("stat of the download", errno);
-    const auto length = static_cast<std::uint64_t>(file.st_size);
-    if (length <= size) return Download{fd, length, size};
-    // Of an artifact that was replaced.
-    if (::ftruncate(fd, 0) != 0) return from_errno("truncate the download", errno);
-    return Download{fd, 0, size};
-  }
-  // A mirror may know no ranges and send the whole: what is there is left out.
-  Status begin(const http::Response& head) {
-    skip = head.status == 200 ? at : 0;
-    if (head.status == 200) return {};
-    const std::string* range = head.headers.find("Content-Range");
-    if (range != nullptr && range->starts_with("bytes " + std::to_string(at) + "-")) return {};
-    return make_error(Errc::corrupt, "another part came than was asked for");
-  }
-  Status take(std::string_view chunk) {
-    const std::uint64_t known = std::min<std::uint64_t>(skip, chunk.size());
-    skip -= known;
-    chunk.remove_prefix(static_cast<std::size_t>(known));
-    if (chunk.size() > size - at) return make_error(Errc::corrupt, "more bytes came than the artifact has");
-    const Status written = write_all(fd, chunk);
-    if (written) at += chunk.size();
-    return written;
-  }
-};
 
 }  // namespace
 
@@ -310,30 +263,13 @@ asio::awaitable<Status> HttpCoordinator::fetch(ArtifactRef artifact, std::string
 }
 
 asio::awaitable<Status> HttpCoordinator::fetch_from(std::size_t at, ArtifactRef artifact, int fd) {
-  auto download = Download::into(fd, artifact.size);
-  if (!download) co_return download.error();
-  if (download->at == artifact.size) co_return Status{};
-  http::Client client(executor_, coordinators_[at], tls_);
+  auto client = std::make_shared<http::Client>(executor_, coordinators_[at], tls_);
   http::Request get = make_request(http::Method::get, "/v1/artifacts/" + artifact.sha256 + "/content");
   get.headers.set("Accept", "application/octet-stream");
-  if (download->at > 0) get.headers.set("Range", "bytes=" + std::to_string(download->at) + "-");
-  const auto shared = std::make_shared<Download>(*download);
-  std::function<Status(std::string_view)> sink = [shared](std::string_view chunk) {
-    return shared->take(chunk);
-  };
-  std::function<Status(const http::Response&)> begin = [shared](const http::Response& head) {
-    return shared->begin(head);
-  };
-  asio::awaitable<Result<http::Response>> fetching =
-      client.fetch(std::move(get), std::move(sink), k_download_idle, std::move(begin));
+  asio::awaitable<Result<http::Response>> fetching = download(client, std::move(get), artifact.size, fd, coordinators_[at].host);
   const Result<http::Response> response = co_await std::move(fetching);
-  if (!response) co_return context(response.error(), "download");
-  if (response->status != 200 && response->status != 206)
-    co_return context(refusal_of(*response), "download");
-  if (shared->at != artifact.size)
-    co_return make_error(Errc::unavailable, "download: " + coordinators_[at].host + " ended after " +
-                                                std::to_string(shared->at) + " of " +
-                                                std::to_string(artifact.size) + " bytes");
+  if (!response) co_return response.error();
+  if (!is_success(*response)) co_return context(refusal_of(*response), "download");
   co_return Status{};
 }
 

@@ -50,6 +50,13 @@ Result<bool> switch_back(InstallPaths paths, std::string component) {
 
 }  // namespace
 
+bool is_current(const InstallPaths& paths, const ArtifactRef& artifact) {
+  const Result<std::string> version = read_link(paths.current_link(artifact.component));
+  if (!version || *version != artifact.version) return false;
+  const Result<Manifest> manifest = read_manifest(paths.version_dir(artifact.component, artifact.version));
+  return manifest && manifest->artifact_sha256 == artifact.sha256;
+}
+
 Installer::Installer(InstallPaths paths, ArtifactSource& source, Workers& workers)
     : paths_(std::move(paths)), source_(source), workers_(workers) {}
 

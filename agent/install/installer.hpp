@@ -18,6 +18,9 @@ struct InstallOutcome {
   std::string previous;         // version that was current before; empty: none
 };
 
+// Whether `current` leads to this version, laid down from these bytes. Blocks.
+bool is_current(const InstallPaths& paths, const ArtifactRef& artifact);
+
 // Used on the agent's state thread; everything that blocks goes to `workers`. One call at a time for each component.
 class Installer {
  public:

@@ -89,21 +89,6 @@ Result<std::pair<std::string, ManifestEntry>> parse_line(std::string_view line) 
 
 }  // namespace
 
-Result<std::string> sha256_of_file(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd) return from_errno("open " + path, errno);
-  constexpr std::size_t k_chunk_bytes = 256 * 1024;
-  auto buffer = std::make_unique<std::array<char, k_chunk_bytes>>();
-  Sha256 digest;
-  for (;;) {
-    const ssize_t got = ::read(fd.get(), buffer->data(), buffer->size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return from_errno("read " + path, errno);
-    if (got == 0) return digest.finish_hex();
-    digest.update({buffer->data(), static_cast<std::size_t>(got)});
-  }
-}
-
 Result<Manifest> describe_tree(const std::string& dir, const std::string& artifact_sha256) {
   Manifest manifest;
   manifest.artifact_sha256 = artifact_sha256;

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "common/core/result.hpp"
+#include "common/crypto/file_digest.hpp"
 
 namespace slipway {
 
@@ -45,8 +46,5 @@ Status check_tree(const std::string& dir, const Manifest& manifest, CheckDepth d
 // Changes when any file that the manifest names, or the manifest, is written, replaced or touched: from inode, length and time of change
 // (st_ctime, which nobody can set). Equal seals spare reading everything again. Empty: something is missing.
 std::string seal_of_tree(const std::string& dir, const Manifest& manifest);
-
-// Digest of a file, read in chunks.
-Result<std::string> sha256_of_file(const std::string& path);
 
 }  // namespace slipway

@@ -180,6 +180,7 @@ Status FileNodeStore::forget() {
   if (Status removed = remove_file(data_dir_ + "/node.json"); !removed) return error_of(removed, "forget the cluster");
   if (Status removed = remove_file(data_dir_ + "/desired.json"); !removed) return error_of(removed, "forget the cluster");
   if (Status removed = remove_file(data_dir_ + "/applied.json"); !removed) return error_of(removed, "forget the cluster");
+  if (Status removed = remove_file(data_dir_ + "/artifact-trust.json"); !removed) return error_of(removed, "forget the cluster");
   if (Status removed = remove_tree(data_dir_ + "/pki"); !removed) return error_of(removed, "forget the cluster");
   return make_dirs(data_dir_ + "/pki/ca", 0700);
 }

@@ -95,7 +95,11 @@ Handling Handlers::register_artifact(RequestContext context) {
   if (!good) co_return good.error();
   const BlobStore blobs = deps_.blobs;
   const std::string sha256 = artifact->sha256;
-  std::function<Result<std::uint64_t>()> job = [blobs, sha256] { return blobs.size_of(sha256); };
+  // Touched first, so that no collection takes it away before it has its name.
+  std::function<Result<std::uint64_t>()> job = [blobs, sha256]() -> Result<std::uint64_t> {
+    if (const Status touched = blobs.touch(sha256); !touched) return touched.error();
+    return blobs.size_of(sha256);
+  };
   boost::asio::awaitable<Result<std::uint64_t>> asking =
       offload<std::uint64_t>(deps_.workers, std::move(job));
   const auto size = co_await std::move(asking);

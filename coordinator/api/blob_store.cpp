@@ -60,6 +60,38 @@ Status BlobStore::take(const std::string& spooled, const std::string& sha256) co
   return sync_dir(blob_dir_);
 }
 
+Status BlobStore::touch(const std::string& sha256) const {
+  if (::utimensat(AT_FDCWD, path_of(sha256).c_str(), nullptr, AT_SYMLINK_NOFOLLOW) == 0) return {};
+  if (errno == ENOENT) return make_error(Errc::not_found, "there is no content with sha256 " + sha256);
+  return from_errno("touching the content with sha256 " + sha256, errno);
+}
+
+Result<std::vector<Blob>> BlobStore::collect(const std::set<std::string>& keep, WallTime older_than, bool dry_run) const {
+  const auto names = list_dir(blob_dir_);
+  if (!names) return error_of(names, "listing the content");
+  const auto is_old = [older_than](const struct stat& info) { return info.st_mtim.tv_sec < older_than.time_since_epoch().count(); };
+  std::vector<Blob> removed;
+  for (const std::string& name : *names) {
+    struct stat info {};
+    if (!is_sha256_hex(name) || keep.contains(name) || ::lstat(path_of(name).c_str(), &info) != 0 || !is_old(info)) continue;
+    if (!dry_run) {
+      // Out of the way first, then a second look: a registration may have touched it since the first.
+      const std::string aside = spool_dir_ + "/collected-" + name;
+      if (::rename(path_of(name).c_str(), aside.c_str()) != 0) return from_errno("removing the content " + name, errno);
+      if (::lstat(aside.c_str(), &info) == 0 && !is_old(info)) {
+        if (::rename(aside.c_str(), path_of(name).c_str()) != 0) return from_errno("keeping the content " + name, errno);
+        continue;
+      }
+      if (const Status gone = remove_file(aside); !gone) return gone.error();
+    }
+    removed.push_back({name, static_cast<std::uint64_t>(info.st_size)});
+  }
+  if (!dry_run && !removed.empty()) {
+    if (const Status synced = sync_dir(blob_dir_); !synced) return synced.error();
+  }
+  return removed;
+}
+
 Result<std::uint64_t> BlobStore::size_of(const std::string& sha256) const {
   struct stat info {};
   if (::stat(path_of(sha256).c_str(), &info) == 0) return static_cast<std::uint64_t>(info.st_size);

@@ -2,13 +2,21 @@
 // Content by digest: <dataDir>/artifacts/sha256/<hex>, with uploads under way in <dataDir>/spool.
 // Everything here blocks: on a worker. Thread safe: each call stands on the file system alone.
 #include <cstdint>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "common/core/result.hpp"
+#include "common/core/time.hpp"
 
 namespace slipway::api {
 
 bool is_sha256_hex(std::string_view text);
+
+struct Blob {
+  std::string sha256;
+  std::uint64_t size = 0;
+};
 
 class BlobStore {
  public:
@@ -23,6 +31,11 @@ class BlobStore {
   Status take(const std::string& spooled, const std::string& sha256) const;
   // Errc::not_found when there is no such blob.
   Result<std::uint64_t> size_of(const std::string& sha256) const;
+  // Counts as uploaded now: whoever is about to name the blob keeps collect() off it. Errc::not_found.
+  Status touch(const std::string& sha256) const;
+  // Removes blobs that are not in `keep` and were neither uploaded nor touched since `older_than`; what was removed, or with
+  // `dry_run` would be. Who reads one meanwhile reads it to its end.
+  Result<std::vector<Blob>> collect(const std::set<std::string>& keep, WallTime older_than, bool dry_run) const;
 
  private:
   BlobStore(std::string blob_dir, std::string spool_dir)

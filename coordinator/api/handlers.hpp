@@ -60,6 +60,11 @@ class Handlers {
   Handling upload_blob(RequestContext context);
   Handling register_artifact(RequestContext context);
   Handling list_artifacts(RequestContext context);
+  // artifact_upkeep.cpp
+  Handling delete_artifact(RequestContext context);
+  Handling collect_blobs(RequestContext context);
+  Handling get_artifact_manifest(RequestContext context);
+  Handling put_artifact_manifest(RequestContext context);
   // cluster.cpp
   Handling get_cluster(RequestContext context);
   Handling apply_cluster(RequestContext context);

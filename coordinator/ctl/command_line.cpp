@@ -195,6 +195,28 @@ void add_cluster(CLI::App& app, CommandLine& line) {
   config->add_option("--user", kube->user, "name of the user")->capture_default_str();
 }
 
+void add_manifest(CLI::App& artifacts, CommandLine& line) {
+  auto [keygen, made] = add_command<ArtifactKeygen>(artifacts, line, "keygen", "make a signer's key: the private one into a file, the public one to standard output");
+  keygen->add_option("FILE", made->file, "where the private key goes, mode 0600; keep it off the cluster")->required();
+  CLI::App& group = *add_group(artifacts, "manifest", "the signed list of what agents may install");
+  auto [create, created] = add_command<ManifestCreate>(group, line, "create", "write a list of the cluster's artifacts, to be read and signed");
+  create->add_option("FILE", created->file, "file to write")->required();
+  create->add_option("--number", created->number, "its number; one more than the cluster's when absent");
+  create->add_option("--valid-for", created->valid_for, "how long anything new is installed on its word")->capture_default_str();
+  create->add_option("--new-signer", created->signers, "public key of who signs the ones after it; may be given several times");
+  create->add_option("--new-threshold", created->threshold, "how many of the new signers must")->capture_default_str();
+  auto [sign, signing] = add_command<ManifestSign>(group, line, "sign", "sign a list; needs no coordinator");
+  sign->add_option("FILE", signing->file, "the list; the signature is added to it")->required();
+  sign->add_option("--key", signing->key_file, "file of the private key")->required();
+  auto [verify, verified] = add_command<ManifestVerify>(group, line, "verify", "check a list as agents do; needs no coordinator");
+  verify->add_option("FILE", verified->file, "the list")->required();
+  verify->add_option("--signer", verified->signers, "public key that counts; may be given several times")->required();
+  verify->add_option("--threshold", verified->threshold, "how many of them must have signed")->capture_default_str();
+  auto [put, handed] = add_command<ManifestPut>(group, line, "put", "hand a signed list to the coordinator");
+  put->add_option("FILE", handed->file, "the list")->required();
+  add_command<ManifestGet>(group, line, "get", "show the list that the coordinator has");
+}
+
 void add_artifact(CLI::App& app, CommandLine& line) {
   CLI::App& group = *add_group(app, "artifact", "binaries for the hosts");
   auto [import, options] = add_command<ArtifactImport>(
@@ -208,6 +230,15 @@ void add_artifact(CLI::App& app, CommandLine& line) {
   import->add_option("--format", options->format, "file or tar; by the file's name when absent")
       ->check(CLI::IsMember({"file", "tar"}));
   add_command<ArtifactList>(group, line, "list", "list the artifacts");
+  auto [remove, removed] = add_command<ArtifactDelete>(group, line, "delete", "forget an artifact that the cluster does not ask for");
+  remove->add_option("COMPONENT", removed->component, "such as kubelet")->required();
+  remove->add_option("VERSION", removed->version, "such as 1.20.2")->required();
+  add_yes(*remove, removed->yes);
+  auto [collect, collected] = add_command<ArtifactCollect>(group, line, "gc", "remove content that no artifact names");
+  collect->add_option("--min-age", collected->min_age, "leave what was uploaded within this time")->capture_default_str();
+  collect->add_flag("--dry-run", collected->dry_run, "only tell what would be removed");
+  add_yes(*collect, collected->yes);
+  add_manifest(group, line);
 }
 
 void add_operator(CLI::App& app, CommandLine& line) {

@@ -142,6 +142,40 @@ struct ArtifactImport {
   std::vector<std::string> members;
 };
 struct ArtifactList {};
+struct ArtifactDelete {
+  std::string component;
+  std::string version;
+  bool yes = false;
+};
+struct ArtifactCollect {
+  std::string min_age = "1h";
+  bool dry_run = false;
+  bool yes = false;
+};
+// These three look at files alone, no coordinator is asked: they are for the machine where the keys are.
+struct ArtifactKeygen {
+  std::string file;
+};
+struct ManifestSign {
+  std::string file;
+  std::string key_file;
+};
+struct ManifestVerify {
+  std::string file;
+  std::vector<std::string> signers;
+  std::uint64_t threshold = 1;
+};
+struct ManifestCreate {
+  std::string file;
+  std::uint64_t number = 0;  // 0: one more than the cluster's
+  std::string valid_for = "90d";
+  std::vector<std::string> signers;  // new ones
+  std::uint64_t threshold = 1;
+};
+struct ManifestPut {
+  std::string file;
+};
+struct ManifestGet {};
 struct CertsCheckExpiration {
   std::string node;
   std::string usage;
@@ -202,7 +236,8 @@ using Command =
                  OperatorCreate, OperatorList, OperatorRevoke, ConfigGetContexts, ConfigCurrentContext, ConfigUseContext,
                  NodeApprove, NodeDeny, NodeReplace, CertsList, AuditList, AuditVerify,
                  PoolList, PoolGet, PoolCreate, PoolGrow, PoolDrain, PoolDelete, PoolHold, PoolRelease,
-                 CertsStatus, CertsRotateCa, NodeCordon, NodeDrain, PoolNodes, CertsRotate, Support, NodeConfig>;
+                 CertsStatus, CertsRotateCa, NodeCordon, NodeDrain, PoolNodes, CertsRotate, Support, NodeConfig,
+                 ArtifactDelete, ArtifactCollect, ArtifactKeygen, ManifestSign, ManifestVerify, ManifestCreate, ManifestPut, ManifestGet>;
 
 enum class Format { table, wide, json, yaml };
 

@@ -270,6 +270,21 @@ struct Runner {
   int operator()(const ArtifactList&) {
     return show_list<proto::ArtifactList>("/v1/artifacts", [this](const auto& list) { return artifact_table(list, wide(), console.now); });
   }
+  int operator()(const ArtifactDelete& wish) {
+    const std::string name = wish.component + " " + wish.version;
+    if (!confirmed(wish.yes, "forget artifact " + name, console)) return k_usage;
+    return done(make_request(Method::del, "/v1/artifacts/" + percent_encode(wish.component) + "/" + percent_encode(wish.version)), "artifact " + name + " deleted");
+  }
+  int operator()(const ArtifactCollect& wish) {
+    if (!wish.dry_run && !confirmed(wish.yes, "remove all content that no artifact names", console)) return k_usage;
+    const proto::CollectRequest request{wish.min_age, wish.dry_run};
+    return show<proto::CollectReply>(make_request(Method::post, "/v1/artifacts/collect", proto::encode(request)), collect_text);
+  }
+  int operator()(const ManifestCreate& wish) { return create_manifest(wish, connection, console); }
+  int operator()(const ManifestPut& wish) { return put_manifest(wish, connection, console); }
+  int operator()(const ManifestGet&) {
+    return show<proto::ManifestView>(make_request(Method::get, "/v1/artifact-manifest"), [](const proto::ManifestView& view) { return view.text; });
+  }
   int operator()(const AuditList& wish) { return list_audit(wish, line.format, connection, console); }
   int operator()(const AuditVerify&) { return verify_audit(line.format, connection, console); }
   int operator()(const CertsList& wish) {
@@ -298,6 +313,9 @@ struct Runner {
   int operator()(const ConfigGetContexts&) { return k_usage; }  // run_local_command() has had these
   int operator()(const ConfigCurrentContext&) { return k_usage; }
   int operator()(const ConfigUseContext&) { return k_usage; }
+  int operator()(const ArtifactKeygen&) { return k_usage; }
+  int operator()(const ManifestSign&) { return k_usage; }
+  int operator()(const ManifestVerify&) { return k_usage; }
   int operator()(const CertsStatus&) {
     const WallTime now = console.now;
     return show<proto::CaList>(make_request(Method::get, "/v1/cas"),

@@ -72,6 +72,11 @@ std::string leftover_text(const std::string& node, Connection& connection);
 std::string kubeconfigs_left_text(const std::string& user, Connection& connection);
 // artifacts.cpp
 int import_artifact(const ArtifactImport& wish, Connection& connection, Console& console);
+// manifest.cpp
+int create_manifest(const ManifestCreate& wish, Connection& connection, Console& console);
+int put_manifest(const ManifestPut& wish, Connection& connection, Console& console);
+std::string collect_text(const proto::CollectReply& reply);
+std::optional<int> run_signing_command(const CommandLine& line, Console& console);  // as run_local_command()
 // kubeconfig.cpp
 int make_kubeconfig(const ClusterKubeconfig& wish, Connection& connection, Console& console);
 

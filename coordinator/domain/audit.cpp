@@ -15,6 +15,8 @@ struct Namer {
   std::string_view operator()(const RecordCertificate&) const { return "certificate.issue"; }
   std::string_view operator()(const DeleteNode&) const { return "node.delete"; }
   std::string_view operator()(const PutArtifact&) const { return "artifact.register"; }
+  std::string_view operator()(const DeleteArtifact&) const { return "artifact.delete"; }
+  std::string_view operator()(const PutManifest&) const { return "artifact.manifest"; }
   std::string_view operator()(const CreatePool&) const { return "pool.create"; }
   std::string_view operator()(const GrowPool&) const { return "pool.grow"; }
   std::string_view operator()(const DrainPool& op) const { return op.draining ? "pool.drain" : "pool.resume"; }
@@ -75,6 +77,8 @@ struct Describer {
     record.subject = artifact_key(op.artifact.component, op.artifact.version);
     record.detail = "sha256 " + op.artifact.sha256;
   }
+  void operator()(const DeleteArtifact& op) const { record.subject = artifact_key(op.component, op.version); }
+  void operator()(const PutManifest& op) const { record.subject = "number " + std::to_string(op.manifest.number); }
   void operator()(const CreatePool& op) const { record.subject = op.pool.name; }
   void operator()(const GrowPool& op) const { record.subject = op.name; }
   void operator()(const DrainPool& op) const { record.subject = op.name; }

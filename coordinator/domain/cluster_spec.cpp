@@ -7,6 +7,7 @@
 #include "common/kube/runtime_rules.hpp"
 #include "coordinator/domain/block_tree.hpp"
 #include "coordinator/domain/settings_check.hpp"
+#include "proto/artifact_manifest.hpp"
 
 namespace slipway {
 
@@ -354,6 +355,18 @@ void check_certificates(Problems& problems, ValidatedCluster& cluster) {
   }
 }
 
+void check_artifacts(Problems& problems, const proto::ArtifactSettings& artifacts) {
+  if (const Status signers = proto::check_signers(artifacts.signers, artifacts.threshold); !signers)
+    problems.add("/artifacts/signers", signers.error().message);
+  for (std::size_t i = 0; i < artifacts.mirrors.size(); ++i) {
+    const std::string& url = artifacts.mirrors[i];
+    const bool plain = url.starts_with("https://") && url.size() > 8 && url.find_first_of(" \t\r\n?#@") == std::string::npos;
+    if (!plain) problems.add("/artifacts/mirrors/" + std::to_string(i), quoted(url) + " is not a place: write it as in https://mirror.example/slipway");
+  }
+  if (!artifacts.mirror_ca.empty() && artifacts.mirror_ca.find("-----BEGIN CERTIFICATE-----") == std::string::npos)
+    problems.add("/artifacts/mirrorCA", "is no certificate in PEM");
+}
+
 }  // namespace
 
 Result<ValidatedCluster> validate(const proto::ClusterSpec& spec) {
@@ -368,6 +381,7 @@ Result<ValidatedCluster> validate(const proto::ClusterSpec& spec) {
   check_kubelet(problems, spec.kubelet);
   check_cluster_settings(problems, spec);
   check_certificates(problems, cluster);
+  check_artifacts(problems, spec.artifacts);
   if (spec.admission != "token" && spec.admission != "manual") {
     problems.add("/admission", quoted(spec.admission) + " is not known: token (a valid token is enough) or manual (an operator approves each node)");
   }

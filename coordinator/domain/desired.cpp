@@ -74,6 +74,7 @@ proto::DesiredState desired_state(const State& state) {
   desired.cluster = state.cluster().spec;
   desired.components = desired_components(state);
   desired.pod_ranges = pod_ranges(state);
+  if (state.artifact_manifest()) desired.artifact_manifest = state.artifact_manifest()->text;
   desired.nodes.reserve(state.nodes().size());
   for (const auto& [name, node] : state.nodes()) {
     desired.nodes.push_back({node.name, node.uid, node.generation, std::string(to_string(node.role)), node.address.to_string(),

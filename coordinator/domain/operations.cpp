@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/core/text.hpp"
+#include "coordinator/domain/artifact_operations.hpp"
 #include "coordinator/domain/ca_operations.hpp"
 #include "coordinator/domain/cluster_plan.hpp"
 #include "coordinator/domain/desired.hpp"
@@ -169,6 +170,9 @@ class Applier {
     editor_.put_artifact(artifact);
     return done(true);
   }
+
+  Result<Outcome> operator()(const DeleteArtifact& op) { return state_.has_cluster() ? apply_artifact_deletion(state_, editor_, op) : no_cluster(); }
+  Result<Outcome> operator()(const PutManifest& op) { return state_.has_cluster() ? apply_manifest(state_, editor_, op) : no_cluster(); }
 
   Result<Outcome> operator()(const RevokeOperator& op) {
     std::vector<std::string> serials;

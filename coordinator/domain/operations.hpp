@@ -79,6 +79,19 @@ struct PutArtifact {
   proto::Artifact artifact;
 };
 
+// Its name is free again; the content goes with the next collection when nothing else names it. Errc::not_found; Errc::conflict
+// while the cluster's settings ask for this version.
+struct DeleteArtifact {
+  std::string component;
+  std::string version;
+};
+
+// `manifest` was checked by the caller. The same again changes nothing; Errc::conflict for an older number, or the same with
+// another text: agents would refuse it.
+struct PutManifest {
+  ArtifactManifestRecord manifest;
+};
+
 // Housekeeping: matured blocks are free again; tokens and certificates whose end is past by `keep` are forgotten, and pending
 // nodes that came or were decided on before that.
 struct Sweep {
@@ -193,7 +206,8 @@ struct ChangeCa {
 using Operation = std::variant<InitCluster, ApplyCluster, CreateToken, DeleteToken, AdmitNode, RecordRenewal,
                                RecordCertificate, DeleteNode, PutArtifact, Sweep, RevokeOperator, QueueNode, DecideNode, ReplaceNode,
                                CreatePool, GrowPool, DrainPool, DeletePool, HoldBlock, ReleaseHold, ImportNodes, SamplePools, ChangeCa, CordonNode, RotateCertificates,
-                               SetNodeSettings, RecordMarks>;
+                               SetNodeSettings, RecordMarks,
+                               DeleteArtifact, PutManifest>;
 
 struct Outcome {
   bool changed = false;

@@ -32,6 +32,7 @@ struct KeyOf {
   std::string operator()(const PoolHistory& history) const { return history.pool; }
   std::string operator()(const Revocation& revocation) const { return revocation.serial; }
   std::string operator()(const CaLine& line) const { return std::string(to_string(line.kind)); }
+  std::string operator()(const ArtifactManifestRecord&) const { return {}; }
 };
 
 Error contradiction(const std::string& what) {
@@ -100,6 +101,7 @@ class Loader final : public RecordSink {
   Status operator()(const proto::Artifact& artifact) { return editor_.put_artifact(artifact), Status{}; }
   Status operator()(const Revocation& revocation) { return editor_.put_revocation(revocation), Status{}; }
   Status operator()(const CaLine& line) { return editor_.put_ca(line), Status{}; }
+  Status operator()(const ArtifactManifestRecord& manifest) { return editor_.put_manifest(manifest), Status{}; }
   Status operator()(const Node& node) {
     if (!state_.has_cluster()) return contradiction("node " + node.name + " without a cluster");
     const Node* other = state_.node_by_uid(node.uid);
@@ -332,6 +334,16 @@ void StateEditor::put_revocation(Revocation revocation) {
 void StateEditor::put_artifact(proto::Artifact artifact) {
   note(artifact);
   state_.artifacts_.insert_or_assign(artifact_key(artifact.component, artifact.version), artifact);
+}
+
+void StateEditor::erase_artifact(const std::string& component, const std::string& version) {
+  state_.artifacts_.erase(artifact_key(component, version));
+  erase(RecordKind::artifact, artifact_key(component, version));
+}
+
+void StateEditor::put_manifest(ArtifactManifestRecord manifest) {
+  note(manifest);
+  state_.artifact_manifest_ = std::move(manifest);
 }
 
 void StateEditor::erase_pool(const std::string& name) {

@@ -105,11 +105,19 @@ struct Revocation {
   bool operator==(const Revocation&) const = default;
 };
 
+// The newest signed list of what agents may install (proto/artifact_manifest.hpp), as the operator signed it.
+struct ArtifactManifestRecord {
+  std::uint64_t number = 0;
+  std::string text;
+  bool operator==(const ArtifactManifestRecord&) const = default;
+};
+
 // The records that make up the state, each put and erased by its key. Leases of pod blocks stand in the nodes.
 using Record = std::variant<ClusterIdentity, Counters, proto::ClusterSpec, Node, Tombstone, JoinToken, QuarantinedBlock,
-                            CertificateRecord, CertificatePem, proto::Artifact, PendingNode, PoolRecord, BlockHold, PoolHistory, CaLine, Revocation>;
-enum class RecordKind { identity, counters, spec, node, tombstone, token, quarantined, certificate, pem, artifact, pending, pool, hold, history, ca, revocation };
-static_assert(std::variant_size_v<Record> == static_cast<std::size_t>(RecordKind::revocation) + 1);
+                            CertificateRecord, CertificatePem, proto::Artifact, PendingNode, PoolRecord, BlockHold, PoolHistory, CaLine, Revocation,
+                            ArtifactManifestRecord>;
+enum class RecordKind { identity, counters, spec, node, tombstone, token, quarantined, certificate, pem, artifact, pending, pool, hold, history, ca, revocation, manifest };
+static_assert(std::variant_size_v<Record> == static_cast<std::size_t>(RecordKind::manifest) + 1);
 
 struct PutRecord {
   Record record;
@@ -170,6 +178,7 @@ class State {
   std::optional<WallTime> revoked_at(const CompactCertificate& certificate) const;
   const std::map<std::string, proto::Artifact>& artifacts() const { return artifacts_; }  // by artifact_key()
   const proto::Artifact* artifact(const std::string& component, const std::string& version) const;
+  const std::optional<ArtifactManifestRecord>& artifact_manifest() const { return artifact_manifest_; }
   const std::map<CaKind, CaLine>& cas() const { return cas_; }
   const CaLine* ca(CaKind kind) const;  // null: its CA has not been taken into the state yet
   const CidrLedger& ledger() const { return ledger_; }
@@ -205,6 +214,7 @@ class State {
   CidrLedger ledger_;
   std::map<std::string, PoolHistory> pool_histories_;
   std::map<CaKind, CaLine> cas_;
+  std::optional<ArtifactManifestRecord> artifact_manifest_;
 };
 
 }  // namespace slipway

@@ -39,6 +39,8 @@ class StateEditor {
   void erase_certificate(const std::string& serial);  // and its revocation
   void put_revocation(Revocation revocation);
   void put_artifact(proto::Artifact artifact);
+  void erase_artifact(const std::string& component, const std::string& version);
+  void put_manifest(ArtifactManifestRecord manifest);
   void put_ca(CaLine line);
   void put_counters(Counters counters);
   // One revision an operation; call last. `desired`: agents must see it.

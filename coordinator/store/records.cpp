@@ -19,10 +19,11 @@ constexpr std::string_view k_audit_key = "a/head";
 constexpr std::string_view k_state_prefix = "s/";
 
 // In the order of RecordKind.
-constexpr std::array<std::string_view, 16> k_prefixes = {"s/cluster/identity", "s/counters",    "s/cluster/spec", "s/node/",
+constexpr std::array<std::string_view, 17> k_prefixes = {"s/cluster/identity", "s/counters",    "s/cluster/spec", "s/node/",
                                                          "s/tombstone/",       "s/token/",      "s/quarantine/",  "s/certificate/",
                                                          "p/",                 "s/artifact/",  "s/pending/",     "s/pool/",
-                                                         "s/hold/",            "s/pool-history/", "s/ca/",         "s/revocation/"};
+                                                         "s/hold/",            "s/pool-history/", "s/ca/",         "s/revocation/",
+                                                         "s/artifact-manifest"};
 
 struct Encoder {
   std::string operator()(const ClusterIdentity& x) const {
@@ -92,6 +93,7 @@ struct Encoder {
   static stored::CaFacts facts(const CaFacts& x) {
     return {x.sha256, x.serial, x.key_id, x.subject, to_rfc3339(x.not_before), to_rfc3339(x.not_after), x.number};
   }
+  std::string operator()(const ArtifactManifestRecord& x) const { return proto::encode_json(stored::Manifest{x.text, x.number}); }
   std::string operator()(const CaLine& x) const {
     stored::Ca out{std::string(to_string(x.kind)), std::string(to_string(x.phase)), x.bundle_sha256, to_rfc3339(x.changed_at),
                    facts(x.signing), {}, x.last_number};
@@ -242,6 +244,7 @@ Record convert(Parts& parts, const stored::Ca& x) {
   return line;
 }
 
+Record convert(Parts&, const stored::Manifest& x) { return ArtifactManifestRecord{x.number, x.text}; }
 Record convert(Parts& parts, const stored::Revocation& x) { return Revocation{x.serial, parts.time("at", x.at)}; }
 Record convert(Parts& parts, const stored::Pool& x) {
   PoolRecord pool{x.name, x.order, {}, static_cast<int>(std::min<std::uint64_t>(x.node_prefix_length, 128)), {}, x.draining};
@@ -337,6 +340,7 @@ Result<Record> decode_pair(std::string_view key, std::string_view value) {
     case RecordKind::history: return decode_as<stored::History>(key, value);
     case RecordKind::ca: return decode_as<stored::Ca>(key, value);
     case RecordKind::revocation: return decode_as<stored::Revocation>(key, value);
+    case RecordKind::manifest: return decode_as<stored::Manifest>(key, value);
   }
   return corrupt(std::string(key), "is of no known kind");
 }

@@ -4,6 +4,7 @@
 //
 //   a/head                  end of the audit log: seq and hash; absent: nothing was audited yet
 //   p/<serial>              certificate text, PEM as it is; never read at start
+//   s/artifact-manifest     the signed list of what agents may install; absent: there is none
 //   s/artifact/<component>/<version>
 //   s/ca/<kind>             which CA signs, which one comes or goes; absent: the one of init, not looked at yet
 //   s/certificate/<serial>  whose, of which key, from when to when; JSON in what was written by layout 1

@@ -61,6 +61,10 @@ struct Certificate {
 struct Revocation {
   std::string serial, at;
 };
+struct Manifest {
+  std::string text;
+  std::uint64_t number = 0;
+};
 struct CaFacts {
   std::string sha256, serial, key_id, subject, not_before, not_after;
   std::uint64_t number = 0;
@@ -140,6 +144,7 @@ template <class V> void fields(V& v, Certificate& x) {
   v("notBefore", x.not_before); v("notAfter", x.not_after); v("sha256", x.sha256); v("spkiSha256", x.spki_sha256);
   v.optional("ca", x.ca);
 }
+template <class V> void fields(V& v, Manifest& x) { v("text", x.text); v("number", x.number); }
 template <class V> void fields(V& v, Revocation& x) { v("serial", x.serial); v("at", x.at); }
 template <class V> void fields(V& v, CaFacts& x) {
   v("number", x.number); v("sha256", x.sha256); v("serial", x.serial); v("keyId", x.key_id); v("subject", x.subject); v("notBefore", x.not_before);

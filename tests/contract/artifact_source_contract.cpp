@@ -10,12 +10,14 @@
 #include <optional>
 
 #include "agent/client/http_coordinator.hpp"
+#include "agent/client/mirror_source.hpp"
 #include "common/crypto/digest.hpp"
 #include "coordinator/app.hpp"
 #include "tests/support/cancelable.hpp"
 #include "tests/support/cluster_fixture.hpp"
 #include "tests/support/fake_artifact_source.hpp"
 #include "tests/support/https_fixture.hpp"
+#include "tests/support/manual_clock.hpp"
 #include "tests/support/raw_tls.hpp"
 
 namespace slipway::test {
@@ -41,12 +43,16 @@ struct Habits {
   bool knows_ranges = true;
   bool shortens = false;      // an honest Content-Length of what is sent, instead of breaking off
   std::string content_range;  // instead of the true one
+  std::string pretends;       // the digest that it has the bytes under, instead of their own
 };
 
 class Mirror {
  public:
-  explicit Mirror(const TestPki& pki)
-      : server_(pki.server.certificate_pem + pki.root.certificate_pem, pki.server.key_pem) {
+  // Content stands at `before` + digest + `behind`.
+  explicit Mirror(const TestPki& pki, std::string before = "/v1/artifacts/", std::string behind = "/content")
+      : before_(std::move(before)),
+        behind_(std::move(behind)),
+        server_(pki.server.certificate_pem + pki.root.certificate_pem, pki.server.key_pem) {
     server_.answer_by([this](const std::string& request) { return answer(request); });
   }
   http::Endpoint endpoint() const { return {"127.0.0.1", server_.port()}; }
@@ -64,7 +70,7 @@ class Mirror {
   RawTlsServer::Answer answer(const std::string& request) {
     const std::lock_guard lock(mutex_);
     const std::string& bytes = habits_.bytes;
-    if (!request.starts_with("GET /v1/artifacts/" + sha256_hex(bytes) + "/content "))
+    if (!request.starts_with("GET " + before_ + (habits_.pretends.empty() ? sha256_hex(bytes) : habits_.pretends) + behind_ + " "))
       return {"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"};
     const std::size_t range = request.find("bytes=");
     const std::uint64_t from = range == std::string::npos ? 0 : std::stoull(request.substr(range + 6));
@@ -83,6 +89,8 @@ class Mirror {
     return "bytes " + std::to_string(from) + "-" + std::to_string(size - 1) + "/" + std::to_string(size);
   }
 
+  const std::string before_;
+  const std::string behind_;
   std::mutex mutex_;
   Habits habits_;
   std::vector<std::uint64_t> offsets_;
@@ -127,6 +135,56 @@ struct MirrorRig {
   std::optional<std::vector<std::uint64_t>> offsets() { return mirror.offsets(); }
 };
 
+http::BaseUrl url_of(const Mirror& mirror) { return {mirror.endpoint(), "/pool/a"}; }
+
+// A web server that keeps content by digest.
+struct WebMirrorRig {
+  TestPki pki;
+  Mirror mirror{pki, "/pool/a/sha256/", ""};
+  IoTest io;
+  MirrorSource adapter{io.executor(), url_of(mirror), must(http::TlsClientContext::make(pki.root.certificate_pem, nullptr))};
+  ArtifactSource& source() { return adapter; }
+  void offer(const std::string& bytes) {
+    mirror.change([&bytes](Habits& habits) { habits.bytes = bytes; });
+  }
+  void break_after(std::size_t size) {
+    mirror.change([size](Habits& habits) { habits.stop_after = size; });
+  }
+  void stall_after(std::size_t size) {
+    break_after(size);
+    mirror.change([](Habits& habits) { habits.stall = true; });
+  }
+  std::optional<std::vector<std::uint64_t>> offsets() { return mirror.offsets(); }
+};
+
+// Mirrors before a coordinator.
+struct MirroredRig {
+  TestPki pki;
+  Mirror first{pki, "/pool/a/sha256/", ""};
+  Mirror second{pki, "/pool/a/sha256/", ""};
+  IoTest io;
+  ManualClock clock;
+  Workers workers{1};
+  FakeArtifactSource coordinator;
+  MirroredSource adapter{{io.executor(), coordinator, clock, workers, [this] { return wish(); }}};
+  std::string ca = pki.root.certificate_pem;
+  ArtifactSource& source() { return adapter; }
+  MirrorWish wish() const { return {{url(first), url(second)}, ca, {}}; }
+  static std::string url(const Mirror& mirror) { return "https://127.0.0.1:" + std::to_string(mirror.endpoint().port) + "/pool/a/"; }
+  void offer(const std::string& bytes) {
+    for (Mirror* mirror : {&first, &second}) mirror->change([&bytes](Habits& habits) { habits.bytes = bytes; });
+    coordinator.bytes[sha256_hex(bytes)] = bytes;
+  }
+  // Other bytes of the same length, under the digest of `bytes`.
+  static void poison(Mirror& mirror, const std::string& bytes) {
+    mirror.change([&bytes](Habits& habits) {
+      habits.bytes = bytes;
+      habits.bytes[bytes.size() / 2] ^= 1;
+      habits.pretends = sha256_hex(bytes);
+    });
+  }
+};
+
 struct CoordinatorRig {
   ClusterFixture cluster;
   IoTest io;
@@ -168,8 +226,8 @@ Errc code_of(const Status& status) {
   return status.error().code;
 }
 
-#define EACH_SOURCE FakeRig, MirrorRig, CoordinatorRig
-#define EACH_SOURCE_THAT_CAN_FAIL FakeRig, MirrorRig
+#define EACH_SOURCE FakeRig, MirrorRig, WebMirrorRig, CoordinatorRig
+#define EACH_SOURCE_THAT_CAN_FAIL FakeRig, MirrorRig, WebMirrorRig
 
 TEMPLATE_TEST_CASE("an artifact comes whole into a private file", "[artifact-source]", EACH_SOURCE) {
   TestType rig;
@@ -353,6 +411,71 @@ TEST_CASE("another part than was asked for is not taken", "[artifact-source]") {
   put_file(dir / "part", "begun");
   CHECK(code_of(fetch(rig, ref_of(bytes), dir / "part")) == Errc::corrupt);
   CHECK(get_file(dir / "part") == "begun");
+}
+
+TEST_CASE("mirrors come before the coordinator, one after the other", "[artifact-source][mirror]") {
+  MirroredRig rig;
+  const TempDir dir;
+  const std::string bytes = content();
+  rig.offer(bytes);
+  REQUIRE(fetch(rig, ref_of(bytes), dir / "a"));
+  CHECK(get_file(dir / "a") == bytes);
+  CHECK(rig.second.offsets().empty());
+  CHECK(rig.coordinator.offsets.empty());
+  // The second goes on where the first broke off; the first is left alone for a while then.
+  rig.first.change([](Habits& habits) { habits.stop_after = 1000; });
+  REQUIRE(fetch(rig, ref_of(bytes), dir / "b"));
+  CHECK(get_file(dir / "b") == bytes);
+  CHECK(rig.second.offsets().size() == 1);
+  CHECK(rig.second.offsets().front() > 0);
+  rig.first.stop();
+  rig.second.stop();
+  REQUIRE(fetch(rig, ref_of(bytes), dir / "c"));
+  CHECK(get_file(dir / "c") == bytes);
+  CHECK(rig.coordinator.offsets == std::vector<std::uint64_t>{0});
+}
+
+TEST_CASE("wrong bytes of a mirror are thrown away, and the mirror is left alone for an hour", "[artifact-source][mirror]") {
+  MirroredRig rig;
+  const TempDir dir;
+  const std::string bytes = content();
+  rig.offer(bytes);
+  MirroredRig::poison(rig.first, bytes);
+  MirroredRig::poison(rig.second, bytes);
+  REQUIRE(fetch(rig, ref_of(bytes), dir / "a"));
+  CHECK(get_file(dir / "a") == bytes);
+  CHECK(rig.coordinator.offsets == std::vector<std::uint64_t>{0});
+  REQUIRE(fetch(rig, ref_of(bytes), dir / "b"));
+  CHECK(rig.first.offsets().size() == 1);
+  rig.clock.advance(std::chrono::minutes(61));
+  REQUIRE(fetch(rig, ref_of(bytes), dir / "c"));
+  CHECK(rig.first.offsets().size() == 2);
+  CHECK(get_file(dir / "c") == bytes);
+}
+
+TEST_CASE("wrong bytes of a mirror that broke off do not spoil what the coordinator sends", "[artifact-source][mirror]") {
+  MirroredRig rig;
+  const TempDir dir;
+  const std::string bytes = content();
+  rig.offer(bytes);
+  for (Mirror* mirror : {&rig.first, &rig.second}) {
+    MirroredRig::poison(*mirror, bytes);
+    mirror->change([&bytes](Habits& habits) { habits.stop_after = bytes.size() * 3 / 4; });
+  }
+  REQUIRE(fetch(rig, ref_of(bytes), dir / "a"));
+  CHECK(get_file(dir / "a") == bytes);
+  CHECK(rig.coordinator.offsets.back() == 0);
+}
+
+TEST_CASE("a mirror of another authority is not spoken to", "[artifact-source][mirror]") {
+  MirroredRig rig;
+  const TempDir dir;
+  const std::string bytes = content();
+  rig.offer(bytes);
+  rig.ca = make_root("another").certificate_pem;
+  REQUIRE(fetch(rig, ref_of(bytes), dir / "a"));
+  CHECK(rig.first.offsets().empty());
+  CHECK(rig.coordinator.offsets == std::vector<std::uint64_t>{0});
 }
 
 TEST_CASE("nothing is fetched without a certificate", "[artifact-source]") {

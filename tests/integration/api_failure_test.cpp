@@ -4,6 +4,9 @@
 #include <set>
 #include <stdexcept>
 
+#include "common/core/text.hpp"
+#include "common/crypto/ed25519.hpp"
+#include "proto/artifact_manifest.hpp"
 #include "common/async/runtime.hpp"
 #include "common/crypto/csr.hpp"
 #include "common/crypto/digest.hpp"
@@ -109,7 +112,16 @@ RichCluster::RichCluster() {
   const std::string digest = sha256_hex(blob);
   REQUIRE(admin.put("/v1/blobs/" + digest, blob).status == 201);
   REQUIRE(admin.post("/v1/artifacts", proto::encode(proto::Artifact{"kubelet", "1.20.2", "file", digest, blob.size(), ""})).status == 201);
+  REQUIRE(admin.post("/v1/artifacts", proto::encode(proto::Artifact{"kubelet", "1.19.1", "file", digest, blob.size(), ""})).status == 201);
+  const auto signer = make_ed25519_pair();
   auto view = as<proto::ClusterView>(admin.get("/v1/cluster"));
+  view.spec.artifacts.signers = {to_base64(signer->public_key)};
+  REQUIRE(admin.put("/v1/cluster", proto::encode(view.spec)).status == 200);
+  const auto signed_text = [&signer](std::uint64_t number) {
+    const std::string text = proto::manifest_text({number, WallTime(Seconds(4'000'000'000)), {}, 1, {}});
+    return proto::encode(proto::ManifestUpload{*proto::add_signature(text, {to_base64(signer->public_key), *ed25519_sign(signer->seed, text)})});
+  };
+  REQUIRE(admin.put("/v1/artifact-manifest", signed_text(1)).status == 200);
   view.spec.certificates.renew_at = 0.5;
   node.new_keys();
   cluster.stop();
@@ -156,6 +168,9 @@ RichCluster::RichCluster() {
   asks["deleteReservation"] = {person, del, "/v1/pools/default/reservations/10.10.1.0-24"};
   asks["uploadBlob"] = {person, put, "/v1/blobs/" + digest};
   asks["registerArtifact"] = {person, post, "/v1/artifacts", proto::encode(proto::Artifact{"kubelet", "1.20.3", "file", digest, blob.size(), ""})};
+  asks["deleteArtifact"] = {person, del, "/v1/artifacts/kubelet/1.19.1"};
+  asks["collectBlobs"] = {person, post, "/v1/artifacts/collect", "{}"};
+  asks["putArtifactManifest"] = {person, put, "/v1/artifact-manifest", signed_text(2)};
   asks["createOperator"] = {person, post, "/v1/operators", proto::encode(proto::OperatorRequest{csr, "rolf", "viewer"})};
   asks["revokeOperator"] = {person, del, "/v1/operators/vera"};
   asks["changeCa"] = {person, post, "/v1/cas/etcd", R"({"action": "prepare"})"};
@@ -232,7 +247,7 @@ TEST_CASE("every operation that writes answers 503 when the store takes nothing"
   RichCluster rich;
   for (const proto::Route& route : proto::routes()) {
     // A blob is content beside the store, a status report and leave to restart are not kept in it, a plan changes nothing.
-    const std::set<std::string_view> beside_it = {"uploadBlob", "reportStatus", "planCluster", "requestRestart"};
+    const std::set<std::string_view> beside_it = {"uploadBlob", "reportStatus", "planCluster", "collectBlobs", "requestRestart"};
     const bool beside = beside_it.count(route.operation) != 0;
     if (route.method == "GET" || beside) continue;
     INFO(route.operation);

@@ -91,6 +91,8 @@ const BadValue k_bad_values[] = {
     {"applyCluster", "/nodeGroups", R"([{"name": "a", "kubelet": {"config": {"nope": 1}}}])", "/nodeGroups/0/kubelet/config/nope"},
     {"applyCluster", "/rollout", R"({"maxUnavailable": 0})", "/rollout/maxUnavailable"},
     {"applyCluster", "/rollout/maxUnavailable", "1.5", nullptr},
+    {"applyCluster", "/artifacts/signers", R"(["no key"])", nullptr},
+    {"applyCluster", "/artifacts/mirrors", R"(["http://mirror.example"])", "/artifacts/mirrors/0"},
     {"createKubeconfig", "/csr", R"("no CSR")", nullptr},
     {"createKubeconfig", "/user", R"("system:admin")", nullptr},
     {"createKubeconfig", "/user", R"("coordinator")", nullptr},
@@ -141,6 +143,10 @@ const BadValue k_bad_values[] = {
     {"registerArtifact", "/sha256", R"("0000000000000000000000000000000000000000000000000000000000000000")", nullptr},  // not uploaded
     {"registerArtifact", "/size", R"("large")", nullptr},
     {"registerArtifact", "/importedAt", "0", nullptr},
+    {"collectBlobs", "/minAge", R"("soon")", nullptr},
+    {"collectBlobs", "/minAge", R"("1s")", nullptr},
+    {"collectBlobs", "/dryRun", "1", nullptr},
+    {"putArtifactManifest", "/text", R"("no manifest")", nullptr},
     {"createOperator", "/csr", R"("no CSR")", nullptr},
     {"createOperator", "/user", R"("system:masters")", nullptr},
     {"createOperator", "/role", R"("king")", nullptr},
@@ -201,6 +207,7 @@ struct World {
     if (operation == "createReservation") return {{"block", "10.20.3.0/24"}};
     if (operation == "registerArtifact")
       return {{"component", "kubelet"}, {"version", "1.20.2"}, {"sha256", std::string(64, 'a')}, {"size", 5}};
+    if (operation == "putArtifactManifest") return {{"text", "slipway-manifest 1\nnumber 1\nexpires 2036-01-01T00:00:00Z\n"}};
     if (operation == "createOperator") return {{"csr", csr}, {"user", "ada"}};
     if (operation == "changeCa") return {{"action", "prepare"}};
     return json::object();
@@ -216,7 +223,9 @@ struct World {
     std::string path(route.path);
     const std::size_t open = path.find('{');
     if (open == std::string::npos) return path;
-    return path.replace(open, path.find('}') - open + 1, name != names.end() ? name->second : "blue");
+    path.replace(open, path.find('}') - open + 1, name != names.end() ? name->second : "blue");
+    for (std::size_t more = path.find('{'); more != std::string::npos; more = path.find('{')) path.replace(more, path.find('}') - more + 1, "1");
+    return path;
   }
 
   http::Response ask(const proto::Route& route, const std::string& body, const std::string& query = "") {
