@@ -18,7 +18,7 @@ proto::ManifestView view_of(const proto::SignedManifest& manifest, const std::ve
 Status check_manifest(const proto::SignedManifest& manifest, const std::vector<std::string>& good,
                       const proto::ArtifactSettings& settings, WallTime now) {
   if (settings.signers.empty())
-    return make_error(Errc::conflict, Cause::stale,
+    return make_error(Errc::conflict,
                       "the cluster has no signers: set artifacts.signers first (slipwayctl cluster apply)");
   if (good.size() < settings.threshold) {
     return field_error("/text",

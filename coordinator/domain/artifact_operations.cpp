@@ -43,7 +43,7 @@ Result<Outcome> apply_manifest(State& state, StateEditor& editor, const PutManif
   const auto& old = state.artifact_manifest();
   if (old && *old == op.manifest) return outcome_of(state, false);
   if (old && op.manifest.number <= old->number) {
-    return pointing_to("/text", make_error(Errc::conflict, Cause::stale,
+    return pointing_to("/text", make_error(Errc::conflict,
                                            "the manifest has number " + std::to_string(op.manifest.number) +
                                                ", the cluster has " + std::to_string(old->number) +
                                                " already: agents refuse older ones; sign one with a higher "
