@@ -14,6 +14,7 @@
 #include "common/async/spawn.hpp"
 #include "common/async/system_clock.hpp"
 #include "common/crypto/random.hpp"
+#include "common/files/atomic_file.hpp"
 #include "common/files/dir_lock.hpp"
 #include "common/log/log.hpp"
 #include "common/systemd/notify.hpp"
@@ -431,7 +432,7 @@ asio::awaitable<Status> App::Impl::begin() {
   tasks = std::make_unique<TaskGroup>(state_thread.executor());
   tasks->spawn("watchdog", systemd::watchdog(clock));
   tasks->spawn("housekeeping", housekeeping());
-  const std::string joins = options.config.data_dir + "/joins.json";
+  const std::string joins = join_log_file(options.config.data_dir);
   if (const Status loaded = load_join_log(enrollment.join_log(), joins); !loaded) {
     log::warning("the join attempts of before are not known", {{"error", loaded.error()}});
   }
@@ -524,6 +525,7 @@ Result<std::unique_ptr<App>> App::start(AppOptions options) {
   if (!(*audit)->damage().empty()) log::error("the audit log is damaged", {{"damage", (*audit)->damage()}});
   auto blobs = api::BlobStore::open(dir);
   if (!blobs) return error_of(blobs, "opening the artifacts");
+  if (const Status made = make_dirs(parent_path(join_log_file(dir)), 0700); !made) return error_of(made, "making the folder of the join attempts");
   if (options.before_threads) {
     if (const Status ready = options.before_threads(); !ready) return ready.error();
   }

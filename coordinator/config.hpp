@@ -40,6 +40,11 @@ inline std::string audit_dir(const std::string& data_dir) {
 inline std::string import_dir(const std::string& data_dir) {
   return data_dir + "/import";
 }
+// In a folder of its own: files that come beside the hidden ones while the coordinator runs are hidden with them
+// (coordinator/signer/hidden_files.hpp).
+inline std::string join_log_file(const std::string& data_dir) {
+  return data_dir + "/joins/attempts.json";
+}
 inline std::string state_file(const std::string& data_dir) {
   return data_dir + "/state.db";
 }

@@ -17,6 +17,7 @@
 #include "common/core/unique_fd.hpp"
 #include "common/crypto/certificate.hpp"
 #include "coordinator/ca/convert_keys.hpp"
+#include "coordinator/config.hpp"
 #include "coordinator/init.hpp"
 #include "slipway_test_paths.hpp"
 #include "tests/support/cluster_fixture.hpp"
@@ -79,13 +80,8 @@ class Coordinator {
     return true;
   }
   const std::string& log() const { return seen_; }
-  pid_t signer() {
-    REQUIRE(says("signer process started pid="));
-    const auto at =
-        seen_.find("signer process started pid=") + std::string_view("signer process started pid=").size();
-    return static_cast<pid_t>(
-        *parse_u64(std::string_view(seen_).substr(at, seen_.find_first_not_of("0123456789", at) - at)));
-  }
+  pid_t signer() { return static_cast<pid_t>(number_behind("signer process started pid=")); }
+  std::uint16_t port() { return static_cast<std::uint16_t>(number_behind(" port=")); }
   // Its exit code, or 1000 and the signal.
   int wait() {
     static_cast<void>(says("what it never says"));  // to the log's end
@@ -96,6 +92,12 @@ class Coordinator {
   }
 
  private:
+  std::uint64_t number_behind(const std::string& text) {
+    REQUIRE(says(text));
+    const auto at = seen_.find(text) + text.size();
+    return *parse_u64(std::string_view(seen_).substr(at, seen_.find_first_not_of("0123456789", at) - at));
+  }
+
   pid_t pid_ = -1;
   UniqueFd log_;
   std::string seen_;
@@ -106,7 +108,8 @@ struct Cluster {
   std::string config = dir / "coordinator.yaml";
 
   explicit Cluster(const std::string& ca_dir = "", const std::string& passphrase_file = "") {
-    put_file(dir / "cluster.yaml", k_cluster_yaml);
+    // A real coordinator asks its kube-apiserver: nobody answers here.
+    put_file(dir / "cluster.yaml", std::string(k_cluster_yaml).replace(std::string_view(k_cluster_yaml).find("10.77.0.10:6443"), 15, "api.invalid:6443"));
     InitOptions options;
     options.config = dir / "cluster.yaml";
     options.data_dir = dir / "data";
@@ -227,6 +230,21 @@ TEST_CASE("the signer is confined and so is the coordinator", "[signer][process]
     const auto number = parse_u64(entry.path().filename().string());
     CHECK((*number <= 2 || target.starts_with("socket:")));
   }
+}
+
+TEST_CASE("what the coordinator writes while it runs is not hidden from it with the keys", "[signer][process]") {
+  const Cluster cluster;
+  Coordinator coordinator(cluster.config);
+  REQUIRE(coordinator.says(" nodes=0"));
+  Clients clients;
+  const auto tls = http::TlsClientContext::make(get_file(cluster.dir / "data/ca/fabric-ca.crt"), nullptr);
+  REQUIRE(tls);
+  Caller stranger(clients, coordinator.port(), *tls);
+  CHECK(stranger.send(SimulatedAgent("web-9", 29).join_message("none.such")).status == 403);
+  REQUIRE(::kill(coordinator.pid(), SIGTERM) == 0);
+  CHECK(coordinator.wait() == 0);
+  CHECK_THAT(get_file(join_log_file(cluster.dir / "data")), Contains("web-9"));
+  CHECK_THAT(coordinator.log(), !Contains("not saved"));
 }
 
 TEST_CASE("without its signer the coordinator ends and says why", "[signer][process]") {
