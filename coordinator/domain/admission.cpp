@@ -234,7 +234,7 @@ AdmissionVerdict admit_pending(const State& state, const PendingNode& node, cons
                   JoinStage::name, "set role on the host, or slipwayctl node deny " + node.name);
   }
   if (node.decision == Decision::denied) {
-    return refuse(node.name, make_error(Errc::denied, "an operator refused node " + node.name + (node.reason.empty() ? "" : ": " + node.reason) +
+    return refuse(node.name, make_error(Errc::denied, Cause::host_denied, "an operator refused node " + node.name + (node.reason.empty() ? "" : ": " + node.reason) +
                                                "; if that was a mistake: slipwayctl node approve " + node.name),
                   JoinStage::approval, "slipwayctl node approve " + node.name + " if that was a mistake");
   }
