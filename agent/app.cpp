@@ -50,6 +50,7 @@
 #include "common/async/runtime.hpp"
 #include "common/async/spawn.hpp"
 #include "common/async/system_clock.hpp"
+#include "common/core/text.hpp"
 #include "common/crypto/random.hpp"
 #include "common/files/atomic_file.hpp"
 #include "common/files/dir_lock.hpp"
@@ -135,6 +136,14 @@ asio::awaitable<Result<bool>> install(ArtifactGate* gate, Installer* installer, 
   const Result<InstallOutcome> outcome = co_await std::move(ensuring);
   if (!outcome) co_return outcome.error();
   co_return outcome->changed;
+}
+
+asio::awaitable<Status> collect(Installer* installer, Clock* clock, std::set<std::string> wanted) {
+  asio::awaitable<Result<std::vector<std::string>>> collecting = installer->collect(std::move(wanted), clock->wall());
+  const auto gone = co_await std::move(collecting);
+  if (!gone) co_return gone.error();
+  if (!gone->empty()) log::info("removed what nobody needs any more", {{"what", join(*gone, ", ")}});
+  co_return Status{};
 }
 
 // Links and addresses come and go; the kernel drops routes with them and says nothing of that. Not at once: a reload of a firewall is a
@@ -292,7 +301,8 @@ class Agent {
         [this](const std::vector<std::string>& paths) { watch_files(paths); },
         [ledger = &ledger_](const std::vector<Intent>& intents) { return ledger->intend(intents); },
         {[store] { return store->applied(); }, [store](const std::string& json) { return store->save_applied(json); },
-         [](int minor) { return read_host_settings(k_settings_dir, minor); }}};
+         [](int minor) { return read_host_settings(k_settings_dir, minor); }},
+        [this](std::set<std::string> wanted) { return collect(&installer_, &clock_, std::move(wanted)); }};
     reconciler_ = std::make_unique<Reconciler>(std::move(reconcile), random_seed());
     liveness_ = std::make_unique<LivenessKeeper>(LivenessKeeper::Deps{
         clock_, state_, [store](HealthProbe probe) { return ask_health(store, std::move(probe)); }});

@@ -45,6 +45,7 @@ namespace {
 constexpr int k_workers = 2;
 constexpr Millis k_housekeeping_interval{60'000};
 constexpr Millis k_answer_time{1'000};
+constexpr std::uint64_t k_known_of_gateway = 256;  // addresses; of IPv6 a block has too many to name each
 
 asio::awaitable<void> fulfil(asio::awaitable<Status> work, std::shared_ptr<std::promise<Status>> promise) {
   try {
@@ -117,6 +118,7 @@ struct App::Impl {
   bool running = false;
 
   void tell_signer(const State& changed);
+  void tell_nat_sources(const State& changed);
   Status build();
   Status build_kube();
   void build_node_sync(KubeApi& kube);
@@ -153,7 +155,10 @@ App::Impl::Impl(AppOptions given, DirLock held, std::unique_ptr<SqliteStore> ope
       keys(std::move(parts)),
       signer(*keys.client, clock, clock_floor(state)),
       registrar(std::move(state), {state_thread.executor(), workers, store, end_process, audit.get(), &clock,
-                                   [this](const State& changed) { tell_signer(changed); }}),
+                                   [this](const State& changed) {
+                                     tell_signer(changed);
+                                     tell_nat_sources(changed);
+                                   }}),
       trail(state_thread.executor(), registrar, options.refusal_limits),
       board(clock),
       enrollment({state_thread.executor(), registrar, board, signer, store, workers, clock, random_bytes,
@@ -187,6 +192,16 @@ kube::KubeClientDeps App::Impl::kube_deps() {
 void App::Impl::tell_signer(const State& changed) {
   const Status followed = signer.follow(rules_of(changed));
   if (!followed) log::error("the signer does not take the cluster's new settings", {{"error", followed.error()}});
+}
+
+void App::Impl::tell_nat_sources(const State& changed) {
+  enrollment.set_nat_sources(changed.cluster().nat_sources);
+  if (server == nullptr) return;
+  server->set_fleets(changed.cluster().nat_sources);
+  // As nodes' own addresses are known from the start.
+  for (const Cidr& source : changed.cluster().nat_sources) {
+    for (std::uint64_t i = 0; source.address_count() <= k_known_of_gateway && i < source.address_count(); ++i) server->note_known(source.at(i));
+  }
 }
 
 asio::awaitable<Status> App::Impl::record(CertUsage usage, std::string subject, IssuedCert issued,
@@ -426,6 +441,7 @@ asio::awaitable<Status> App::Impl::begin() {
   server = std::make_unique<http::Server>(std::move(executors), *tls, options.limits, api->handler());
   // So that a flood cannot lock them out by making us restart.
   for (const auto& [name, node] : registrar.state().nodes()) server->note_known(node.address);
+  tell_nat_sources(registrar.state());
   const auto bound = server->listen(options.config.listen);
   if (!bound) co_return bound.error();
   port = *bound;

@@ -21,6 +21,7 @@ template <class V> void fields(V& v, NetworkSettings& x) {
   v.optional("dnsDomain", x.dns_domain); v.optional("dnsIP", x.dns_ip); v.optional("backend", x.backend);
   v.optional("nodeCIDRs", x.node_cidrs); v.optional("pools", x.pools); v.optional("adoptNodes", x.adopt_nodes);
   v.optional("serviceReserve", x.service_reserve); v.optional("addressChange", x.address_change);
+  v.optional("natSources", x.nat_sources);
 }
 template <class V> void fields(V& v, Versions& x) {
   v("kubernetes", x.kubernetes); v("etcd", x.etcd); v.optional("docker", x.docker); v("cniPlugins", x.cni_plugins);

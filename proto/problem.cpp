@@ -14,6 +14,7 @@ constexpr ProblemCode k_codes[] = {
     {"invalid", 400, "Bad Request"},
     {"unauthenticated", 401, "Unauthorized"},
     {"denied", 403, "Forbidden"},
+    {"hostDenied", 403, "Forbidden"},
     {"notFound", 404, "Not Found"},
     {"methodNotAllowed", 405, "Method Not Allowed"},
     {"conflict", 409, "Conflict"},
@@ -82,7 +83,10 @@ Problem to_problem(const Error& error) {
 Error from_problem(int status, const std::string& body) {
   const auto problem = decode<Problem>(body);
   std::string text = problem ? problem->detail : "the answer has status " + std::to_string(status);
-  return make_error(errc_of_status(status), std::move(text));
+  // A code that belongs to another status is no word of ours.
+  const Cause cause = problem ? cause_from_string(problem->code) : Cause::none;
+  const bool fits = cause != Cause::none && row_of(to_string(cause)).status == status;
+  return make_error(errc_of_status(status), fits ? cause : Cause::none, std::move(text));
 }
 
 }  // namespace slipway::proto

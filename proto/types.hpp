@@ -49,6 +49,7 @@ struct NetworkSettings {
   // follow: a node that comes from another address than its own moves there with its block; refuse: an operator has to replace it
   std::string address_change = "follow";
   std::string service_reserve = {};     // where serviceCIDR may grow: a wider range on its base, kept free of all else; empty: nothing is kept
+  std::vector<std::string> nat_sources = {};  // translated addresses: who comes from there says itself which address of node_cidrs it has
   bool operator==(const NetworkSettings&) const = default;
 };
 struct Versions {

@@ -122,10 +122,10 @@ std::string join_cure(const Error& error, EnrollmentStep step, std::string_view 
   switch (error.code) {
     case Errc::unauthenticated:
     case Errc::denied:
+      // An operator's own word, with the way back.
+      if (error.cause == Cause::host_denied) return {};
       if (step == EnrollmentStep::prove_key)
         return "the coordinator does not know this node's key any more: " + anew;
-      // An operator's own word, with the way back.
-      if (error.message.find("slipwayctl node approve") != std::string::npos) return {};
       return "slipwayctl node list --all on the coordinator shows why; then slipwayctl token create, and put the "
              "token into " +
              std::string(token_file) + " (mode 600)";

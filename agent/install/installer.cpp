@@ -1,5 +1,6 @@
 #include "agent/install/installer.hpp"
 
+#include "agent/install/collector.hpp"
 #include "agent/install/layout.hpp"
 #include "common/files/atomic_file.hpp"
 #include "common/files/tree.hpp"
@@ -37,9 +38,6 @@ Result<bool> verify_and_lay_down(InstallPaths paths, ArtifactRef artifact) {
 Result<InstallOutcome> take_into_use(InstallPaths paths, ArtifactRef artifact) {
   Result<std::string> before = install_layout::activate(paths, artifact.component, artifact.version);
   if (!before) return error_of(before, doing(artifact, "activate"));
-  if (Status collected = install_layout::collect_garbage(paths, artifact.component); !collected) {
-    return error_of(collected, doing(artifact, "remove old versions"));
-  }
   return InstallOutcome{*before != artifact.version, *before};
 }
 
@@ -91,6 +89,15 @@ asio::awaitable<Result<InstallOutcome>> Installer::ensure(ArtifactRef artifact) 
   Result<InstallOutcome> outcome = co_await std::move(taking);
   if (outcome) outcome->changed = outcome->changed || there->empty();
   co_return outcome;
+}
+
+asio::awaitable<Result<std::vector<std::string>>> Installer::collect(std::set<std::string> wanted, WallTime now) {
+  using Gone = std::vector<std::string>;
+  std::function<Result<Gone>()> job = [paths = paths_, wanted = std::move(wanted), now] { return install_layout::collect(paths, wanted, now); };
+  auto waiting = offload<Gone>(workers_, std::move(job));
+  Result<Gone> gone = co_await std::move(waiting);
+  if (!gone) co_return error_of(gone, "remove old versions");
+  co_return gone;
 }
 
 asio::awaitable<Status> Installer::roll_back(std::string component) {

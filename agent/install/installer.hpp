@@ -3,13 +3,16 @@
 // are those of the reference. A kill at any point leaves the old version in use or the new one, and the next ensure() goes on.
 #include <boost/asio/awaitable.hpp>
 #include <map>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "agent/domain/install_plan.hpp"
 #include "agent/install/paths.hpp"
 #include "agent/ports/artifact_source.hpp"
 #include "common/async/runtime.hpp"
 #include "common/core/result.hpp"
+#include "common/core/time.hpp"
 
 namespace slipway {
 
@@ -32,10 +35,14 @@ class Installer {
   boost::asio::awaitable<Result<std::map<std::string, InstalledComponent>>> survey();
 
   // Makes `artifact` the current version of its component: nothing when it is already (every file is held against its
-  // manifest by digest: once, and again when somebody wrote to it), else download, verify, unpack, switch; then removes versions that are neither current nor
-  // previous. Errors name component, version and stage, e.g.
+  // manifest by digest: once, and again when somebody wrote to it), else download, verify, unpack, switch. Older versions stay until
+  // collect(). Errors name component, version and stage, e.g.
   // "install kubelet 1.20.2: verify: ...". Errc::corrupt: the bytes are not what was promised; they are thrown away.
   boost::asio::awaitable<Result<InstallOutcome>> ensure(ArtifactRef artifact);
+
+  // Removes what nobody needs any more: versions older than the previous one that no process executes, what a crash has left, downloads of
+  // digests that are not `wanted` and got their last byte a day ago. Never during an ensure(). Returns what went, for the log.
+  boost::asio::awaitable<Result<std::vector<std::string>>> collect(std::set<std::string> wanted, WallTime now);
 
   // Switches back to the version before. Errc::not_found when there is none.
   boost::asio::awaitable<Status> roll_back(std::string component);

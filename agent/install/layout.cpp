@@ -21,14 +21,6 @@ namespace {
 
 constexpr char k_temporary_prefix[] = ".tmp-";
 
-bool is_safe_name(const std::string& name) {
-  const auto ok = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' || c == '+';
-  };
-  return !name.empty() && name.size() <= 64 && name.front() != '.' && name != "current" && name != "previous" &&
-         std::all_of(name.begin(), name.end(), ok);
-}
-
 Status copy_file(const std::string& from, const std::string& to, mode_t mode) {
   UniqueFd source(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!source) return from_errno("open " + from, errno);
@@ -96,14 +88,6 @@ Status move_into_place(const InstallPaths& paths, const ArtifactRef& artifact, c
   return remove_tree(aside);
 }
 
-// Where a link leads, if that is a folder beside it; empty otherwise.
-std::string version_behind(const std::string& link) {
-  Result<std::string> target = read_link(link);
-  if (!target || !is_safe_name(*target)) return {};
-  struct stat info {};
-  return ::stat(link.c_str(), &info) == 0 && S_ISDIR(info.st_mode) ? *target : std::string();
-}
-
 Result<InstalledComponent> survey_component(const InstallPaths& paths, const std::string& name) {
   InstalledComponent found;
   Result<std::vector<std::string>> versions = list_dir(paths.component_dir(name));
@@ -124,6 +108,23 @@ Result<InstalledComponent> survey_component(const InstallPaths& paths, const std
 
 }  // namespace
 
+bool is_safe_name(const std::string& name) {
+  const auto ok = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' || c == '+';
+  };
+  return !name.empty() && name.size() <= 64 && name.front() != '.' && name != "current" && name != "previous" &&
+         std::all_of(name.begin(), name.end(), ok);
+}
+
+bool is_temporary(const std::string& name) { return name.find(k_temporary_prefix) != std::string::npos; }
+
+std::string version_behind(const std::string& link) {
+  Result<std::string> target = read_link(link);
+  if (!target || !is_safe_name(*target)) return {};
+  struct stat info {};
+  return ::stat(link.c_str(), &info) == 0 && S_ISDIR(info.st_mode) ? *target : std::string();
+}
+
 Status check_reference(const ArtifactRef& artifact) {
   const auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
   if (!is_safe_name(artifact.component)) return make_error(Errc::invalid, "component name \"" + artifact.component + "\" cannot be a folder's name");
@@ -141,7 +142,7 @@ Status tidy(const InstallPaths& paths, const std::string& component) {
   Result<std::vector<std::string>> names = list_dir(paths.component_dir(component));
   if (!names) return names.error();
   for (const std::string& name : *names) {
-    if (!name.starts_with(k_temporary_prefix) && name.find(".tmp-") == std::string::npos) continue;
+    if (!is_temporary(name)) continue;
     if (Status removed = remove_tree(paths.component_dir(component) + "/" + name); !removed) return removed;
   }
   return {};
@@ -217,19 +218,11 @@ Status roll_back(const InstallPaths& paths, const std::string& component) {
   return switched ? Status() : switched.error();
 }
 
-Status collect_garbage(const InstallPaths& paths, const std::string& component) {
-  const std::string current = version_behind(paths.current_link(component));
-  const std::string previous = version_behind(paths.previous_link(component));
-  Result<std::vector<std::string>> names = list_dir(paths.component_dir(component));
-  if (!names) return names.error();
-  for (const std::string& name : *names) {
-    if (!is_safe_name(name) || name == current || name == previous) continue;
-    // Under a temporary name first: a crash in the middle must not leave half a version that looks like one.
-    const std::string doomed = paths.temporary_dir(component, name);
-    if (Status moved = move(paths.version_dir(component, name), doomed); !moved) return moved;
-    if (Status removed = remove_tree(doomed); !removed) return removed;
-  }
-  return {};
+Status remove_version(const InstallPaths& paths, const std::string& component, const std::string& version) {
+  const std::string doomed = paths.temporary_dir(component, version);
+  if (Status cleared = remove_tree(doomed); !cleared) return cleared;
+  if (Status moved = move(paths.version_dir(component, version), doomed); !moved) return moved;
+  return remove_tree(doomed);
 }
 
 Result<std::map<std::string, InstalledComponent>> survey(const InstallPaths& paths) {

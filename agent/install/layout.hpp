@@ -37,8 +37,15 @@ Result<std::string> activate(const InstallPaths& paths, const std::string& compo
 
 Status roll_back(const InstallPaths& paths, const std::string& component);
 
-// Removes versions that are neither current nor previous.
-Status collect_garbage(const InstallPaths& paths, const std::string& component);
+// Under a temporary name first: a crash in the middle must not leave half a version that looks like one.
+Status remove_version(const InstallPaths& paths, const std::string& component, const std::string& version);
+
+// A name for a component or version of ours.
+bool is_safe_name(const std::string& name);
+// A name that is used for a while only, and left by a crash.
+bool is_temporary(const std::string& name);
+// Where a link leads, if that is a folder beside it; empty otherwise.
+std::string version_behind(const std::string& link);
 
 Result<std::map<std::string, InstalledComponent>> survey(const InstallPaths& paths);
 

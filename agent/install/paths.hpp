@@ -7,10 +7,10 @@
 //       <program> ...                0755
 //       .slipway-manifest            artifact digest, then "<sha256> <mode> <size> <path>" for each file
 //     current -> <version>           switched by rename
-//     previous -> <version>          what current was before, for a way back
+//     previous -> <version>          what current was before, for a way back; older ones go when no process executes them any more
 //     .tmp-<version>/                being unpacked; a left-over of a crash, removed at the next start
 // <cache dir>                        /var/lib/slipway/agent/cache
-//   <sha256>.part                    being downloaded, goes on where it stopped; removed once unpacked
+//   <sha256>.part                    being downloaded, goes on where it stopped; removed once unpacked, or a day after nobody wants it any more
 #include <string>
 
 namespace slipway {
@@ -18,6 +18,7 @@ namespace slipway {
 struct InstallPaths {
   std::string install_root = "/opt/slipway";
   std::string cache_dir = "/var/lib/slipway/agent/cache";
+  std::string proc = "/proc";  // where processes are looked at
 
   std::string component_dir(const std::string& component) const { return install_root + "/" + component; }
   std::string version_dir(const std::string& component, const std::string& version) const {

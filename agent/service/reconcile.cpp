@@ -202,7 +202,28 @@ asio::awaitable<Status> Reconciler::work(Pass& pass) {
   asio::awaitable<Status> last = bring_up(pass, true);
   if (const Status done = co_await std::move(last); !done) co_return done.error();
   asio::awaitable<Status> concluding = conclude(pass);
-  co_return co_await std::move(concluding);
+  const Status concluded = co_await std::move(concluding);
+  if (!concluded) co_return concluded.error();
+  // Last: what was restarted executes the old version no more.
+  asio::awaitable<Status> collecting = collect_programs(pass);
+  co_return co_await std::move(collecting);
+}
+
+// What cannot be removed is in nobody's way: it is told in the log and no fault of the pass.
+asio::awaitable<Status> Reconciler::collect_programs(Pass& pass) {
+  if (!deps_.collect || !pass.report.installed) co_return Status{};
+  std::set<std::string> wanted;
+  for (const auto* components : {&pass.desired.components, &pass.kept}) {
+    for (const proto::ComponentRef& component : *components) {
+      if (component.artifact) wanted.insert(component.artifact->sha256);
+    }
+  }
+  asio::awaitable<Status> collecting = deps_.collect(std::move(wanted));
+  const Status collected = co_await std::move(collecting);
+  if (!collected && collecting_trouble_.worth_logging(collected.error().message, deps_.clock.steady())) {
+    log::warning("old versions of programs stay", {{"error", collected.error()}});
+  }
+  co_return Status{};
 }
 
 asio::awaitable<Status> Reconciler::conclude(Pass& pass) {

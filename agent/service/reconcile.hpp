@@ -47,6 +47,9 @@ struct ReconcileDeps {
   // Notes what is about to be changed, durably, before it is (ChangeLedger::intend); runs on a worker. Empty: nobody notes.
   std::function<Status(const std::vector<Intent>& intents)> intend = {};
   SettingsGateDeps settings = {};
+  // Removes programs and downloads that nobody needs any more; `wanted`: digests of all that is to be installed. At the end of each pass in which
+  // everything was installed. Empty: nobody does.
+  std::function<boost::asio::awaitable<Status>(std::set<std::string> wanted)> collect = {};
 };
 
 // State thread.
@@ -72,6 +75,7 @@ class Reconciler {
   boost::asio::awaitable<Status> note_intents(std::vector<Intent> intents);
   boost::asio::awaitable<Status> fetch_secrets(Pass& pass);
   boost::asio::awaitable<Status> install_artifacts(Pass& pass);
+  boost::asio::awaitable<Status> collect_programs(Pass& pass);
   boost::asio::awaitable<Status> place_component(Pass& pass, std::size_t index);
   boost::asio::awaitable<Status> bring_up(Pass& pass, bool after_network);
   boost::asio::awaitable<Status> reload_units(Pass& pass, bool after_network);
@@ -89,6 +93,7 @@ class Reconciler {
   SettingsGate gate_;
   Backoff backoff_;
   RepeatedError trouble_;
+  RepeatedError collecting_trouble_;
   std::map<std::string, UnitRetry> retries_;  // by unit
   std::map<std::string, std::string> settled_;  // component -> the wish that was brought about last
 };

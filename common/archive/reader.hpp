@@ -44,8 +44,11 @@ class ArchiveReader {
   ArchiveReader() = default;
   Status start();
   Error broken(std::string_view doing) const;
+  Status check_packing() const;
+  Result<std::optional<Member>> end(std::int64_t before_end) const;
   Result<Member> check(::archive_entry* entry);
   Status check_name(const std::string& raw, std::string& clean) const;
+  Status check_link_target(const std::string& raw, const std::string& target) const;
   Result<MemberKind> kind_of(::archive_entry* entry, const std::string& raw) const;
   Status count(std::uint64_t& total, std::uint64_t bytes) const;
 

@@ -75,7 +75,7 @@ class Unpacker {
     if (member.kind == MemberKind::hard_link) return place_hard_link(member, folder->get());
     if (!stays_inside(member)) return reader_.refuse(member.path, "the link leads out of the archive");
     if (::symlinkat(member.link_target.c_str(), folder->get(), last_part(member.path).c_str()) != 0) {
-      return from_errno("make link " + shown(member.path), errno);
+      return not_made(member, "make link ");
     }
     return {};
   }
@@ -126,9 +126,15 @@ class Unpacker {
       return reader_.refuse(member.path, "a hard link to what is not a file of the archive");
     }
     if (::linkat(source->get(), name.c_str(), folder, last_part(member.path).c_str(), 0) != 0) {
-      return from_errno("make hard link " + shown(member.path), errno);
+      return not_made(member, "make hard link ");
     }
     return {};
+  }
+
+  // By errno. A folder may be there that no member named: one of a file in it made it.
+  Error not_made(const Member& member, std::string_view doing) const {
+    if (errno == EEXIST) return reader_.refuse(member.path, "the name is there twice");
+    return from_errno(std::string(doing) + shown(member.path), errno);
   }
 
   ArchiveReader& reader_;

@@ -33,6 +33,7 @@ std::string_view to_string(Cause cause) {
     case Cause::none: return "";
     case Cause::wrong_method: return "methodNotAllowed";
     case Cause::byte_range: return "rangeNotSatisfiable";
+    case Cause::host_denied: return "hostDenied";
     case Cause::stale: return "preconditionFailed";
     case Cause::name_taken: return "nameTaken";
     case Cause::address_taken: return "addressTaken";
@@ -45,6 +46,13 @@ std::string_view to_string(Cause cause) {
     case Cause::no_block: return "noBlock";
   }
   return "";
+}
+
+Cause cause_from_string(std::string_view word) {
+  for (int i = 1; i <= static_cast<int>(Cause::no_block); ++i) {
+    if (to_string(static_cast<Cause>(i)) == word) return static_cast<Cause>(i);
+  }
+  return Cause::none;
 }
 
 std::string pointer_below(std::string_view where, std::string_view key) {

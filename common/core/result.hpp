@@ -36,6 +36,7 @@ enum class Cause : std::uint8_t {
   none,           // the code says it all
   wrong_method,   // invalid: the path is there, the method is not
   byte_range,     // invalid: outside the content
+  host_denied,    // denied: an operator has refused this very host
   stale,          // conflict: not what it was when the caller read it (If-Match)
   name_taken,     // conflict: another one has the name
   address_taken,  // conflict: another host has the address, or pods do
@@ -48,6 +49,7 @@ enum class Cause : std::uint8_t {
   no_block,       // exhausted: no pool has a block left for the node
 };
 std::string_view to_string(Cause cause);
+Cause cause_from_string(std::string_view word);  // none: it is no cause's
 
 // message: lower case, no full stop, for people: what failed, at which stage, the cure. Never a secret.
 // `retry_after`: seconds that the refusing side asks to wait before the next try; 0: it did not say.

@@ -27,6 +27,7 @@ constexpr Millis k_drain_step{10};
 constexpr std::size_t k_accept_at_once = 16;   // of those that stand in line, before other work goes on
 constexpr std::size_t k_known_addresses = 20'000;
 constexpr std::size_t k_unproven_of_known = 8;  // of one known address at a time, beyond what strangers left
+constexpr std::size_t k_fleets_part_of_kept = 8;     // likewise of an address that a fleet shares
 
 IpAddress address_of(const asio::ip::address& address) {
   if (address.is_v4()) return IpAddress::v4(address.to_v4().to_uint());
@@ -175,10 +176,23 @@ void ServerShared::replace_tls(std::shared_ptr<TlsServerContext> next) {
 }
 
 bool ServerShared::has_place(const IpAddress& address, const Count& count) const {
-  if (total_.all >= limits.connections || count.all >= limits.connections_per_address) return false;
   const std::size_t kept = std::min(limits.known_connections.value_or(limits.connections / 4), limits.connections);
-  if (total_.unproven < limits.connections - kept) return true;
-  return count.unproven < k_unproven_of_known && remembers(address);
+  const std::size_t of_strangers = limits.connections - kept;
+  const bool fleet = is_fleet(address);
+  const std::size_t most = fleet ? std::max(of_strangers, limits.connections_per_address) : limits.connections_per_address;
+  if (total_.all >= limits.connections || count.all >= most) return false;
+  if (total_.unproven < of_strangers) return true;
+  const std::size_t unproven = fleet ? std::max(kept / k_fleets_part_of_kept, k_unproven_of_known) : k_unproven_of_known;
+  return count.unproven < unproven && remembers(address);
+}
+
+bool ServerShared::is_fleet(const IpAddress& address) const {
+  return std::any_of(fleets_.begin(), fleets_.end(), [&address](const Cidr& block) { return block.contains(address); });
+}
+
+void ServerShared::set_fleets(std::vector<Cidr> fleets) {
+  const std::lock_guard lock(mutex_);
+  fleets_ = std::move(fleets);
 }
 
 bool ServerShared::enter(const IpAddress& address) {
@@ -272,6 +286,10 @@ Result<std::uint16_t> Server::listen(std::string_view address) {
 
 void Server::note_known(const IpAddress& address) {
   impl_->shared->note_known(address);
+}
+
+void Server::set_fleets(std::vector<Cidr> fleets) {
+  impl_->shared->set_fleets(std::move(fleets));
 }
 
 void Server::replace_tls(std::shared_ptr<TlsServerContext> tls) {

@@ -61,6 +61,9 @@ class Server {
   Result<std::uint16_t> listen(std::string_view address);
   // Connections from there may use what is kept for known addresses, and their handshakes go first. Thread safe.
   void note_known(const IpAddress& address);
+  // Addresses that fleets share (NAT). What one address may have at most does not hold for them: each may have what all strangers together may,
+  // and of the places kept for known addresses, once it is known, an eighth before a certificate is shown. Thread safe.
+  void set_fleets(std::vector<Cidr> fleets);
   // New handshakes use this context; live connections keep theirs.
   void replace_tls(std::shared_ptr<TlsServerContext> tls);
   // Cuts live connections with a verified client certificate whose other end satisfies `doomed` (node removal). Called for every

@@ -60,6 +60,7 @@ struct ServerShared {
   // Addresses from which a certificate of ours was shown lately; some tens of thousands are remembered.
   bool is_known(const IpAddress& address);
   void note_known(const IpAddress& address);
+  void set_fleets(std::vector<Cidr> fleets);
 
  private:
   struct Count {
@@ -67,6 +68,7 @@ struct ServerShared {
     std::size_t unproven = 0;  // of these
   };
   bool has_place(const IpAddress& address, const Count& count) const;  // with mutex_ held
+  bool is_fleet(const IpAddress& address) const;  // likewise
   bool remembers(const IpAddress& address) const { return known_.contains(address) || known_before_.contains(address); }
   void remember(const IpAddress& address);
 
@@ -75,6 +77,7 @@ struct ServerShared {
   std::map<IpAddress, Count> by_address_;
   Count total_;
   std::size_t anonymous_ = 0;
+  std::vector<Cidr> fleets_;
   std::set<IpAddress> known_, known_before_;  // a full one becomes the one before
 };
 

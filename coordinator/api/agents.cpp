@@ -91,7 +91,7 @@ Handling Handlers::sync_on_state(std::shared_ptr<const SyncPosition> have) {
     const Node& node = **live;
     const std::shared_ptr<const Published> published = deps_.registrar.published();
     const bool same_epoch = published != nullptr && published->epoch == have->epoch;
-    deps_.board.contact(node.uid, same_epoch ? have->revision : 0, is_at_home(node, have->from));
+    deps_.board.contact(node.uid, same_epoch ? have->revision : 0, origin_of(nat_sources(), node, have->from));
     if (published != nullptr && (!same_epoch || published->revision > have->revision))
       co_return state_response(published);
     const auto left = std::chrono::ceil<Millis>(have->deadline - deps_.clock.steady());
@@ -120,7 +120,7 @@ Handling Handlers::report_status(RequestContext context) {
 boost::asio::awaitable<Result<bool>> Handlers::repeats_on_state(Sender sender) {
   const auto live = live_node(sender.who->agent, sender.from);
   if (!live) co_return live.error();
-  co_return deps_.board.repeat((*live)->uid, sender.mark, is_at_home(**live, sender.from));
+  co_return deps_.board.repeat((*live)->uid, sender.mark, origin_of(nat_sources(), **live, sender.from));
 }
 
 Handling Handlers::status_on_state(std::shared_ptr<const proto::NodeStatusReport> given, Sender sender) {
@@ -128,7 +128,7 @@ Handling Handlers::status_on_state(std::shared_ptr<const proto::NodeStatusReport
   if (!live) co_return live.error();
   const Node& node = **live;
   const std::uint64_t before = deps_.board.change_count();
-  deps_.board.report(node.uid, *given, is_at_home(node, sender.from), sender.mark);
+  deps_.board.report(node.uid, *given, origin_of(nat_sources(), node, sender.from), sender.mark);
   if (deps_.board.change_count() != before) nodes_changed_.notify();
   // What the answer rests on is durable: the node may have been deleted a moment ago.
   boost::asio::awaitable<Status> durable = deps_.registrar.durable(deps_.registrar.state().revision());

@@ -307,10 +307,12 @@ Status Handlers::still_counts(const Principal& principal, const IpAddress& from)
 Result<const Node*> Handlers::live_node(const AgentIdentity& agent, const IpAddress& from) const {
   const auto node = deps_.registrar.state().authenticate_agent(agent.uid, agent.generation, agent.serial, deps_.clock.wall());
   if (!node) return node.error();
-  const Status single = check_single(**node, deps_.board.find(agent.uid), from, deps_.clock.steady());
+  const Status single = check_single(nat_sources(), **node, deps_.board.find(agent.uid), from, deps_.clock.steady());
   if (!single) return single.error();
   return node;
 }
+
+const std::vector<Cidr>& Handlers::nat_sources() const { return deps_.registrar.state().cluster().nat_sources; }
 
 boost::asio::awaitable<Status> Handlers::audit_refusal(proto::AuditRecord record) {
   if (deps_.trail == nullptr) co_return Status{};

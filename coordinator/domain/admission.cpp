@@ -234,7 +234,7 @@ AdmissionVerdict admit_pending(const State& state, const PendingNode& node, cons
                   JoinStage::name, "set role on the host, or slipwayctl node deny " + node.name);
   }
   if (node.decision == Decision::denied) {
-    return refuse(node.name, make_error(Errc::denied, "an operator refused node " + node.name + (node.reason.empty() ? "" : ": " + node.reason) +
+    return refuse(node.name, make_error(Errc::denied, Cause::host_denied, "an operator refused node " + node.name + (node.reason.empty() ? "" : ": " + node.reason) +
                                                "; if that was a mistake: slipwayctl node approve " + node.name),
                   JoinStage::approval, "slipwayctl node approve " + node.name + " if that was a mistake");
   }
@@ -286,7 +286,7 @@ std::string usual_cure(JoinStage stage, Cause cause, const std::string& node_nam
     case JoinStage::request: return std::string("set role, nodeName and nodeAddress on the host (/etc/slipway/agent.yaml), or ") + k_fitting;
     case JoinStage::limits: return "if no host of yours does this, somebody guesses: block the address";
     case JoinStage::csr: return k_fitting;
-    case JoinStage::address: return "set nodeAddress on the host to the address by which it reaches the coordinator";
+    case JoinStage::address: return "set nodeAddress on the host to the address by which it reaches the coordinator; behind NAT, list the gateway's in network.natSources";
     case JoinStage::token: return "slipwayctl token create, and put the token on the host";
     case JoinStage::name: return cure_of_name(cause, node_name);
     case JoinStage::place: return cure_of_place(cause);
@@ -350,7 +350,7 @@ AdmissionVerdict admit(const State& state, const AdmissionRequest& request) {
   if (waiting != nullptr && waiting->fingerprint == spki) return admit_pending(state, *waiting, request);
   // The token comes before all else that the state could tell: who has none learns no names.
   if (!request.token) return refuse_token(state, request, "missing", "put a join token on the host: slipwayctl token create");
-  const TokenUse use{request.node_name, request.role, request.address};
+  const TokenUse use{request.node_name, request.role, request.from.value_or(request.address)};
   const TokenVerdict token = check_presented_token(state, *request.token, use, request.maturity.now);
   if (token != TokenVerdict::valid) return refuse_token(state, request, std::string(to_string(token)), std::string(cure_of(token)));
   AdmissionVerdict verdict = admit_new(state, request);

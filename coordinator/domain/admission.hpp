@@ -27,6 +27,7 @@ struct AdmissionRequest {
   std::string pool = {};                    // of the token, see pool_of(); never the host's own wish; empty: by the pools' selectors
   proto::NodeFacts facts = {};              // the host's own word, for an operator who decides
   std::vector<OccupiedRange> host_routes = {};  // that the host says it has; "docker0 of node n1"
+  std::optional<IpAddress> from = {};           // where it connects from, for what a token asks; absent: from `address`
 };
 
 enum class AdmissionKind {

@@ -97,7 +97,7 @@ struct ProfileNode {
   std::string uid;               // UUID
   std::uint64_t generation = 0;  // counts re-registrations of the name
   bool master = false;
-  std::vector<IpAddress> addresses;  // from inventory or the connection, never the node's word alone
+  std::vector<IpAddress> addresses;  // from inventory or the connection; behind a listed NAT the node's word within node_cidrs
 };
 
 struct ProfileInput {

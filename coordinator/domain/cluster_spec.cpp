@@ -18,6 +18,9 @@ constexpr int k_longest_node_prefix = 29;
 // kube-apiserver refuses larger service ranges; the default DNS address, the tenth, needs a /28.
 constexpr int k_shortest_service_prefix = 12;
 constexpr int k_longest_service_prefix = 28;
+constexpr std::size_t k_max_nat_sources = 16;
+constexpr int k_shortest_nat_prefix = 24;  // wider than this it is a network of hosts, no gateway
+constexpr int k_shortest_nat_prefix_ipv6 = 64;
 constexpr std::string_view k_reserve = "/network/serviceReserve";
 constexpr Seconds k_min_ttl{60};
 constexpr Seconds k_max_ttl{366 * 86400};
@@ -184,6 +187,47 @@ std::vector<Range> read_ranges(Problems& problems, ValidatedCluster& cluster) {
   return ranges;
 }
 
+// From a listed source the node's own word decides about its address, so nothing may be listed that pods or services speak from, and of the
+// nodes' network only a gateway's one address.
+void check_nat_source(Problems& problems, const std::string& field, const Cidr& source, const std::vector<Range>& ranges) {
+  const std::string shown = source.to_string();
+  const int shortest = source.is_v4() ? k_shortest_nat_prefix : k_shortest_nat_prefix_ipv6;
+  if (source.prefix_length() < shortest) {
+    problems.add(field, shown + " is wider than " + slash(shortest) + ": name the addresses that the gateway translates to");
+  }
+  if (const auto reserved = reserved_overlap(source)) problems.add(field, shown + " overlaps " + *reserved + ": no gateway is there");
+  const bool one_address = source.prefix_length() == source.base().bits();
+  for (const Range& range : ranges) {
+    if (!range.block.overlaps(source)) continue;
+    const bool of_nodes = range.field.starts_with("/network/nodeCIDRs");
+    if (of_nodes && one_address) continue;
+    problems.add(field, shown + " overlaps " + range.field + " " + range.block.to_string() +
+                            (of_nodes ? ": of a gateway among the nodes name its one address, " + source.base().to_string() + slash(source.base().bits())
+                                      : ": no host comes from there"));
+  }
+}
+
+void read_nat_sources(Problems& problems, ValidatedCluster& cluster, const std::vector<Range>& ranges) {
+  const std::vector<std::string>& texts = cluster.spec.network.nat_sources;
+  if (texts.size() > k_max_nat_sources) problems.add("/network/natSources", "has more than " + std::to_string(k_max_nat_sources) + " entries");
+  if (!texts.empty() && cluster.spec.network.node_cidrs.empty()) {
+    problems.add("/network/natSources", "needs network.nodeCIDRs: hosts behind NAT say themselves which address they have, and it must lie in one of these");
+  }
+  for (std::size_t i = 0; i < texts.size() && i < k_max_nat_sources; ++i) {
+    const std::string field = "/network/natSources/" + std::to_string(i);
+    const auto source = Cidr::parse(texts[i]);
+    if (!source) {
+      problems.add(field, source.error().message);
+      continue;
+    }
+    check_nat_source(problems, field, *source, ranges);
+    for (const Cidr& other : cluster.nat_sources) {
+      if (other.overlaps(*source)) problems.add(field, source->to_string() + " overlaps " + other.to_string() + " of the same list");
+    }
+    cluster.nat_sources.push_back(*source);
+  }
+}
+
 // The room of the services is in the way of all but the services, and says nothing that they have said already.
 bool is_told_already(const Range& a, const Range& b, const Cidr& services) {
   if (a.field != k_reserve && b.field != k_reserve) return false;
@@ -280,6 +324,7 @@ void check_services(Problems& problems, ValidatedCluster& cluster) {
 void check_network(Problems& problems, ValidatedCluster& cluster) {
   const std::vector<Range> ranges = read_ranges(problems, cluster);
   check_overlaps(problems, ranges, cluster.service_cidr);
+  read_nat_sources(problems, cluster, ranges);
   check_outside(problems, "/apiServer/endpoint", cluster.endpoint_host, ranges);
   const auto& addresses = cluster.spec.coordinator.addresses;
   for (std::size_t i = 0; i < addresses.size(); ++i) {

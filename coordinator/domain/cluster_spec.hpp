@@ -22,6 +22,7 @@ struct ValidatedCluster {
   Cidr service_cidr;
   Cidr service_reserve;  // where it may grow; itself when nothing is kept
   std::vector<Cidr> node_cidrs;
+  std::vector<Cidr> nat_sources;  // network.natSources: whoever comes from there names its own address of node_cidrs
   std::vector<PoolRecord> pools;  // network.pools; their order of creation is not known here
   IpAddress dns_ip;
   std::string endpoint_host;                // without brackets

@@ -79,7 +79,7 @@ bool knows_secret(TokenVerdict verdict);
 struct TokenUse {
   std::string_view node_name;
   NodeRole role = NodeRole::node;
-  IpAddress from;  // the node's address, which is the one that it connects from
+  IpAddress from;  // where it connects from; by loopback, on the coordinator's own host, the node's address
 };
 
 // `token` may be null (unknown id): the comparison is made all the same, so that time tells nothing.

@@ -87,6 +87,7 @@ std::vector<OccupiedRange> occupied_addresses(const State& state, const Validate
   if (cluster.service_reserve != cluster.service_cidr) occupied.push_back({cluster.service_reserve, "network.serviceReserve"});
   const auto add_host = [&](const IpAddress& address, const std::string& owner) { occupied.push_back({*Cidr::make(address, address.bits()), owner}); };
   for (const Cidr& nodes : cluster.node_cidrs) occupied.push_back({nodes, "network.nodeCIDRs"});
+  for (const Cidr& source : cluster.nat_sources) occupied.push_back({source, "network.natSources"});
   if (cluster.endpoint_address) add_host(*cluster.endpoint_address, "apiServer.endpoint");
   for (const std::string& text : cluster.spec.coordinator.addresses) {
     if (const auto address = IpAddress::parse(text)) add_host(*address, "coordinator.addresses");
@@ -276,6 +277,7 @@ Result<PoolPlan> plan_pools(const State& state, const ValidatedCluster& wanted, 
     for (const Cidr& range : pool.record().ranges) pools.push_back({range, "pool " + name});
   }
   std::vector<Cidr> others = wanted.node_cidrs;
+  others.insert(others.end(), wanted.nat_sources.begin(), wanted.nat_sources.end());
   others.push_back(wanted.service_cidr);
   if (wanted.service_reserve != wanted.service_cidr) others.push_back(wanted.service_reserve);
   if (const auto problems = overlap_problems(others, pools); !problems.empty()) return overlap_error("the change does not fit the pools:", problems);

@@ -28,13 +28,8 @@ bool counts_as_failed(Errc code) { return code == Errc::denied || code == Errc::
 
 std::string shown(const std::string& text) { return text.substr(0, 64); }
 
-// T5: the address is the connection's, not the node's word. A process on the coordinator's own host reaches it by loopback
-// and is believed: the master's agent, and whoever has a shell there.
-Status check_address(const IpAddress& told, const IpAddress& peer) {
-  if (told == peer || peer.is_loopback()) return {};
-  return pointing_to("/address", make_error(Errc::denied, "the node says its address is " + told.to_string() + " but connects from " + peer.to_string() +
-                                                              ": set nodeAddress to the address by which it reaches the coordinator"));
-}
+// What a token's source ranges are held against, and where a copy would be: the connection. On our own host the word is believed.
+IpAddress source_of(const IpAddress& told, const IpAddress& peer) { return peer.is_loopback() ? told : peer; }
 
 }  // namespace
 
@@ -88,6 +83,7 @@ Status Enrollment::Work::read_request() {
   request.node_name = join.node_name;
   request.role = *role;
   request.address = *address;
+  request.from = source_of(*address, peer);
   request.machine_id = lower(join.facts.machine_id);
   if (join.facts.host_routes.size() > k_max_host_routes) return field_error("/facts/hostRoutes", " has too many entries");
   request.host_routes = host_routes_of(join.facts.host_routes, join.node_name, true);
@@ -124,7 +120,7 @@ Status Enrollment::Work::read_address(const std::optional<std::string>& told, co
   if (!from) return make_error(Errc::denied, "an address was named, and nobody knows from where");
   peer = *from;
   own_address = *parsed;
-  return check_address(*parsed, *from);
+  return {};
 }
 
 std::map<std::string, std::string> Enrollment::Work::ca_bundles(Signer& signer) const {
@@ -152,7 +148,16 @@ proto::JoinReply Enrollment::Work::reply(Signer& signer) {
   return reply;
 }
 
-Enrollment::Enrollment(Deps deps) : deps_(std::move(deps)), limiter_(deps_.clock, deps_.limits) {}
+Enrollment::Enrollment(Deps deps) : deps_(std::move(deps)), limiter_(deps_.clock, deps_.limits, &nat_sources_) {}
+
+// T5: the address is the connection's, not the node's word. A process on the coordinator's own host reaches it by loopback
+// and is believed: the master's agent, and whoever has a shell there. So is who comes from behind a listed NAT, within nodeCIDRs.
+Status Enrollment::check_address(const IpAddress& told, const IpAddress& peer) const {
+  if (told == peer || peer.is_loopback() || nat_sources_.contains(peer)) return {};
+  return pointing_to("/address", make_error(Errc::denied, "the node says its address is " + told.to_string() + " but connects from " + peer.to_string() +
+                                                              ": set nodeAddress to the address by which it reaches the coordinator; if " + peer.to_string() +
+                                                              " translates for several hosts (NAT), list it in network.natSources"));
+}
 
 asio::awaitable<Result<proto::JoinReply>> Enrollment::join(proto::JoinRequest request, IpAddress peer) {
   auto work = std::make_shared<Work>();
@@ -176,6 +181,7 @@ asio::awaitable<Result<proto::RenewReply>> Enrollment::renew(proto::RenewRequest
   work->who = std::move(who);
   work->actor = std::move(actor);
   Status renewed = work->read_address(request.address, peer);
+  if (renewed && work->own_address) renewed = check_address(*work->own_address, work->peer);
   if (renewed) {
     Task renewing = renew_work(work);
     renewed = co_await std::move(renewing);
@@ -238,7 +244,7 @@ Enrollment::Task Enrollment::check_limits(WorkPtr work) {
 
 // Whether the token would do is asked later, with the answers that tell nothing.
 Enrollment::Task Enrollment::check_secret_there(WorkPtr work) {
-  const TokenUse use{work->request.node_name, work->request.role, work->request.address};
+  const TokenUse use{work->request.node_name, work->request.role, *work->request.from};
   const TokenVerdict verdict = check_presented_token(deps_.registrar.state(), *work->request.token, use, deps_.clock.wall());
   if (!knows_secret(verdict)) co_return make_error(Errc::denied, k_token_refused);
   co_return Status{};
@@ -323,8 +329,7 @@ Status Enrollment::check_clone(const Work& work, const Admission& admission) con
   const bool known = admission.kind == AdmissionKind::new_certificates || admission.kind == AdmissionKind::same_certificates;
   if (!known) return {};
   const Node& node = *deps_.registrar.state().node(work.request.node_name);
-  if (node.address == work.request.address) return {};
-  return check_single(node, deps_.status.find(node.uid), work.request.address, deps_.clock.steady());
+  return check_single(deps_.registrar.state().cluster().nat_sources, node, deps_.status.find(node.uid), *work.request.from, deps_.clock.steady());
 }
 
 // What the state says now is the reason; none when it would admit: then the next try will tell.
@@ -439,7 +444,7 @@ Enrollment::Task Enrollment::peek_renewal_there(WorkPtr work) {
   const Node* node = state.node_by_uid(work->who.uid);
   if (work->own_address && *work->own_address != node->address) {
     // A copy of a machine that is heard at home does not carry it away.
-    const Status single = check_single(*node, deps_.status.find(node->uid), work->peer, deps_.clock.steady());
+    const Status single = check_single(state.cluster().nat_sources, *node, deps_.status.find(node->uid), work->peer, deps_.clock.steady());
     if (!single) co_return single.error();
     work->moves_to = work->own_address;
     work->moved_from = node->address;

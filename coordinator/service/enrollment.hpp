@@ -7,6 +7,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/async/clock.hpp"
 #include "common/async/runtime.hpp"
@@ -15,6 +17,7 @@
 #include "coordinator/ports/state_store.hpp"
 #include "coordinator/service/join_limiter.hpp"
 #include "coordinator/service/join_log.hpp"
+#include "coordinator/service/nat_sources.hpp"
 #include "coordinator/service/node_status.hpp"
 #include "coordinator/service/registrar.hpp"
 #include "proto/types.hpp"
@@ -53,9 +56,12 @@ class Enrollment {
   // A join that could not be read gets no further: kept for attempts(), and counted against its address.
   boost::asio::awaitable<Status> note_unreadable(Error error, IpAddress peer);
   // As above, for a live node over mutual TLS. A request that names an address moves the node there: it must be `peer`, where the
-  // connection comes from; without one nothing moves.
+  // connection comes from, unless that is a listed NAT; without one nothing moves.
   boost::asio::awaitable<Result<proto::RenewReply>> renew(proto::RenewRequest request, AgentIdentity who, proto::AuditActor actor = {},
                                                           std::optional<IpAddress> peer = {});
+
+  // network.natSources as they are now. Any thread.
+  void set_nat_sources(std::vector<Cidr> sources) { nat_sources_.set(std::move(sources)); }
 
   // The last 1,000 different joins, newest first. State thread only.
   proto::JoinAttemptList attempts(const JoinQuery& query = {}) const;
@@ -67,6 +73,7 @@ class Enrollment {
   using WorkPtr = std::shared_ptr<Work>;
   using Task = boost::asio::awaitable<Status>;
 
+  Status check_address(const IpAddress& told, const IpAddress& peer) const;
   Task join_work(WorkPtr work);
   Task check_limits(WorkPtr work);
   Task admit_and_record(WorkPtr work);
@@ -90,6 +97,7 @@ class Enrollment {
   void note_end(Work& work, const Status& status);
 
   Deps deps_;
+  NatSources nat_sources_;
   JoinLimiter limiter_;
   JoinLog attempts_;  // state thread
   std::atomic<std::uint16_t> issued_{0};  // certificates so far, going round: the order of their serials

@@ -11,7 +11,14 @@ double seconds_between(SteadyTime from, SteadyTime to) { return std::chrono::dur
 
 }  // namespace
 
-JoinLimiter::JoinLimiter(const Clock& clock, JoinLimits limits) : clock_(clock), limits_(limits) {}
+JoinLimiter::JoinLimiter(const Clock& clock, JoinLimits limits, const NatSources* nat_sources)
+    : clock_(clock), limits_(limits), nat_sources_(nat_sources) {}
+
+JoinLimiter::Allowance JoinLimiter::allowance_of(const IpAddress& peer) const {
+  const Allowance one{limits_.address_burst, limits_.address_per_second};
+  if (nat_sources_ == nullptr || !nat_sources_->contains(peer)) return one;
+  return {std::max(one.burst, limits_.total_burst / 2), std::max(one.per_second, limits_.total_per_second / 2)};
+}
 
 void JoinLimiter::leak(Bucket& bucket, double per_second, SteadyTime now) {
   bucket.level = std::max(0.0, bucket.level - seconds_between(bucket.at, now) * per_second);
@@ -31,8 +38,9 @@ JoinLimiter::Decision JoinLimiter::ask(const IpAddress& peer) {
   const SteadyTime now = clock_.steady();
   leak(total_, limits_.total_per_second, now);
   if (const auto found = addresses_.find(key_of(peer)); found != addresses_.end()) {
-    leak(found->second, limits_.address_per_second, now);
-    if (found->second.level + 1 > limits_.address_burst) return Decision::show_token_first;
+    const Allowance allowance = allowance_of(peer);
+    leak(found->second, allowance.per_second, now);
+    if (found->second.level + 1 > allowance.burst) return Decision::show_token_first;
   }
   return total_.level + 1 > limits_.total_burst ? Decision::show_token_first : Decision::go;
 }
@@ -53,14 +61,15 @@ void JoinLimiter::failed(const IpAddress& peer) {
   const IpAddress key = key_of(peer);
   if (!addresses_.contains(key)) make_room(now);
   Bucket& bucket = addresses_.try_emplace(key, Bucket{0, now}).first->second;
-  leak(bucket, limits_.address_per_second, now);
-  bucket.level = std::min(bucket.level + 1, limits_.address_burst);
+  const Allowance allowance = allowance_of(peer);
+  leak(bucket, allowance.per_second, now);
+  bucket.level = std::min(bucket.level + 1, allowance.burst);
 }
 
 void JoinLimiter::make_room(SteadyTime now) {
   if (addresses_.size() < limits_.max_addresses) return;
   for (auto entry = addresses_.begin(); entry != addresses_.end();) {
-    leak(entry->second, limits_.address_per_second, now);
+    leak(entry->second, allowance_of(entry->first).per_second, now);
     entry = entry->second.level <= 0 ? addresses_.erase(entry) : std::next(entry);
   }
   if (addresses_.size() < limits_.max_addresses) return;
@@ -74,9 +83,10 @@ Seconds JoinLimiter::retry_after(const IpAddress& peer) {
   const std::lock_guard lock(mutex_);
   const auto found = addresses_.find(key_of(peer));
   if (found == addresses_.end()) return Seconds(1);
-  leak(found->second, limits_.address_per_second, clock_.steady());
-  const double over = std::max(0.0, found->second.level + 1 - limits_.address_burst);
-  return Seconds(static_cast<Seconds::rep>(std::ceil(over / limits_.address_per_second)) + 1);
+  const Allowance allowance = allowance_of(peer);
+  leak(found->second, allowance.per_second, clock_.steady());
+  const double over = std::max(0.0, found->second.level + 1 - allowance.burst);
+  return Seconds(static_cast<Seconds::rep>(std::ceil(over / allowance.per_second)) + 1);
 }
 
 }  // namespace slipway

@@ -8,6 +8,7 @@
 
 #include "common/async/clock.hpp"
 #include "common/core/ip.hpp"
+#include "coordinator/service/nat_sources.hpp"
 
 namespace slipway {
 
@@ -28,7 +29,9 @@ class JoinLimiter {
     go,
     show_token_first,  // this address, or all together, fail too often
   };
-  explicit JoinLimiter(const Clock& clock, JoinLimits limits = {});
+  // `nat_sources`: who fails behind one of these costs a fleet, so its bucket is half of the one for all: whatever goes on there, the other
+  // half is everybody's, and its neighbours fare as all do when the total is used up. Null: there are none.
+  explicit JoinLimiter(const Clock& clock, JoinLimits limits = {}, const NatSources* nat_sources = nullptr);
   Decision ask(const IpAddress& peer);
   void failed(const IpAddress& peer);
   // Takes one of the few spare looks; false: there is none at present.
@@ -41,12 +44,18 @@ class JoinLimiter {
     double level = 0;  // failures not yet forgiven
     SteadyTime at{};
   };
+  struct Allowance {
+    double burst = 0;
+    double per_second = 0;
+  };
+  Allowance allowance_of(const IpAddress& peer) const;
   static void leak(Bucket& bucket, double per_second, SteadyTime now);
   IpAddress key_of(const IpAddress& peer) const;
   void make_room(SteadyTime now);
 
   const Clock& clock_;
   const JoinLimits limits_;
+  const NatSources* const nat_sources_;
   std::mutex mutex_;
   Bucket total_;
   Bucket spare_;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/core/text.hpp"
+#include "coordinator/service/nat_sources.hpp"
 
 namespace slipway {
 
@@ -86,13 +87,20 @@ void cut_facts(proto::NodeFacts& facts) {
   for (std::string& route : facts.host_routes) cut(route, k_max_word);
 }
 
-bool is_at_home(const Node& node, const IpAddress& from) { return from == node.address || from.is_loopback(); }
+Origin origin_of(const std::vector<Cidr>& nat_sources, const Node& node, const IpAddress& from) {
+  if (from == node.address || from.is_loopback()) return Origin::home;
+  return in_any(nat_sources, from) ? Origin::behind_nat : Origin::elsewhere;
+}
 
-Status check_single(const Node& node, const NodeContact* contact, const IpAddress& from, SteadyTime now) {
-  if (is_at_home(node, from) || contact == nullptr || contact->seen_at_home == SteadyTime{}) return {};
-  const auto silent = std::chrono::floor<Seconds>(now - contact->seen_at_home);
+Status check_single(const std::vector<Cidr>& nat_sources, const Node& node, const NodeContact* contact, const IpAddress& from, SteadyTime now) {
+  const Origin origin = origin_of(nat_sources, node, from);
+  if (origin == Origin::home || contact == nullptr) return {};
+  const bool by_nat = origin == Origin::elsewhere && contact->seen_behind_nat > contact->seen_at_home;
+  const SteadyTime heard = by_nat ? contact->seen_behind_nat : contact->seen_at_home;
+  if (heard == SteadyTime{}) return {};
+  const auto silent = std::chrono::floor<Seconds>(now - heard);
   if (silent >= k_alive) return {};
-  return make_error(Errc::denied, "two live agents have the identity of node " + node.name + ": one at " + node.address.to_string() +
+  return make_error(Errc::denied, "two live agents have the identity of node " + node.name + ": one at " + node.address.to_string() + (by_nat ? " behind NAT" : "") +
                                       " (heard " + to_age_text(silent) + " ago) and one at " + from.to_string() +
                                       ": a machine was copied with its keys; on the copy stop slipway-agent, remove its data directory "
                                       "and /etc/machine-id, and join it under another name. If this host has moved to another address, wait: it is let in when the old one has been silent for " + to_age_text(k_alive));
@@ -115,16 +123,16 @@ std::uint64_t report_mark(std::string_view body) {
   return mark == 0 ? 1 : mark;
 }
 
-bool NodeStatusBoard::repeat(const std::string& uid, std::uint64_t mark, bool at_home) {
+bool NodeStatusBoard::repeat(const std::string& uid, std::uint64_t mark, Origin origin) {
   const NodeContact* const last = find(uid);
   if (last == nullptr || mark == 0 || last->mark != mark) return false;
-  (void)heard(uid, last->report.applied_revision, at_home);
+  (void)heard(uid, last->report.applied_revision, origin);
   return true;
 }
 
-void NodeStatusBoard::report(const std::string& uid, proto::NodeStatusReport report, bool at_home, std::uint64_t mark) {
+void NodeStatusBoard::report(const std::string& uid, proto::NodeStatusReport report, Origin origin, std::uint64_t mark) {
   cut_report(report);
-  NodeContact& sender = heard(uid, report.applied_revision, at_home);
+  NodeContact& sender = heard(uid, report.applied_revision, origin);
   sender.mark = mark;
   sender.bundles = {};
   for (const auto& [name, digest] : report.ca_bundles) {
@@ -154,17 +162,18 @@ std::shared_ptr<const std::string> NodeStatusBoard::shared_text(std::string text
   return made;
 }
 
-NodeContact& NodeStatusBoard::heard(const std::string& uid, std::uint64_t applied_revision, bool at_home) {
+NodeContact& NodeStatusBoard::heard(const std::string& uid, std::uint64_t applied_revision, Origin origin) {
   NodeContact& contact = contacts_[uid];
   contact.applied_revision = applied_revision;
   contact.last_contact = clock_.wall();
   contact.last_seen = clock_.steady();
-  if (at_home) contact.seen_at_home = contact.last_seen;
+  if (origin == Origin::home) contact.seen_at_home = contact.last_seen;
+  if (origin == Origin::behind_nat) contact.seen_behind_nat = contact.last_seen;
   return contact;
 }
 
-void NodeStatusBoard::contact(const std::string& uid, std::uint64_t applied_revision, bool at_home) {
-  (void)heard(uid, applied_revision, at_home);
+void NodeStatusBoard::contact(const std::string& uid, std::uint64_t applied_revision, Origin origin) {
+  (void)heard(uid, applied_revision, origin);
 }
 
 void NodeStatusBoard::set_pod_cidr_published(const std::string& uid, bool published) {

@@ -29,12 +29,21 @@ struct NodeContact {
   WallTime last_contact{};          // for people
   SteadyTime last_seen{};           // for reckoning
   SteadyTime seen_at_home{};        // from the node's own address
+  SteadyTime seen_behind_nat{};     // from an address that it shares
   bool pod_cidr_published = false;  // stands in Node.spec.podCIDR
   std::uint64_t changed = 0;        // change_count() of the board when something new was said last
   // NodeSettings as JSON, one text for all that have the same; null: nothing was set.
   std::shared_ptr<const std::string> running_settings, host_settings;
   std::array<std::uint64_t, std::size(k_ca_kinds)> bundles{};  // marks of the CA bundles that it uses, by CaKind; 0: not told
 };
+
+// Where a request with a node's identity comes from.
+enum class Origin : std::uint8_t {
+  home,        // the node's own address; or loopback: who connects by it is on our own host and is believed
+  behind_nat,  // of network.natSources: it may be the node, and any of its neighbours there
+  elsewhere,
+};
+Origin origin_of(const std::vector<Cidr>& nat_sources, const Node& node, const IpAddress& from);
 
 class NodeStatusBoard {
  public:
@@ -43,11 +52,10 @@ class NodeStatusBoard {
 
   // Only for live nodes (the caller has authenticated them). Texts and lists are cut to sane sizes: a node's word must not
   // fill our memory.
-  // `at_home`: it came from the node's own address.
-  void report(const std::string& uid, proto::NodeStatusReport report, bool at_home = true, std::uint64_t mark = 0);
+  void report(const std::string& uid, proto::NodeStatusReport report, Origin origin = Origin::home, std::uint64_t mark = 0);
   // Whether what came with this mark is the node's last report again; it is then taken as such, unread.
-  bool repeat(const std::string& uid, std::uint64_t mark, bool at_home = true);
-  void contact(const std::string& uid, std::uint64_t applied_revision, bool at_home = true);  // a sync request
+  bool repeat(const std::string& uid, std::uint64_t mark, Origin origin = Origin::home);
+  void contact(const std::string& uid, std::uint64_t applied_revision, Origin origin = Origin::home);  // a sync request
   void set_pod_cidr_published(const std::string& uid, bool published);
   void changed(const std::string& uid);  // an operator changed its record
   void forget(const std::string& uid);
@@ -63,7 +71,7 @@ class NodeStatusBoard {
   void prune(const State& state);
 
  private:
-  NodeContact& heard(const std::string& uid, std::uint64_t applied_revision, bool at_home);
+  NodeContact& heard(const std::string& uid, std::uint64_t applied_revision, Origin origin);
 
   const Clock& clock_;
   Millis dead_after_;
@@ -81,12 +89,10 @@ std::map<std::string, std::string> labels_of(const proto::NodeView& view);
 // Sizes that a host's word is cut to before we keep it.
 void cut_facts(proto::NodeFacts& facts);
 
-// Whether a request with the node's identity comes from the node's own address. Who connects by loopback is on our own host and
-// is believed.
-bool is_at_home(const Node& node, const IpAddress& from);
-// Errc::denied names both when an agent with the node's identity was heard from the node's own address within the last 90 s and
-// now one comes from elsewhere: a machine was copied with its keys. A node that has moved is let in once its old address is silent.
-Status check_single(const Node& node, const NodeContact* contact, const IpAddress& from, SteadyTime now);
+// Errc::denied names both when an agent with the node's identity was heard at home within the last 90 s and now one comes from elsewhere or
+// from behind NAT, or was heard behind NAT and now one comes from elsewhere: a machine was copied with its keys. A node that has moved is let in
+// once its old place is silent. Behind the same NAT a copy looks like its original.
+Status check_single(const std::vector<Cidr>& nat_sources, const Node& node, const NodeContact* contact, const IpAddress& from, SteadyTime now);
 
 // What operators see of a node.
 proto::NodeView node_view(const State& state, const Node& node, const NodeContact* contact);

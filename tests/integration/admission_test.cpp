@@ -178,7 +178,10 @@ TEST_CASE("a denied host is told why", "[admission]") {
   CHECK(as<proto::PendingNodeView>(admin.post("/v1/nodes/web-1/deny", R"({"reason": "wrong rack"})")).state == "denied");
   const auto refused = caller.send(agent.join_message(token));
   CHECK(refused.status == 403);
+  CHECK(as<proto::Problem>(refused).code == "hostDenied");
   CHECK(as<proto::Problem>(refused).detail.find("wrong rack") != std::string::npos);
+  // Also by its key alone, which the coordinator knows since it was queued.
+  CHECK(as<proto::Problem>(caller.send(agent.join_message(""))).code == "hostDenied");
   cluster.approve("web-1");
   agent.accept(caller.send(agent.join_message(token)));
 }

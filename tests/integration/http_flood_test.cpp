@@ -135,3 +135,40 @@ TEST_CASE("silence from a known address does not use up what is kept for the oth
   CHECK(flood.is_refused(k_other_node));
   CHECK(fixture.server->connection_count() == 28);
 }
+
+TEST_CASE("an address that a fleet shares has no limit of one address", "[http][flood]") {
+  http::ServerLimits limits = few_places();
+  limits.connections = 40;
+  limits.known_connections = 16;
+  limits.connections_per_address = 3;
+  HttpsFixture fixture({admit_all, answer}, limits);
+  std::list<RawTlsClient> nodes;
+  const auto comes = [&](const char* from) {
+    nodes.emplace_back(fixture.port, &fixture.pki.client, TlsVersions::tls13, from);
+    return is_served(nodes.back());
+  };
+  for (int i = 0; i < 3; ++i) REQUIRE(comes(k_node));
+  CHECK_FALSE(comes(k_node));
+  fixture.server->set_fleets({*Cidr::parse("127.0.0.2/32")});
+  for (int i = 3; i < 24; ++i) REQUIRE(comes(k_node));
+  // Not more than all strangers together may have: a neighbour with a certificate does not take what is kept for others.
+  CHECK_FALSE(comes(k_node));
+  CHECK(comes(k_other_node));
+  fixture.server->set_fleets({});
+  CHECK_FALSE(comes(k_node));
+}
+
+TEST_CASE("a fleet that is known comes back together in spite of a flood", "[http][flood]") {
+  http::ServerLimits limits = few_places();
+  limits.connections = 400;
+  limits.known_connections = 160;
+  HttpsFixture fixture({admit_all, answer}, limits);
+  fixture.server->set_fleets({*Cidr::parse("127.0.0.2/32")});
+  for (const char* node : {k_node, k_other_node}) fixture.server->note_known(IpAddress::parse(node).value());
+  Flood flood(fixture);
+  flood.take(k_attacker, 240);
+  flood.take(k_node, 20);  // at the same time, before any has shown its certificate
+  CHECK(flood.is_refused(k_node));
+  flood.take(k_other_node, 8);
+  CHECK(flood.is_refused(k_other_node));
+}

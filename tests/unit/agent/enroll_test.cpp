@@ -206,6 +206,15 @@ TEST_CASE("a wait is never shorter than the coordinator asks", "[agent][enroll]"
   CHECK(waits.size() > 50);  // hosts do not come back in step
 }
 
+TEST_CASE("an operator's no is known by its code, whatever it says and however the host asked", "[agent][enroll]") {
+  const auto cure = [](Cause cause, EnrollmentStep step) {
+    return join_cure(make_error(Errc::denied, cause, "slipwayctl node approve node1"), step, "node1", "/etc/slipway/join.token");
+  };
+  for (const EnrollmentStep step : {EnrollmentStep::use_token, EnrollmentStep::prove_key}) CHECK(cure(Cause::host_denied, step).empty());
+  CHECK(cure(Cause::none, EnrollmentStep::use_token).find("token create") != std::string::npos);
+  CHECK(cure(Cause::none, EnrollmentStep::prove_key).find("does not know") != std::string::npos);
+}
+
 TEST_CASE("the agent waits for an operator's approval and says so", "[agent][enroll]") {
   ServiceFixture world;
   AgentLife life(world);
@@ -229,7 +238,7 @@ TEST_CASE("the agent waits for an operator's approval and says so", "[agent][enr
   }
   while (world.clock.sleeper_count() == 0) world.io.poll();
   CHECK(build_local_status(life.state, world.clock.wall()).join_state == "pending");
-  world.coordinator.refusal = make_error(Errc::denied, "an operator refused node node1: no; slipwayctl node approve node1");
+  world.coordinator.refusal = make_error(Errc::denied, Cause::host_denied, "an operator refused node node1: no");
   sleep_once();
   while (world.clock.sleeper_count() == 0) world.io.poll();
   CHECK(life.state.join_state == "refused");

@@ -1,10 +1,12 @@
 #include "agent/install/installer.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <set>
 
 #include "common/crypto/digest.hpp"
 #include "common/files/atomic_file.hpp"
@@ -24,8 +26,24 @@ struct Fixture {
   test::FakeArtifactSource source;
   Workers workers{1};
   test::IoTest io;
-  Installer installer{InstallPaths{dir / "opt", dir / "cache"}, source, workers};
+  Installer installer{InstallPaths{dir / "opt", dir / "cache", dir / "proc"}, source, workers};
+  WallTime now{Seconds(1'790'000'000)};
 
+  Fixture() { std::filesystem::create_directories(dir / "proc/1"); }
+  // A process executes this file; "" takes it away.
+  void execute(int pid, const std::string& program) {
+    const std::string process = dir / "proc/" + std::to_string(pid);
+    std::filesystem::remove_all(process);
+    if (program.empty()) return;
+    std::filesystem::create_directories(process);
+    std::filesystem::create_symlink(program, process + "/exe");
+  }
+  std::vector<std::string> collect(const std::set<std::string>& wanted = {}) { return io.run(installer.collect(wanted, now)).value(); }
+  void touch(const std::string& path, Seconds ago) {
+    const timespec time{(now - ago).time_since_epoch().count(), 0};
+    const timespec times[] = {time, time};
+    REQUIRE(::utimensat(AT_FDCWD, path.c_str(), times, 0) == 0);
+  }
   ArtifactRef add(const std::string& component, const std::string& version, const std::string& bytes,
                   ArtifactFormat format = ArtifactFormat::file) {
     const std::string digest = sha256_hex(bytes);
@@ -86,10 +104,61 @@ TEST_CASE("install: an upgrade keeps one version to go back to") {
   REQUIRE(f.ensure(one));
   CHECK(f.ensure(two)->previous == "1");
   CHECK(f.ensure(three)->previous == "2");
+  CHECK(f.names("kubelet") == std::vector<std::string>{"1", "2", "3", "current", "previous"});
+  CHECK(f.collect() == std::vector<std::string>{"kubelet 1"});
+  CHECK(f.collect().empty());
   CHECK(f.names("kubelet") == std::vector<std::string>{"2", "3", "current", "previous"});
   REQUIRE(f.io.run(f.installer.roll_back("kubelet")));
   CHECK(f.link("kubelet") == "2");
   CHECK(f.survey("kubelet") == InstalledComponent{{"2", "3"}, {}, "2", "3"});
+}
+
+TEST_CASE("install: what a process executes stays, however old it is") {
+  Fixture f;
+  for (const char* version : {"1", "2", "3"}) REQUIRE(f.ensure(f.add("docker", version, version)));
+  const std::string old = f.dir / "opt/docker/1/docker";
+  f.execute(700, "/usr/bin/other");
+  f.execute(800, old);
+  CHECK(f.collect().empty());
+  f.execute(800, old + " (deleted)");
+  CHECK(f.collect().empty());
+  CHECK(test::get_file(old) == "1");
+  // Of another component, and of a name that only begins like it.
+  f.execute(800, f.dir / "opt/kubelet/1/kubelet");
+  f.execute(801, f.dir / "opt/docker/10/docker");
+  CHECK(f.collect() == std::vector<std::string>{"docker 1"});
+  CHECK(test::get_file(f.dir / "opt/docker/current/docker") == "3");
+}
+
+TEST_CASE("install: who cannot see what runs removes nothing") {
+  Fixture f;
+  for (const char* version : {"1", "2", "3"}) REQUIRE(f.ensure(f.add("kubelet", version, version)));
+  test::put_file(f.dir / "proc/1/exe", "no link");
+  CHECK_FALSE(f.io.run(f.installer.collect({}, f.now)));
+  std::filesystem::remove_all(f.dir / "proc");
+  CHECK_FALSE(f.io.run(f.installer.collect({}, f.now)));
+  CHECK(f.names("kubelet").size() == 5);
+}
+
+TEST_CASE("install: downloads that nobody wants any more go after a day, left-overs of a crash at once") {
+  Fixture f;
+  const ArtifactRef kubelet = f.add("kubelet", "1", "one");
+  REQUIRE(f.ensure(kubelet));
+  const std::string wanted = f.dir / "cache/" + std::string(64, 'a') + ".part", unwanted = f.dir / "cache/" + std::string(64, 'b') + ".part";
+  for (const std::string& part : {wanted, unwanted}) {
+    test::put_file(part, "begun");
+    f.touch(part, Seconds(86'399));
+  }
+  std::filesystem::create_directories(f.dir / "opt/kubelet/.tmp-2");
+  test::put_file(f.dir / "opt/kubelet/.tmp-2/kubelet", "tw");
+  std::filesystem::create_directories(f.dir / "opt/etcd/3");  // of an installation that never came to its end
+  CHECK(f.collect({std::string(64, 'a')}) == std::vector<std::string>{"what a crash had left of kubelet"});
+  for (const std::string& part : {wanted, unwanted}) f.touch(part, Seconds(86'400));
+  CHECK(f.collect({std::string(64, 'a')}).size() == 1);
+  CHECK(path_exists(wanted));
+  CHECK_FALSE(path_exists(unwanted));
+  CHECK(path_exists(f.dir / "opt/etcd/3"));
+  CHECK(f.names("kubelet") == std::vector<std::string>{"1", "current"});
 }
 
 TEST_CASE("install: bytes that are not the promised ones are never laid down") {

@@ -47,6 +47,11 @@ boost::asio::awaitable<Status> probe_into(std::vector<std::string>* probes, Heal
   co_return Status{};
 }
 
+boost::asio::awaitable<Status> collect_into(std::vector<std::set<std::string>>* seen, std::set<std::string> wanted) {
+  seen->push_back(std::move(wanted));
+  co_return Status{};
+}
+
 struct ReconcileWorld {
   explicit ReconcileWorld(const std::string& role = "node") {
     world.coordinator.role = role;
@@ -97,7 +102,9 @@ struct ReconcileWorld {
                        paths,
                        "systemd",
                        {},
-                       noting};
+                       noting,
+                       {},
+                       [this](std::set<std::string> wanted) { return collect_into(&collected, std::move(wanted)); }};
     reconciler = std::make_unique<Reconciler>(std::move(deps), 1);
   }
   PassReport pass() {
@@ -121,6 +128,7 @@ struct ReconcileWorld {
   std::set<std::string> installed;
   std::map<std::string, Error> install_errors;
   std::vector<std::string> probes;
+  std::vector<std::set<std::string>> collected;  // what was wanted each time
   std::function<Status(const std::vector<Intent>& intents)> noting;  // set, then restart_agent()
 };
 
@@ -253,6 +261,19 @@ TEST_CASE("a step that fails is named, and stops no other", "[agent][reconcile]"
   w.install_errors.clear();
   REQUIRE(w.pass().clean());
   CHECK(w.units->pid("kube-proxy.service") > 0);
+}
+
+TEST_CASE("old programs are collected behind a pass that has installed all that is wanted", "[agent][reconcile]") {
+  ReconcileWorld w;
+  w.component("kubelet").artifact->sha256 = std::string(64, 'b');
+  w.pass();
+  CHECK(w.collected == std::vector<std::set<std::string>>{{std::string(64, 'a'), std::string(64, 'b')}});
+  w.install_errors["kubelet"] = make_error(Errc::unavailable, "no coordinator");
+  w.pass();
+  CHECK(w.collected.size() == 1);
+  w.install_errors.clear();
+  w.pass();
+  CHECK(w.collected.size() == 2);
 }
 
 TEST_CASE("an artifact that is not imported yet waits, with the command that helps", "[agent][reconcile]") {

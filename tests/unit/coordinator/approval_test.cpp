@@ -271,7 +271,7 @@ TEST_CASE("two live agents with one identity are told apart by where they are") 
   node.uid = "u1";
   node.address = *IpAddress::parse("10.77.0.21");
   const IpAddress elsewhere = *IpAddress::parse("10.77.0.99");
-  const auto check = [&](const IpAddress& from) { return check_single(node, board.find("u1"), from, clock.steady()); };
+  const auto check = [&](const IpAddress& from) { return check_single({}, node, board.find("u1"), from, clock.steady()); };
   CHECK(check(elsewhere));  // its own address was not heard: it may have moved
   board.contact("u1", 1);
   CHECK(check(node.address));
@@ -281,9 +281,57 @@ TEST_CASE("two live agents with one identity are told apart by where they are") 
   REQUIRE_FALSE(copy);
   CHECK(copy.error().code == Errc::denied);
   CHECK(copy.error().message.find("10.77.0.21 (heard 12s ago) and one at 10.77.0.99") != std::string::npos);
-  board.contact("u1", 1, false);  // what comes from elsewhere proves nothing of home
+  board.contact("u1", 1, Origin::elsewhere);  // what comes from elsewhere proves nothing of home
   clock.advance(std::chrono::seconds(78));
   CHECK(check(elsewhere));
+}
+
+TEST_CASE("behind a listed NAT a node is believed while its own address is silent") {
+  ManualClock clock(k_start);
+  NodeStatusBoard board(clock);
+  Node node;
+  node.name = "n1";
+  node.uid = "u1";
+  node.address = *IpAddress::parse("10.77.0.21");
+  const std::vector<Cidr> nat = {*Cidr::parse("203.0.113.0/28")};
+  const IpAddress gateway = *IpAddress::parse("203.0.113.7"), other = *IpAddress::parse("203.0.113.8"), stranger = *IpAddress::parse("203.0.113.77");
+  const auto check = [&](const IpAddress& from) { return check_single(nat, node, board.find("u1"), from, clock.steady()); };
+  CHECK(origin_of(nat, node, gateway) == Origin::behind_nat);
+  CHECK(origin_of(nat, node, stranger) == Origin::elsewhere);
+  CHECK(origin_of({}, node, gateway) == Origin::elsewhere);
+  CHECK(origin_of({*Cidr::parse("10.77.0.21/32")}, node, node.address) == Origin::home);
+  CHECK(check(gateway));
+  board.contact("u1", 1, Origin::behind_nat);
+  clock.advance(std::chrono::seconds(5));
+  CHECK(check(gateway));
+  CHECK(check(other));  // a gateway has several addresses
+  CHECK(check(node.address));
+  const Status copy = check(stranger);
+  REQUIRE_FALSE(copy);
+  CHECK(copy.error().message.find("10.77.0.21 behind NAT (heard 5s ago) and one at 203.0.113.77") != std::string::npos);
+  clock.advance(std::chrono::seconds(85));
+  CHECK(check(stranger));
+  // Heard at home, it is not behind NAT at the same time.
+  board.contact("u1", 1, Origin::home);
+  REQUIRE_FALSE(check(gateway));
+  CHECK(check(gateway).error().code == Errc::denied);
+  clock.advance(std::chrono::seconds(90));
+  CHECK(check(gateway));
+}
+
+TEST_CASE("a token's sources are held against where a host comes from, not against what it says") {
+  State state;
+  std::vector<Change> changes;
+  REQUIRE(apply(state, demo_init(), changes));
+  JoinToken token = demo_token("nat123", 9);
+  token.sources = {*Cidr::parse("203.0.113.0/24")};
+  REQUIRE(apply(state, CreateToken{token}, changes));
+  AdmissionRequest request = demo_request("n1", 21, "k", "nat123");
+  CHECK(admit(state, request).reason.find("source") != std::string::npos);
+  request.from = IpAddress::parse("203.0.113.7").value();
+  CHECK(admit(state, request).result);
+  request.from = IpAddress::parse("198.51.100.7").value();
+  CHECK_FALSE(admit(state, request).result);
 }
 
 TEST_CASE("the log of joins counts repetitions and forgets the oldest") {

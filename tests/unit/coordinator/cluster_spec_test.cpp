@@ -57,6 +57,21 @@ const std::vector<Wrong> k_wrong = {
     {"not a block", [](auto& s) { s.network.pod_cidr = "10.10.0.0"; }, {"/network/podCIDR"}},
     {"overlap", [](auto& s) { s.network.service_cidr = "10.10.128.0/20"; },
      {"/network/serviceCIDR: 10.10.128.0/20 overlaps /network/podCIDR 10.10.0.0/16 in 10.10.128.0/20 (4096 addresses)"}},
+    {"no NAT", [](auto& s) { s.network.nat_sources = {"nowhere"}; }, {"/network/natSources/0"}},
+    {"host bits of NAT", [](auto& s) { s.network.nat_sources = {"203.0.113.7/28"}; }, {"/network/natSources/0", "did you mean 203.0.113.0/28"}},
+    {"anywhere is no NAT", [](auto& s) { s.network.nat_sources = {"0.0.0.0/0"}; }, {"wider than /24"}},
+    {"a wide NAT", [](auto& s) { s.network.nat_sources = {"203.0.112.0/23"}; }, {"/network/natSources/0: 203.0.112.0/23 is wider than /24"}},
+    {"a wide IPv6 NAT", [](auto& s) { s.network.nat_sources = {"fd00:7::/63"}; }, {"wider than /64"}},
+    {"NAT on loopback", [](auto& s) { s.network.nat_sources = {"127.0.0.1/32"}; }, {"loopback"}},
+    {"NAT of pods", [](auto& s) { s.network.nat_sources = {"10.10.3.0/24"}; }, {"overlaps /network/podCIDR 10.10.0.0/16: no host comes from there"}},
+    {"NAT of services", [](auto& s) { s.network.nat_sources = {"10.0.0.1/32"}; }, {"overlaps /network/serviceCIDR"}},
+    {"nodes as NAT", [](auto& s) { s.network.nat_sources = {"10.77.3.0/24"}; },
+     {"overlaps /network/nodeCIDRs/0 10.77.0.0/16: of a gateway among the nodes name its one address, 10.77.3.0/32"}},
+    {"NAT twice", [](auto& s) { s.network.nat_sources = {"203.0.113.0/24", "203.0.113.7/32"}; }, {"/network/natSources/1", "of the same list"}},
+    {"many NATs", [](auto& s) { for (int i = 0; i < 17; ++i) s.network.nat_sources.push_back("203.0.113." + std::to_string(i) + "/32"); },
+     {"more than 16"}},
+    {"NAT of nodes anywhere", [](auto& s) { s.network.node_cidrs.clear(); s.network.nat_sources = {"203.0.113.7/32"}; },
+     {"/network/natSources: needs network.nodeCIDRs"}},
     {"nodes overlap pods", [](auto& s) { s.network.node_cidrs = {"10.10.0.0/20"}; }, {"/network/nodeCIDRs/0: 10.10.0.0/20 overlaps /network/podCIDR"}},
     {"loopback pods", [](auto& s) { s.network.pod_cidr = "127.0.0.0/16"; }, {"127.0.0.0/8 (loopback)"}},
     {"link-local pods", [](auto& s) { s.network.pod_cidr = "169.254.0.0/16"; }, {"link-local"}},
@@ -112,6 +127,17 @@ const std::vector<Wrong> k_wrong = {
     {"two lines", [](auto& s) { s.kubelet.extra_args = {"--v=2\nExecStart=/bin/sh"}; }, {"/kubelet/extraArgs/0"}},
     {"image", [](auto& s) { s.kubelet.pod_infra_container_image = "pause 1"; }, {"/kubelet/podInfraContainerImage"}},
 };
+
+TEST_CASE("gateways may be listed, also one among the nodes and one of IPv6") {
+  ClusterSpec spec = demo_spec();
+  spec.network.nat_sources = {"203.0.113.0/28", "10.77.0.1/32", "fd00:7::1/128"};
+  const auto cluster = validate(spec);
+  REQUIRE(cluster);
+  CHECK(cluster->nat_sources.size() == 3);
+  CHECK(cluster->nat_sources[1].contains(*IpAddress::parse("10.77.0.1")));
+  CHECK(check_change(*validate(demo_spec()), *cluster));  // they may come and go
+  CHECK(check_change(*cluster, *validate(demo_spec())));
+}
 
 TEST_CASE("each wrong field is refused with its reason") {
   for (const Wrong& wrong : k_wrong) {

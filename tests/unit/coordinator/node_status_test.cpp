@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "coordinator/service/join_limiter.hpp"
+#include "coordinator/service/nat_sources.hpp"
 #include "tests/support/cluster_values.hpp"
 #include "tests/support/manual_clock.hpp"
 
@@ -77,7 +78,7 @@ TEST_CASE("the last report again is a sign of life and is not read") {
   const std::uint64_t mark = report_mark("the bytes");
   CHECK(mark != report_mark("other bytes"));
   CHECK_FALSE(board.repeat("uid-1", mark));  // nothing was said yet
-  board.report("uid-1", report, true, mark);
+  board.report("uid-1", report, Origin::home, mark);
   board.contact("uid-1", 9);
   clock.advance(1min);
   const std::uint64_t before = board.change_count();
@@ -110,6 +111,30 @@ TEST_CASE("failed joins of one address slow it, not others") {
   CHECK(limiter.ask(bad) == JoinLimiter::Decision::go);
   limiter.failed(bad);
   CHECK(limiter.ask(bad) == JoinLimiter::Decision::show_token_first);
+}
+
+TEST_CASE("a fleet behind one listed address fails as a fleet, and leaves others their half") {
+  ManualClock clock;
+  NatSources nat;
+  nat.set({*Cidr::parse("203.0.113.7/32")});
+  JoinLimiter limiter(clock, {3, 0.5, 100, 10, 100}, &nat);
+  const IpAddress fleet = *IpAddress::parse("203.0.113.7");
+  const IpAddress other = *IpAddress::parse("203.0.113.8");
+  for (int i = 0; i < 50; ++i) {
+    CHECK(limiter.ask(fleet) == JoinLimiter::Decision::go);
+    limiter.failed(fleet);
+  }
+  // A neighbour has used up what a fleet may fail: the others there stand as all do when the total is used up, and the total is not.
+  CHECK(limiter.ask(fleet) == JoinLimiter::Decision::show_token_first);
+  CHECK(limiter.ask(other) == JoinLimiter::Decision::go);
+  CHECK(limiter.retry_after(fleet) == Seconds(2));
+  clock.advance(200ms);  // a fleet is forgiven five failures a second
+  CHECK(limiter.ask(fleet) == JoinLimiter::Decision::go);
+  for (int i = 0; i < 3; ++i) limiter.failed(other);
+  CHECK(limiter.ask(other) == JoinLimiter::Decision::show_token_first);
+  // What is taken off the list is one address again, with all that it has failed.
+  nat.set({});
+  CHECK(limiter.ask(fleet) == JoinLimiter::Decision::show_token_first);
 }
 
 TEST_CASE("when all together fail too often the token must be shown first, and memory stays bounded") {

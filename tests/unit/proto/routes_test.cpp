@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 
+#include "proto/codec.hpp"
 #include "proto/problem.hpp"
 
 namespace slipway::proto {
@@ -66,6 +67,22 @@ TEST_CASE("errors become problems and come back", "[proto][problem]") {
   CHECK(errc_of_status(412) == Errc::conflict);
   CHECK(from_problem(502, "<html>").message == "the answer has status 502");
   CHECK(from_problem(418, "").code == Errc::invalid);
+}
+
+TEST_CASE("what stands behind a refusal comes back by its code, not by its text", "[proto][problem]") {
+  for (int i = 1; i <= static_cast<int>(Cause::no_block); ++i) {
+    const auto cause = static_cast<Cause>(i);
+    INFO(to_string(cause));
+    CHECK(cause_from_string(to_string(cause)) == cause);
+    const Problem sent = to_problem(make_error(Errc::conflict, cause, "some words"));
+    CHECK(from_problem(static_cast<int>(sent.status), encode(sent)).cause == cause);
+    CHECK(from_problem(500, encode(sent)).cause == Cause::none);  // the status is not the code's
+  }
+  for (const char* word : {"", "denied", "nobodyKnows"}) CHECK(cause_from_string(word) == Cause::none);
+  const Problem denied = to_problem(make_error(Errc::denied, Cause::host_denied, "no"));
+  CHECK(denied.code == "hostDenied");
+  CHECK(denied.status == 403);
+  CHECK(from_problem(403, encode(denied)).code == Errc::denied);
 }
 
 }  // namespace
