@@ -3,6 +3,7 @@
 // Encoding, decoding and the check against openapi.json all visit these lists. All fields are here since /v1.
 #include "proto/audit.hpp"
 #include "proto/drain.hpp"
+#include "proto/fetch_report.hpp"
 #include "proto/file_types.hpp"
 #include "proto/preflight.hpp"
 #include "proto/types.hpp"
@@ -336,6 +337,11 @@ template <class V> void fields(V& v, AppliedSettings& x) {
   v.optional("podRanges", x.pod_ranges); v.optional("components", x.components);
 }
 template <class V> void fields(V& v, NodeOverview& x) { v("nodes", x.nodes); v("pending", x.pending); v("joins", x.joins); }
+template <class V> void fields(V& v, FetchedFile& x) {
+  v("component", x.component); v("version", x.version); v("url", x.url); v("checksumUrl", x.checksum_url); v("sha256", x.sha256);
+  v.optional("size", x.size); v("result", x.result);
+}
+template <class V> void fields(V& v, FetchReport& x) { v("dryRun", x.dry_run); v("files", x.files); }
 
 }  // namespace slipway::proto
 
@@ -361,4 +367,4 @@ template <class V> void fields(V& v, NodeOverview& x) { v("nodes", x.nodes); v("
 #define SLIPWAY_FILE_TYPES(X) \
   X(AdminCluster) X(AdminConfig) X(ConnectionLimits) X(CoordinatorConfig) X(KubeconfigClusterData) X(KubeconfigCluster) X(KubeconfigUserData) \
   X(KubeconfigUser) X(KubeconfigContextData) X(KubeconfigContext) X(KubeconfigFile) X(AgentConfig) X(AgentLocalStatus) X(LocalError) X(LocalCertificate) X(LocalDrift) \
-  X(NodeOverview) X(PreflightFinding) X(PreflightReport) X(ResetLeftover) X(ResetReport) X(AppliedSettings) X(ArtifactTrust)
+  X(NodeOverview) X(PreflightFinding) X(PreflightReport) X(ResetLeftover) X(ResetReport) X(AppliedSettings) X(ArtifactTrust) X(FetchedFile) X(FetchReport)

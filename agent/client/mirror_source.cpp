@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "common/core/unique_fd.hpp"
 #include "common/crypto/file_digest.hpp"
 #include "common/files/atomic_file.hpp"
+#include "common/http/host_authorities.hpp"
 #include "common/log/log.hpp"
 
 namespace asio = boost::asio;
@@ -19,11 +19,8 @@ namespace slipway {
 
 namespace {
 
-constexpr std::size_t k_max_authorities = 4 * 1024 * 1024;
 constexpr Millis k_after_failure = std::chrono::minutes(5);
 constexpr Millis k_after_wrong_bytes = std::chrono::hours(1);
-// Debian's and the RPM distributions' list.
-constexpr std::array k_host_lists = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"};
 
 Status keep_only(const ArtifactRef& artifact, const std::string& path) {
   const Result<std::string> digest = sha256_of_file(path);
@@ -59,14 +56,12 @@ asio::awaitable<Status> MirrorSource::fetch(ArtifactRef artifact, std::string to
 Result<std::string> mirror_authorities(const MirrorWish& wish) {
   if (!wish.ca_pem.empty()) return wish.ca_pem;
   if (!wish.ca_file.empty()) {
-    auto pem = read_file(wish.ca_file, k_max_authorities);
+    auto pem = http::authorities_of_file(wish.ca_file);
     return pem ? std::move(pem) : Result<std::string>(error_of(pem, "reading the mirrors' CA"));
   }
-  for (const char* list : k_host_lists) {
-    auto pem = read_file(list, k_max_authorities);
-    if (pem || pem.error().code != Errc::not_found) return pem;
-  }
-  return make_error(Errc::not_found, "this host has no list of CAs: install ca-certificates, or set artifacts.mirrorCA");
+  auto pem = http::host_authorities();
+  if (!pem && pem.error().code == Errc::not_found) return make_error(Errc::not_found, pem.error().message + ", or set artifacts.mirrorCA");
+  return pem;
 }
 
 MirroredSource::MirroredSource(Deps deps) : deps_(std::move(deps)) {}

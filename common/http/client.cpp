@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "common/core/text.hpp"
+#include "common/http/client_stream.hpp"
 #include "common/http/connect.hpp"
 #include "common/http/file_reader.hpp"
 #include "common/http/tls_stream.hpp"
@@ -27,9 +27,11 @@ SteadyTime after(Millis duration) {
   return std::chrono::steady_clock::now() + duration;
 }
 
-std::string authority(const Endpoint& endpoint) {
-  const bool is_v6 = endpoint.host.find(':') != std::string::npos;
-  return (is_v6 ? "[" + endpoint.host + "]" : endpoint.host) + ":" + std::to_string(endpoint.port);
+// RFC 9110 section 7.2: the scheme's own port is left out. Addresses that are signed with the name alone want it so.
+std::string host_header(const Endpoint& endpoint, bool is_tls) {
+  std::string text = authority(endpoint);
+  if (endpoint.port == (is_tls ? 443 : 80)) text.resize(text.rfind(':'));
+  return text;
 }
 
 // How long one exchange may take: as a whole, or for each step.
@@ -60,52 +62,12 @@ bool is_idempotent(Method method) {
 
 }  // namespace
 
-Result<Endpoint> parse_https_url(std::string_view url, std::uint16_t default_port) {
-  const auto bad = [&](std::string_view why) {
-    return make_error(Errc::invalid, "address " + std::string(url) + ": " + std::string(why));
-  };
-  constexpr std::string_view k_https = "https://";
-  if (lower(url.substr(0, 7)) == "http://") {
-    return bad(
-        "http is not supported, because credentials and certificates would travel in the clear: write "
-        "https://");
-  }
-  if (lower(url.substr(0, k_https.size())) != k_https) return bad("must look like https://host:port");
-  std::string_view rest = url.substr(k_https.size());
-  if (!rest.empty() && rest.back() == '/') rest.remove_suffix(1);
-  if (rest.find_first_of("/?#@ ") != std::string_view::npos)
-    return bad("must be https://host:port without a path, user or query");
-  Endpoint out;
-  out.port = default_port;
-  std::string_view port;
-  if (!rest.empty() && rest.front() == '[') {
-    const std::size_t end = rest.find(']');
-    if (end == std::string_view::npos) return bad("the bracket is not closed");
-    const Result<IpAddress> address = IpAddress::parse(rest.substr(1, end - 1));
-    if (!address || address->is_v4()) return bad("between brackets there must be an IPv6 address");
-    out.host = address->to_string();
-    port = rest.substr(end + 1);
-    if (!port.empty() && port.front() != ':') return bad("behind the bracket only a port may follow");
-  } else {
-    const std::size_t colon = rest.find(':');
-    out.host = std::string(rest.substr(0, colon));
-    port = colon == std::string_view::npos ? std::string_view() : rest.substr(colon);
-    if (!IpAddress::parse(out.host) && !is_dns_subdomain(lower(out.host)))
-      return bad("the host is neither a name nor an address");
-  }
-  if (!port.empty()) {
-    const std::optional<std::uint64_t> number = parse_u64(port.substr(1), 65535);
-    if (!number || *number == 0) return bad("the port must be a number from 1 to 65535");
-    out.port = static_cast<std::uint16_t>(*number);
-  }
-  return out;
-}
-
 struct Client::Impl {
   Endpoint endpoint;
   std::shared_ptr<TlsClientContext> tls;
+  bool in_the_clear = false;  // by without_tls() alone: a context that is missing must not end in plain text
   ClientLimits limits;
-  std::optional<TlsStream> stream;
+  std::optional<ClientStream> stream;
   std::string buffer;
 
   std::string at(std::string_view stage) const { return std::string(stage) + " " + authority(endpoint); }
@@ -128,7 +90,7 @@ namespace {
 // behind.
 class ConnectionGuard {
  public:
-  ConnectionGuard(std::optional<TlsStream>& stream, std::string& buffer) : stream_(stream), buffer_(buffer) {}
+  ConnectionGuard(std::optional<ClientStream>& stream, std::string& buffer) : stream_(stream), buffer_(buffer) {}
   ConnectionGuard(const ConnectionGuard&) = delete;
   ConnectionGuard& operator=(const ConnectionGuard&) = delete;
   ~ConnectionGuard() {
@@ -139,7 +101,7 @@ class ConnectionGuard {
   void keep() { keep_ = true; }
 
  private:
-  std::optional<TlsStream>& stream_;
+  std::optional<ClientStream>& stream_;
   std::string& buffer_;
   bool keep_ = false;
 };
@@ -153,6 +115,10 @@ asio::awaitable<Status> Client::Impl::connect(SteadyTime deadline) {
       connect_tcp(endpoint.host, endpoint.port, endpoint.from, until);
   Result<asio::ip::tcp::socket> socket = co_await std::move(connecting);
   if (!socket) co_return error_of(socket, at("connecting to"));
+  if (in_the_clear) {
+    stream.emplace(std::move(*socket));
+    co_return Status{};
+  }
   Result<TlsStream> made = TlsStream::client(std::move(*socket), tls, endpoint.host);
   if (!made) co_return error_of(made, at("TLS handshake with"));
   stream.emplace(std::move(*made));
@@ -257,7 +223,7 @@ asio::awaitable<Status> Client::Impl::send_file(Transfer& transfer) {
 asio::awaitable<Status> Client::Impl::send(Request& request, Transfer& transfer, bool& answered) {
   const std::uint64_t length = transfer.file != nullptr ? transfer.file->left() : request.body.size();
   const bool asks = transfer.file != nullptr && length > 0;
-  std::string head = request_head(request, authority(endpoint), length, asks);
+  std::string head = request_head(request, host_header(endpoint, !in_the_clear), length, asks);
   if (transfer.file == nullptr) head += request.body;
   const Millis idle = std::min(transfer.pace.idle, Millis(std::chrono::hours(1)));
   asio::awaitable<Status> writing = stream->write(head, idle, transfer.pace.deadline);
@@ -329,6 +295,16 @@ Client::Client(asio::any_io_executor, Endpoint endpoint, std::shared_ptr<TlsClie
   impl_->tls = std::move(tls);
   impl_->limits = limits;
 }
+Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Client Client::without_tls(asio::any_io_executor, Endpoint endpoint, ClientLimits limits) {
+  auto impl = std::make_unique<Impl>();
+  impl->endpoint = std::move(endpoint);
+  impl->in_the_clear = true;
+  impl->limits = limits;
+  return Client(std::move(impl));
+}
+
 Client::~Client() = default;
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;

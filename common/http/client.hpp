@@ -1,5 +1,5 @@
 #pragma once
-// HTTP/1.1 client over TLS 1.3 with one kept-alive connection. One request at a time; used from one executor's thread.
+// HTTP/1.1 client over TLS 1.3 (for public files also without) with one kept-alive connection. One request at a time; used from one executor's thread.
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
@@ -9,18 +9,11 @@
 #include <string>
 
 #include "common/core/result.hpp"
+#include "common/http/endpoint.hpp"
 #include "common/http/message.hpp"
 #include "common/http/tls.hpp"
 
 namespace slipway::http {
-
-struct Endpoint {
-  std::string host;  // name or address without brackets; must stand in the server's certificate
-  std::uint16_t port = 443;
-  std::optional<IpAddress> from = {};  // own address to connect from; absent: the system chooses
-};
-// "https://host:port" with an optional trailing slash; http is refused with the reason.
-Result<Endpoint> parse_https_url(std::string_view url, std::uint16_t default_port);
 
 struct ClientLimits {
   std::chrono::milliseconds connect{10'000};  // resolve, TCP, TLS together
@@ -31,6 +24,9 @@ struct ClientLimits {
 class Client {
  public:
   Client(boost::asio::any_io_executor executor, Endpoint endpoint, std::shared_ptr<TlsClientContext> tls, ClientLimits limits = {});
+  // In the clear, and with nobody's identity: for public files whose digest is known from elsewhere, at an address that an operator wrote
+  // with http://. Never for anything that is secret.
+  static Client without_tls(boost::asio::any_io_executor executor, Endpoint endpoint, ClientLimits limits = {});
   ~Client();
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;
@@ -53,6 +49,7 @@ class Client {
 
  private:
   struct Impl;
+  explicit Client(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -142,8 +142,8 @@ class Handlers {
   boost::asio::awaitable<Status> check_live(std::shared_ptr<const Principal> principal, IpAddress from);
   // Whether who has the certificate is still one of ours, and only one. State thread.
   Status still_counts(const Principal& principal, const IpAddress& from) const;
-  // The same of an agent, with its node. State thread; the pointer lives until the next operation.
   const std::vector<Cidr>& nat_sources() const;  // state thread
+  // The same as still_counts() of an agent, with its node. State thread; the pointer lives until the next operation.
   Result<const Node*> live_node(const AgentIdentity& agent, const IpAddress& from) const;
   Handling sync_on_state(std::shared_ptr<const SyncPosition> have);
   struct Sender {

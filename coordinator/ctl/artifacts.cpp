@@ -1,44 +1,17 @@
 // `artifact import`: digest, upload, register; what is there already is not sent again.
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cstdlib>
 #include <fstream>
 
 #include "common/crypto/digest.hpp"
 #include "common/files/atomic_file.hpp"
-#include "common/files/tree.hpp"
 #include "coordinator/ctl/commands.hpp"
 #include "coordinator/ctl/output.hpp"
+#include "coordinator/ctl/progress.hpp"
 #include "coordinator/ctl/release.hpp"
+#include "coordinator/ctl/temporary_folder.hpp"
 
 namespace slipway::ctl {
 
 namespace {
-
-// A folder for extracted members that goes away with the command.
-class TemporaryFolder {
- public:
-  static Result<TemporaryFolder> make() {
-    const char* base = std::getenv("TMPDIR");
-    // Not /tmp: members have a hundred megabytes and /tmp may be memory.
-    std::string path = std::string(base != nullptr && *base != 0 ? base : "/var/tmp") + "/slipwayctl-XXXXXX";
-    if (::mkdtemp(path.data()) == nullptr) return from_errno("making a temporary folder " + path, errno);
-    return TemporaryFolder(std::move(path));
-  }
-  TemporaryFolder(TemporaryFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  TemporaryFolder& operator=(TemporaryFolder&&) = delete;
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() {
-    if (!path_.empty()) static_cast<void>(remove_tree(path_));
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  explicit TemporaryFolder(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-};
 
 struct Digest {
   std::string sha256;
@@ -61,30 +34,6 @@ Result<Digest> digest_of(const std::string& path) {
   digest.sha256 = hash.finish_hex();
   return digest;
 }
-
-// One line that is rewritten on a terminal; plain lines elsewhere.
-class Progress {
- public:
-  Progress(Console& console, std::string label, std::uint64_t total)
-      : console_(console), label_(std::move(label)), total_(total) {}
-  void at(std::uint64_t sent) {
-    if (!console_.terminal || total_ == 0) return;
-    const std::uint64_t percent = sent * 100 / total_;
-    if (percent == shown_) return;
-    shown_ = percent;
-    console_.err << "\r" << label_ << "  " << percent << " % of " << human_size(total_) << "   "
-                 << std::flush;
-  }
-  void end(const std::string& text) {
-    console_.err << (console_.terminal ? "\r" : "") << label_ << "  " << text << "            \n";
-  }
-
- private:
-  Console& console_;
-  std::string label_;
-  std::uint64_t total_;
-  std::uint64_t shown_ = 101;
-};
 
 bool already_there(const proto::ArtifactList& known, const ImportItem& item, const Digest& digest) {
   for (const proto::Artifact& artifact : known.items) {
@@ -137,7 +86,9 @@ Status find_version(ImportPlan& plan, const std::string& file, const std::string
   return {};
 }
 
-Status import_all(const ArtifactImport& wish, Connection& connection, Console& console) {
+}  // namespace
+
+Status import_file(const ArtifactImport& wish, Connection& connection, Console& console) {
   std::vector<ArchiveMember> members;
   if (is_archive_name(wish.file) && wish.format != "file") {
     auto listed = list_members(wish.file);
@@ -165,10 +116,8 @@ Status import_all(const ArtifactImport& wish, Connection& connection, Console& c
   return {};
 }
 
-}  // namespace
-
 int import_artifact(const ArtifactImport& wish, Connection& connection, Console& console) {
-  const Status imported = import_all(wish, connection, console);
+  const Status imported = import_file(wish, connection, console);
   return imported ? static_cast<int>(k_ok) : fail(console, imported.error());
 }
 

@@ -217,6 +217,28 @@ void add_manifest(CLI::App& artifacts, CommandLine& line) {
   add_command<ManifestGet>(group, line, "get", "show the list that the coordinator has");
 }
 
+void add_fetch(CLI::App& group, CommandLine& line) {
+  auto [fetch, wish] = add_command<ArtifactFetch>(
+      group, line, "fetch",
+      "download releases from the sites of their projects, or from one laid out like them, and import what has the published SHA-256");
+  fetch->add_option("--kubernetes", wish->kubernetes, "Kubernetes' programs of this version, such as v1.30.4");
+  fetch->add_option("--from", wish->from, "where Kubernetes is: FROM/vX.Y.Z/bin/linux/ARCH/kubelet, with kubelet.sha256 beside it")->capture_default_str();
+  fetch->add_option("--containerd", wish->containerd, "containerd of this version, such as 1.7.22");
+  fetch->add_option("--containerd-from", wish->containerd_from, "where containerd's releases are")->capture_default_str();
+  fetch->add_option("--runc", wish->runc, "runc of this version");
+  fetch->add_option("--runc-from", wish->runc_from, "where runc's releases are")->capture_default_str();
+  fetch->add_option("--cni-plugins", wish->cni_plugins, "the CNI plugins of this version");
+  fetch->add_option("--cni-plugins-from", wish->cni_plugins_from, "where the CNI plugins' releases are")->capture_default_str();
+  fetch->add_option("--etcd", wish->etcd, "etcd of this version");
+  fetch->add_option("--etcd-from", wish->etcd_from, "where etcd's releases are")->capture_default_str();
+  fetch->add_option("--only", wish->only, "only these components, such as kubelet,kube-proxy; kubectl goes with --to alone")->delimiter(',');
+  fetch->add_option("--arch", wish->arch, "amd64, arm64, ... of the hosts; this machine's when absent");
+  fetch->add_option("--to", wish->to, "keep the files in this folder instead of importing them; no coordinator is asked");
+  fetch->add_option("--ca-file", wish->ca_file, "PEM file of the CAs to trust for https, instead of the host's own list");
+  fetch->add_option("--timeout", wish->timeout, "how long all of it may take")->capture_default_str();
+  fetch->add_flag("--dry-run", wish->dry_run, "read the checksums, and only tell what would be downloaded");
+}
+
 void add_artifact(CLI::App& app, CommandLine& line) {
   CLI::App& group = *add_group(app, "artifact", "binaries for the hosts");
   auto [import, options] = add_command<ArtifactImport>(
@@ -229,6 +251,7 @@ void add_artifact(CLI::App& app, CommandLine& line) {
                      "import this member of the archive; may be given several times");
   import->add_option("--format", options->format, "file or tar; by the file's name when absent")
       ->check(CLI::IsMember({"file", "tar"}));
+  add_fetch(group, line);
   add_command<ArtifactList>(group, line, "list", "list the artifacts");
   auto [remove, removed] = add_command<ArtifactDelete>(group, line, "delete", "forget an artifact that the cluster does not ask for");
   remove->add_option("COMPONENT", removed->component, "such as kubelet")->required();

@@ -141,6 +141,25 @@ struct ArtifactImport {
   std::string format;  // empty: by the file's name
   std::vector<std::string> members;
 };
+// Versions with or without "v"; an empty one is not fetched. Bases are where each project publishes its releases.
+struct ArtifactFetch {
+  std::string kubernetes;
+  std::string containerd = {};
+  std::string runc = {};
+  std::string cni_plugins = {};
+  std::string etcd = {};
+  std::string from = "https://dl.k8s.io/release";
+  std::string containerd_from = "https://github.com/containerd/containerd/releases/download";
+  std::string runc_from = "https://github.com/opencontainers/runc/releases/download";
+  std::string cni_plugins_from = "https://github.com/containernetworking/plugins/releases/download";
+  std::string etcd_from = "https://github.com/etcd-io/etcd/releases/download";
+  std::string arch = {};                // as Go calls it; empty: this machine's
+  std::vector<std::string> only = {};   // components; empty: all of what is named
+  std::string to = {};                  // a folder to keep the files in; empty: they are imported
+  std::string ca_file = {};             // PEM; empty: the host's own list
+  std::string timeout = "1h";           // of the whole
+  bool dry_run = false;
+};
 struct ArtifactList {};
 struct ArtifactDelete {
   std::string component;
@@ -237,7 +256,8 @@ using Command =
                  NodeApprove, NodeDeny, NodeReplace, CertsList, AuditList, AuditVerify,
                  PoolList, PoolGet, PoolCreate, PoolGrow, PoolDrain, PoolDelete, PoolHold, PoolRelease,
                  CertsStatus, CertsRotateCa, NodeCordon, NodeDrain, PoolNodes, CertsRotate, Support, NodeConfig,
-                 ArtifactDelete, ArtifactCollect, ArtifactKeygen, ManifestSign, ManifestVerify, ManifestCreate, ManifestPut, ManifestGet>;
+                 ArtifactDelete, ArtifactCollect, ArtifactKeygen, ManifestSign, ManifestVerify, ManifestCreate, ManifestPut, ManifestGet,
+                 ArtifactFetch>;
 
 enum class Format { table, wide, json, yaml };
 

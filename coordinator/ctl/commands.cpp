@@ -267,6 +267,7 @@ struct Runner {
   int operator()(const ClusterApply& wish) { return apply_cluster(wish, line.format, connection, console); }
   int operator()(const ClusterKubeconfig& wish) { return make_kubeconfig(wish, connection, console); }
   int operator()(const ArtifactImport& wish) { return import_artifact(wish, connection, console); }
+  int operator()(const ArtifactFetch& wish) { return fetch_artifacts(wish, line.format, connection, console); }
   int operator()(const ArtifactList&) {
     return show_list<proto::ArtifactList>("/v1/artifacts", [this](const auto& list) { return artifact_table(list, wide(), console.now); });
   }

@@ -72,6 +72,10 @@ std::string leftover_text(const std::string& node, Connection& connection);
 std::string kubeconfigs_left_text(const std::string& user, Connection& connection);
 // artifacts.cpp
 int import_artifact(const ArtifactImport& wish, Connection& connection, Console& console);
+Status import_file(const ArtifactImport& wish, Connection& connection, Console& console);
+// fetch.cpp: without a folder to keep the files in; and with one, as run_local_command().
+int fetch_artifacts(const ArtifactFetch& wish, Format format, Connection& connection, Console& console);
+std::optional<int> run_local_fetch(const CommandLine& line, Console& console);
 // manifest.cpp
 int create_manifest(const ManifestCreate& wish, Connection& connection, Console& console);
 int put_manifest(const ManifestPut& wish, Connection& connection, Console& console);

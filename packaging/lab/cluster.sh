@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The steps from hosts to a cluster, as an operator would take them: packages, `init`, artifacts,
-# tokens, boot. Source after common.sh and hosts.sh. Settings: cluster, net, node_count, node_ttl, renew_at, runtime;
+# tokens, boot. Source after common.sh and hosts.sh. Settings: cluster, net, node_count, node_ttl, renew_at, runtime,
+# kubernetes_version, kubernetes_fetched (yes: from a release site, at kubernetes_from or else upstream's);
 # the folders debs_dir, artifacts_dir, base_dir, and kubernetes_tarball, of lab_ingredients.
 
 pause_image=slipway/pause:1
@@ -26,7 +27,7 @@ lab_ingredients() {
     debs_dir=${SLIPWAY_DEBS:-$("$repo_dir/packaging/build-deb")}
     base_dir=$("$lab_dir/base-tree")
     artifacts_dir=$("$lab_dir/build-artifacts")
-    kubernetes_tarball=$("$lab_dir/build-kubernetes")
+    if [[ $kubernetes_fetched == no ]]; then kubernetes_tarball=$("$lab_dir/build-kubernetes"); fi
 }
 
 create_hosts() {
@@ -60,8 +61,10 @@ install_packages() {
         install_debs "$host" slipway-agent
         host_poweroff "$cluster" "$host"
     done
-    install -m 0755 "$(dirname "$kubernetes_tarball")/kubectl" "$(host_root "$cluster" master)/usr/local/bin/kubectl"
+    if [[ $kubernetes_fetched == no ]]; then install_kubectl "$(dirname "$kubernetes_tarball")/kubectl"; fi
 }
+
+install_kubectl() { install -m 0755 "$1" "$(host_root "$cluster" master)/usr/local/bin/kubectl"; }
 
 # The versions of the runtime, and the runc that takes oom_score_adj.
 write_runtime_versions() {
@@ -91,6 +94,11 @@ YAML
     fi
 }
 
+# From 1.35 on the kubelet starts on cgroup v1 only when it is told to.
+write_cgroup_config() {
+    [[ $(kubernetes_minor "$kubernetes_version") -lt 35 || -e /sys/fs/cgroup/cgroup.controllers ]] || say '    failCgroupV1: false'
+}
+
 # What is under kubelet, kubeProxy and the runtime is for hosts that share one kernel without all privileges:
 # relaxed eviction, no conntrack sizes (not a name space's own), and the runc that takes oom_score_adj.
 write_cluster_yaml() {
@@ -109,7 +117,7 @@ network:
 certificates: {nodeTTL: $node_ttl, renewAt: $renew_at}
 runtime: $runtime
 versions:
-  kubernetes: $k_kubernetes_version
+  kubernetes: $kubernetes_version
   etcd: $k_etcd_version
   cniPlugins: $k_cni_version
 $(write_runtime_versions)
@@ -117,6 +125,7 @@ kubelet:
   podInfraContainerImage: "$pause_image"
   config:
     failSwapOn: false
+$(write_cgroup_config)
     imageGCHighThresholdPercent: 100
     evictionHard: {memory.available: 50Mi, nodefs.available: 1%, imagefs.available: 1%, nodefs.inodesFree: 1%}
 kubeProxy:
@@ -149,8 +158,25 @@ import_artifact() {
     rm -rf "$dir"
 }
 
+# From here, as from an operator's machine: the hosts reach nothing but each other and this machine.
+fetch_kubernetes() {
+    local root from=() slipwayctl downloads
+    root=$(host_root "$cluster" master)
+    slipwayctl=$root/usr/bin/slipwayctl
+    downloads=$(cluster_dir "$cluster")/kubectl
+    [[ -z $kubernetes_from ]] || from=(--from "$kubernetes_from")
+    "$slipwayctl" --config "$root/etc/slipway/admin.conf" artifact fetch --kubernetes "$kubernetes_version" --arch amd64 "${from[@]}"
+    "$slipwayctl" artifact fetch --kubernetes "$kubernetes_version" --arch amd64 "${from[@]}" --only kubectl --to "$downloads"
+    install_kubectl "$downloads/kubectl"
+    rm -rf "$downloads"
+}
+
 import_artifacts() {
-    import_artifact "$kubernetes_tarball" --version "$k_kubernetes_version"
+    if [[ $kubernetes_fetched == no ]]; then
+        import_artifact "$kubernetes_tarball" --version "$kubernetes_version"
+    else
+        fetch_kubernetes
+    fi
     if [[ $runtime == containerd ]]; then
         import_artifact "$artifacts_dir/containerd-$k_containerd_version-linux-amd64.tar.gz" --component containerd --version "$k_containerd_version"
         import_artifact "$artifacts_dir/runc" --component runc --version "$k_runc_version"

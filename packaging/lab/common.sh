@@ -88,6 +88,12 @@ wait_for() {
     done
 }
 
+# "20" of "1.20.2"
+kubernetes_minor() {
+    local rest=${1#1.}
+    printf '%s\n' "${rest%%.*}"
+}
+
 # A short hash of what is on standard input, for names in the cache.
 short_hash() { sha256sum | cut -c1-12; }
 

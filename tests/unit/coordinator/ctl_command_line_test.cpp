@@ -93,6 +93,15 @@ TEST_CASE("commands and their options", "[ctl][command_line]") {
   CHECK(import.component == "docker");
   CHECK(import.version == "20.10.24");
   CHECK(import.members == std::vector<std::string>{"docker/dockerd", "docker/runc"});
+  const auto fetch = command_of<ArtifactFetch>({"artifact", "fetch", "--kubernetes", "v1.30.4", "--only", "kubelet,kube-proxy", "--arch", "arm64", "--dry-run",
+                                               "--from", "https://mirror.example/k", "--etcd", "3.5.15", "--etcd-from", "https://mirror.example/e"});
+  CHECK(fetch.kubernetes == "v1.30.4");
+  CHECK(fetch.from == "https://mirror.example/k");
+  CHECK(fetch.etcd_from == "https://mirror.example/e");
+  CHECK(fetch.only == std::vector<std::string>{"kubelet", "kube-proxy"});
+  CHECK(fetch.arch == "arm64");
+  CHECK(fetch.dry_run);
+  CHECK(command_of<ArtifactFetch>({"artifact", "fetch"}).from == "https://dl.k8s.io/release");
   command_of<PoolList>({"pool", "list"});
   const auto pool = command_of<PoolCreate>({"pool", "create", "gpu", "--range", "10.20.0.0/16", "--range", "10.21.0.0/16",
                                             "--node-prefix-length", "25", "--name-pattern", "gpu-*", "--only-by-name"});
