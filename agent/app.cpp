@@ -42,6 +42,7 @@
 #include "agent/service/liveness.hpp"
 #include "agent/service/reconcile.hpp"
 #include "agent/service/renew.hpp"
+#include "agent/service/rounds.hpp"
 #include "agent/service/status.hpp"
 #include "agent/service/unit_watch.hpp"
 #include "agent/store/file_change_ledger.hpp"
@@ -70,7 +71,8 @@ constexpr Millis k_gather_files{500};
 constexpr Millis k_gather_network{200};
 constexpr Millis k_stop_patience{3'000};
 constexpr Millis k_first_trim{30'000};
-constexpr Millis k_trim_period{60'000};  // once for each full pass
+constexpr Millis k_trim_period{60'000};  // once for each full pass,
+constexpr Millis k_trim_after{10'000};   // so long after it began
 constexpr int k_workers =
     1;  // the agent's blocking jobs are few and short; a second thread would cost memory for nothing
 
@@ -182,7 +184,7 @@ asio::awaitable<Status> stay_small(Clock* clock) {
     const Status slept = co_await std::move(sleeping);
     if (!slept) co_return slept.error();
     release_idle_memory();
-    pause = k_trim_period;
+    pause = until_round(clock->steady(), k_trim_period) + k_trim_after;
   }
 }
 
@@ -340,7 +342,8 @@ class Agent {
     group_.spawn("membership", live());
     group_.spawn("network events", watch_network(network_.get(), &clock_, &state_));
     if (files_) group_.spawn("files", watch_host_files(files_.get(), &clock_, &state_));
-    group_.spawn("kernel settings", watch_quiet_state([] { return net::quiet_state("/proc/sys", network_sysctl_keys()); }, &clock_, &state_));
+    const auto quiet = std::make_shared<net::QuietState>("/proc/sys", network_sysctl_keys());
+    group_.spawn("kernel settings", watch_quiet_state([quiet] { return quiet->look(); }, &clock_, &state_));
     group_.spawn("status", reporter_->run());
     group_.spawn("liveness", liveness_->run());
     group_.spawn("units", unit_watch_->run());

@@ -16,7 +16,7 @@ std::string doing(const ArtifactRef& artifact, std::string_view stage) {
 }
 
 // Tidies up and gives the seal of the version; empty: it is not there, or not whole.
-Result<std::string> look(InstallPaths paths, ArtifactRef artifact, std::string known) {
+Result<std::string> look(const InstallPaths& paths, const ArtifactRef& artifact, const std::string& known) {
   if (Status valid = install_layout::check_reference(artifact); !valid) return error_of(valid, doing(artifact, "reference"));
   if (Status tidied = install_layout::tidy(paths, artifact.component); !tidied) return error_of(tidied, doing(artifact, "prepare"));
   if (std::string seal = install_layout::seal_if_whole(paths, artifact, known); !seal.empty()) {
@@ -29,16 +29,31 @@ Result<std::string> look(InstallPaths paths, ArtifactRef artifact, std::string k
   return std::string();
 }
 
-Result<bool> verify_and_lay_down(InstallPaths paths, ArtifactRef artifact) {
-  if (Status verified = install_layout::verify_part(paths, artifact); !verified) return error_of(verified, doing(artifact, "verify"));
-  if (Status laid = install_layout::lay_down(paths, artifact); !laid) return error_of(laid, doing(artifact, "lay down"));
-  return true;
-}
-
-Result<InstallOutcome> take_into_use(InstallPaths paths, ArtifactRef artifact) {
+Result<InstallOutcome> take_into_use(const InstallPaths& paths, const ArtifactRef& artifact) {
   Result<std::string> before = install_layout::activate(paths, artifact.component, artifact.version);
   if (!before) return error_of(before, doing(artifact, "activate"));
   return InstallOutcome{*before != artifact.version, *before};
+}
+
+// Mostly it is there: one job for the workers then, every minute for each component.
+struct Found {
+  std::string seal;
+  InstallOutcome outcome;  // of a seal
+};
+
+Result<Found> look_and_use(const InstallPaths& paths, const ArtifactRef& artifact, const std::string& known) {
+  Result<std::string> seal = look(paths, artifact, known);
+  if (!seal) return seal.error();
+  if (seal->empty()) return Found{};
+  Result<InstallOutcome> outcome = take_into_use(paths, artifact);
+  if (!outcome) return outcome.error();
+  return Found{*seal, *outcome};
+}
+
+Status verify_and_lay_down(const InstallPaths& paths, const ArtifactRef& artifact) {
+  if (Status verified = install_layout::verify_part(paths, artifact); !verified) return error_of(verified, doing(artifact, "verify"));
+  if (Status laid = install_layout::lay_down(paths, artifact); !laid) return error_of(laid, doing(artifact, "lay down"));
+  return {};
 }
 
 Result<bool> switch_back(InstallPaths paths, std::string component) {
@@ -68,27 +83,25 @@ asio::awaitable<Result<std::map<std::string, InstalledComponent>>> Installer::su
 }
 
 asio::awaitable<Result<InstallOutcome>> Installer::ensure(ArtifactRef artifact) {
-  std::function<Result<std::string>()> look_job = [paths = paths_, artifact, known = seals_[artifact.component]] {
-    return look(paths, artifact, known);
+  std::function<Result<Found>()> look_job = [paths = paths_, artifact, known = seals_[artifact.component]] {
+    return look_and_use(paths, artifact, known);
   };
-  auto looking = offload<std::string>(workers_, std::move(look_job));
-  Result<std::string> there = co_await std::move(looking);
+  auto looking = offload<Found>(workers_, std::move(look_job));
+  Result<Found> there = co_await std::move(looking);
   if (!there) co_return there.error();
-  seals_[artifact.component] = *there;
-  if (there->empty()) {
-    auto fetching = source_.fetch(artifact, paths_.part_file(artifact.sha256));
-    Status fetched = co_await std::move(fetching);
-    if (!fetched) co_return error_of(fetched, doing(artifact, "download"));
-    std::function<Result<bool>()> lay_job = [paths = paths_, artifact] { return verify_and_lay_down(paths, artifact); };
-    auto laying = offload<bool>(workers_, std::move(lay_job));
-    Result<bool> laid = co_await std::move(laying);
-    if (!laid) co_return laid.error();
-  }
-  std::function<Result<InstallOutcome>()> use_job = [paths = paths_, artifact] { return take_into_use(paths, artifact); };
-  auto taking = offload<InstallOutcome>(workers_, std::move(use_job));
-  Result<InstallOutcome> outcome = co_await std::move(taking);
-  if (outcome) outcome->changed = outcome->changed || there->empty();
-  co_return outcome;
+  seals_[artifact.component] = there->seal;
+  if (!there->seal.empty()) co_return there->outcome;
+  auto fetching = source_.fetch(artifact, paths_.part_file(artifact.sha256));
+  Status fetched = co_await std::move(fetching);
+  if (!fetched) co_return error_of(fetched, doing(artifact, "download"));
+  std::function<Result<InstallOutcome>()> lay_job = [paths = paths_, artifact]() -> Result<InstallOutcome> {
+    if (Status laid = verify_and_lay_down(paths, artifact); !laid) return laid.error();
+    Result<InstallOutcome> outcome = take_into_use(paths, artifact);
+    if (outcome) outcome->changed = true;
+    return outcome;
+  };
+  auto laying = offload<InstallOutcome>(workers_, std::move(lay_job));
+  co_return co_await std::move(laying);
 }
 
 asio::awaitable<Result<std::vector<std::string>>> Installer::collect(std::set<std::string> wanted, WallTime now) {

@@ -1,5 +1,6 @@
 #include "agent/net/change_watch.hpp"
 
+#include <linux/netconf.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
@@ -45,6 +46,14 @@ bool concerns_our_routes(const Message& message, std::uint32_t own_port) {
   return head.rtm_protocol == k_route_protocol || (message.type == RTM_NEWROUTE && (message.flags & NLM_F_REPLACE) != 0);
 }
 
+// net.ipv4.ip_forward is the one sysctl of ours that the kernel tells of. Each new interface makes such news too, of itself alone.
+bool concerns_forwarding(const Message& message) {
+  if (message.type != RTM_NEWNETCONF || message.payload.size() < NLMSG_ALIGN(sizeof(netconfmsg))) return false;
+  const auto attributes = parse_attributes(message.payload.substr(NLMSG_ALIGN(sizeof(netconfmsg))));
+  if (!attributes || find_attribute(*attributes, NETCONFA_FORWARDING).empty()) return false;
+  return u32_of(find_attribute(*attributes, NETCONFA_IFINDEX)) == static_cast<std::uint32_t>(NETCONFA_IFINDEX_ALL);
+}
+
 std::string_view name_in(const std::vector<Attribute>& attributes, std::uint16_t type) {
   const std::string_view text = find_attribute(attributes, type);
   return text.substr(0, text.find('\0'));
@@ -69,7 +78,8 @@ Result<bool> drain(int fd, std::uint32_t own_port, bool rules) {
       continue;
     }
     for (const Message& message : *messages) {
-      const bool news = rules ? concerns_our_rules(message.type, message.payload) : concerns_our_links(message) || concerns_our_routes(message, own_port);
+      const bool news = rules ? concerns_our_rules(message.type, message.payload)
+                              : concerns_our_links(message) || concerns_our_routes(message, own_port) || concerns_forwarding(message);
       changed = changed || news;
     }
   }
@@ -80,7 +90,7 @@ Result<UniqueFd> subscribe_routes() {
   if (!fd) return from_errno("open a netlink socket", errno);
   sockaddr_nl own{};
   own.nl_family = AF_NETLINK;
-  own.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE;
+  own.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | 1U << (RTNLGRP_IPV4_NETCONF - 1);
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0)
     return from_errno("subscribe to network events", errno);
   return fd;

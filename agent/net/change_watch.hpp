@@ -1,5 +1,5 @@
 #pragma once
-// Tells that links, addresses, or routes and packet filter rules of ours have changed.
+// Tells that links, addresses, forwarding, or routes and packet filter rules of ours have changed.
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>

@@ -19,14 +19,21 @@ std::string table_name() {
   return std::string("table ip ") + k_masquerade_table;
 }
 
-// Runs nft commands in one transaction and returns what they print.
-Result<std::string> run_nft(const std::string& commands) {
-  const std::unique_ptr<nft_ctx, FreeContext> context(::nft_ctx_new(NFT_CTX_DEFAULT));
+using Nft = std::unique_ptr<nft_ctx, FreeContext>;
+
+// Half of what a listing costs: it reads the names of marks, tables and labels from /etc.
+Result<Nft> open_nft() {
+  Nft context(::nft_ctx_new(NFT_CTX_DEFAULT));
   if (!context)
     return make_error(Errc::unavailable, "nftables cannot be reached: is the kernel built with it?");
   ::nft_ctx_output_set_flags(context.get(), NFT_CTX_OUTPUT_NUMERIC_ALL | NFT_CTX_OUTPUT_STATELESS);
   if (::nft_ctx_buffer_output(context.get()) != 0 || ::nft_ctx_buffer_error(context.get()) != 0)
     return make_error(Errc::exhausted, "no memory for nftables");
+  return context;
+}
+
+// Runs nft commands in one transaction and returns what they print.
+Result<std::string> run_nft(const Nft& context, const std::string& commands) {
   if (::nft_run_cmd_from_buffer(context.get(), commands.c_str()) != 0) {
     const char* text = ::nft_ctx_get_error_buffer(context.get());
     const std::string_view words = text == nullptr ? "" : text;
@@ -34,6 +41,14 @@ Result<std::string> run_nft(const std::string& commands) {
   }
   const char* text = ::nft_ctx_get_output_buffer(context.get());
   return std::string(text == nullptr ? "" : text);
+}
+
+Status change_nft(const std::string& commands, std::string_view doing) {
+  const auto context = open_nft();
+  if (!context) return error_of(context, doing);
+  const auto done = run_nft(*context, commands);
+  if (!done) return error_of(done, doing);
+  return {};
 }
 
 void read_elements(std::string_view text, MasqueradeTable& table) {
@@ -117,28 +132,24 @@ std::string masquerade_commands(const PutMasquerade& wanted) {
 }
 
 Result<std::optional<MasqueradeTable>> read_masquerade() {
-  const auto tables = run_nft("list tables ip");
+  const auto context = open_nft();
+  if (!context) return error_of(context, "listing packet filter tables");
+  const auto tables = run_nft(*context, "list tables ip");
   if (!tables) return error_of(tables, "listing packet filter tables");
   const auto lines = split(*tables, '\n');
   const bool there = std::any_of(lines.begin(), lines.end(),
                                  [](std::string_view line) { return trim(line) == table_name(); });
   if (!there) return std::optional<MasqueradeTable>();
-  const auto listing = run_nft("list " + table_name());
+  const auto listing = run_nft(*context, "list " + table_name());
   if (!listing) return error_of(listing, "listing the masquerade table");
   return std::optional(parse_masquerade(*listing));
 }
 
-Status put_masquerade(const PutMasquerade& wanted) {
-  const auto done = run_nft(masquerade_commands(wanted));
-  if (!done) return error_of(done, "put the masquerade table");
-  return {};
-}
+Status put_masquerade(const PutMasquerade& wanted) { return change_nft(masquerade_commands(wanted), "put the masquerade table"); }
 
 Status remove_masquerade() {
   // Adding it first makes the removal of an absent table succeed.
-  const auto done = run_nft(table_name() + "\ndelete " + table_name() + "\n");
-  if (!done) return error_of(done, "remove the masquerade table");
-  return {};
+  return change_nft(table_name() + "\ndelete " + table_name() + "\n", "remove the masquerade table");
 }
 
 }  // namespace slipway::net

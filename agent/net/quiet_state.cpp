@@ -9,42 +9,50 @@
 #include <array>
 #include <cstring>
 
-#include "agent/net/sysctls.hpp"
-#include "common/core/unique_fd.hpp"
-
 namespace slipway::net {
 
-namespace {
+QuietState::QuietState(const std::string& proc_sys, const std::vector<std::string>& sysctl_keys)
+    : old_tables_{"/proc/thread-self/net/ip_tables_names", {}} {
+  for (const std::string& key : sysctl_keys) sysctls_.push_back({proc_sys + "/" + key, {}});
+}
 
-// Only where the table is there: asking for it would make it.
-bool has_old_filter_table() {
-  UniqueFd fd(::open("/proc/thread-self/net/ip_tables_names", O_RDONLY | O_CLOEXEC));
-  std::array<char, 256> names{};
-  if (!fd) return false;
-  const ssize_t got = ::read(fd.get(), names.data(), names.size());
-  return got > 0 && std::string_view(names.data(), static_cast<std::size_t>(got)).find("filter") !=
-                        std::string_view::npos;
+// False: it is not there. Files of /proc are made anew for each reading from their beginning; one whose module went away says ENOENT.
+bool QuietState::append(Source& source, std::string& text) {
+  std::array<char, 256> content{};
+  if (source.file) {
+    const ssize_t again = ::pread(source.file.get(), content.data(), content.size(), 0);
+    if (again >= 0) {
+      text.append(content.data(), static_cast<std::size_t>(again));
+      return true;
+    }
+  }
+  source.file.reset(::open(source.path.c_str(), O_RDONLY | O_CLOEXEC));
+  const ssize_t got = source.file ? ::pread(source.file.get(), content.data(), content.size(), 0) : -1;
+  if (got > 0) text.append(content.data(), static_cast<std::size_t>(got));
+  return got >= 0;
 }
 
 // Size, number of rules and where each chain begins: what somebody puts before our jump, or takes away, moves
-// these.
-std::string old_filter_table() {
-  if (!has_old_filter_table()) return {};
-  UniqueFd fd(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW));
+// these. Only where the table is there: asking for it would make it.
+void QuietState::append_old_filter_table() {
+  std::string names;
+  if (!append(old_tables_, names) || names.find("filter") == std::string::npos) return;
+  if (!old_filter_) old_filter_.reset(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW));
   ipt_getinfo info{};
   std::strncpy(info.name, "filter", sizeof info.name - 1);
   socklen_t size = sizeof info;
-  if (!fd || ::getsockopt(fd.get(), IPPROTO_IP, IPT_SO_GET_INFO, &info, &size) != 0) return {};
-  return {reinterpret_cast<const char*>(&info), sizeof info};
+  if (!old_filter_ || ::getsockopt(old_filter_.get(), IPPROTO_IP, IPT_SO_GET_INFO, &info, &size) != 0) return;
+  now_.append(reinterpret_cast<const char*>(&info), sizeof info);
 }
 
-}  // namespace
-
-std::string quiet_state(const std::string& proc_sys, const std::vector<std::string>& sysctl_keys) {
-  std::string state;
-  for (const ObservedSysctl& sysctl : read_sysctls(proc_sys, sysctl_keys))
-    state += sysctl.value.value_or("-") + "\n";
-  return state + old_filter_table();
+const std::string& QuietState::look() {
+  now_.clear();
+  for (Source& sysctl : sysctls_) {
+    if (!append(sysctl, now_)) now_ += '-';
+    now_ += '\n';
+  }
+  append_old_filter_table();
+  return now_;
 }
 
 }  // namespace slipway::net

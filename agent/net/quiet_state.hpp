@@ -1,12 +1,35 @@
 #pragma once
-// What can change in the kernel without an event: sysctls, and the filter table of the older iptables. A few
-// microseconds to read.
+// What can change in the kernel without an event: sysctls, and the filter table of the older iptables.
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "common/core/unique_fd.hpp"
 
 namespace slipway::net {
 
-// Two of them are equal as long as nothing changed. In the network namespace of the calling thread.
-std::string quiet_state(const std::string& proc_sys, const std::vector<std::string>& sysctl_keys);
+// Of the network namespace of the thread that makes it. Files stay open between two looks: a look reads each once and makes nothing of it.
+class QuietState {
+ public:
+  // `proc_sys` is /proc/sys but in tests.
+  QuietState(const std::string& proc_sys, const std::vector<std::string>& sysctl_keys);
+
+  // What there is now; two looks are equal as long as nothing changed. Valid until the next one.
+  const std::string& look();
+
+ private:
+  // A file that may come and go: a kernel module brings its sysctls along.
+  struct Source {
+    std::string path;
+    UniqueFd file;
+  };
+  static bool append(Source& source, std::string& text);
+  void append_old_filter_table();
+
+  std::vector<Source> sysctls_;
+  Source old_tables_;
+  UniqueFd old_filter_;  // opened once the table is there
+  std::string now_;
+};
 
 }  // namespace slipway::net

@@ -4,6 +4,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <utility>
 
+#include "agent/service/rounds.hpp"
 #include "common/log/log.hpp"
 
 namespace asio = boost::asio;
@@ -59,7 +60,7 @@ asio::awaitable<Status> AddressFollower::run() {
     if (!looked && trouble.worth_logging(looked.error().message, deps_.clock.steady())) {
       log::warning("this host's address could not be looked at", {{"error", looked.error()}});
     }
-    asio::awaitable<bool> waiting = deps_.state.address_news.wait(watch_.waits() ? k_under_way : k_period);
+    asio::awaitable<bool> waiting = deps_.state.address_news.wait(until_round(deps_.clock.steady(), watch_.waits() ? k_under_way : k_period));
     const bool asked = co_await std::move(waiting);
     // Links come and go with every pod.
     asio::awaitable<Status> gathering = deps_.clock.sleep_for(asked ? k_gather : Millis(0));

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/service/credentials.hpp"
+#include "agent/service/rounds.hpp"
 #include "common/core/text.hpp"
 #include "common/crypto/certificate.hpp"
 #include "common/crypto/digest.hpp"
@@ -127,7 +128,7 @@ asio::awaitable<Status> CaSync::run() {
     } else if (trouble_.worth_logging(done.error().message, deps_.clock.steady())) {
       log::warning("the CA bundles could not be brought up to date", {{"error", done.error()}});
     }
-    asio::awaitable<bool> waiting = deps_.state.ca_news.wait(done ? k_period : k_retry);
+    asio::awaitable<bool> waiting = deps_.state.ca_news.wait(done ? until_round(deps_.clock.steady(), k_period) : k_retry);
     co_await std::move(waiting);
     const asio::cancellation_state cancelled = co_await asio::this_coro::cancellation_state;
     if (cancelled.cancelled() != asio::cancellation_type::none) co_return make_error(Errc::canceled, "stopping");

@@ -9,7 +9,7 @@
 
 namespace slipway {
 
-// `look` gives the same text as long as nothing changed; asked every two seconds. A change asks for a pass.
+// `look` gives the same text as long as nothing changed; asked every two and a half seconds. A change asks for a pass.
 boost::asio::awaitable<Status> watch_quiet_state(std::function<std::string()> look, Clock* clock,
                                                  AgentState* state);
 

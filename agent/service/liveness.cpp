@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/service/rounds.hpp"
 #include "common/log/log.hpp"
 
 namespace asio = boost::asio;
@@ -62,7 +63,7 @@ asio::awaitable<Status> LivenessKeeper::round() {
 
 asio::awaitable<Status> LivenessKeeper::run() {
   for (;;) {
-    asio::awaitable<Status> sleeping = deps_.clock.sleep_for(k_period);
+    asio::awaitable<Status> sleeping = deps_.clock.sleep_for(until_round(deps_.clock.steady(), k_period));
     if (const Status slept = co_await std::move(sleeping); !slept) co_return slept.error();
     asio::awaitable<Status> asking = round();
     if (const Status asked = co_await std::move(asking); !asked) co_return asked.error();

@@ -9,6 +9,7 @@
 #include "agent/render/traces.hpp"
 #include "agent/service/host_files.hpp"
 #include "agent/service/network_pass.hpp"
+#include "agent/service/rounds.hpp"
 #include "common/core/text.hpp"
 #include "common/log/log.hpp"
 
@@ -81,6 +82,7 @@ struct Reconciler::Pass {
   bool units_changed = false;                      // a unit file was written
   bool stood = false;                              // before it all was as wanted, for the same revision: what is not now, somebody changed
   bool units_acted = false;                        // a unit was started or restarted
+  std::map<std::string, UnitStatus> asked;         // what the supervisor said in this pass, as long as nothing was asked of it since
   std::vector<std::string> paths;                  // all that the components have on the disk
   BundleDigests bundles;                           // stored when the pass began
   std::set<std::string> held;                      // components that keep their settings, and the version of their artifact
@@ -383,7 +385,9 @@ asio::awaitable<Status> Reconciler::reload_units(Pass& pass, bool after_network)
     // Also after a kill between writing the file and telling the supervisor.
     if (status->load != UnitLoad::loaded || status->needs_reload) stale = true;
     if (!status->enabled) not_enabled.push_back(name);
+    pass.asked[name] = *status;
   }
+  if (stale || !not_enabled.empty()) pass.asked.clear();
   if (stale) {
     asio::awaitable<Status> reloading = deps_.supervisor.reload();
     if (const Status reloaded = co_await std::move(reloading); !reloaded) co_return reloaded.error();
@@ -395,9 +399,16 @@ asio::awaitable<Status> Reconciler::reload_units(Pass& pass, bool after_network)
   co_return co_await std::move(enabling);
 }
 
+// An idle node's passes are mostly such questions: each is three calls to systemd and a millisecond of its time.
+asio::awaitable<Result<UnitStatus>> Reconciler::unit_status(Pass& pass, std::string name) {
+  if (const auto known = pass.asked.find(name); known != pass.asked.end()) co_return known->second;
+  asio::awaitable<Result<UnitStatus>> asking = deps_.supervisor.status(std::move(name));
+  co_return co_await std::move(asking);
+}
+
 asio::awaitable<Status> Reconciler::run_unit(Pass& pass, std::size_t index) {
   const std::string name = pass.components[index].unit->name;
-  asio::awaitable<Result<UnitStatus>> asking = deps_.supervisor.status(name);
+  asio::awaitable<Result<UnitStatus>> asking = unit_status(pass, name);
   const Result<UnitStatus> status = co_await std::move(asking);
   if (!status) co_return status.error();
   deps_.state.units[name] = *status;
@@ -429,6 +440,7 @@ asio::awaitable<Status> Reconciler::act_on_unit(Pass& pass, std::size_t index, U
     co_return make_error(Errc::unavailable, "waiting before the next start; " + decision.reason);
   }
   pass.units_acted = true;
+  pass.asked.clear();
   const bool restart = decision.action == UnitAction::restart;
   pass.report.changes.push_back((restart ? "restarted " : "started ") + name + ": " + decision.reason);
   // Stopped, not failed: somebody did that.
@@ -476,7 +488,7 @@ asio::awaitable<Status> Reconciler::wait_healthy(Pass& pass, std::size_t index) 
 }
 
 Millis Reconciler::next_wait(const PassReport& report) {
-  Millis wait = k_full_pass;
+  Millis wait = until_round(deps_.clock.steady(), k_full_pass);
   if (report.clean()) backoff_.reset();
   else wait = backoff_.next();
   return std::min(wait, gate_.next_look().value_or(wait));

@@ -79,6 +79,7 @@ class Reconciler {
   boost::asio::awaitable<Status> place_component(Pass& pass, std::size_t index);
   boost::asio::awaitable<Status> bring_up(Pass& pass, bool after_network);
   boost::asio::awaitable<Status> reload_units(Pass& pass, bool after_network);
+  boost::asio::awaitable<Result<UnitStatus>> unit_status(Pass& pass, std::string name);
   boost::asio::awaitable<Status> run_unit(Pass& pass, std::size_t index);
   boost::asio::awaitable<Status> act_on_unit(Pass& pass, std::size_t index, UnitDecision decision);
   boost::asio::awaitable<Status> wait_healthy(Pass& pass, std::size_t index);

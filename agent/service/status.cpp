@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/domain/reconcile_plan.hpp"
+#include "agent/service/rounds.hpp"
 #include "common/core/text.hpp"
 #include "common/log/log.hpp"
 
@@ -317,7 +318,7 @@ asio::awaitable<Status> StatusReporter::run() {
     // What keeps the coordinator from being asked is logged by the long poll: once is enough.
     const Status done = co_await std::move(ticking);
     if (!done && done.error().code == Errc::canceled) co_return done.error();
-    asio::awaitable<bool> waiting = deps_.state.report.wait(k_period);
+    asio::awaitable<bool> waiting = deps_.state.report.wait(until_round(deps_.clock.steady(), k_period));
     const bool asked = co_await std::move(waiting);
     if (asked) {
       asio::awaitable<Status> gathering = deps_.clock.sleep_for(k_gather);

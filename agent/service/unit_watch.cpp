@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/service/rounds.hpp"
 #include "common/log/log.hpp"
 
 namespace asio = boost::asio;
@@ -119,7 +120,7 @@ asio::awaitable<Status> UnitWatch::run() {
 
 asio::awaitable<Status> UnitWatch::run_rounds() {
   for (;;) {
-    asio::awaitable<Status> sleeping = deps_.clock.sleep_for(k_round);
+    asio::awaitable<Status> sleeping = deps_.clock.sleep_for(until_round(deps_.clock.steady(), k_round));
     if (const Status slept = co_await std::move(sleeping); !slept) co_return slept.error();
     std::vector<std::string> names;
     for (const auto& [name, unit] : deps_.state.units) {

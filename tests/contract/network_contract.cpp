@@ -18,6 +18,7 @@
 #include "tests/support/fake_network.hpp"
 #include "tests/support/io_test.hpp"
 #include "tests/support/netns.hpp"
+#include "tests/support/temp_dir.hpp"
 
 using namespace slipway;
 using namespace slipway::test;
@@ -439,7 +440,7 @@ bool has_news(Rig& rig, Network& network) {
 
 }  // namespace
 
-TEST_CASE("kernel network: what somebody does to routes and rules of ours is told at once", "[network][drift]") {
+TEST_CASE("kernel network: what somebody does to forwarding, routes and rules of ours is told at once", "[network][drift]") {
   if (!is_root()) {
     WARN("SKIPPED: needs root (a network namespace)");
     return;
@@ -450,6 +451,7 @@ TEST_CASE("kernel network: what somebody does to routes and rules of ours is tol
   std::vector<std::vector<std::string>> damages = {{"ip", "route", "del", "10.10.2.0/24"},
                                                    {"ip", "route", "replace", "10.10.2.0/24", "via", "10.77.0.44", "metric",
                                                     std::to_string(route_metric(cidr("10.10.2.0/24")))},
+                                                   {"sysctl", "-qw", "net.ipv4.ip_forward=0"},
                                                    {"nft", "delete", "table", "ip", "slipway"},
                                                    {"nft", "flush", "ruleset"}};
   // The older variant tells nobody: it is looked at instead.
@@ -486,6 +488,13 @@ TEST_CASE("kernel network: our own routes, and those of others, are no news", "[
   converge(rig.network(), desired);
   run_words("ip route add 10.99.0.0/16 via 10.77.0.12 proto static");
   run_words("ip route del 10.99.0.0/16");
+  // A pod's interface: it says how it forwards, by itself.
+  run_words("ip link add br9 type bridge");
+  run_words("ip link add p9 type veth peer name p8");
+  run_words("ip link set p9 master br9");
+  while (has_news(rig, rig.network())) {
+  }
+  run_words("sysctl -qw net.ipv4.conf.p9.forwarding=0");
   if (run_tool({"iptables", "-V"}).find("nf_tables") != std::string::npos) {
     run_tool({"iptables", "-t", "nat", "-N", "KUBE-SERVICES"});
     run_tool({"iptables", "-N", "KUBE-FORWARD"});
@@ -501,13 +510,25 @@ TEST_CASE("kernel network: sysctls are looked at, for nobody tells of them", "[n
   }
   KernelRig rig;
   converge(rig.network(), desired_state());
-  const auto look = [] { return net::quiet_state("/proc/sys", network_sysctl_keys()); };
-  const std::string before = look();
-  CHECK(look() == before);
+  net::QuietState state("/proc/sys", network_sysctl_keys());
+  const std::string before = state.look();
+  CHECK(state.look() == before);
   REQUIRE(net::set_sysctl("/proc/sys", {"net/ipv4/ip_forward", "0"}));
-  CHECK(look() != before);
+  CHECK(state.look() != before);
   REQUIRE(net::set_sysctl("/proc/sys", {"net/ipv4/ip_forward", "1"}));
-  CHECK(look() == before);
+  CHECK(state.look() == before);
+}
+
+TEST_CASE("kernel network: what a module brings and takes along is looked at as it comes and goes", "[network][drift]") {
+  const TempDir dir;
+  net::QuietState state(dir.path(), {"a", "b"});
+  const std::string nothing = state.look();
+  put_file(dir / "b", "1\n");
+  const std::string there = state.look();
+  CHECK(there != nothing);
+  put_file(dir / "b", "0\n");
+  CHECK(state.look() != there);
+  CHECK(state.look() != nothing);
 }
 
 TEST_CASE("broadcasts of the packet filter of any content are understood", "[network][parse]") {

@@ -132,6 +132,7 @@ boost::asio::awaitable<Status> UnitWorld::stop(std::string name) {
 
 boost::asio::awaitable<Result<UnitStatus>> UnitWorld::status(std::string name) {
   Unit& known = unit(name);
+  ++asked[name];
   known.status.needs_reload =
       known.status.load == UnitLoad::loaded && get_file(unit_dir_ + "/" + name) != known.loaded_text;
   co_return known.status;

@@ -117,6 +117,7 @@ class UnitWorld final : public ProcessSupervisor {
   std::set<std::string> stuck;   // a restart fails and the process goes on
   std::vector<std::string> log;
   int reloads = 0;
+  std::map<std::string, int> asked;  // questions for a unit's status
   std::int32_t last_pid = 100;
 
  private:

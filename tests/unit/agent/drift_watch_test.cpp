@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "agent/service/drift_watch.hpp"
+#include "agent/service/rounds.hpp"
 #include "tests/support/io_test.hpp"
 #include "tests/support/manual_clock.hpp"
 
@@ -40,15 +41,32 @@ TEST_CASE("a setting that changes without an event is noticed within five second
   WatchWorld w;
   std::string now = "1";
   w.spawn(watch_quiet_state([&now] { return now; }, &w.clock, &w.state));
-  w.after(Millis(4'000));
+  w.after(Millis(2'600));  // its timer came late
   CHECK_FALSE(w.state.reconcile.is_set());
   now = "0";
-  w.after(Millis(2'000));
+  w.after(Millis(2'400));
   CHECK(w.state.reconcile.take());
   // The repair is a change as well, and then there is quiet.
   now = "1";
-  w.after(Millis(2'000));
+  w.after(Millis(2'500));
   CHECK(w.state.reconcile.take());
-  w.after(Millis(2'000));
+  w.after(Millis(2'500));
   CHECK_FALSE(w.state.reconcile.is_set());
+}
+
+TEST_CASE("rounds meet, whenever their work began, and none follows another at once", "[agent][rounds]") {
+  const auto at = [](std::int64_t millis) { return SteadyTime(Millis(millis)); };
+  for (const std::int64_t start : {1'000'000, 1'000'001, 1'001'234, 1'004'999, 1'005'000, 1'009'999}) {
+    INFO(start);
+    for (const std::int64_t period : {2'500, 10'000, 60'000}) {
+      const std::int64_t wait = until_round(at(start), Millis(period)).count();
+      CHECK((start + wait) % period == 0);
+      CHECK(wait >= period / 2);
+      CHECK(wait <= period + period / 2);
+    }
+  }
+  CHECK(until_round(at(10'000), Millis(2'500)) == Millis(2'500));
+  CHECK(until_round(at(10'003), Millis(2'500)) == Millis(2'497));
+  // Clocks count in nanoseconds: rounded up, for a timer that comes early comes twice.
+  CHECK(until_round(SteadyTime(std::chrono::nanoseconds(10'000'000'001)), Millis(2'500)) == Millis(2'500));
 }

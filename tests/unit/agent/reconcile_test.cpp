@@ -218,6 +218,23 @@ TEST_CASE("an agent that starts again restarts nothing", "[agent][reconcile]") {
   CHECK(w.pass().changes.empty());
 }
 
+TEST_CASE("a pass that finds nothing to do asks once for each unit, one that acts looks again", "[agent][reconcile]") {
+  ReconcileWorld w;
+  REQUIRE(w.pass().clean());
+  w.units->asked.clear();
+  REQUIRE(w.pass().clean());
+  CHECK(w.units->asked.size() == 4);
+  for (const auto& [name, times] : w.units->asked) {
+    INFO(name);
+    CHECK(times == 1);
+  }
+  // What was asked before the first of them was started anew may be true no longer of the next.
+  w.units->asked.clear();
+  w.component("docker").artifact->sha256 = std::string(64, 'c');
+  REQUIRE(w.pass().clean());
+  CHECK(w.units->asked["docker.service"] > 1);
+}
+
 TEST_CASE("only units whose inputs changed are restarted", "[agent][reconcile]") {
   ReconcileWorld w;
   REQUIRE(w.pass().clean());
