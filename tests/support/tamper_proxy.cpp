@@ -22,7 +22,7 @@ namespace {
 
 constexpr int k_patience_ms = 10'000;
 // After the trick both ends may wait for each other, for a byte that is no more: the proxy ends it then. Too early is just another cut.
-constexpr int k_patience_after_ms = 250;
+constexpr int k_patience_after_ms = 60;
 
 bool send_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
