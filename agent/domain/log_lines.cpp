@@ -43,9 +43,31 @@ std::string clean_log_line(std::string_view line) {
   return out;
 }
 
+namespace {
+
+bool is_place_in_go(std::string_view line) { return line.starts_with('\t') && line.find(".go:") != std::string_view::npos; }
+
+// Each function of a stack is two lines, the second one with its place; a line may stand alone where the text was cut.
+std::vector<std::string_view> without_go_stacks(const std::vector<std::string_view>& lines) {
+  std::vector<std::string_view> kept;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const bool head = lines[i].starts_with("goroutine ") && lines[i].ends_with("]:");
+    const bool function = i + 1 < lines.size() && is_place_in_go(lines[i + 1]);
+    if (!head && !function && !is_place_in_go(lines[i])) kept.push_back(lines[i]);
+  }
+  return kept;
+}
+
+bool has_words(const std::vector<std::string_view>& lines) {
+  return std::any_of(lines.begin(), lines.end(), [](std::string_view line) { return !trim(line).empty(); });
+}
+
+}  // namespace
+
 std::vector<std::string> last_log_lines(std::string_view text, bool cut) {
   std::vector<std::string_view> lines = split(text, '\n');
   if (cut && !lines.empty()) lines.erase(lines.begin());
+  if (std::vector<std::string_view> words = without_go_stacks(lines); has_words(words)) lines = std::move(words);
   std::vector<std::string> out;
   for (auto line = lines.rbegin(); line != lines.rend() && out.size() < k_log_lines; ++line) {
     std::string_view plain = *line;

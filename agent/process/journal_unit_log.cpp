@@ -7,7 +7,7 @@
 namespace slipway {
 
 Result<std::vector<std::string>> JournalUnitLog::last_lines(const std::string& unit) {
-  const auto messages = systemd::last_messages(unit, k_log_lines, directory_);
+  const auto messages = systemd::last_messages(unit, k_log_depth, directory_);
   if (!messages) return messages.error();
   return last_log_lines(join(*messages, "\n"), false);
 }

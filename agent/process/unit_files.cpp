@@ -16,7 +16,7 @@ namespace slipway {
 namespace {
 
 // More than 20 lines of 300 bytes; lines of logs are rarely longer than their cut form by much.
-constexpr std::size_t k_tail = 64 * 1024;
+constexpr std::size_t k_tail = 256 * 1024;
 
 }  // namespace
 

@@ -12,8 +12,8 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/read.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cstdio>
 #include <cstdlib>
@@ -74,15 +74,15 @@ void must(const Status& status) {
   if (!status) die(status.error().message);
 }
 
+std::string load_now() {
+  std::string load;
+  std::ifstream("/proc/loadavg") >> load;
+  return load;
+}
+
 std::string own_path() {
   std::error_code ec;
   return std::filesystem::read_symlink("/proc/self/exe", ec).string();
-}
-
-asio::awaitable<void> nap() {
-  const auto executor = co_await asio::this_coro::executor;
-  asio::steady_timer timer(executor, std::chrono::milliseconds(1));
-  co_await timer.async_wait(asio::use_awaitable);
 }
 
 struct Figures {
@@ -90,39 +90,51 @@ struct Figures {
   std::vector<double> known_ms;
 };
 
-// `fifo` is open for reading and does not block: a start is read when it is there.
-asio::awaitable<void> measure(ProcessSupervisor* supervisor, int fifo, int runs, Figures* figures) {
+using Fifo = asio::posix::stream_descriptor;
+
+// When the next process of the unit began. Nothing here polls: a process that never sleeps is a poor thing to schedule.
+asio::awaitable<std::int64_t> next_start(Fifo* fifo) {
+  std::int64_t began = 0;
+  co_await asio::async_read(*fifo, asio::buffer(&began, sizeof began), asio::use_awaitable);
+  co_return began;
+}
+
+asio::awaitable<void> until_known(ProcessSupervisor* supervisor, std::int32_t former) {
+  for (;;) {
+    asio::awaitable<Result<UnitStatus>> looking = supervisor->status(k_unit);
+    const Result<UnitStatus> now = co_await std::move(looking);
+    if (now && now->running() && now->main_pid != former) co_return;
+    asio::awaitable<Result<std::vector<std::string>>> changing = supervisor->changed();
+    const Result<std::vector<std::string>> changed = co_await std::move(changing);
+    if (!changed) die(changed.error().message);
+  }
+}
+
+asio::awaitable<void> measure(ProcessSupervisor* supervisor, Fifo* fifo, int runs, Figures* figures) {
   for (int run = 0; run < runs; ++run) {
     asio::awaitable<Result<UnitStatus>> asking = supervisor->status(k_unit);
     const Result<UnitStatus> before = co_await std::move(asking);
     if (!before || before->main_pid <= 0) die("the unit does not run");
     const std::int64_t killed = now_ns();
     ::kill(before->main_pid, SIGKILL);
-    std::int64_t began = 0;
-    while (::read(fifo, &began, sizeof began) != sizeof began) {
-      asio::awaitable<void> napping = nap();
-      co_await std::move(napping);
-    }
+    asio::awaitable<std::int64_t> starting = next_start(fifo);
+    const std::int64_t began = co_await std::move(starting);
     figures->exec_ms.push_back(static_cast<double>(began - killed) / 1e6);
-    for (;;) {
-      asio::awaitable<Result<UnitStatus>> looking = supervisor->status(k_unit);
-      const Result<UnitStatus> after = co_await std::move(looking);
-      if (after && after->running() && after->main_pid != before->main_pid) break;
-    }
+    asio::awaitable<void> knowing = until_known(supervisor, before->main_pid);
+    co_await std::move(knowing);
     figures->known_ms.push_back(static_cast<double>(now_ns() - killed) / 1e6);
   }
 }
 
-asio::awaitable<void> bench(ProcessSupervisor* supervisor, int fifo, int runs, Figures* figures) {
+asio::awaitable<void> bench(ProcessSupervisor* supervisor, Fifo* fifo, int runs, Figures* figures) {
   asio::awaitable<Status> reloading = supervisor->reload();
   must(co_await std::move(reloading));
   asio::awaitable<Status> starting = supervisor->start(k_unit);
   must(co_await std::move(starting));
-  std::int64_t began = 0;
-  while (::read(fifo, &began, sizeof began) != sizeof began) {
-    asio::awaitable<void> napping = nap();
-    co_await std::move(napping);
-  }
+  asio::awaitable<std::int64_t> beginning = next_start(fifo);
+  (void)co_await std::move(beginning);
+  asio::awaitable<void> knowing = until_known(supervisor, 0);
+  co_await std::move(knowing);
   asio::awaitable<void> measuring = measure(supervisor, fifo, runs, figures);
   co_await std::move(measuring);
   asio::awaitable<Status> stopping = supervisor->stop(k_unit);
@@ -157,12 +169,13 @@ int main(int argc, char** argv) {
   const std::string fifo_path = dir + "/began";
   if (::mkfifo(fifo_path.c_str(), 0600) != 0) die("no FIFO");
   // Also open for writing: it then never reads as ended.
-  const int fifo = ::open(fifo_path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  const int fifo_fd = ::open(fifo_path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
   const std::string unit_dir = options.systemd ? "/run/systemd/system" : dir;
   write_unit(unit_dir, fifo_path, options.delay_ms);
 
   asio::io_context io;
   Figures figures;
+  Fifo fifo(io, fifo_fd);
   {
     std::unique_ptr<ProcessSupervisor> supervisor;
     if (options.systemd) {
@@ -174,14 +187,14 @@ int main(int argc, char** argv) {
       supervisor = std::move(*direct);
     }
     bool done = false;
-    asio::co_spawn(io, bench(supervisor.get(), fifo, options.runs, &figures), [&done](const std::exception_ptr&) { done = true; });
+    asio::co_spawn(io, bench(supervisor.get(), &fifo, options.runs, &figures), [&done](const std::exception_ptr&) { done = true; });
     while (!done && io.run_one() > 0) {
     }
   }
   std::filesystem::remove(unit_dir + "/" + k_unit);
   std::filesystem::remove_all(dir);
   std::filesystem::remove_all("/dev/shm" + dir);
-  std::printf("%s, %d kills, pause %d ms\n", options.systemd ? "systemd" : "own supervisor", options.runs, options.delay_ms);
+  std::printf("%s, %d kills, pause %d ms, load %s\n", options.systemd ? "systemd" : "own supervisor", options.runs, options.delay_ms, load_now().c_str());
   print("kill to exec of successor", figures.exec_ms);
   print("kill to known running", figures.known_ms);
   return figures.exec_ms.size() == static_cast<std::size_t>(options.runs) ? 0 : 1;

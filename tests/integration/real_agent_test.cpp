@@ -1,5 +1,6 @@
 // The agent's own code against a whole coordinator over real TLS: waiting for approval, and coming back after a long absence.
 #include <functional>
+#include <set>
 #include <stdexcept>
 #include <thread>
 
@@ -9,6 +10,8 @@
 #include "agent/service/renew.hpp"
 #include "agent/store/file_node_store.hpp"
 #include "common/async/runtime.hpp"
+#include "common/core/text.hpp"
+#include "common/crypto/digest.hpp"
 #include "common/crypto/random.hpp"
 #include "coordinator/app.hpp"
 #include "proto/drain.hpp"
@@ -16,6 +19,7 @@
 #include "coordinator/config.hpp"
 #include "coordinator/store/records.hpp"
 #include "coordinator/store/sqlite_store.hpp"
+#include "tests/integration/kept_host.hpp"
 #include "tests/support/cluster_fixture.hpp"
 #include "tests/support/io_test.hpp"
 #include "tests/support/manual_clock.hpp"
@@ -126,8 +130,8 @@ TEST_CASE("the agent waits for approval, says so, and goes on by itself", "[admi
   CHECK(answer->has_value());
 }
 
-// Puts certificates of ten to nine days ago in the place of those that the agent has, on both sides.
-void age_certificates(ClusterFixture& cluster, Host& host) {
+// Puts certificates of one day, from `begin` on, in the place of those that the agent has, on both sides.
+void age_certificates(ClusterFixture& cluster, Host& host, WallTime begin) {
   const auto authority = Authority::load(ca_dir(cluster.dir / "data"));
   REQUIRE(authority);
   FileSigner signer(*authority);
@@ -141,7 +145,6 @@ void age_certificates(ClusterFixture& cluster, Host& host) {
   ProfileInput input;
   input.cluster = profile_cluster(state->cluster(), state->identity().id);
   input.node = {(*identity)->node_name, (*identity)->node_uid, 1, false, {*IpAddress::parse("10.77.0.21")}};
-  const WallTime begin = ClusterFixture::now() - Seconds(10 * 86400);
   RecordRenewal renewal{(*identity)->node_uid, 1, state->node("web-1")->certificates.find(CertUsage::agent)->hex(), {}};
   for (const CertUsage usage : usages_of_node()) {
     const std::string word(to_string(usage));
@@ -185,7 +188,7 @@ TEST_CASE("a host that was off past the end of all its certificates comes back b
     before = *life.state.identity;
   }
   cluster.stop();
-  age_certificates(cluster, host);
+  age_certificates(cluster, host, ClusterFixture::now() - Seconds(10 * 86400));
   cluster.start();
   host.token = make_error(Errc::not_found, "no token file");
   host.token_reads = 0;
@@ -203,6 +206,101 @@ TEST_CASE("a host that was off past the end of all its certificates comes back b
   REQUIRE(lives);
   CHECK(lives->size() == usages_of_node().size());
   for (const auto& certificate : *lives) CHECK(certificate.not_after > host.clock.wall());
+  Caller admin = cluster.admin();
+  CHECK(as<proto::NodeList>(admin.get("/v1/nodes")).items.size() == 1);
+}
+
+// Every component of a node has an artifact; what is in it does not matter here.
+void import_artifacts(ClusterFixture& cluster) {
+  Caller admin = cluster.admin();
+  const std::string content = "ELF";
+  const std::string digest = sha256_hex(content);
+  put_file(cluster.dir / "program", content);
+  const auto uploaded =
+      cluster.clients.run(admin.client.upload(request_of(http::Method::put, "/v1/blobs/" + digest), cluster.dir / "program", Millis(10'000)));
+  REQUIRE(uploaded);
+  REQUIRE(uploaded->status == 201);
+  const std::vector<std::pair<std::string, std::string>> versions = {
+      {"docker", "20.10.24"}, {"cni-plugins", "1.1.1"}, {"kubelet", "1.20.2"}, {"kube-proxy", "1.20.2"}};
+  for (const auto& [name, version] : versions)
+    REQUIRE(admin.post("/v1/artifacts", proto::encode(proto::Artifact{name, version, "file", digest, content.size(), ""})).status == 201);
+}
+
+TEST_CASE("an agent whose coordinator is gone for three days keeps its node, and comes back by its key though its certificates have ended",
+          "[agent][away]") {
+  constexpr Seconds k_days{3 * 86400};
+  ClusterFixture cluster(k_cluster_yaml, ClusterFixture::now() - Seconds(12 * 86400));
+  cluster.start();
+  cluster.listen = "127.0.0.1:" + std::to_string(cluster.app->port());
+  import_artifacts(cluster);
+  Host host;
+  host.token = pinned_token(cluster);
+  const std::uint16_t port = cluster.app->port();
+  {
+    Life first(host, port);
+    REQUIRE(first.attempt());
+    DesiredSync sync(first.deps(), 7);
+    REQUIRE(host.io.run(sync.poll_once()));
+  }
+  cluster.stop();
+  const WallTime begin = ClusterFixture::now() - k_days - Seconds(600);
+  age_certificates(cluster, host, begin);
+  host.clock.set_wall(begin + Seconds(300));
+  host.token = make_error(Errc::not_found, "no token file");
+  host.token_reads = 0;
+
+  Life life(host, port);
+  KeptHost components({host.dir / "root", *life.store, life.coordinator, host.clock, host.workers, life.state, host.io});
+  DesiredSync sync(life.deps(), 7);
+  Renewer renewer("node", life.deps(), life.enroller);
+  REQUIRE(host.io.run(sync.load()));
+  REQUIRE(life.attempt());  // what it has is good for a day
+  PassReport report = components.pass();
+  INFO(join(report.problems, "; "));
+  REQUIRE(report.clean());
+  const auto pids = components.pids();
+  REQUIRE(pids.size() >= 3);
+
+  bool ended = false;
+  while (host.clock.wall() < begin + k_days) {
+    host.clock.advance(std::chrono::minutes(20));
+    const Status polled = host.io.run(sync.poll_once());
+    REQUIRE_FALSE(polled);
+    life.state.sync_message = polled.error().message;  // as the task does: the next answer is not waited for
+    const auto renewed = host.io.run(renewer.tick());
+    // Somebody interferes once a day: that is repaired without a coordinator, too.
+    if ((host.clock.wall() - begin) % Seconds(86400) < Seconds(1200)) components.stop("kube-proxy.service");
+    report = components.pass();
+    REQUIRE(report.clean());
+    CHECK(report.components.size() >= 3);
+    for (const auto& [name, pid] : pids) {
+      if (name != "kube-proxy.service") CHECK(components.pids().at(name) == pid);
+    }
+    CHECK(components.pids().at("kube-proxy.service") > 0);
+    ended = host.clock.wall() > begin + Seconds(86400);
+    if (ended) CHECK_FALSE(renewed);
+    if (ended) CHECK_FALSE(life.state.certificates_valid);
+  }
+  REQUIRE(ended);
+
+  host.clock.set_wall(ClusterFixture::now());
+  const auto before = components.pids();
+  cluster.start();
+  REQUIRE_FALSE(host.io.run(sync.poll_once()));  // its certificate has ended
+  // First with the key of the renewal that nobody answered, which the coordinator might know by now; then with the one it does know.
+  CHECK(host.io.run(renewer.tick()).error().code == Errc::denied);
+  const auto renewed = host.io.run(renewer.tick());
+  INFO((renewed ? std::string() : renewed.error().message));
+  REQUIRE(renewed);
+  CHECK(life.state.certificates_valid);
+  REQUIRE(host.io.run(sync.poll_once()));
+  report = components.pass();
+  CHECK(report.clean());
+  // The kubelet reads its serving certificate at its start only; nobody else notices anything.
+  for (const auto& [name, pid] : before) {
+    INFO(name);
+    CHECK((components.pids().at(name) != pid) == (name == "kubelet.service"));
+  }
   Caller admin = cluster.admin();
   CHECK(as<proto::NodeList>(admin.get("/v1/nodes")).items.size() == 1);
 }

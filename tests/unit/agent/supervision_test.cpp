@@ -257,6 +257,21 @@ TEST_CASE("lines of logs are cut and cleaned", "[supervision]") {
   CHECK(last_log_lines("", false).empty());
 }
 
+TEST_CASE("the reason of a Go program is not buried under the stacks of its goroutines", "[supervision]") {
+  std::string stacks;
+  for (int i = 0; i < 40; ++i)
+    stacks += "goroutine " + std::to_string(i) + " [select, 3 minutes]:\nmain.wait(0x0?, {0x46, 0xc0})\n\t/go/src/wait.go:167 +0x135\n"
+              "created by main.init.0\n\t/go/src/worker.go:32 +0x85\n\n";
+  const std::string text = "Flags:\n  --v int\nF1129 12:28:11.1 1 server.go:157] unknown flag: --no-such-flag\n" + stacks;
+  CHECK(last_log_lines(text, false) ==
+        std::vector<std::string>{"Flags:", "  --v int", "F1129 12:28:11.1 1 server.go:157] unknown flag: --no-such-flag"});
+  // What is said in between or after them stays, and what only looks like one.
+  CHECK(last_log_lines(stacks + "exit status 2\ngoroutine pool is full\n\tat a.go", false) ==
+        std::vector<std::string>{"exit status 2", "goroutine pool is full", " at a.go"});
+  // Nothing else is better than nothing.
+  CHECK(last_log_lines(stacks, true).size() == k_log_lines);
+}
+
 TEST_CASE("cgroup hierarchies are found in both versions, and read-only ones are none", "[supervision]") {
   const CgroupMounts v2 = cgroup_mounts("proc /proc proc rw 0 0\ncgroup2 /sys/fs/cgroup cgroup2 rw,nosuid 0 0\n");
   CHECK(v2 == CgroupMounts{"/sys/fs/cgroup", "/sys/fs/cgroup", "/sys/fs/cgroup"});
