@@ -88,7 +88,8 @@ Result<std::set<std::pair<std::string, std::string>>> running_programs(const Ins
   auto processes = list_dir(paths.proc);
   if (!processes) return processes.error();
   for (const std::string& process : *processes) {
-    if (!parse_u64(process)) continue;
+    // Process 1 is no program of ours, and in containers often nobody may look at it.
+    if (!parse_u64(process) || process == "1") continue;
     const auto program = read_link(paths.proc + "/" + process + "/exe");
     // One of the kernel has none; others end while we look.
     const bool none = !program && (program.error().code == Errc::not_found || !path_exists(paths.proc + "/" + process));

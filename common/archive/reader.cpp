@@ -78,8 +78,10 @@ Error ArchiveReader::refuse(const std::string& member, std::string_view why) con
 }
 
 // libarchive takes the end of the bytes for the end of the archive. A tar ends with a block of zeros (POSIX pax, "ustar Interchange Format"):
-// where there is none, it was cut between two members, and what is missing nobody can tell.
+// where there is none, it was cut between two members, and what is missing nobody can tell. Only a cut right behind a pax header for all members
+// looks like an end from here.
 Result<std::optional<Member>> ArchiveReader::end(std::int64_t before_end) const {
+  if (entries_ == 0) return make_error(Errc::corrupt, "archive " + path_ + " refused: it has no members");
   if (::archive_filter_bytes(handle_.get(), 0) > before_end) return std::optional<Member>();
   return make_error(Errc::corrupt, "archive " + path_ + " refused: it was cut: the blocks that end an archive are missing");
 }

@@ -20,7 +20,7 @@ struct UnpackLimits {
 // Unpacks into `fresh_dir`, which must not exist: it is made with mode 0755. Files get 0644 or 0755 (owner's execute bit
 // decides), folders 0755, the caller as owner; times and extended attributes are not kept.
 // Refused: absolute names, "..", control characters in names and in where links lead, a name twice, links that lead out of the folder, names below
-// a link, hard links to what the archive has not brought, devices, FIFOs, sockets, setuid, setgid, what is compressed more than once, what was cut,
+// a link, hard links to what the archive has not brought, devices, FIFOs, sockets, setuid, setgid, what is compressed more than once, what was cut or has no members,
 // and what goes beyond `limits`. What comes behind the end of the archive is not read. On an error nothing of
 // `fresh_dir` is left. Nothing is fsynced (see sync_tree).
 Status unpack(const std::string& archive_path, const std::string& fresh_dir, const UnpackLimits& limits = {});

@@ -194,8 +194,12 @@ void check_nat_source(Problems& problems, const std::string& field, const Cidr& 
   const int shortest = source.is_v4() ? k_shortest_nat_prefix : k_shortest_nat_prefix_ipv6;
   if (source.prefix_length() < shortest) {
     problems.add(field, shown + " is wider than " + slash(shortest) + ": name the addresses that the gateway translates to");
+    return;
   }
-  if (const auto reserved = reserved_overlap(source)) problems.add(field, shown + " overlaps " + *reserved + ": no gateway is there");
+  if (const auto reserved = reserved_overlap(source)) {
+    problems.add(field, shown + " overlaps " + *reserved + ": no gateway is there");
+    return;
+  }
   const bool one_address = source.prefix_length() == source.base().bits();
   for (const Range& range : ranges) {
     if (!range.block.overlaps(source)) continue;

@@ -1,5 +1,6 @@
 #include "coordinator/service/join_log_file.hpp"
 
+#include <boost/asio/this_coro.hpp>
 #include <functional>
 #include <utility>
 
@@ -53,8 +54,13 @@ asio::awaitable<Status> keep_join_log(JoinLogFileDeps deps) {
   std::uint64_t written_until = deps.log.last_place();
   bool failing = false;
   for (;;) {
-    asio::awaitable<Status> sleeping = deps.clock.sleep_for(deps.every);
-    Status going_on = co_await std::move(sleeping);
+    Status going_on = make_error(Errc::canceled, "stopping");
+    // The stop may have met the end of a write: to wait for anything then would throw, and the last entries would be lost.
+    const asio::cancellation_state asked = co_await asio::this_coro::cancellation_state;
+    if (asked.cancelled() == asio::cancellation_type::none) {
+      asio::awaitable<Status> sleeping = deps.clock.sleep_for(deps.every);
+      going_on = co_await std::move(sleeping);
+    }
     const std::uint64_t now = deps.log.last_place();
     Status written;
     if (going_on && now != written_until) {

@@ -133,7 +133,8 @@ TEST_CASE("install: what a process executes stays, however old it is") {
 TEST_CASE("install: who cannot see what runs removes nothing") {
   Fixture f;
   for (const char* version : {"1", "2", "3"}) REQUIRE(f.ensure(f.add("kubelet", version, version)));
-  test::put_file(f.dir / "proc/1/exe", "no link");
+  std::filesystem::create_directories(f.dir / "proc/2");
+  test::put_file(f.dir / "proc/2/exe", "no link");
   CHECK_FALSE(f.io.run(f.installer.collect({}, f.now)));
   std::filesystem::remove_all(f.dir / "proc");
   CHECK_FALSE(f.io.run(f.installer.collect({}, f.now)));

@@ -65,7 +65,7 @@ std::map<std::string, std::string> look_below(const std::string& root) {
 
 // A folder with a bystander, in which one archive after the other is unpacked.
 struct Place {
-  TempDir dir;
+  TempDir dir{test::memory_folder()};
   Place() { test::put_file(dir / "bystander", "keep"); }
   Status unpack(const std::string& bytes, const UnpackLimits& limits = {}) {
     if (path_exists(dir / "out")) REQUIRE(remove_tree(dir / "out"));
@@ -128,14 +128,14 @@ TEST_CASE("archive: bent anywhere it is refused or does no harm") {
   const std::string whole = test::varied_archive();
   Place place;
   int refused = 0;
-  for (std::size_t at = 0; at < test::varied_archive_end(); at += 3) {
+  for (std::size_t at = 0; at < test::varied_archive_end(); at += 7) {
     std::string bent = whole;
     bent[at] = static_cast<char>(bent[at] ^ (1 << at % 8));
     INFO("bit " << at % 8 << " of byte " << at);
     const Status done = place.unpack(bent);
     refused += !done;
     if (!done) CHECK(done.error().code == Errc::corrupt);
-    if (done) (void)look_below(place.dir / "out");
+    if (done) CHECK(look_below(place.dir / "out").size() <= 12);
   }
-  CHECK(refused > 500);
+  CHECK(refused > 300);
 }

@@ -285,6 +285,8 @@ void add_ends(Corpus& c) {
   c.add("no end behind a folder", one + entry("d/", '5'), "it was cut", {});
   c.add("no end behind a pax header", one + pax({{"path", "g"}}), "damaged", {});
   c.add("an end behind a pax header", ended(one + pax({{"path", "g"}})), "damaged", {});
+  // The one cut that libarchive does not let us see: it looks like an end that was read.
+  c.add("no end behind a pax header of all members", one + pax({{"comment", "c"}}, 'g'), "", {{"f", "x"}});
   c.add("what follows the end is not read", ended(one) + repeated("garbage!", 200), "", {{"f", "x"}});
   c.add("a second archive is not read", ended(one) + ended(file("g") + file("../h")), "", {{"f", "x"}});
   c.add("gzip in two pieces is one", compressed(one, "gzip") + compressed(ended(file("g")), "gzip"), "", {{"f", "x"}, {"g", "x"}});
@@ -295,19 +297,18 @@ void add_ends(Corpus& c) {
   c.add("wrong sum at once", ended(head({"f", '0', "", 0, 0644, Magic::ustar, "", "", 0, {}, false})), "unrecognized", {});
   c.add("wrong sum later", ended(one + head({"g", '0', "", 0, 0644, Magic::ustar, "", "", 0, {}, false})), "damaged", {});
   c.add("malformed pax record", ended(member({"pax", 'x'}, "99 path=a\n") + one), "malformed", {});
+  c.add("no members", zeros(2), "no members", {});
+  c.add("no members behind a pax header of all", pax({{"comment", "c"}}, 'g'), "no members", {});
   c.add("nothing", "", "unrecognized", {});
 }
 
 // Of formats that libarchive knows and nobody asked it to read.
 void add_foreign(Corpus& c) {
-  std::string iso(40'000, '\0');
-  iso.replace(32'768, 6, std::string("\1CD001", 6));
   const std::pair<const char*, std::string> formats[] = {
       {"zip", std::string("PK\x03\x04\x14\0\0\0\0\0", 10)},
       {"cpio newc", "070701" + std::string(104, '0')},
       {"cpio odc", "070707" + std::string(70, '0')},
       {"7z", std::string("7z\xbc\xaf\x27\x1c\0\4", 8)},
-      {"iso9660", iso},
       {"ar, as of deb", "!<arch>\ndebian-binary   0           0     0     100644  4         `\n2.0\n"},
       {"rpm", "\xed\xab\xee\xdb\3"},
       {"xar", "xar!"},
@@ -323,15 +324,19 @@ void add_foreign(Corpus& c) {
       {"uuencoded", "begin 644 f\n#>'AX\n`\nend\n"},
   };
   for (const auto& [name, bytes] : formats) c.add(name, bytes + std::string(600, '\0'), "unrecognized", {});
+  // Its first sectors are zeros, which is how a tar ends: of nothing.
+  std::string iso(40'000, '\0');
+  iso.replace(32'768, 6, std::string("\1CD001", 6));
+  c.add("iso9660", iso, "no members", {});
   c.add("bzip2", compressed(ended(file("f")), "bzip2"), "unrecognized", {});
   c.add("lzma alone", compressed(ended(file("f")), "lzma"), "unrecognized", {});
   c.add("gzip of a text", compressed("only a text that is long enough to be looked at", "gzip"), "unrecognized", {});
 }
 
 std::string varied_members() {
-  return entry("d/", '5') + file("d/f", std::string(700, 'x')) + member({"g", '0', "", 0, 0755, Magic::ustar, "p/q"}, "y") +
+  return pax({{"comment", "c"}}, 'g') + entry("d/", '5') + file("d/f", std::string(700, 'x')) + member({"g", '0', "", 0, 0755, Magic::ustar, "p/q"}, "y") +
          pax({{"path", std::string(120, 'p')}, {"mtime", "1.5"}}) + file("short") + gnu_long('L', std::string(130, 'n')) + gnu_file("short") +
-         entry("l", '2', "d/f") + entry("h", '1', "d/f") + gnu_sparse("s", {{0, 3}, {10, 2}}, 14, "abcde") + pax({{"comment", "c"}}, 'g') + file("last");
+         entry("l", '2', "d/f") + entry("h", '1', "d/f") + gnu_sparse("s", {{0, 3}, {10, 2}}, 14, "abcde") + file("last");
 }
 
 }  // namespace

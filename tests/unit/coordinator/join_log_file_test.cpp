@@ -74,6 +74,22 @@ TEST_CASE("a flood of refused joins writes the list once each five seconds") {
   CHECK_FALSE(std::filesystem::exists(rig.path));
 }
 
+TEST_CASE("a stop that meets the end of a write still writes what came meanwhile") {
+  Rig rig;
+  Cancelable<void> keeping(rig.io, keep_join_log(rig.deps()));
+  poll_until(rig.io, [&] { return rig.clock.sleeper_count() == 1; });
+  rig.log.note(refused("web-1"));
+  rig.clock.advance(Millis(5000));
+  rig.io.poll();
+  rig.workers.join();  // written, and the news of it not heard yet
+  REQUIRE(std::filesystem::exists(rig.path));
+  rig.log.note(refused("web-2"));
+  CHECK_FALSE(keeping.cancel());
+  JoinLog there(3);
+  REQUIRE(load_join_log(there, rig.path));
+  CHECK(there.list().items.size() == 2);
+}
+
 TEST_CASE("a list of join attempts that is not there, or broken, keeps nobody from starting") {
   Rig rig;
   REQUIRE(load_join_log(rig.log, rig.path));
