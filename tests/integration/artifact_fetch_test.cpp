@@ -13,6 +13,7 @@
 #include "coordinator/ctl/fetch.hpp"
 #include "proto/fetch_report.hpp"
 #include "tests/support/cluster_fixture.hpp"
+#include "tests/support/https_fixture.hpp"
 #include "tests/support/raw_http.hpp"
 #include "tests/support/raw_tls.hpp"
 
