@@ -138,7 +138,7 @@ Error no_checksum(std::string_view text, const std::string& file) {
   const std::string_view begin = trim(text);
   if (begin.empty()) return make_error(Errc::corrupt, "it is empty");
   if (begin.starts_with('<')) return make_error(Errc::corrupt, "a web page came instead: is the address that of the files themselves");
-  const bool is_list = begin.size() > 64 && is_digest(begin.substr(0, 64));
+  const bool is_list = begin.size() > 64 && begin[64] == ' ' && is_digest(begin.substr(0, 64));
   if (is_list) return make_error(Errc::corrupt, "it says nothing of " + file);
   return make_error(Errc::corrupt, "it holds no SHA-256, it begins with \"" + printable(begin.substr(0, std::min<std::size_t>(begin.find('\n'), 40))) + "\"");
 }

@@ -2,8 +2,11 @@
 #include <catch2/catch.hpp>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
+#include <future>
 #include <map>
 #include <mutex>
 #include <sstream>
@@ -13,6 +16,7 @@
 #include "coordinator/ctl/fetch.hpp"
 #include "proto/fetch_report.hpp"
 #include "tests/support/cluster_fixture.hpp"
+#include "tests/support/https_fixture.hpp"
 #include "tests/support/raw_http.hpp"
 #include "tests/support/raw_tls.hpp"
 
@@ -393,6 +397,60 @@ TEST_CASE("a site that is not whom the CAs vouch for is not asked", "[cluster][f
   CHECK(ran.code == ctl::k_failed);
   CHECK(says(ran.err, "TLS handshake with 127.0.0.1"));
   CHECK(site.requests().empty());
+}
+
+TEST_CASE("a server that does not answer is waited for so long and no longer", "[fetch]") {
+  std::promise<void> over;
+  const std::shared_future<void> gate = over.get_future().share();
+  const RawHttpServer silent([gate](const std::string&) {
+    gate.wait();
+    return std::string();
+  });
+  // Before the server's thread is joined.
+  struct Opening {
+    std::promise<void>& over;
+    ~Opening() { over.set_value(); }
+  } const opening{over};
+  ArtifactFetch wish;
+  wish.kubernetes = "v1.20.2";
+  wish.from = "http://127.0.0.1:" + std::to_string(silent.port());
+  const ctl::FetchItem item = must(ctl::plan_fetch(wish, "amd64")).at(0);
+  const TempDir dir;
+  ctl::WebLimits limits;
+  limits.pause = std::chrono::milliseconds(1);
+  SECTION("without a byte") {
+    limits.idle = std::chrono::milliseconds(20);
+    limits.tries = 2;
+    const Status came = ctl::WebReader("", limits).download(item, dir / "kubelet", {});
+    REQUIRE_FALSE(came);
+    CHECK(came.error().code == Errc::timeout);
+    CHECK(says(came.error().message, "gave up after 2 tries"));
+  }
+  SECTION("all together") {
+    limits.total = std::chrono::milliseconds(50);
+    const Status came = ctl::WebReader("", limits).download(item, dir / "kubelet", {});
+    REQUIRE_FALSE(came);
+    CHECK(came.error().code == Errc::timeout);
+    CHECK(says(came.error().message, "--timeout"));
+    // The checksum's file likewise.
+    CHECK(ctl::WebReader("", limits).checksum_text(item).error().code == Errc::timeout);
+  }
+}
+
+TEST_CASE("an interrupt ends a download in order", "[fetch]") {
+  const RawHttpServer server([](const std::string&) {
+    ::kill(::getpid(), SIGINT);
+    return std::string();
+  });
+  ArtifactFetch wish;
+  wish.kubernetes = "v1.20.2";
+  wish.from = "http://127.0.0.1:" + std::to_string(server.port());
+  const ctl::FetchItem item = must(ctl::plan_fetch(wish, "amd64")).at(0);
+  ctl::WebLimits limits;
+  limits.pause = std::chrono::seconds(30);  // which the interrupt ends
+  const auto text = ctl::WebReader("", limits).checksum_text(item);
+  REQUIRE_FALSE(text);
+  CHECK(text.error().code == Errc::canceled);
 }
 
 TEST_CASE("other content under a name that the coordinator has is refused", "[cluster][fetch]") {
