@@ -12,8 +12,10 @@
 #include "agent/process/systemd_supervisor.hpp"
 #include "agent/service/reset.hpp"
 #include "agent/store/file_change_ledger.hpp"
+#include "agent/store/file_node_store.hpp"
 #include "common/async/runtime.hpp"
 #include "common/async/spawn.hpp"
+#include "common/core/text.hpp"
 #include "common/files/atomic_file.hpp"
 #include "common/files/dir_lock.hpp"
 #include "common/files/tree.hpp"
@@ -49,7 +51,7 @@ std::string data_dir_of(const ResetOptions& options) {
 // things in it.
 Status forget_state(const std::string& data_dir, bool keep_ledger) {
   if (!path_exists(data_dir)) return {};
-  for (const char* name : {"node.json", "desired.json"}) {
+  for (const char* name : k_state_files) {
     if (auto gone = remove_file(data_dir + "/" + name); !gone) return gone;
     remove_stale(data_dir, "." + std::string(name) + ".tmp-");
   }
@@ -61,9 +63,9 @@ Status forget_state(const std::string& data_dir, bool keep_ledger) {
   if (auto gone = remove_tree(FileChangeLedger::folder(data_dir)); !gone) return gone;
   if (auto gone = remove_file(data_dir + "/.lock"); !gone) return gone;
   if (::rmdir(data_dir.c_str()) != 0 && errno != ENOENT) {
-    if (errno == ENOTEMPTY || errno == EEXIST)
-      return make_error(Errc::conflict, "it holds what is not the agent's");
-    return from_errno("remove " + data_dir, errno);
+    if (errno != ENOTEMPTY && errno != EEXIST) return from_errno("remove " + data_dir, errno);
+    const auto names = list_dir(data_dir);
+    return make_error(Errc::conflict, "it holds what is not the agent's" + (names ? ": " + join(*names, ", ") : std::string()));
   }
   // Shared with the coordinator; named after us.
   const std::string above = parent_path(data_dir);

@@ -176,11 +176,10 @@ Result<std::optional<std::string>> FileNodeStore::applied() {
 Status FileNodeStore::save_applied(const std::string& json) { return write_file_atomically(data_dir_ + "/applied.json", json, 0600); }
 
 Status FileNodeStore::forget() {
-  // The identity goes first: without it the rest means nothing, so a crash in between leaves a host that has not joined.
-  if (Status removed = remove_file(data_dir_ + "/node.json"); !removed) return error_of(removed, "forget the cluster");
-  if (Status removed = remove_file(data_dir_ + "/desired.json"); !removed) return error_of(removed, "forget the cluster");
-  if (Status removed = remove_file(data_dir_ + "/applied.json"); !removed) return error_of(removed, "forget the cluster");
-  if (Status removed = remove_file(data_dir_ + "/artifact-trust.json"); !removed) return error_of(removed, "forget the cluster");
+  // In their order: a crash in between leaves a host that has not joined.
+  for (const char* name : k_state_files) {
+    if (Status removed = remove_file(data_dir_ + "/" + name); !removed) return error_of(removed, "forget the cluster");
+  }
   if (Status removed = remove_tree(data_dir_ + "/pki"); !removed) return error_of(removed, "forget the cluster");
   return make_dirs(data_dir_ + "/pki/ca", 0700);
 }

@@ -5,6 +5,7 @@
 //   node.json                        0600  NodeIdentity
 //   desired.json                     0600  the last desired state
 //   applied.json                     0600  the settings that components came up with last
+//   artifact-trust.json              0600  who may sign artifacts (FileTrustStore)
 //   pki/                             0700
 //     <usage>/                       0700
 //       pending.key                  0600  a new key whose certificate is not there yet
@@ -17,6 +18,10 @@
 #include "agent/ports/node_store.hpp"
 
 namespace slipway {
+
+// All files right below the data directory that the agent writes, the identity first: without it the rest means nothing. A leave and a reset
+// remove them; the folders and the lock are theirs to name.
+inline constexpr const char* k_state_files[] = {"node.json", "desired.json", "applied.json", "artifact-trust.json"};
 
 // Calls block. Not thread safe: one caller at a time. One process a data directory (DirLock).
 class FileNodeStore : public NodeStore, public CredentialStore {

@@ -14,6 +14,8 @@
 #include "agent/net/kernel_network.hpp"
 #include "agent/reset_command.hpp"
 #include "agent/store/file_change_ledger.hpp"
+#include "agent/store/file_node_store.hpp"
+#include "agent/store/file_trust_store.hpp"
 #include "common/core/text.hpp"
 #include "common/files/dir_lock.hpp"
 #include "common/log/log.hpp"
@@ -132,6 +134,12 @@ std::string told(const Result<ResetResult>& result) {
   return text;
 }
 
+std::unique_ptr<FileNodeStore> must_open(const std::string& data_dir) {
+  auto store = FileNodeStore::open(data_dir);
+  REQUIRE(store);
+  return std::move(*store);
+}
+
 std::string differences(const Tree& found, const Tree& wanted) {
   std::string text;
   for (const auto& [path, what] : found) {
@@ -154,6 +162,9 @@ TEST_CASE("after a reset the host is what it was before the install", "[agent][r
   memory = w.live(k_install, memory);
   memory = w.live(k_upgrade, memory);
   let_programs_run(w.host);
+  REQUIRE(must_open(w.host + "/agent")->save_applied("{}"));
+  REQUIRE(FileTrustStore(w.host + "/agent").save_trust({}));
+  for (const char* name : k_state_files) REQUIRE(fs::exists(w.host + "/agent/" + name));
   const Tree installed = tree_of(w.host);
   REQUIRE(installed.size() > w.before.size() + 30);
 
