@@ -69,11 +69,11 @@ TEST_CASE("system 25: a full disk and a read-only /usr: the agent says what is w
   must(host.name(), {"mount", "--bind", "/usr", "/usr"});
   must(host.name(), {"mount", "-o", "remount,bind,ro", "/usr"});
   host.start_agent(lab::coordinator_url(), lab::create_token({}));
-  eventually("the full disk to be told on the host", 180s, [&] { return status_says(host.name(), "No space left"); }, {"extra7"});
+  eventually("the full disk to be told on the host", 180s, [&] { return status_says(host.name(), "no space left"); }, {"extra7"});
   REQUIRE(on(host.name(), {"test", "-e", "/opt/slipway/kubelet/current"}).status != 0);
   // At the coordinator, too: the operator need not log in.
   eventually("the full disk to be told at the coordinator", 60s, [] {
-    return lab::slipwayctl({"node", "get", "extra7"}).out.find("No space left") != std::string::npos;
+    return lab::slipwayctl({"node", "get", "extra7"}).out.find("no space left") != std::string::npos;
   }, {"extra7"});
   must(host.name(), {"mount", "-o", "remount,size=2g", "/opt/slipway"});
   eventually("extra7 Ready once there is room", 240s, [] { return lab::node_ready("extra7"); }, {"extra7"});
