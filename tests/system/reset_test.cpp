@@ -70,12 +70,12 @@ std::vector<std::string> not_in(const std::set<std::string>& some, const std::se
   return out;
 }
 
-// What dpkg installed, and where its own records of enabled units are.
+// What dpkg installed, by its own list, in which /lib is no link yet; and the links by which it enabled its units.
 bool is_package_managers(const std::string& line, const std::set<std::string>& owned) {
   const bool digest = line.size() > 66 && line.substr(64, 2) == "  ";
   std::string path = digest ? line.substr(66) : line.substr(0, line.find(' '));
-  if (path.ends_with("/slipway-agent.service")) return true;
-  return owned.count(path) != 0;
+  const std::string name = path.substr(path.rfind('/') + 1);
+  return owned.count(path) != 0 || owned.count("/lib/systemd/system/" + name) != 0;
 }
 
 void run_pod() {
