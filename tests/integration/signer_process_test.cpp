@@ -167,6 +167,13 @@ std::vector<std::string> all_secrets(const std::string& folder) {
   return secrets;
 }
 
+// A sanitizer's shadow memory is terabytes, which nobody can search: the plain build does.
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+constexpr bool k_searchable = false;
+#else
+constexpr bool k_searchable = true;
+#endif
+
 // How many of the secrets stand in what the process has written to.
 std::size_t found_in_memory(pid_t pid, const std::vector<std::string>& secrets) {
   const std::string proc = "/proc/" + std::to_string(pid);
@@ -192,8 +199,8 @@ std::size_t found_in_memory(pid_t pid, const std::vector<std::string>& secrets) 
 
 TEST_CASE("the authorities' keys are in the signer's memory and never in the coordinator's",
           "[signer][process]") {
-  if (::geteuid() != 0) {
-    WARN("SKIPPED: only root may look into these processes");
+  if (::geteuid() != 0 || !k_searchable) {
+    WARN("SKIPPED: only root may look into these processes, and not into those of a sanitizer's build");
     return;
   }
   const Cluster cluster;
@@ -315,7 +322,7 @@ TEST_CASE("the signer opens encrypted keys itself", "[signer][process]") {
   Coordinator coordinator(cluster.config);
   CHECK(coordinator.says("serving listen="));
   CHECK_THAT(get_file(cluster.dir / "data/ca/fabric-ca.key"), Contains("ENCRYPTED"));
-  if (::geteuid() == 0) CHECK(found_in_memory(coordinator.pid(), {"correct horse battery"}) == 0);
+  if (::geteuid() == 0 && k_searchable) CHECK(found_in_memory(coordinator.pid(), {"correct horse battery"}) == 0);
 }
 
 TEST_CASE("the signer signs with a key in a token, without a network either", "[signer][process][pkcs11]") {
