@@ -19,6 +19,7 @@
 #include "common/core/unique_fd.hpp"
 #include "common/files/atomic_file.hpp"
 #include "common/files/tree.hpp"
+#include "common/files/write_all.hpp"
 #include "common/systemd/journal.hpp"
 #include "proto/codec.hpp"
 
@@ -151,16 +152,6 @@ Status pack_without_agent(const LocalOptions& options, const std::function<Statu
   return {};
 }
 
-Status write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return from_errno("writing the archive", errno);
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
-}
-
 std::string archive_name(WallTime now) {
   std::string host(256, '\0');
   if (::gethostname(host.data(), host.size() - 1) != 0) host = "host";
@@ -172,7 +163,7 @@ std::string archive_name(WallTime now) {
 Status gather(const LocalOptions& options, int fd, std::size_t& bytes) {
   const std::function<Status(std::string_view)> sink = [fd, &bytes](std::string_view part) {
     bytes += part.size();
-    return write_all(fd, part);
+    return write_all(fd, part, "the archive");
   };
   const auto asked = ask_agent(options.socket, "/v1/support", sink);
   if (asked || !is_silent(asked.error()) || bytes > 0)

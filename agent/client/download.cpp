@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/async/clock.hpp"
+#include "common/files/write_all.hpp"
 
 namespace asio = boost::asio;
 
@@ -17,16 +18,6 @@ namespace slipway {
 namespace {
 
 constexpr Millis k_download_idle{30'000};
-
-Status write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return from_errno("writing the download", errno);
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
-}
 
 // A file that grows to `size` bytes by appending.
 struct Download {
@@ -57,7 +48,7 @@ struct Download {
     skip -= known;
     chunk.remove_prefix(static_cast<std::size_t>(known));
     if (chunk.size() > size - at) return make_error(Errc::corrupt, "more bytes came than the artifact has");
-    const Status written = write_all(fd, chunk);
+    const Status written = write_all(fd, chunk, "the download");
     if (written) at += chunk.size();
     return written;
   }

@@ -14,6 +14,7 @@
 #include "common/crypto/digest.hpp"
 #include "common/files/atomic_file.hpp"
 #include "common/files/tree.hpp"
+#include "common/files/write_all.hpp"
 
 namespace slipway {
 
@@ -91,16 +92,6 @@ Result<UniqueFd> lock_folder(const std::string& dir) {
     if (errno != EINTR) return from_errno("lock " + dir, errno);
   }
   return fd;
-}
-
-Status write_all(int fd, std::string_view text, const std::string& path) {
-  while (!text.empty()) {
-    const ssize_t put = ::write(fd, text.data(), text.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return from_errno("write " + path, errno);
-    text.remove_prefix(static_cast<std::size_t>(put));
-  }
-  return {};
 }
 
 // What mkfs makes is nothing that anybody keeps.

@@ -10,6 +10,7 @@
 
 #include "common/core/unique_fd.hpp"
 #include "common/files/tree.hpp"
+#include "common/files/write_all.hpp"
 
 namespace slipway {
 
@@ -43,18 +44,6 @@ Result<UniqueFd> create_exclusively(const std::string& path, mode_t mode) {
   // Created private, then opened up to `mode`, all before the first byte: no umask can widen or narrow it.
   if (::fchmod(fd, mode & k_mode_bits) != 0) return from_errno("set the mode of " + path, errno);
   return owned;
-}
-
-Status write_all(int fd, std::string_view content, const std::string& path) {
-  while (!content.empty()) {
-    const ssize_t written = ::write(fd, content.data(), content.size());
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      return from_errno("write " + path, errno);
-    }
-    content.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
 }
 
 Status fill(const std::string& temporary, std::string_view content, mode_t mode, std::optional<FileOwner> owner) {

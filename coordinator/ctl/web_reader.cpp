@@ -20,6 +20,7 @@
 
 #include "common/async/timeout.hpp"
 #include "common/core/unique_fd.hpp"
+#include "common/files/write_all.hpp"
 #include "common/http/client.hpp"
 #include "common/http/host_authorities.hpp"
 #include "slipway_version.hpp"
@@ -37,16 +38,6 @@ using Begin = std::function<Status(const http::Response&)>;
 
 // Some servers send a page of that size with a 404.
 constexpr std::size_t k_refusal_bytes = 1024 * 1024;
-
-Status write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return from_errno("writing the download", errno);
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
-}
 
 // A file that grows by answers.
 struct Growing {
@@ -74,7 +65,7 @@ struct Growing {
   }
   Status take(std::string_view chunk) {
     if (chunk.size() > limit - have) return make_error(Errc::exhausted, "more bytes came than such a file has");
-    if (const Status written = write_all(fd.get(), chunk); !written) return written;
+    if (const Status written = write_all(fd.get(), chunk, "the download"); !written) return written;
     have += chunk.size();
     if (progress) progress(have, whole);
     return {};
