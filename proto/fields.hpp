@@ -17,12 +17,14 @@ template <class V> void fields(V& v, PoolSettings& x) {
   v("name", x.name); v("ranges", x.ranges); v.optional("nodePrefixLength", x.node_prefix_length); v.optional("role", x.role);
   v.optional("namePattern", x.name_pattern); v.optional("onlyByName", x.only_by_name);
 }
+template <class V> void fields(V& v, VxlanSettings& x) { v.optional("id", x.id); v.optional("port", x.port); }
 template <class V> void fields(V& v, NetworkSettings& x) {
   v("podCIDR", x.pod_cidr); v.optional("nodePrefixLength", x.node_prefix_length); v("serviceCIDR", x.service_cidr);
   v.optional("dnsDomain", x.dns_domain); v.optional("dnsIP", x.dns_ip); v.optional("backend", x.backend);
   v.optional("nodeCIDRs", x.node_cidrs); v.optional("pools", x.pools); v.optional("adoptNodes", x.adopt_nodes);
   v.optional("serviceReserve", x.service_reserve); v.optional("addressChange", x.address_change);
-  v.optional("natSources", x.nat_sources);
+  v.optional("natSources", x.nat_sources); v.optional("crossSubnet", x.cross_subnet); v.optional("vxlan", x.vxlan);
+  v.optional("mtu", x.mtu); v.optional("noMasquerade", x.no_masquerade); v.optional("acceptForward", x.accept_forward);
 }
 template <class V> void fields(V& v, Versions& x) {
   v("kubernetes", x.kubernetes); v("etcd", x.etcd); v.optional("docker", x.docker); v("cniPlugins", x.cni_plugins);
@@ -143,6 +145,7 @@ template <class V> void fields(V& v, ComponentRef& x) {
 template <class V> void fields(V& v, PeerNode& x) {
   v("name", x.name); v("uid", x.uid); v("generation", x.generation); v("role", x.role); v("address", x.address);
   v("podCIDR", x.pod_cidr); v.optional("renewBefore", x.renew_before);
+  v.optional("secondPodCIDR", x.second_pod_cidr); v.optional("secondAddress", x.second_address);
 }
 template <class V> void fields(V& v, DesiredState& x) {
   v("epoch", x.epoch); v("revision", x.revision); v("cluster", x.cluster); v("components", x.components); v("nodes", x.nodes);
@@ -347,7 +350,7 @@ template <class V> void fields(V& v, FetchReport& x) { v("dryRun", x.dry_run); v
 
 // Every type that stands in openapi.json's components.schemas.
 #define SLIPWAY_WIRE_TYPES(X) \
-  X(ClusterMetadata) X(ApiServerSettings) X(CoordinatorSettings) X(NetworkSettings) X(Versions) X(KubeletSettings) \
+  X(ClusterMetadata) X(ApiServerSettings) X(CoordinatorSettings) X(VxlanSettings) X(NetworkSettings) X(Versions) X(KubeletSettings) \
   X(RawConfig) X(CertificateSettings) X(ClusterSpec) X(ClusterCapacity) X(ClusterView) X(NodeFacts) X(JoinRequest) \
   X(JoinReply) X(RenewRequest) X(RenewReply) X(MasterSecrets) X(JoinAttempt) X(JoinAttemptList) X(ArtifactRef) \
   X(ComponentRef) X(PeerNode) X(DesiredState) X(Condition) X(ComponentEnd) X(ComponentStatus) X(CertificateStatus) X(NodeStatusReport) \

@@ -36,6 +36,12 @@ struct PoolSettings {
   bool only_by_name = false;             // only joins whose token names the pool
   bool operator==(const PoolSettings&) const = default;
 };
+// The tunnel of backend vxlan, and of host-gw with crossSubnet.
+struct VxlanSettings {
+  std::uint64_t id = 1;       // VNI
+  std::uint64_t port = 8472;  // UDP; the kernel's and flannel's. IANA's 4789 is often a switch's or Docker Swarm's
+  bool operator==(const VxlanSettings&) const = default;
+};
 struct NetworkSettings {
   std::string pod_cidr;
   std::uint64_t node_prefix_length = 24;
@@ -50,6 +56,11 @@ struct NetworkSettings {
   std::string address_change = "follow";
   std::string service_reserve = {};     // where serviceCIDR may grow: a wider range on its base, kept free of all else; empty: nothing is kept
   std::vector<std::string> nat_sources = {};  // translated addresses: who comes from there says itself which address of node_cidrs it has
+  bool cross_subnet = false;                  // host-gw: peers that are no direct neighbours are reached through vxlan
+  VxlanSettings vxlan = {};
+  std::uint64_t mtu = 0;                        // of pods; 0: what the node's own interface and the backend leave
+  std::vector<std::string> no_masquerade = {};  // ranges beside the cluster's that see pods' own addresses
+  bool accept_forward = true;                   // nodes accept pods' traffic in FORWARD; false: another policy engine decides there
   bool operator==(const NetworkSettings&) const = default;
 };
 struct Versions {
@@ -242,6 +253,9 @@ struct PeerNode {
   std::string pod_cidr;
   // Its certificates that begin before this instant are to be renewed; since 0.3, absent: none are.
   std::optional<std::string> renew_before = {};
+  // Since 0.4, absent: there is none.
+  std::optional<std::string> second_pod_cidr = {};  // its block of the other family
+  std::optional<std::string> second_address = {};   // its own address of the other family, on the same network as `address`
   bool operator==(const PeerNode&) const = default;
 };
 // What agents must trust and be signed by, for one kind of CA. Small on purpose: the bundle itself is fetched when its digest is

@@ -6,6 +6,7 @@
 #include "common/core/text.hpp"
 #include "common/kube/runtime_rules.hpp"
 #include "coordinator/domain/block_tree.hpp"
+#include "coordinator/domain/network_spec.hpp"
 #include "coordinator/domain/settings_check.hpp"
 #include "proto/artifact_manifest.hpp"
 
@@ -25,12 +26,6 @@ constexpr std::string_view k_reserve = "/network/serviceReserve";
 constexpr Seconds k_min_ttl{60};
 constexpr Seconds k_max_ttl{366 * 86400};
 
-// Control characters would tear the report apart.
-std::string quoted(std::string_view text) {
-  std::string shown(text.substr(0, 80));
-  std::replace_if(shown.begin(), shown.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
-  return "\"" + shown + "\"";
-}
 std::string slash(int prefix_length) { return "/" + std::to_string(prefix_length); }
 
 // A block as written; absent (with the problem noted) when it cannot be used.
@@ -340,11 +335,8 @@ void check_network(Problems& problems, ValidatedCluster& cluster) {
   if (!is_dns_subdomain(network.dns_domain)) {
     problems.add("/network/dnsDomain", quoted(network.dns_domain) + " is not a DNS domain: cluster.local is usual");
   }
-  if (network.backend == "vxlan" || network.backend == "external" || network.backend == "routes") {
-    problems.add("/network/backend", network.backend + " is not in this version: use host-gw");
-  } else if (network.backend != "host-gw") {
-    problems.add("/network/backend", quoted(network.backend) + " is not known: use host-gw");
-  }
+  const bool dual_stack = std::any_of(cluster.pools.begin(), cluster.pools.end(), [](const PoolRecord& pool) { return !pool.ranges.front().is_v4(); });
+  check_pod_network(problems, network, dual_stack);
 }
 
 void check_version(Problems& problems, const std::string& field, const std::string& text) {
@@ -461,6 +453,7 @@ Status check_change(const ValidatedCluster& living, const ValidatedCluster& want
     problems.add("/network/podCIDR", "is " + living.pod_cidr.to_string() + " and cannot become " + wanted.pod_cidr.to_string() +
                                         ": it may only grow around what it is; add a pool for another range (network.pools)");
   }
+  check_pod_network_change(problems, living.spec.network, wanted.spec.network);
   fixed("/network/nodePrefixLength", std::to_string(living.node_prefix_length), std::to_string(wanted.node_prefix_length));
   const bool grown = wanted.service_cidr.base() == living.service_cidr.base() && wanted.service_cidr.contains(living.service_cidr);
   if (!grown) {

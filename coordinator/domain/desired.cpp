@@ -79,6 +79,7 @@ proto::DesiredState desired_state(const State& state) {
   for (const auto& [name, node] : state.nodes()) {
     desired.nodes.push_back({node.name, node.uid, node.generation, std::string(to_string(node.role)), node.address.to_string(),
                              node.pod_cidr.to_string()});
+    if (node.second_pod_cidr) desired.nodes.back().second_pod_cidr = node.second_pod_cidr->to_string();
     if (node.renew_before != WallTime{}) desired.nodes.back().renew_before = to_rfc3339(node.renew_before);
   }
   desired.overrides = all_overrides(state);

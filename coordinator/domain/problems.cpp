@@ -1,8 +1,16 @@
 #include "coordinator/domain/problems.hpp"
 
+#include <algorithm>
+
 #include "common/core/text.hpp"
 
 namespace slipway {
+
+std::string quoted(std::string_view text) {
+  std::string shown(text.substr(0, 80));
+  std::replace_if(shown.begin(), shown.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
+  return "\"" + shown + "\"";
+}
 
 void Problems::add(const std::string& pointer, const std::string& text) {
   if (lines_.empty()) first_ = pointer;

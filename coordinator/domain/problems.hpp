@@ -1,12 +1,16 @@
 #pragma once
 // What is wrong with a document, field by field and all at once: nobody mends one thing only to meet the next.
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "common/core/result.hpp"
 
 namespace slipway {
+
+// A text from outside, for a report of problems: cut, and without the control characters that would tear the report apart.
+std::string quoted(std::string_view text);
 
 class Problems {
  public:

@@ -99,8 +99,19 @@ const std::vector<Wrong> k_wrong = {
     {"dns is the last", [](auto& s) { s.network.dns_ip = "10.0.255.255"; }, {"/network/dnsIP"}},
     {"huge service range", [](auto& s) { s.network.service_cidr = "172.0.0.0/11"; }, {"kube-apiserver takes /12 to /28"}},
     {"dns domain", [](auto& s) { s.network.dns_domain = "cluster_local"; }, {"/network/dnsDomain"}},
-    {"vxlan", [](auto& s) { s.network.backend = "vxlan"; }, {"vxlan is not in this version: use host-gw"}},
-    {"unknown backend", [](auto& s) { s.network.backend = "ipip"; }, {"\"ipip\" is not known"}},
+    {"unknown backend", [](auto& s) { s.network.backend = "ipip"; }, {"\"ipip\" is not known: host-gw, vxlan, external or routes"}},
+    {"tunnel without a number", [](auto& s) { s.network.vxlan.id = 0; }, {"/network/vxlan/id: 0 is no VXLAN network identifier"}},
+    {"tunnel of 25 bits", [](auto& s) { s.network.vxlan.id = 1U << 24; }, {"/network/vxlan/id: 16777216", "1 to 16777215"}},
+    {"tunnel without a port", [](auto& s) { s.network.vxlan.port = 0; }, {"/network/vxlan/port: 0 is no UDP port"}},
+    {"port of 17 bits", [](auto& s) { s.network.vxlan.port = 65536; }, {"/network/vxlan/port: 65536"}},
+    {"tunnel across tunnels", [](auto& s) { s.network.backend = "vxlan"; s.network.cross_subnet = true; },
+     {"/network/crossSubnet: is for backend host-gw; this one is vxlan"}},
+    {"tiny mtu", [](auto& s) { s.network.mtu = 575; }, {"/network/mtu: 575 is out of bounds: 576 to 65535"}},
+    {"huge mtu", [](auto& s) { s.network.mtu = 65536; }, {"/network/mtu: 65536"}},
+    {"mtu too small for IPv6", [](auto& s) { s.network.mtu = 1279; s.network.pools = {{"six", {"fd00:10::/48"}, 64, "", "", false}}; },
+     {"/network/mtu: 1279 is out of bounds: 1280"}},
+    {"exception that is none", [](auto& s) { s.network.no_masquerade = {"10.1.0.0/16", "10.2.0.1/16"}; }, {"/network/noMasquerade/1: "}},
+    {"too many exceptions", [](auto& s) { s.network.no_masquerade.assign(65, "10.1.0.0/16"); }, {"/network/noMasquerade: has more than 64 entries"}},
     {"rkt", [](auto& s) { s.runtime = "rkt"; }, {"rkt was retired in 2019", "set runtime: containerd"}},
     {"unknown runtime", [](auto& s) { s.runtime = "lxc"; }, {"\"lxc\" is not known"}},
     {"containerd without runc", [](auto& s) { s.runtime = "containerd"; s.versions.containerd = "1.6.20"; },
@@ -195,6 +206,28 @@ TEST_CASE("pools of both families stand in the settings") {
   CHECK(profile_cluster(*cluster, "id").pod_cidrs.size() == 4);
 }
 
+TEST_CASE("every way between pods can be asked for") {
+  for (const std::string backend : {"host-gw", "vxlan", "external", "routes"}) {
+    INFO(backend);
+    ClusterSpec spec = demo_spec();
+    spec.network.backend = backend;
+    CHECK(validate(spec));
+  }
+}
+
+TEST_CASE("nodes of a living cluster do not get different tunnels") {
+  ClusterSpec spec = demo_spec();
+  spec.network.cross_subnet = true;
+  const auto living = validate(spec);
+  REQUIRE(living);
+  spec.network.vxlan.port = 4789;
+  const auto wanted = validate(spec);
+  REQUIRE(wanted);
+  const Status refused = check_change(*living, *wanted);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("/network/vxlan: is id 1, port 8472 and cannot become id 1, port 4789") != std::string::npos);
+}
+
 TEST_CASE("the capacity is reckoned and shown") {
   const auto cluster = validate(demo_spec());
   REQUIRE(cluster);
@@ -229,6 +262,10 @@ TEST_CASE("a living cluster keeps what cannot be moved") {
   CHECK(changed([](auto& s) { s.versions.kubernetes = "1.24.1"; s.versions.cri_dockerd = "0.3.17"; }) == "ok");
   CHECK(changed([](auto& s) { s.runtime = "containerd"; s.versions.containerd = "1.6.20"; s.versions.runc = "1.1.5"; })
             .find("/runtime: is docker and cannot become containerd") != std::string::npos);
+  CHECK(changed([](auto& s) { s.network.backend = "vxlan"; }).find("/network/backend: is host-gw and cannot become vxlan") != std::string::npos);
+  // Nothing tunnels yet, or goes on as it did: nobody is lost.
+  CHECK(changed([](auto& s) { s.network.vxlan.port = 4789; }) == "ok");
+  CHECK(changed([](auto& s) { s.network.cross_subnet = true; s.network.mtu = 1400; s.network.accept_forward = false; }) == "ok");
   CHECK(changed([](auto& s) { s.network.service_cidr = "10.96.0.0/17"; }).find("may only grow") != std::string::npos);
   CHECK(changed([](auto& s) { s.network.service_cidr = "10.97.0.0/16"; s.network.dns_ip = ""; }).find("first address") != std::string::npos);
   CHECK(changed([](auto& s) { s.metadata.name = "other"; }).find("/metadata/name: is demo") != std::string::npos);
