@@ -5,8 +5,8 @@
 #include <map>
 #include <set>
 
-#include "agent/net/run_program.hpp"
 #include "common/core/text.hpp"
+#include "common/process/run_program.hpp"
 
 namespace slipway::net {
 

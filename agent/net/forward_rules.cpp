@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <set>
 
-#include "agent/net/run_program.hpp"
 #include "common/core/text.hpp"
+#include "common/process/run_program.hpp"
 
 namespace slipway::net {
 

@@ -4,10 +4,10 @@
 #include <type_traits>
 
 #include "agent/net/masquerade.hpp"
-#include "agent/net/run_program.hpp"
 #include "agent/net/sysctls.hpp"
 #include "common/core/text.hpp"
 #include "common/files/atomic_file.hpp"
+#include "common/process/run_program.hpp"
 
 namespace slipway {
 
@@ -108,11 +108,11 @@ Status KernelNetwork::write_network_file(const WriteNetworkFile& step) {
 }
 
 Status KernelNetwork::load_module(const LoadModule& step) {
-  const std::string program = net::find_program(paths_.program_folders, "modprobe");
+  const std::string program = find_program(paths_.program_folders, "modprobe");
   if (program.empty())
     return make_error(Errc::not_found,
                       "load kernel module " + step.name + ": no modprobe program: install kmod");
-  const auto output = net::run_program({program, "--", step.name}, "", std::chrono::seconds(10));
+  const auto output = run_program({program, "--", step.name}, "", std::chrono::seconds(10));
   if (!output) return output.error();
   if (output->exit_code == 0) return {};
   return make_error(Errc::unavailable,

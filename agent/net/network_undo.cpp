@@ -7,9 +7,9 @@
 #include <optional>
 
 #include "agent/net/masquerade.hpp"
-#include "agent/net/run_program.hpp"
 #include "agent/net/sysctls.hpp"
 #include "common/core/text.hpp"
+#include "common/process/run_program.hpp"
 
 namespace slipway::net {
 

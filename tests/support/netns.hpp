@@ -10,20 +10,20 @@
 #include <string>
 #include <vector>
 
-#include "agent/net/run_program.hpp"
 #include "common/core/result.hpp"
 #include "common/core/text.hpp"
 #include "common/core/unique_fd.hpp"
+#include "common/process/run_program.hpp"
 
 namespace slipway::test {
 
 // Runs argv found in the usual folders; throws with its words when it fails, so that a broken rig is not
 // taken for a bug.
 inline std::string run_tool(std::vector<std::string> argv, const std::string& input = "") {
-  const std::string path = net::find_program({"/usr/sbin", "/sbin", "/usr/bin", "/bin"}, argv.at(0));
+  const std::string path = find_program({"/usr/sbin", "/sbin", "/usr/bin", "/bin"}, argv.at(0));
   if (path.empty()) throw std::runtime_error("no program " + argv[0]);
   argv[0] = path;
-  const auto output = net::run_program(argv, input, std::chrono::seconds(20));
+  const auto output = run_program(argv, input, std::chrono::seconds(20));
   if (!output) throw std::runtime_error(output.error().message);
   if (output->exit_code != 0) throw std::runtime_error(path + ": " + output->err);
   return output->out;

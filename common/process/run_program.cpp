@@ -1,4 +1,4 @@
-#include "agent/net/run_program.hpp"
+#include "common/process/run_program.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -12,7 +12,7 @@
 
 #include "common/core/unique_fd.hpp"
 
-namespace slipway::net {
+namespace slipway {
 
 namespace {
 
@@ -42,7 +42,8 @@ struct SpawnSettings {
     ::sigemptyset(&reset);
     ::sigaddset(&reset, SIGPIPE);
     ::posix_spawnattr_setsigdefault(&attributes, &reset);
-    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    // A process group of its own: what the program starts is killed with it.
+    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
   }
   ~SpawnSettings() {
     ::posix_spawn_file_actions_destroy(&actions);
@@ -111,26 +112,29 @@ void give(UniqueFd& fd, std::string_view& input) {
   if (input.empty() || (put < 0 && errno != EINTR && errno != EAGAIN)) fd.reset();
 }
 
-// Moves data until the program has closed its ends; false when `deadline` came first.
-bool converse(Streams& streams, std::string_view input, SteadyClock::time_point deadline,
-              ProgramOutput& output, std::size_t most) {
+enum class Ended { by_itself, late, stopped };
+
+// Moves data until the program has closed its ends, `deadline` comes, or `stop` becomes readable.
+Ended converse(Streams& streams, std::string_view input, SteadyClock::time_point deadline,
+               ProgramOutput& output, std::size_t most, int stop) {
   ::fcntl(streams.in.write.get(), F_SETFL, O_NONBLOCK);
   if (input.empty()) streams.in.write.reset();
   while (streams.out.read || streams.err.read) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - SteadyClock::now()).count();
-    if (left <= 0) return false;
+    if (left <= 0) return Ended::late;
     // poll() skips negative descriptors.
-    std::array<pollfd, 3> fds = {pollfd{streams.out.read.get(), POLLIN, 0},
+    std::array<pollfd, 4> fds = {pollfd{streams.out.read.get(), POLLIN, 0},
                                  pollfd{streams.err.read.get(), POLLIN, 0},
-                                 pollfd{streams.in.write.get(), POLLOUT, 0}};
+                                 pollfd{streams.in.write.get(), POLLOUT, 0}, pollfd{stop, POLLIN, 0}};
     const int ready = ::poll(fds.data(), fds.size(), static_cast<int>(left));
-    if (ready < 0 && errno != EINTR) return false;
+    if (ready < 0 && errno != EINTR) return Ended::late;
     if (ready <= 0) continue;
+    if (fds[3].revents != 0) return Ended::stopped;
     if (fds[0].revents != 0 && !take(streams.out.read, output.out, most)) streams.out.read.reset();
     if (fds[1].revents != 0 && !take(streams.err.read, output.err, most)) streams.err.read.reset();
     if (fds[2].revents != 0) give(streams.in.write, input);
   }
-  return true;
+  return Ended::by_itself;
 }
 
 Result<int> wait_for(pid_t pid) {
@@ -143,7 +147,7 @@ Result<int> wait_for(pid_t pid) {
 }  // namespace
 
 Result<ProgramOutput> run_program(const std::vector<std::string>& argv, const std::string& input,
-                                  std::chrono::milliseconds limit, std::size_t most) {
+                                  std::chrono::milliseconds limit, std::size_t most, int stop) {
   if (argv.empty() || !argv[0].starts_with('/'))
     return make_error(Errc::invalid, "program without an absolute path");
   auto streams = make_streams();
@@ -154,11 +158,12 @@ Result<ProgramOutput> run_program(const std::vector<std::string>& argv, const st
   streams->out.write.reset();
   streams->err.write.reset();
   ProgramOutput output;
-  const bool ended = converse(*streams, input, SteadyClock::now() + limit, output, most);
-  if (!ended) ::kill(*pid, SIGKILL);
+  const Ended ended = converse(*streams, input, SteadyClock::now() + limit, output, most, stop);
+  if (ended != Ended::by_itself) ::kill(-*pid, SIGKILL);
   const auto code = wait_for(*pid);
   if (!code) return code.error();
-  if (!ended)
+  if (ended == Ended::stopped) return make_error(Errc::canceled, argv[0] + " was stopped before its end");
+  if (ended == Ended::late)
     return make_error(Errc::timeout,
                       argv[0] + " did not end within " + std::to_string(limit.count()) + " ms");
   output.exit_code = *code;
@@ -173,4 +178,4 @@ std::string find_program(const std::vector<std::string>& folders, const std::str
   return "";
 }
 
-}  // namespace slipway::net
+}  // namespace slipway
