@@ -27,6 +27,7 @@
 #include "coordinator/kube/node_sync.hpp"
 #include "coordinator/open_signer.hpp"
 #include "coordinator/own_certificates.hpp"
+#include "coordinator/route_keeper.hpp"
 #include "coordinator/service/ca_rotation.hpp"
 #include "coordinator/service/join_log_file.hpp"
 #include "coordinator/service/pool_view.hpp"
@@ -46,6 +47,12 @@ constexpr int k_workers = 2;
 constexpr Millis k_housekeeping_interval{60'000};
 constexpr Millis k_answer_time{1'000};
 constexpr std::uint64_t k_known_of_gateway = 256;  // addresses; of IPv6 a block has too many to name each
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  for (const char c : random_bytes(8)) seed = seed << 8 | static_cast<unsigned char>(c);
+  return seed;
+}
 
 asio::awaitable<void> fulfil(asio::awaitable<Status> work, std::shared_ptr<std::promise<Status>> promise) {
   try {
@@ -110,6 +117,7 @@ struct App::Impl {
   std::unique_ptr<kube::KubeClient> operators_client;  // its own: one client has one call at a time
   std::unique_ptr<NodeDrain> drain;
   std::unique_ptr<kube::NodeSync> node_sync;
+  std::unique_ptr<RouteKeeper> routes;
   std::unique_ptr<api::Api> api;
   std::unique_ptr<http::Server> server;
   std::unique_ptr<TaskGroup> tasks;  // state thread
@@ -329,6 +337,7 @@ api::ApiDeps App::Impl::api_deps() {
     if (node_sync == nullptr) return api::KubeState{true, "not looked at", {}};
     return api::KubeState{node_sync->ok(), node_sync->message(), node_sync->conflicts()};
   };
+  deps.outside_routes = [this] { return routes->state(); };
   deps.connection_count = [this] { return server->connection_count(); };
   deps.coordinator_state = [this] {
     const Status clock_right = signer.check();
@@ -356,6 +365,9 @@ Status App::Impl::build() {
     const Status kube = build_kube();
     if (!kube) return kube;
   }
+  auto keeper = RouteKeeper::make({state_thread.executor(), clock, workers, registrar, options.config, random_seed()});
+  if (!keeper) return error_of(keeper, "the routes hook");
+  routes = std::move(*keeper);
   return build_api();
 }
 
@@ -454,6 +466,8 @@ asio::awaitable<Status> App::Impl::begin() {
   }
   tasks->spawn("join attempts", keep_join_log({enrollment.join_log(), workers, clock, joins}));
   if (node_sync != nullptr) tasks->spawn("node objects", node_sync->run());
+  tasks->spawn("routes outside", routes->run());
+  tasks->spawn("nodes for the routes", routes->follow_nodes());
   co_return Status{};
 }
 
@@ -492,6 +506,7 @@ asio::awaitable<Status> App::Impl::end(Millis deadline) {
     asio::awaitable<void> draining = server->drain(deadline);
     co_await std::move(draining);
   }
+  routes->stop();
   if (tasks != nullptr) {
     tasks->cancel();
     asio::awaitable<Status> waiting = tasks->wait();
@@ -542,6 +557,7 @@ Result<std::unique_ptr<App>> App::start(AppOptions options) {
   auto blobs = api::BlobStore::open(dir);
   if (!blobs) return error_of(blobs, "opening the artifacts");
   if (const Status made = make_dirs(parent_path(join_log_file(dir)), 0700); !made) return error_of(made, "making the folder of the join attempts");
+  if (const Status made = make_dirs(parent_path(routes_file(dir)), 0700); !made) return error_of(made, "making the folder of the routes");
   if (options.before_threads) {
     if (const Status ready = options.before_threads(); !ready) return ready.error();
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/config/config_file.hpp"
+#include "coordinator/routes/program_hook.hpp"
 #include "proto/codec.hpp"
 
 namespace slipway {
@@ -40,6 +41,9 @@ Result<proto::CoordinatorConfig> load_coordinator_config(const std::string& path
   const auto rest = parse_duration(config->quarantine_min_age);
   if (!rest || *rest > k_longest_rest) {
     return make_error(Errc::invalid, path + ": /quarantineMinAge must be a duration such as 10m, at most 30d; 0s lets a block go as soon as no agent routes to it");
+  }
+  if (!config->routes_hook.command.empty()) {
+    if (const auto hook = hook_settings(config->routes_hook); !hook) return error_of(hook, path);
   }
   const Status limits = check_limits(config->limits, path + ": /limits/");
   if (!limits) return limits.error();

@@ -7,6 +7,7 @@
 //   <dataDir>/audit/            audit log (coordinator/store/audit_files.hpp)
 //   <dataDir>/ca/               certificate authorities, service account key (coordinator/ca/ca_files.hpp)
 //   <dataDir>/import/           CAs for `certs rotate-ca KIND --prepare --import`, put there by the operator
+//   <dataDir>/routes/           which routes outside are ours (network.backend: routes)
 //   <dataDir>/artifacts/sha256/ content by digest
 //   <dataDir>/spool/            uploads under way
 #include <string>
@@ -44,6 +45,10 @@ inline std::string import_dir(const std::string& data_dir) {
 // (coordinator/signer/hidden_files.hpp).
 inline std::string join_log_file(const std::string& data_dir) {
   return data_dir + "/joins/attempts.json";
+}
+// In a folder of its own for the same reason.
+inline std::string routes_file(const std::string& data_dir) {
+  return data_dir + "/routes/set.json";
 }
 inline std::string state_file(const std::string& data_dir) {
   return data_dir + "/state.db";

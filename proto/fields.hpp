@@ -287,11 +287,24 @@ template <class V> void fields(V& v, ConnectionLimits& x) {
   v.optional("connections", x.connections); v.optional("knownConnections", x.known_connections);
   v.optional("anonymousConnections", x.anonymous_connections); v.optional("connectionsPerAddress", x.connections_per_address);
 }
+template <class V> void fields(V& v, RoutesHook& x) {
+  v("command", x.command); v.optional("timeout", x.timeout); v.optional("concurrency", x.concurrency); v.optional("period", x.period);
+}
+template <class V> void fields(V& v, HookRoute& x) {
+  v("destination", x.destination); v("nextHop", x.next_hop); v("node", x.node); v("name", x.name);
+}
+template <class V> void fields(V& v, HookRequest& x) {
+  v("version", x.version); v("action", x.action); v("clusterName", x.cluster_name); v("clusterId", x.cluster_id); v.optional("route", x.route);
+}
+template <class V> void fields(V& v, HookFound& x) { v("destination", x.destination); v("nextHop", x.next_hop); }
+template <class V> void fields(V& v, HookAnswer& x) { v("routes", x.routes); }
+template <class V> void fields(V& v, SetRoute& x) { v("destination", x.destination); v("nextHops", x.next_hops); }
+template <class V> void fields(V& v, SetRoutes& x) { v("routes", x.routes); }
 template <class V> void fields(V& v, CoordinatorConfig& x) {
   v.optional("listen", x.listen); v.optional("dataDir", x.data_dir); v.optional("ioThreads", x.io_threads);
   v.optional("logLevel", x.log_level); v.optional("caPassphraseFile", x.ca_passphrase_file);
   v.optional("quarantineMinAge", x.quarantine_min_age);
-  v.optional("limits", x.limits);
+  v.optional("limits", x.limits); v.optional("routesHook", x.routes_hook);
 }
 template <class V> void fields(V& v, KubeconfigClusterData& x) {
   v("server", x.server); v("certificate-authority-data", x.ca_data);
@@ -368,6 +381,6 @@ template <class V> void fields(V& v, FetchReport& x) { v("dryRun", x.dry_run); v
 
 // Types of files: coded by the same lists, but no part of the API's contract.
 #define SLIPWAY_FILE_TYPES(X) \
-  X(AdminCluster) X(AdminConfig) X(ConnectionLimits) X(CoordinatorConfig) X(KubeconfigClusterData) X(KubeconfigCluster) X(KubeconfigUserData) \
+  X(AdminCluster) X(AdminConfig) X(ConnectionLimits) X(RoutesHook) X(HookRoute) X(HookRequest) X(HookFound) X(HookAnswer) X(SetRoute) X(SetRoutes) X(CoordinatorConfig) X(KubeconfigClusterData) X(KubeconfigCluster) X(KubeconfigUserData) \
   X(KubeconfigUser) X(KubeconfigContextData) X(KubeconfigContext) X(KubeconfigFile) X(AgentConfig) X(AgentLocalStatus) X(LocalError) X(LocalCertificate) X(LocalDrift) \
   X(NodeOverview) X(PreflightFinding) X(PreflightReport) X(ResetLeftover) X(ResetReport) X(AppliedSettings) X(ArtifactTrust) X(FetchedFile) X(FetchReport)

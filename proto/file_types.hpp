@@ -30,6 +30,43 @@ struct ConnectionLimits {
   std::uint64_t anonymous_connections = 2'000;     // without a client certificate
   std::uint64_t connections_per_address = 4'000;
 };
+// Of backend routes: the program that sets the cluster's routes in the network outside (docs/network.md).
+struct RoutesHook {
+  std::vector<std::string> command;  // an absolute path and its arguments; empty: there is none
+  std::string timeout = "30s";       // of one call
+  std::uint64_t concurrency = 4;     // calls at once
+  std::string period = "60s";        // between two looks at what is there
+};
+// What goes to the program on its standard input.
+struct HookRoute {
+  std::string destination;  // 10.10.3.0/24
+  std::string next_hop;     // 192.168.10.13
+  std::string node;         // whose pods these are
+  std::string name;         // for tables whose entries have one: letters, digits and hyphens, at most 63, the same for the same destination
+};
+struct HookRequest {
+  std::uint64_t version = 1;
+  std::string action;  // create (or replace), delete, list
+  std::string cluster_name;
+  std::string cluster_id;
+  std::optional<HookRoute> route = {};  // of create and delete
+};
+// What it answers to list: all routes of the table, others' too.
+struct HookFound {
+  std::string destination;
+  std::string next_hop;
+};
+struct HookAnswer {
+  std::vector<HookFound> routes;
+};
+// <dataDir>/routes/set.json: what we have set outside, or were about to.
+struct SetRoute {
+  std::string destination;
+  std::vector<std::string> next_hops;
+};
+struct SetRoutes {
+  std::vector<SetRoute> routes;
+};
 // /etc/slipway/coordinator.yaml.
 struct CoordinatorConfig {
   std::string listen = "0.0.0.0:7443";
@@ -39,6 +76,7 @@ struct CoordinatorConfig {
   std::string ca_passphrase_file;  // empty: the systemd credential ca-passphrase, if there is one
   std::string quarantine_min_age = "10m";  // that a block of pod addresses rests when its node is gone; 0s: as long as agents route there, no longer
   ConnectionLimits limits;
+  RoutesHook routes_hook = {};
 };
 // ~/.kube/config, as far as we write it. Names on the wire are kubectl's.
 struct KubeconfigClusterData {

@@ -54,6 +54,7 @@ struct ApiDeps {
   AuditLog* audit = nullptr;                      // never null in a daemon
   AuditTrail* trail = nullptr;
   NodeDrain* drain = nullptr;  // null: there is no kube-apiserver to ask
+  std::function<OutsideRoutes()> outside_routes = {};  // on the state thread; null: not of interest
   std::string audit_damage = {};  // what was wrong with the audit log at the start; empty: nothing
 };
 

@@ -139,6 +139,16 @@ void check_routes(const HealthInput& input, Tally& tally) {
   tally.sum_up("host routes", input.route_collisions.size(), input.nodes.size(), "nodes keep clear of pods and services");
 }
 
+void check_outside(const HealthInput& input, Tally& tally) {
+  if (!input.outside.used) return;
+  const std::string cure = "what the hook says is in the coordinator's journal too: routesHook in coordinator.yaml, docs/network.md";
+  if (!input.outside.message.empty()) tally.add("routes outside", false, input.outside.message, cure);
+  for (const OutsideRoutes::Trouble& trouble : input.outside.trouble)
+    tally.add(trouble.node.empty() ? std::string("routes outside") : "node " + trouble.node + ": route outside", false, trouble.what, cure);
+  if (input.outside.message.empty() && input.outside.trouble.empty())
+    tally.add("routes outside", true, std::to_string(input.outside.good) + " routes lead to their nodes", "");
+}
+
 // Firmware of some boards has the same UUID in all of them: a hint, not a proof.
 void check_clones(const HealthInput& input, Tally& tally) {
   std::map<std::string, std::vector<std::string>> machines;
@@ -191,6 +201,7 @@ proto::HealthReport check_health(const HealthInput& input) {
   check_artifacts(input, tally);
   check_pools(input, tally);
   check_routes(input, tally);
+  check_outside(input, tally);
   check_clones(input, tally);
   check_settings(input, tally);
   return std::move(tally.report);

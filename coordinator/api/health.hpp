@@ -19,6 +19,18 @@ struct KubeState {
   std::vector<std::string> conflicts;  // one line a node whose Node.spec.podCIDR is another one
 };
 
+// Of backend routes.
+struct OutsideRoutes {
+  struct Trouble {
+    std::string node;
+    std::string what;
+  };
+  bool used = false;
+  std::string message;  // why nothing is known of them; empty: they were listed
+  std::size_t good = 0;
+  std::vector<Trouble> trouble;
+};
+
 struct CoordinatorState {
   std::string clock_problem;  // empty: the clock is not behind what was signed
   std::string listen;         // "0.0.0.0:7443"
@@ -43,6 +55,7 @@ struct HealthInput {
   std::vector<proto::ComponentRef> components;
   std::vector<proto::PoolView> pools;
   KubeState kube;
+  OutsideRoutes outside;
   CoordinatorState coordinator;
   StoreState store;
   std::vector<AuthorityState> authorities;

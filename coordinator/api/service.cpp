@@ -56,6 +56,7 @@ HealthInput Handlers::health_input() const {
   input.components = desired_components(state);
   input.pools = pool_list(state, deps_.clock.wall()).items;
   input.kube = deps_.kube_state();
+  if (deps_.outside_routes) input.outside = deps_.outside_routes();
   input.coordinator = deps_.coordinator_state();
   input.store.commit = deps_.registrar.commit_state();
   const Lifetimes lifetimes = lifetimes_of(state.cluster());
