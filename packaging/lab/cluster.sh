@@ -99,6 +99,8 @@ write_cgroup_config() {
     [[ $(kubernetes_minor "$kubernetes_version") -lt 35 || -e /sys/fs/cgroup/cgroup.controllers ]] || say '    failCgroupV1: false'
 }
 
+write_second_family() { [[ $dual_stack == no ]] || say '  pools: [{name: six, ranges: ["fd00:10:10::/48"]}]'; }
+
 # What is under kubelet, kubeProxy and the runtime is for hosts that share one kernel without all privileges:
 # relaxed eviction, no conntrack sizes (not a name space's own), and the runc that takes oom_score_adj.
 write_cluster_yaml() {
@@ -112,8 +114,9 @@ network:
   serviceCIDR: 10.0.0.0/16
   dnsDomain: cluster.local
   dnsIP: 10.0.0.10
-  backend: host-gw
+  backend: $backend
   nodeCIDRs: [$net]
+$(write_second_family)
 certificates: {nodeTTL: $node_ttl, renewAt: $renew_at}
 runtime: $runtime
 versions:
