@@ -18,6 +18,7 @@
 #include "agent/client/http_coordinator.hpp"
 #include "agent/client/mirror_source.hpp"
 #include "agent/config.hpp"
+#include "agent/domain/sysctl_plan.hpp"
 #include "agent/host/file_watch.hpp"
 #include "agent/host/program_files.hpp"
 #include "agent/host/settings_files.hpp"

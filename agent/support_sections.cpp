@@ -7,6 +7,7 @@
 
 #include "agent/config.hpp"
 #include "agent/domain/enrollment_state.hpp"
+#include "agent/domain/sysctl_plan.hpp"
 #include "common/core/text.hpp"
 #include "common/crypto/key_forms.hpp"
 #include "common/files/atomic_file.hpp"

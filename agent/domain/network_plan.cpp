@@ -4,8 +4,9 @@
 #include <map>
 #include <set>
 
+#include "agent/domain/filter_plan.hpp"
 #include "agent/domain/network_rules.hpp"
-#include "common/core/text.hpp"
+#include "agent/domain/sysctl_plan.hpp"
 
 namespace slipway {
 
@@ -78,58 +79,6 @@ void plan_routes(const NetworkDesired& desired, const NetworkObserved& observed,
     if (satisfied.count(key) != 0) continue;
     if (usable || want.route.blackhole) steps.push_back(PutRoute{want.route, want.node});
   }
-}
-
-void plan_masquerade(const NetworkDesired& desired, const NetworkObserved& observed, Steps& steps) {
-  if (desired.backend == NetworkBackend::external) {
-    if (observed.masquerade) steps.push_back(RemoveMasquerade{});
-    return;
-  }
-  if (!desired.own_cidr) return;
-  PutMasquerade put = wanted_masquerade(desired);
-  if (!observed.masquerade || *observed.masquerade != put.table) steps.push_back(std::move(put));
-}
-
-void plan_forward(const NetworkDesired& desired, const NetworkObserved& observed, Steps& steps) {
-  const ForwardState& now = observed.forward;
-  if (!now.tool_present) return;
-  if (desired.backend == NetworkBackend::external || !desired.accept_forward) {
-    if (now.chain_present) steps.push_back(RemoveForward{});
-    return;
-  }
-  const std::vector<Cidr> pools = minimal_v4(desired.pools);
-  if (pools.empty()) return;
-  if (!now.jump_first || !now.chain_exact || now.accepted != pools) steps.push_back(PutForward{pools});
-}
-
-const ObservedSysctl* find_sysctl(const NetworkObserved& observed, const std::string& key) {
-  const auto it = std::find_if(observed.sysctls.begin(), observed.sysctls.end(),
-                               [&key](const ObservedSysctl& s) { return s.key == key; });
-  return it == observed.sysctls.end() ? nullptr : &*it;
-}
-
-bool at_least(const std::optional<std::string>& have, const std::string& want) {
-  const auto have_number = have ? parse_u64(trim(*have)) : std::nullopt;
-  return have_number && *have_number >= parse_u64(want).value_or(0);
-}
-
-void plan_sysctls(const NetworkDesired& desired, const NetworkObserved& observed, Steps& steps) {
-  for (const WantedSysctl& want : wanted_sysctls(desired)) {
-    const ObservedSysctl* now = find_sysctl(observed, want.sysctl.key);
-    const bool there = now != nullptr && now->value.has_value();
-    // Limits of the whole machine, which a network namespace has not got.
-    if (want.optional && (!there || !now->writable)) continue;
-    if (there && want.minimum && at_least(now->value, want.sysctl.value)) continue;
-    if (there && trim(*now->value) == want.sysctl.value) continue;
-    if (!there && !want.module.empty()) steps.push_back(LoadModule{want.module});
-    steps.push_back(SetSysctl{want.sysctl});
-  }
-  const std::string sysctl_file = sysctl_file_content(desired);
-  if (observed.sysctl_file != sysctl_file)
-    steps.push_back(WriteNetworkFile{NetworkFile::sysctl, sysctl_file});
-  const std::string modules_file = modules_file_content();
-  if (observed.modules_file != modules_file)
-    steps.push_back(WriteNetworkFile{NetworkFile::modules, modules_file});
 }
 
 void plan_bridge(const NetworkDesired& desired, const NetworkObserved& observed, Steps& steps) {

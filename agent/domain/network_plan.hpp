@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "agent/domain/filter_state.hpp"
 #include "common/core/ip.hpp"
 #include "common/core/result.hpp"
 
@@ -18,8 +19,6 @@ inline constexpr std::uint8_t k_route_protocol = 77;
 inline constexpr std::uint32_t k_blackhole_metric =
     4294967294U;  // the worst: cni0's connected route wins over it
 inline constexpr char k_pod_bridge[] = "cni0";
-inline constexpr char k_forward_chain[] = "SLIPWAY-FORWARD";
-inline constexpr char k_masquerade_table[] = "slipway";  // family ip
 
 enum class NetworkBackend {
   host_gw,   // routes to the peers' own addresses on one link
@@ -70,34 +69,6 @@ struct MarkedRoute {
   bool operator==(const MarkedRoute&) const = default;
 };
 
-struct Sysctl {
-  std::string key;  // with slashes, below /proc/sys: "net/ipv4/ip_forward"
-  std::string value;
-  bool operator==(const Sysctl&) const = default;
-};
-
-struct ObservedSysctl {
-  std::string key;
-  std::optional<std::string> value;  // empty: this kernel (or network namespace) has not got it
-  bool writable = false;
-};
-
-struct MasqueradeTable {
-  std::vector<std::string> rule_marks;  // the comment of each rule, in order; "" for a rule without one
-  std::vector<Cidr> local;              // elements of the set of ranges that are not masqueraded, sorted
-  bool operator==(const MasqueradeTable&) const = default;
-};
-
-struct ForwardState {
-  bool tool_present = false;  // an iptables program was found
-  bool policy_drop = false;   // Docker sets it
-  bool jump_first = false;    // rule 1 of FORWARD jumps to our chain
-  bool chain_present = false;
-  bool chain_exact =
-      false;  // the chain holds, for each of accepted, one rule by source and one by destination, no more
-  std::vector<Cidr> accepted;  // sorted
-};
-
 struct NetworkObserved {
   std::vector<NetworkLink> links;
   std::vector<MarkedRoute> routes;
@@ -114,26 +85,6 @@ struct PutRoute {  // create or replace in one kernel operation, never delete an
 };
 struct RemoveRoute {
   MarkedRoute route;
-};
-struct PutMasquerade {  // the whole table in one transaction
-  std::vector<std::string> rules;
-  MasqueradeTable table;
-};
-struct RemoveMasquerade {};
-struct PutForward {
-  std::vector<Cidr> accepted;
-};
-struct RemoveForward {};
-struct LoadModule {
-  std::string name;
-};
-struct SetSysctl {
-  Sysctl sysctl;
-};
-enum class NetworkFile { sysctl, modules };
-struct WriteNetworkFile {
-  NetworkFile file = NetworkFile::sysctl;
-  std::string content;  // empty: remove the file
 };
 struct RemoveBridge {  // a pod bridge of a former CIDR without any port
   int index = 0;
@@ -182,13 +133,5 @@ const NetworkLink* underlay_of(const NetworkObserved& observed, const IpAddress&
 
 // The MTU to write in the CNI configuration: the wanted one, or the underlay's; 0 when neither is known.
 int pod_mtu(const NetworkDesired& desired, const NetworkObserved& observed);
-
-// The keys to observe: every one that plan_network may want to set.
-std::vector<std::string> network_sysctl_keys();
-
-// The rules of the masquerade chain in nft syntax for `own`, without their comments.
-std::vector<std::string> masquerade_rules(const Cidr& own);
-// The comment that marks `rule`: changes with its text, so that a listing in any nft version can be compared.
-std::string masquerade_rule_mark(const std::string& rule);
 
 }  // namespace slipway

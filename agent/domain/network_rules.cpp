@@ -1,22 +1,11 @@
 #include "agent/domain/network_rules.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <set>
 
 namespace slipway {
 
 namespace {
-
-constexpr char k_gc_thresh[] = "net/ipv4/neigh/default/gc_thresh";
-constexpr std::size_t k_default_neighbours = 1024;  // the kernel's gc_thresh3
-
-// Every peer is an ARP entry twice over at worst, and so is every local pod; rounded so that the file seldom
-// changes.
-std::size_t neighbour_limit(const NetworkDesired& desired) {
-  if (desired.backend != NetworkBackend::host_gw) return k_default_neighbours;
-  return std::bit_ceil(std::max(k_default_neighbours, desired.peers.size() * 4 + 512));
-}
 
 bool own_conflict(const NetworkDesired& desired, const NetworkPeer& peer) {
   if (!desired.own_cidr) return false;
@@ -69,15 +58,6 @@ void underlay_findings(const NetworkDesired& desired, const NetworkObserved& obs
 
 }  // namespace
 
-std::vector<Cidr> minimal_v4(std::vector<Cidr> blocks) {
-  std::erase_if(blocks, [](const Cidr& block) { return !block.is_v4(); });
-  std::sort(blocks.begin(), blocks.end());  // by base, then the wider block first
-  std::vector<Cidr> out;
-  for (const Cidr& block : blocks)
-    if (out.empty() || !out.back().contains(block)) out.push_back(block);
-  return out;
-}
-
 bool usable_peer(const NetworkDesired& desired, const NetworkPeer& peer) {
   if (!peer.cidr.is_v4() || !peer.gateway.is_v4() || peer.gateway == desired.node_address) return false;
   return !desired.own_cidr || !peer.cidr.overlaps(*desired.own_cidr);
@@ -99,75 +79,6 @@ std::optional<IpAddress> foreign_bridge_address(const NetworkLink& bridge, const
     if (address.address.is_v4() && !address.address.is_link_local() && !own.contains(address.address))
       return address.address;
   return std::nullopt;
-}
-
-std::vector<std::string> masquerade_rules(const Cidr& own) {
-  const std::string from = "ip saddr " + own.to_string() + " ";
-  return {
-      // kube-proxy masquerades what it marked; doing it twice stalls connections on some kernels.
-      "meta mark & 0x00004000 == 0x00004000 return",
-      from + "ip daddr @local return",
-      "fib daddr type local return",
-      "ip daddr 224.0.0.0/4 return",
-      from + "masquerade fully-random",
-  };
-}
-
-std::string masquerade_rule_mark(const std::string& rule) {
-  std::uint64_t hash = 14695981039346656037ULL;  // FNV-1a
-  for (const char c : rule) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string mark = "slipway-";
-  for (int shift = 60; shift >= 0; shift -= 4) mark += digits[hash >> shift & 15U];
-  return mark;
-}
-
-PutMasquerade wanted_masquerade(const NetworkDesired& desired) {
-  PutMasquerade put;
-  put.rules = masquerade_rules(*desired.own_cidr);
-  for (const std::string& rule : put.rules) put.table.rule_marks.push_back(masquerade_rule_mark(rule));
-  std::vector<Cidr> local = desired.pools;
-  local.insert(local.end(), desired.no_masquerade.begin(), desired.no_masquerade.end());
-  local.push_back(*desired.own_cidr);
-  put.table.local = minimal_v4(std::move(local));
-  return put;
-}
-
-std::vector<std::string> network_sysctl_keys() {
-  const std::string thresh = k_gc_thresh;
-  return {"net/ipv4/ip_forward", "net/bridge/bridge-nf-call-iptables", thresh + "1", thresh + "2",
-          thresh + "3"};
-}
-
-std::vector<WantedSysctl> wanted_sysctls(const NetworkDesired& desired) {
-  std::vector<WantedSysctl> wanted;
-  wanted.push_back({{"net/ipv4/ip_forward", "1"}, false, false, ""});
-  // Without it a pod's reply to a pod of the same node skips the service address translation.
-  wanted.push_back({{"net/bridge/bridge-nf-call-iptables", "1"}, false, false, "br_netfilter"});
-  const std::size_t limit = neighbour_limit(desired);
-  if (limit <= k_default_neighbours) return wanted;
-  const std::string thresh = k_gc_thresh;
-  // The upper limits first: at no time may a lower one be above them.
-  wanted.push_back({{thresh + "3", std::to_string(limit)}, true, true, ""});
-  wanted.push_back({{thresh + "2", std::to_string(limit / 2)}, true, true, ""});
-  wanted.push_back({{thresh + "1", std::to_string(limit / 8)}, true, true, ""});
-  return wanted;
-}
-
-std::string sysctl_file_content(const NetworkDesired& desired) {
-  std::string text =
-      "# Written by slipway-agent: what the pod network needs. Changes here are overwritten.\n";
-  for (const WantedSysctl& want : wanted_sysctls(desired)) {
-    std::string key = want.sysctl.key;
-    std::replace(key.begin(), key.end(), '/', '.');
-    // A leading '-' lets systemd-sysctl go on where the key does not exist.
-    text += "-" + key + " = " + want.sysctl.value + "\n";
-  }
-  return text;
-}
-
-std::string modules_file_content() {
-  return "# Written by slipway-agent.\nbr_netfilter\n";
 }
 
 std::vector<NetworkFinding> network_findings(const NetworkDesired& desired, const NetworkObserved& observed) {

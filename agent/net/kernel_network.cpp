@@ -3,6 +3,7 @@
 #include <chrono>
 #include <type_traits>
 
+#include "agent/domain/sysctl_plan.hpp"
 #include "agent/net/masquerade.hpp"
 #include "agent/net/run_program.hpp"
 #include "agent/net/sysctls.hpp"

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "agent/domain/network_plan.hpp"
+#include "agent/domain/filter_state.hpp"
 #include "common/core/result.hpp"
 
 namespace slipway::net {

@@ -1,6 +1,6 @@
 #include "agent/render/traces.hpp"
 
-#include "agent/domain/network_plan.hpp"
+#include "agent/domain/sysctl_plan.hpp"
 
 namespace slipway {
 

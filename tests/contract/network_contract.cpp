@@ -11,6 +11,7 @@
 #include <iostream>
 #include <memory>
 
+#include "agent/domain/sysctl_plan.hpp"
 #include "agent/net/kernel_network.hpp"
 #include "agent/net/quiet_state.hpp"
 #include "agent/net/sysctls.hpp"

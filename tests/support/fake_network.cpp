@@ -6,6 +6,8 @@
 #include <utility>
 #include <variant>
 
+#include "agent/domain/sysctl_plan.hpp"
+
 namespace slipway::test {
 
 FakeNetwork::FakeNetwork(IpAddress node_address, int prefix_length) {

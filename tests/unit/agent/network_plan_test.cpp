@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "agent/domain/sysctl_plan.hpp"
 #include "agent/preflight_fix.hpp"
 
 using namespace slipway;
