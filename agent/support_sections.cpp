@@ -7,6 +7,7 @@
 
 #include "agent/config.hpp"
 #include "agent/domain/enrollment_state.hpp"
+#include "agent/domain/filter_plan.hpp"
 #include "agent/domain/sysctl_plan.hpp"
 #include "common/core/text.hpp"
 #include "common/crypto/key_forms.hpp"
@@ -167,16 +168,7 @@ std::string in_words(const NetworkObserved& network) {
             std::to_string(route.link) + " metric " + std::to_string(route.metric) + "\n";
   }
   text += std::to_string(network.routes.size()) + " routes of ours in all\n";
-  text += network.masquerade
-              ? "masquerade table with " + std::to_string(network.masquerade->rule_marks.size()) + " rules\n"
-              : std::string("no masquerade table\n");
-  text += std::string("forward: tool ") + (network.forward.tool_present ? "there" : "missing") + ", policy " +
-          (network.forward.policy_drop ? "drop" : "accept") + ", jump " +
-          (network.forward.jump_first ? "first" : "not first") + ", chain " +
-          (network.forward.chain_exact     ? "exact"
-           : network.forward.chain_present ? "other"
-                                           : "missing") +
-          "\n";
+  text += in_words(network.filter);
   return text;
 }
 

@@ -96,7 +96,7 @@ std::string describe(ChangeKind kind, const std::string& name) {
     case ChangeKind::routes:
       return "routes of protocol " + name;
     case ChangeKind::table:
-      return "packet filter table ip " + name;
+      return "packet filter table " + (name.find(' ') == std::string::npos ? "ip " + name : name);
     case ChangeKind::chains:
       return "iptables chains " + name + "*";
     case ChangeKind::device:

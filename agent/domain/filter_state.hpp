@@ -10,7 +10,25 @@
 namespace slipway {
 
 inline constexpr char k_forward_chain[] = "SLIPWAY-FORWARD";
-inline constexpr char k_masquerade_table[] = "slipway";  // family ip
+inline constexpr char k_masquerade_table[] = "slipway";  // of family ip, and of ip6
+
+enum class IpFamily { v4, v6 };
+inline constexpr IpFamily k_families[] = {IpFamily::v4, IpFamily::v6};
+inline IpFamily family_of(const Cidr& block) {
+  return block.is_v4() ? IpFamily::v4 : IpFamily::v6;
+}
+// As nftables names it.
+inline constexpr const char* nft_word(IpFamily family) {
+  return family == IpFamily::v4 ? "ip" : "ip6";
+}
+// One thing for each family.
+template <class T>
+struct PerFamily {
+  T v4{}, v6{};
+  T& operator[](IpFamily family) { return family == IpFamily::v4 ? v4 : v6; }
+  const T& operator[](IpFamily family) const { return family == IpFamily::v4 ? v4 : v6; }
+  bool operator==(const PerFamily&) const = default;
+};
 
 struct Sysctl {
   std::string key;  // with slashes, below /proc/sys: "net/ipv4/ip_forward"
@@ -31,7 +49,7 @@ struct MasqueradeTable {
 };
 
 struct ForwardState {
-  bool tool_present = false;  // an iptables program was found
+  bool tool_present = false;  // an iptables program of the family was found
   bool policy_drop = false;   // Docker sets it
   bool jump_first = false;    // rule 1 of FORWARD jumps to our chain
   bool chain_present = false;
@@ -40,22 +58,58 @@ struct ForwardState {
   std::vector<Cidr> accepted;  // sorted
 };
 
+// A chain of somebody else's that lets no forwarded packet pass unless a rule of its own accepts it. An accept
+// elsewhere does not help: a packet must pass all chains of a hook (nft(8), "accept").
+struct ForeignRefusal {
+  std::string family, table, chain;  // as nftables names them: "inet filter forward"
+  std::string how;                   // "policy drop", "reject"
+  std::string accepts;               // its accepting rules, a line each
+};
+
+// Both variants of iptables have rules in one network namespace.
+struct MixedTables {
+  std::vector<std::string> legacy;    // "ip filter", ...
+  std::vector<std::string> nf_tables;
+  bool mixed() const { return !legacy.empty() && !nf_tables.empty(); }
+};
+
+struct FilterState {
+  PerFamily<std::optional<MasqueradeTable>> masquerade;  // empty: no table
+  PerFamily<ForwardState> forward;
+  std::vector<ForeignRefusal> refusals;
+  MixedTables iptables;
+};
+
 struct PutMasquerade {  // the whole table in one transaction
+  IpFamily family = IpFamily::v4;
   std::vector<std::string> rules;
   MasqueradeTable table;
 };
-struct RemoveMasquerade {};
+struct RemoveMasquerade {
+  IpFamily family = IpFamily::v4;
+};
 struct PutForward {
+  IpFamily family = IpFamily::v4;
   std::vector<Cidr> accepted;
 };
-struct RemoveForward {};
+struct RemoveForward {
+  IpFamily family = IpFamily::v4;
+};
 struct LoadModule {
   std::string name;
 };
 struct SetSysctl {
   Sysctl sysctl;
 };
-enum class NetworkFile { sysctl, modules };
+enum class NetworkFile {
+  sysctl,
+  modules,
+  // So that other managers of network devices leave ours alone (host_dropins.hpp).
+  udev_link,
+  networkd_device,
+  networkd_routes,
+  network_manager,
+};
 struct WriteNetworkFile {
   NetworkFile file = NetworkFile::sysctl;
   std::string content;  // empty: remove the file

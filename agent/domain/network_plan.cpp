@@ -5,6 +5,7 @@
 #include <set>
 
 #include "agent/domain/filter_plan.hpp"
+#include "agent/domain/host_dropins.hpp"
 #include "agent/domain/network_rules.hpp"
 #include "agent/domain/sysctl_plan.hpp"
 
@@ -95,22 +96,22 @@ std::vector<NetworkStep> plan_network(const NetworkDesired& desired, const Netwo
   Steps steps;
   plan_bridge(desired, observed, steps);
   plan_sysctls(desired, observed, steps);
+  plan_files(desired, observed, steps);
   plan_forward(desired, observed, steps);
   plan_masquerade(desired, observed, steps);
   plan_routes(desired, observed, steps);
+  plan_device_sysctls(desired, observed, steps);
   return steps;
 }
 
 std::vector<NetworkStep> plan_network_removal(const NetworkObserved& observed) {
   Steps steps;
   for (const MarkedRoute& route : observed.routes) steps.push_back(RemoveRoute{route});
-  if (observed.masquerade) steps.push_back(RemoveMasquerade{});
-  if (observed.forward.chain_present) steps.push_back(RemoveForward{});
+  plan_filter_removal(observed, steps);
   const NetworkLink* bridge = pod_bridge(observed);
   if (bridge != nullptr && !has_ports(observed, *bridge))
     steps.push_back(RemoveBridge{bridge->index, bridge->name});
-  if (observed.sysctl_file) steps.push_back(WriteNetworkFile{NetworkFile::sysctl, ""});
-  if (observed.modules_file) steps.push_back(WriteNetworkFile{NetworkFile::modules, ""});
+  for (const auto& [file, content] : observed.files) steps.push_back(WriteNetworkFile{file, ""});
   return steps;
 }
 

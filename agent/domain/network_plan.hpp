@@ -4,6 +4,7 @@
 // SLIPWAY-FORWARD), so that a full comparison is always possible and nothing of somebody else's is ever
 // touched.
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -19,9 +20,12 @@ inline constexpr std::uint8_t k_route_protocol = 77;
 inline constexpr std::uint32_t k_blackhole_metric =
     4294967294U;  // the worst: cni0's connected route wins over it
 inline constexpr char k_pod_bridge[] = "cni0";
+inline constexpr char k_overlay_device[] = "slipway-vx";
 
 enum class NetworkBackend {
   host_gw,   // routes to the peers' own addresses on one link
+  vxlan,     // a tunnel to each peer
+  routes,    // the network outside leads each block to its node: no peer has a route here
   external,  // somebody else's CNI: everything marked ours is removed, only the sysctls stay
 };
 
@@ -41,6 +45,9 @@ struct NetworkDesired {
   std::vector<Cidr> no_masquerade;  // the operator's further ranges
   int mtu = 0;                      // for pods; 0: the underlay's
   bool accept_forward = true;       // false: another policy engine owns FORWARD
+  std::optional<Cidr> own_second_cidr = {};  // of the other family
+  bool cross_subnet = false;        // neighbours directly, all others through the tunnel: with host_gw and vxlan
+  std::uint16_t vxlan_port = 8472;
 };
 
 struct LinkAddress {
@@ -73,10 +80,9 @@ struct NetworkObserved {
   std::vector<NetworkLink> links;
   std::vector<MarkedRoute> routes;
   std::vector<ObservedSysctl> sysctls;
-  std::optional<MasqueradeTable> masquerade;  // empty: no table
-  ForwardState forward;
-  std::optional<std::string> sysctl_file;   // /etc/sysctl.d/90-slipway.conf; empty: not there
-  std::optional<std::string> modules_file;  // /etc/modules-load.d/slipway.conf
+  FilterState filter;
+  std::map<NetworkFile, std::string> files;  // those that are there
+  bool dhcpcd = false;  // one runs that would take the pod network's devices
 };
 
 struct PutRoute {  // create or replace in one kernel operation, never delete and add
@@ -109,6 +115,9 @@ enum class NetworkFindingKind {
   mtu_too_large,
   peer_conflict,  // two peers with one CIDR, a peer with this node's CIDR or address
   no_iptables,    // FORWARD is not guarded: traffic between pods stops when Docker sets its policy
+  foreign_refusal,  // a chain of somebody else's refuses forwarded packets
+  mixed_iptables,   // both variants have rules
+  dhcpcd,           // gives addresses to pods' devices
 };
 struct NetworkFinding {
   NetworkFindingKind kind;

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <set>
 
+#include "agent/domain/filter_plan.hpp"
+#include "agent/domain/host_dropins.hpp"
+
 namespace slipway {
 
 namespace {
@@ -99,12 +102,8 @@ std::vector<NetworkFinding> network_findings(const NetworkDesired& desired, cons
                               ", and pods are attached: drain the node",
                           true));
   peer_findings(desired, out);
-  if (desired.accept_forward && !observed.forward.tool_present)
-    out.push_back(
-        finding(NetworkFindingKind::no_iptables,
-                "no iptables program: pod traffic stops when docker sets the FORWARD policy to DROP; "
-                "install iptables",
-                false));
+  filter_findings(desired, observed, out);
+  dropin_findings(observed, out);
   return out;
 }
 
@@ -115,21 +114,26 @@ struct Describe {
   std::string operator()(const LoadModule& s) const { return "load kernel module " + s.name; }
   std::string operator()(const SetSysctl& s) const { return "set " + s.sysctl.key + " = " + s.sysctl.value; }
   std::string operator()(const WriteNetworkFile& s) const {
-    const std::string what = s.file == NetworkFile::sysctl ? "the sysctl file" : "the kernel modules file";
-    return (s.content.empty() ? "remove " : "write ") + what;
+    return (s.content.empty() ? "remove " : "write ") + describe(s.file);
   }
   std::string operator()(const RemoveRoute& s) const { return "remove route " + route(s.route); }
   std::string operator()(const PutRoute& s) const {
     return "put route " + route(s.route) + (s.node.empty() ? "" : " (node " + s.node + ")");
   }
-  std::string operator()(const PutMasquerade&) const { return "put the masquerade table"; }
-  std::string operator()(const RemoveMasquerade&) const { return "remove the masquerade table"; }
+  std::string operator()(const PutMasquerade& s) const {
+    return describe_in(s.family, "put the masquerade table");
+  }
+  std::string operator()(const RemoveMasquerade& s) const {
+    return describe_in(s.family, "remove the masquerade table");
+  }
   std::string operator()(const PutForward& s) const {
-    std::string text = "accept in FORWARD:";
+    std::string text = describe_in(s.family, "accept in FORWARD") + ":";
     for (const Cidr& block : s.accepted) text += " " + block.to_string();
     return text;
   }
-  std::string operator()(const RemoveForward&) const { return "remove the FORWARD rules"; }
+  std::string operator()(const RemoveForward& s) const {
+    return describe_in(s.family, "remove the FORWARD rules");
+  }
 
   static std::string route(const MarkedRoute& r) {
     if (r.blackhole) return "blackhole " + r.destination.to_string();

@@ -7,7 +7,9 @@
 
 namespace slipway {
 
-// The keys to observe: every one that plan_network may want to set.
+// Every one that plan_network may want to set, with the value where it is the same for all nodes.
+std::vector<Sysctl> network_sysctls();
+// The keys to observe.
 std::vector<std::string> network_sysctl_keys();
 
 struct WantedSysctl {
@@ -22,5 +24,8 @@ std::string modules_file_content();
 
 void plan_sysctls(const NetworkDesired& desired, const NetworkObserved& observed,
                   std::vector<NetworkStep>& steps);
+// Of devices of ours: to be planned after these.
+void plan_device_sysctls(const NetworkDesired& desired, const NetworkObserved& observed,
+                         std::vector<NetworkStep>& steps);
 
 }  // namespace slipway

@@ -24,7 +24,11 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::uint8_t k_ipv4 = 2;  // NFPROTO_IPV4
+// linux/netfilter.h: NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6
+constexpr std::uint8_t k_inet = 1;
+constexpr std::uint8_t k_ipv4 = 2;
+constexpr std::uint8_t k_ipv6 = 10;
+constexpr std::string_view k_firewalld = "firewalld";  // its table, in each of these
 
 // A port of a bridge is a pod's end: each pod makes a handful of events that concern no route of ours.
 bool concerns_our_links(const Message& message) {
@@ -125,13 +129,18 @@ Result<UniqueFd> gather(const UniqueFd& routes, const UniqueFd& rules) {
 }  // namespace
 
 bool concerns_our_rules(std::uint16_t type, std::string_view payload) {
-  if (type >> 8 != NFNL_SUBSYS_NFTABLES || payload.size() < sizeof(nfgenmsg) || static_cast<std::uint8_t>(payload[0]) != k_ipv4) return false;
+  if (type >> 8 != NFNL_SUBSYS_NFTABLES || payload.size() < sizeof(nfgenmsg)) return false;
+  const auto family = static_cast<std::uint8_t>(payload[0]);
+  if (family != k_ipv4 && family != k_ipv6 && family != k_inet) return false;
   const int what = type & 0xff;
   if (what == NFT_MSG_NEWGEN) return false;
   const auto attributes = parse_attributes(payload.substr(NLMSG_ALIGN(sizeof(nfgenmsg))));
   if (!attributes) return true;
   // The table's name is attribute 1 of every kind of message.
   const std::string_view table = name_in(*attributes, NFTA_TABLE_NAME);
+  // A reload of firewalld makes its table anew; what it does within is its own business.
+  if (table == k_firewalld) return what == NFT_MSG_NEWTABLE || what == NFT_MSG_DELTABLE;
+  if (family == k_inet) return false;
   if (table == k_masquerade_table) return true;
   if (table != "filter") return false;
   const auto is_ours = [](std::string_view chain) { return chain == "FORWARD" || chain == k_forward_chain; };

@@ -4,25 +4,14 @@
 #include <type_traits>
 
 #include "agent/domain/sysctl_plan.hpp"
-#include "agent/net/masquerade.hpp"
+#include "agent/net/network_files.hpp"
 #include "agent/net/run_program.hpp"
 #include "agent/net/sysctls.hpp"
 #include "common/core/text.hpp"
-#include "common/files/atomic_file.hpp"
 
 namespace slipway {
 
 namespace {
-
-constexpr std::size_t k_file_limit = 64 * 1024;
-
-// Empty when there is none.
-Result<std::optional<std::string>> read_optional(const std::string& path) {
-  auto content = read_file(path, k_file_limit);
-  if (content) return std::optional(std::move(*content));
-  if (content.error().code == Errc::not_found) return std::optional<std::string>();
-  return content.error();
-}
 
 std::optional<net::RouteChange> route_change(const NetworkStep& step) {
   if (const auto* put = std::get_if<PutRoute>(&step)) return net::RouteChange{put->route, false};
@@ -46,7 +35,7 @@ KernelNetwork::KernelNetwork(KernelNetworkPaths paths, net::Rtnetlink netlink, n
     : paths_(std::move(paths)),
       netlink_(std::move(netlink)),
       watch_(std::move(watch)),
-      forward_(paths_.program_folders) {}
+      filter_(paths_.program_folders) {}
 
 Result<NetworkObserved> KernelNetwork::observe() {
   NetworkObserved observed;
@@ -57,18 +46,13 @@ Result<NetworkObserved> KernelNetwork::observe() {
   if (!routes) return routes.error();
   observed.routes = std::move(*routes);
   observed.sysctls = net::read_sysctls(paths_.proc_sys, network_sysctl_keys());
-  auto masquerade = net::read_masquerade();
-  if (!masquerade) return masquerade.error();
-  observed.masquerade = std::move(*masquerade);
-  auto forward = forward_.observe();
-  if (!forward) return error_of(forward, "reading the FORWARD rules");
-  observed.forward = std::move(*forward);
-  auto sysctl_file = read_optional(paths_.sysctl_file);
-  if (!sysctl_file) return sysctl_file.error();
-  observed.sysctl_file = std::move(*sysctl_file);
-  auto modules_file = read_optional(paths_.modules_file);
-  if (!modules_file) return modules_file.error();
-  observed.modules_file = std::move(*modules_file);
+  auto filter = filter_.observe();
+  if (!filter) return filter.error();
+  observed.filter = std::move(*filter);
+  auto files = net::read_network_files(paths_.etc);
+  if (!files) return files.error();
+  observed.files = std::move(*files);
+  observed.dhcpcd = net::dhcpcd_takes_pods(paths_.etc);
   return observed;
 }
 
@@ -90,22 +74,12 @@ std::vector<Status> KernelNetwork::apply(const std::vector<NetworkStep>& steps) 
 }
 
 Status KernelNetwork::apply_one(const NetworkStep& step) {
-  if (std::holds_alternative<PutMasquerade>(step)) return net::put_masquerade(std::get<PutMasquerade>(step));
-  if (std::holds_alternative<RemoveMasquerade>(step)) return net::remove_masquerade();
-  if (const auto* put = std::get_if<PutForward>(&step)) return forward_.put(put->accepted);
-  if (std::holds_alternative<RemoveForward>(step)) return forward_.remove();
+  if (auto done = filter_.apply(step)) return *done;
   if (const auto* set = std::get_if<SetSysctl>(&step)) return net::set_sysctl(paths_.proc_sys, set->sysctl);
   if (const auto* load = std::get_if<LoadModule>(&step)) return load_module(*load);
-  if (const auto* file = std::get_if<WriteNetworkFile>(&step)) return write_network_file(*file);
+  if (const auto* file = std::get_if<WriteNetworkFile>(&step)) return net::write_network_file(paths_.etc, *file);
   if (const auto* bridge = std::get_if<RemoveBridge>(&step)) return netlink_.remove_link(bridge->index);
   return make_error(Errc::internal, "no way to " + describe(step));
-}
-
-Status KernelNetwork::write_network_file(const WriteNetworkFile& step) {
-  const std::string& path = step.file == NetworkFile::sysctl ? paths_.sysctl_file : paths_.modules_file;
-  if (step.content.empty()) return remove_file(path);
-  if (auto made = make_dirs(parent_path(path), 0755); !made) return made.error();
-  return write_file_atomically(path, step.content, 0644);
 }
 
 Status KernelNetwork::load_module(const LoadModule& step) {

@@ -42,6 +42,10 @@ std::optional<std::string> sysctl_value(const std::string& root, const std::stri
   return read.empty() ? std::nullopt : read.front().value;
 }
 
+IpFamily family_of_table(const std::string& name) {
+  return name.starts_with("ip6 ") ? IpFamily::v6 : IpFamily::v4;
+}
+
 // A device that is gone meanwhile, as a pod's end goes with its namespace, is gone.
 bool is_gone(const Error& error) {
   return error.code == Errc::not_found || lower(error.message).find("no such device") != std::string::npos;
@@ -83,9 +87,9 @@ Result<EntrySeen> NetworkUndo::look(const Change& change) {
     for (const MarkedRoute& route : *routes) seen.more.push_back(text_of(route));
     seen.there = !routes->empty();
   } else if (change.kind == ChangeKind::table) {
-    const auto table = read_masquerade();
-    if (!table) return table.error();
-    seen.there = table->has_value();
+    const auto there = has_masquerade(family_of_table(change.name));
+    if (!there) return there.error();
+    seen.there = *there;
   } else if (change.kind == ChangeKind::chains) {
     auto names = chains_.names(change.name);
     if (!names) return names.error();
@@ -110,7 +114,7 @@ Status NetworkUndo::undo(const ResetStep& step) {
     case ResetAction::remove_routes:
       return remove_routes();
     case ResetAction::remove_table:
-      return remove_masquerade();
+      return remove_masquerade(family_of_table(step.name));
     case ResetAction::remove_chains:
       return remove_chains(step.name);
     case ResetAction::set_sysctl:

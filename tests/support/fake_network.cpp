@@ -19,11 +19,12 @@ FakeNetwork::FakeNetwork(IpAddress node_address, int prefix_length) {
   link.addresses = {{node_address, prefix_length}};
   state_.links = {link};
   for (const std::string& key : network_sysctl_keys()) {
-    // As in a network namespace: no limits of the whole machine.
-    const bool there = key.find("gc_thresh") == std::string::npos;
+    // As in a network namespace: no limits of the whole machine. There is no device of ours.
+    const bool own_device = key.find(k_overlay_device) != std::string::npos || key.find(k_pod_bridge) != std::string::npos;
+    const bool there = !own_device && key.find("gc_thresh") == std::string::npos;
     state_.sysctls.push_back({key, there ? std::optional<std::string>("0") : std::nullopt, there});
   }
-  state_.forward.tool_present = true;
+  for (const IpFamily family : k_families) state_.filter.forward[family].tool_present = true;
 }
 
 Result<NetworkObserved> FakeNetwork::observe() {
@@ -112,19 +113,19 @@ Status FakeNetwork::apply_one(const RemoveRoute& remove) {
 
 Status FakeNetwork::apply_one(const PutMasquerade& put) {
   if (auto status = injected(put); !status) return status;
-  state_.masquerade = put.table;
+  state_.filter.masquerade[put.family] = put.table;
   return {};
 }
 
 Status FakeNetwork::apply_one(const RemoveMasquerade& remove) {
   if (auto status = injected(remove); !status) return status;
-  state_.masquerade.reset();
+  state_.filter.masquerade[remove.family].reset();
   return {};
 }
 
 Status FakeNetwork::apply_one(const PutForward& put) {
   if (auto status = injected(put); !status) return status;
-  ForwardState& now = state_.forward;
+  ForwardState& now = state_.filter.forward[put.family];
   now.chain_present = now.chain_exact = now.jump_first = true;
   now.accepted = put.accepted;
   return {};
@@ -132,10 +133,11 @@ Status FakeNetwork::apply_one(const PutForward& put) {
 
 Status FakeNetwork::apply_one(const RemoveForward& remove) {
   if (auto status = injected(remove); !status) return status;
-  const bool drop = state_.forward.policy_drop;
-  state_.forward = ForwardState{};
-  state_.forward.tool_present = true;
-  state_.forward.policy_drop = drop;
+  ForwardState& now = state_.filter.forward[remove.family];
+  const bool drop = now.policy_drop;
+  now = ForwardState{};
+  now.tool_present = true;
+  now.policy_drop = drop;
   return {};
 }
 
@@ -155,11 +157,10 @@ Status FakeNetwork::apply_one(const SetSysctl& set) {
 
 Status FakeNetwork::apply_one(const WriteNetworkFile& write) {
   if (auto status = injected(write); !status) return status;
-  auto& file = write.file == NetworkFile::sysctl ? state_.sysctl_file : state_.modules_file;
   if (write.content.empty())
-    file.reset();
+    state_.files.erase(write.file);
   else
-    file = write.content;
+    state_.files[write.file] = write.content;
   return {};
 }
 
