@@ -19,7 +19,7 @@ const Words<ChangeKind>& kind_words() {
       {ChangeKind::tree, "tree"},        {ChangeKind::unit, "unit"},     {ChangeKind::sysctl, "sysctl"},
       {ChangeKind::module, "module"},    {ChangeKind::routes, "routes"}, {ChangeKind::table, "table"},
       {ChangeKind::chains, "chains"},    {ChangeKind::device, "device"}, {ChangeKind::cgroup, "cgroup"},
-      {ChangeKind::programs, "programs"}};
+      {ChangeKind::firewall, "firewall"}, {ChangeKind::programs, "programs"}};
   return words;
 }
 
@@ -103,6 +103,8 @@ std::string describe(ChangeKind kind, const std::string& name) {
       return "network device " + name;
     case ChangeKind::cgroup:
       return "control group " + name;
+    case ChangeKind::firewall:
+      return "firewalld's " + name;
     case ChangeKind::programs:
       return "processes of the programs below " + name;
     default:
@@ -145,7 +147,7 @@ Status check_change(const Change& change) {
     if (parts.size() < 2 || !plain_parts(parts)) return refuse("is no path of ours");
     return {};
   }
-  const bool slashes = change.kind == ChangeKind::sysctl || change.kind == ChangeKind::cgroup;
+  const bool slashes = change.kind == ChangeKind::sysctl || change.kind == ChangeKind::cgroup || change.kind == ChangeKind::firewall;
   if (!slashes && name.find('/') != std::string::npos) return refuse("has a slash");
   if (!plain_parts(split(name, '/')) || name.front() == '-') return refuse("is no name of ours");
   return {};

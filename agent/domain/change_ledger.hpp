@@ -27,6 +27,7 @@ enum class ChangeKind {
   chains,    // name: prefix of iptables chains
   device,    // name: network interface
   cgroup,    // name: control group below each hierarchy
+  firewall,  // name: what firewalld was told (firewall_plan.hpp)
   programs,  // name: folder. Processes that run a program from there, and what they have started
 };
 

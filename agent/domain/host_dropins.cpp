@@ -53,9 +53,9 @@ std::string network_file_path(NetworkFile file) {
     case NetworkFile::networkd_device:
       return "systemd/network/10-slipway.network";
     case NetworkFile::networkd_routes:
-      return "systemd/networkd.conf.d/10-slipway.conf";
+      return "systemd/networkd.conf.d/90-slipway.conf";
     case NetworkFile::network_manager:
-      return "NetworkManager/conf.d/10-slipway.conf";
+      return "NetworkManager/conf.d/99-slipway.conf";  // an assignment in a later file would undo the addition
   }
   return "";
 }

@@ -61,11 +61,13 @@ Result<NetworkUndo> NetworkUndo::open(Paths paths) {
 
 bool NetworkUndo::handles(ChangeKind kind) {
   return kind == ChangeKind::sysctl || kind == ChangeKind::routes || kind == ChangeKind::table ||
-         kind == ChangeKind::chains || kind == ChangeKind::device;
+         kind == ChangeKind::chains || kind == ChangeKind::device || kind == ChangeKind::firewall;
 }
 
 Result<Change> NetworkUndo::former(const Intent& intent) {
   const Change now{intent.kind, intent.name, intent.wanted, Former::absent, ""};
+  // Only what firewalld has been seen to lack is noted (firewall_intents()).
+  if (intent.kind == ChangeKind::firewall) return now;
   auto seen = look(now);
   if (!seen) return seen.error();
   Change change = now;
@@ -76,6 +78,7 @@ Result<Change> NetworkUndo::former(const Intent& intent) {
 }
 
 Result<EntrySeen> NetworkUndo::look(const Change& change) {
+  if (change.kind == ChangeKind::firewall) return firewall_.look(change.name);
   EntrySeen seen;
   if (change.kind == ChangeKind::sysctl) {
     const auto value = sysctl_value(paths_.proc_sys, change.name);
@@ -117,6 +120,8 @@ Status NetworkUndo::undo(const ResetStep& step) {
       return remove_masquerade(family_of_table(step.name));
     case ResetAction::remove_chains:
       return remove_chains(step.name);
+    case ResetAction::remove_firewall:
+      return firewall_.undo(step.name);
     case ResetAction::set_sysctl:
       return set_sysctl(paths_.proc_sys, {step.name, step.value});
     default:

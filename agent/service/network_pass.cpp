@@ -39,6 +39,8 @@ void judge(const NetworkDesired& wanted, const NetworkObserved& seen, NetworkOut
     if (finding.blocks_pods) outcome.ready = false;
     if (outcome.problems.size() < k_told_problems) outcome.problems.push_back("network: " + finding.message);
   }
+  const NetworkLink* underlay = underlay_of(seen, wanted.node_address);
+  if (underlay != nullptr) outcome.underlay = underlay->name;
   const int mtu = pod_mtu(wanted, seen);
   if (mtu > 0) outcome.pod_mtu = static_cast<std::uint32_t>(mtu);
 }

@@ -17,6 +17,7 @@ struct NetworkOutcome {
   std::vector<std::string> changes;
   std::vector<std::string> problems;
   std::uint32_t pod_mtu = 1500;
+  std::string underlay;  // the interface that has the node's address, or ""
 };
 
 // All pod ranges of the cluster. Coordinators of before there were pools tell one, in the settings.

@@ -8,13 +8,16 @@
 
 #include "agent/domain/host_dropins.hpp"
 #include "agent/kernel_undo.hpp"
+#include "agent/net/firewalld.hpp"
 #include "agent/net/kernel_network.hpp"
 #include "agent/net/network_files.hpp"
 #include "agent/net/quiet_state.hpp"
 #include "agent/render/traces.hpp"
+#include "agent/service/firewall_pass.hpp"
 #include "agent/store/file_change_ledger.hpp"
 #include "tests/support/io_test.hpp"
 #include "tests/support/netns.hpp"
+#include "tests/support/real_firewalld.hpp"
 #include "tests/support/side_netns.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -85,10 +88,10 @@ struct FilterRig {
     sender.send(ip(to), receiver.port());
     return receiver.source(wait_ms);
   }
-  // Of another node's pod to ours.
-  std::string seen_by_pod(const Addresses& at, int wait_ms = k_arrives_ms) {
+  // An address of the outside sends to the pod.
+  std::string seen_by_pod(const Addresses& at, const std::string& from, int wait_ms = k_arrives_ms) {
     auto receiver = pod.within([&at] { return Datagrams(ip(at.pod)); });
-    auto sender = outside.within([&at] { return Datagrams(ip(at.other_pod)); });
+    auto sender = outside.within([&from] { return Datagrams(ip(from)); });
     sender.send(ip(at.pod), receiver.port());
     return receiver.source(wait_ms);
   }
@@ -155,7 +158,7 @@ TEST_CASE("kernel filter: a pod leaves the cluster with the node's address, and 
     CHECK(rig.seen(at.pod, at.world) == at.node);
     CHECK(rig.seen(at.pod, at.other_node) == at.node);
     CHECK(rig.seen(at.pod, at.other_pod) == at.pod);
-    CHECK(rig.seen_by_pod(at) == at.other_pod);
+    CHECK(rig.seen_by_pod(at, at.other_pod) == at.other_pod);
   }
   desired.no_masquerade = {cidr("192.0.2.0/24"), cidr("2001:db8::/32")};
   converge(*rig.network, desired);
@@ -186,7 +189,7 @@ TEST_CASE("kernel filter: a FORWARD policy of DROP does not stop pods, in either
   CHECK(planned(*rig.network, desired) == Nothing{});
   for (const Addresses& at : {k_v4, k_v6}) {
     CHECK(rig.seen(at.pod, at.other_pod) == at.pod);
-    CHECK(rig.seen_by_pod(at) == at.other_pod);
+    CHECK(rig.seen_by_pod(at, at.other_pod) == at.other_pod);
     CHECK(rig.seen(at.pod, at.world) == at.node);
   }
   NetworkDesired off = desired;
@@ -215,7 +218,7 @@ TEST_CASE("kernel filter: a chain of somebody else's that refuses is named with 
   CHECK(findings_of(NetworkFindingKind::foreign_refusal, *rig.network, desired).empty());
   for (const Addresses& at : {k_v4, k_v6}) {
     CHECK(rig.seen(at.pod, at.other_pod) == at.pod);
-    CHECK(rig.seen_by_pod(at) == at.other_pod);
+    CHECK(rig.seen_by_pod(at, at.other_pod) == at.other_pod);
   }
 }
 
@@ -257,6 +260,53 @@ TEST_CASE("kernel filter: a firewalld that makes its table anew is news", "[netw
   run_words("nft add table inet firewalld");
   while (!quiet->done) rig.io.poll_one();
   CHECK(findings_of(NetworkFindingKind::foreign_refusal, *rig.network, dual_stack()).empty());
+}
+
+TEST_CASE("kernel filter: firewalld's final reject does not stop pods once it is told of them", "[network][filter][firewall]") {
+  if (skip_without_root()) return;
+  if (!RealFirewalld::available()) {
+    WARN("SKIPPED: needs firewalld");
+    return;
+  }
+  FilterRig rig;
+  const NetworkDesired desired = dual_stack();
+  converge(*rig.network, desired);
+  RealFirewalld daemon(rig.io);
+  Firewalld firewalld(rig.io.executor(), daemon.options());
+  FirewallDeps deps;
+  deps.firewall = &firewalld;
+  // A question to it is answered once its start is complete.
+  REQUIRE(rig.io.run(firewalld.observe("u0", {})));
+  for (const Addresses& at : {k_v4, k_v6}) {
+    CHECK(rig.seen(at.pod, at.other_pod, k_silent_ms).empty());
+    CHECK(rig.seen_by_pod(at, at.other_pod, k_silent_ms).empty());
+  }
+  const auto outcome = rig.io.run(bring_firewall_about(deps, desired, "u0"));
+  for (const std::string& problem : outcome.problems) FAIL_CHECK(problem);
+  converge(*rig.network, desired);
+  for (const Addresses& at : {k_v4, k_v6}) {
+    CHECK(rig.seen(at.pod, at.other_pod) == at.pod);
+    CHECK(rig.seen(at.pod, at.world) == at.node);
+    CHECK(rig.seen_by_pod(at, at.other_pod) == at.other_pod);
+    CHECK(rig.seen_by_pod(at, at.other_node) == at.other_node);  // a node to a pod of another one
+    CHECK(rig.seen_by_pod(at, at.world) == at.world);
+  }
+  CHECK(rig.io.run(bring_firewall_about(deps, desired, "u0")).changes == Nothing{});
+  CHECK(findings_of(NetworkFindingKind::foreign_refusal, *rig.network, desired).empty());
+
+  // A reload makes its table anew, and empties those of iptables: that is news, and is mended. What it was told it keeps.
+  while (rig.io.run(rig.network->changed()) && !planned(*rig.network, desired).empty()) converge(*rig.network, desired);
+  const auto quiet = rig.io.start(rig.network->changed());
+  REQUIRE(rig.io.run(firewalld.apply(ReloadFirewall{})));
+  while (!quiet->done) rig.io.poll_one();
+  CHECK(rig.io.run(bring_firewall_about(deps, desired, "u0")).changes == Nothing{});
+  converge(*rig.network, desired);
+  CHECK(planned(*rig.network, desired) == Nothing{});
+  for (const Addresses& at : {k_v4, k_v6}) CHECK(rig.seen_by_pod(at, at.other_pod) == at.other_pod);
+  // Somebody flushes everything, firewalld's rules as well.
+  run_words("nft flush ruleset");
+  converge(*rig.network, desired);
+  CHECK(rig.seen(k_v4.pod, k_v4.world) == k_v4.node);
 }
 
 TEST_CASE("kernel filter: rules in both variants of iptables are found", "[network][filter]") {
