@@ -19,6 +19,16 @@ void add_peer(const proto::PeerNode& node, NetworkDesired& network, std::vector<
   }
 }
 
+Status add_filter(const proto::NetworkSettings& settings, NetworkDesired& network) {
+  network.accept_forward = settings.accept_forward;
+  for (const std::string& text : settings.no_masquerade) {
+    auto range = Cidr::parse(text);
+    if (!range) return context(range.error(), "network.noMasquerade");
+    network.no_masquerade.push_back(*range);
+  }
+  return {};
+}
+
 void apply_steps(Network& network, const std::vector<NetworkStep>& steps, NetworkOutcome& outcome) {
   const std::vector<Status> results = network.apply(steps);
   for (std::size_t i = 0; i < steps.size() && i < results.size(); ++i) {
@@ -69,6 +79,7 @@ Result<NetworkDesired> network_desired(const proto::DesiredState& desired, const
     // Blocks of IPv6 are given and published, their data path is not this agent's yet.
     if (pool->is_v4()) network.pools.push_back(*pool);
   }
+  if (auto added = add_filter(desired.cluster.network, network); !added) return added.error();
   for (const proto::PeerNode& node : desired.nodes) {
     if (node.uid != self.node_uid) add_peer(node, network, problems);
   }

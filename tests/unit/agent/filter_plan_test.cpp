@@ -9,6 +9,7 @@
 #include "agent/net/foreign_rules.hpp"
 #include "agent/net/masquerade.hpp"
 #include "agent/render/traces.hpp"
+#include "agent/service/network_pass.hpp"
 
 using namespace slipway;
 
@@ -305,6 +306,29 @@ TEST_CASE("all that the pod network writes and sets is noted before", "[filter_p
   CHECK(describe(ChangeKind::table, "slipway") == "packet filter table ip slipway");
   for (const Intent& intent : intents)
     CHECK(check_change({intent.kind, intent.name, intent.wanted, Former::absent, ""}));
+}
+
+TEST_CASE("the operator's word on ranges and on FORWARD comes with the desired state", "[filter_plan]") {
+  proto::DesiredState state;
+  state.pod_ranges = {"10.10.0.0/16"};
+  NodeIdentity self;
+  self.address = "10.77.0.11";
+  self.pod_cidr = "10.10.1.0/24";
+  std::vector<std::string> problems;
+  auto network = network_desired(state, self, problems);
+  REQUIRE(network);
+  CHECK(network->accept_forward);
+  CHECK(network->no_masquerade.empty());
+  state.cluster.network.no_masquerade = {"192.168.7.0/24", "fd00:99::/64"};
+  state.cluster.network.accept_forward = false;
+  network = network_desired(state, self, problems);
+  REQUIRE(network);
+  CHECK_FALSE(network->accept_forward);
+  CHECK(network->no_masquerade == std::vector<Cidr>{cidr("192.168.7.0/24"), cidr("fd00:99::/64")});
+  state.cluster.network.no_masquerade = {"192.168.7.1/24"};
+  network = network_desired(state, self, problems);
+  REQUIRE_FALSE(network);
+  CHECK(network.error().message.find("network.noMasquerade") != std::string::npos);
 }
 
 TEST_CASE("dhcpcd's configuration is read for what it leaves alone", "[filter_plan][dropins]") {
