@@ -17,6 +17,7 @@
 #include "agent/store/file_change_ledger.hpp"
 #include "tests/support/io_test.hpp"
 #include "tests/support/netns.hpp"
+#include "tests/support/network_news.hpp"
 #include "tests/support/real_firewalld.hpp"
 #include "tests/support/side_netns.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -231,13 +232,10 @@ TEST_CASE("kernel filter: flushed rules are noticed at once and put back", "[net
         "nft add element ip6 slipway local { 2001:db8::/32 }", "ip6tables -F FORWARD", "ip6tables -F SLIPWAY-FORWARD"}) {
     INFO(damage);
     converge(*rig.network, desired);
-    REQUIRE(rig.io.run(rig.network->changed()));
-    const auto quiet = rig.io.start(rig.network->changed());
-    rig.io.poll();
-    REQUIRE_FALSE(quiet->done);
+    forget_news(rig.io, *rig.network);
     const auto begun = std::chrono::steady_clock::now();
     run_words(damage);
-    while (!quiet->done) rig.io.poll_one();
+    REQUIRE(rig.io.run(rig.network->changed()));
     CHECK_FALSE(planned(*rig.network, desired).empty());
     converge(*rig.network, desired);
     CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(5));
@@ -250,15 +248,11 @@ TEST_CASE("kernel filter: a firewalld that makes its table anew is news", "[netw
   if (skip_without_root()) return;
   FilterRig rig;
   converge(*rig.network, dual_stack());
-  REQUIRE(rig.io.run(rig.network->changed()));
-  const auto quiet = rig.io.start(rig.network->changed());
-  rig.io.poll();
+  forget_news(rig.io, *rig.network);
   run_words("nft add table inet other");
-  run_words("nft add table inet other2");
-  rig.io.poll();
-  REQUIRE_FALSE(quiet->done);
+  CHECK_FALSE(has_news(rig.io, *rig.network));
   run_words("nft add table inet firewalld");
-  while (!quiet->done) rig.io.poll_one();
+  REQUIRE(rig.io.run(rig.network->changed()));
   CHECK(findings_of(NetworkFindingKind::foreign_refusal, *rig.network, dual_stack()).empty());
 }
 
@@ -295,10 +289,9 @@ TEST_CASE("kernel filter: firewalld's final reject does not stop pods once it is
   CHECK(findings_of(NetworkFindingKind::foreign_refusal, *rig.network, desired).empty());
 
   // A reload makes its table anew, and empties those of iptables: that is news, and is mended. What it was told it keeps.
-  while (rig.io.run(rig.network->changed()) && !planned(*rig.network, desired).empty()) converge(*rig.network, desired);
-  const auto quiet = rig.io.start(rig.network->changed());
+  forget_news(rig.io, *rig.network);
   REQUIRE(rig.io.run(firewalld.apply(ReloadFirewall{})));
-  while (!quiet->done) rig.io.poll_one();
+  REQUIRE(rig.io.run(rig.network->changed()));
   CHECK(rig.io.run(bring_firewall_about(deps, desired, "u0")).changes == Nothing{});
   converge(*rig.network, desired);
   CHECK(planned(*rig.network, desired) == Nothing{});

@@ -1,9 +1,6 @@
 // The Network port: the same cases against the fake and against this machine's kernel, in a network namespace
 // of its own.
 #include <algorithm>
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <filesystem>
@@ -19,6 +16,7 @@
 #include "tests/support/fake_network.hpp"
 #include "tests/support/io_test.hpp"
 #include "tests/support/netns.hpp"
+#include "tests/support/network_news.hpp"
 #include "tests/support/temp_dir.hpp"
 
 using namespace slipway;
@@ -429,23 +427,6 @@ TEST_CASE("iptables listings of any content are understood", "[network][parse]")
         2);
 }
 
-namespace {
-
-// Whether there is news now. Waits for no more than what has come.
-bool has_news(Rig& rig, Network& network) {
-  boost::asio::cancellation_signal signal;
-  std::optional<Status> ended;
-  const auto done = [&ended](std::exception_ptr, Status status) { ended = std::move(status); };
-  boost::asio::co_spawn(rig.io.executor(), network.changed(), boost::asio::bind_cancellation_slot(signal.slot(), done));
-  rig.io.poll();
-  if (ended) return true;
-  signal.emit(boost::asio::cancellation_type::terminal);
-  rig.io.poll();
-  return false;
-}
-
-}  // namespace
-
 TEST_CASE("kernel network: what somebody does to forwarding, routes and rules of ours is told at once", "[network][drift]") {
   if (!is_root()) {
     WARN("SKIPPED: needs root (a network namespace)");
@@ -470,8 +451,7 @@ TEST_CASE("kernel network: what somebody does to forwarding, routes and rules of
   for (const auto& damage : damages) {
     INFO(join(damage, " "));
     converge(rig.network(), desired);
-    while (has_news(rig, rig.network())) {
-    }
+    forget_news(rig.io, rig.network());
     run_tool(damage);
     REQUIRE(rig.io.run(rig.network().changed()));
     CHECK_FALSE(plan_network(desired, observed(rig.network())).empty());
@@ -487,8 +467,7 @@ TEST_CASE("kernel network: our own routes, and those of others, are no news", "[
   KernelRig rig;
   NetworkDesired desired = desired_state();
   converge(rig.network(), desired);
-  while (has_news(rig, rig.network())) {
-  }
+  forget_news(rig.io, rig.network());
   desired.peers.push_back({"n4", cidr("10.10.4.0/24"), ip("10.77.0.14")});
   desired.peers.erase(desired.peers.begin());
   converge(rig.network(), desired);
@@ -498,15 +477,14 @@ TEST_CASE("kernel network: our own routes, and those of others, are no news", "[
   run_words("ip link add br9 type bridge");
   run_words("ip link add p9 type veth peer name p8");
   run_words("ip link set p9 master br9");
-  while (has_news(rig, rig.network())) {
-  }
+  forget_news(rig.io, rig.network());
   run_words("sysctl -qw net.ipv4.conf.p9.forwarding=0");
   if (run_tool({"iptables", "-V"}).find("nf_tables") != std::string::npos) {
     run_tool({"iptables", "-t", "nat", "-N", "KUBE-SERVICES"});
     run_tool({"iptables", "-N", "KUBE-FORWARD"});
     run_tool({"iptables", "-A", "KUBE-FORWARD", "-j", "ACCEPT"});
   }
-  CHECK_FALSE(has_news(rig, rig.network()));
+  CHECK_FALSE(has_news(rig.io, rig.network()));
 }
 
 TEST_CASE("kernel network: sysctls are looked at, for nobody tells of them", "[network][drift]") {
