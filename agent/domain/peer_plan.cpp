@@ -94,7 +94,7 @@ class Planner {
       return;
     }
     for (const Cidr& block : way.destinations) {
-      const Neighbour neighbour{tunnel_end(block), way.mac};
+      const Neighbour neighbour{tunnel_hop(block, way.mac), way.mac};
       wanted_neighbours_.insert(neighbour.address);
       const auto there = neighbours_.find(neighbour.address);
       if (there == neighbours_.end() || there->second != way.mac)
@@ -105,7 +105,7 @@ class Planner {
     if (std::none_of(first, last, [&way](const auto& one) { return one.second == way.remote; }))
       steps_.push_back(PutForwarding{overlay_.link, {way.mac, way.remote}, way.peer->node});
     for (const Cidr& block : way.destinations)
-      put_route(route_to(block, tunnel_end(block), overlay_.link, true), way.peer->node);
+      put_route(route_to(block, tunnel_hop(block, way.mac), overlay_.link, true), way.peer->node);
   }
 
   // So that a packet to an address that no pod has does not go round by the default route.

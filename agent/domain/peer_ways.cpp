@@ -170,6 +170,18 @@ IpAddress tunnel_end(const Cidr& block) {
   return block.base();
 }
 
+IpAddress tunnel_hop(const Cidr& block, const MacAddress& mac) {
+  if (block.is_v4()) return tunnel_end(block);
+  // Modified EUI-64 (RFC 4291, appendix A).
+  std::string bytes(16, '\0');
+  bytes[0] = static_cast<char>(0xfe);
+  bytes[1] = static_cast<char>(0x80);
+  for (std::size_t i = 0; i < mac.size(); ++i) bytes[i < 3 ? 8 + i : 10 + i] = static_cast<char>(i == 0 ? mac[i] ^ 2U : mac[i]);
+  bytes[11] = static_cast<char>(0xff);
+  bytes[12] = static_cast<char>(0xfe);
+  return IpAddress::from_bytes(bytes).value_or(IpAddress());
+}
+
 PeerWays peer_ways(const NetworkDesired& desired, const NetworkObserved& observed) {
   return Finder(desired, observed).find();
 }

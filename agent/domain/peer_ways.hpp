@@ -22,6 +22,9 @@ Blocks own_blocks(const NetworkDesired& desired);
 MacAddress tunnel_mac(std::uint8_t salt, const Blocks& blocks);
 // The address of the tunnel end within a block: its first, which no pod can have.
 IpAddress tunnel_end(const Cidr& block);
+// The next hop into the tunnel towards a block of the node with that MAC. In IPv6 a link-local address: the kernel refuses a
+// next hop within a block that another route leads elsewhere at the moment, which would make a replacement impossible.
+IpAddress tunnel_hop(const Cidr& block, const MacAddress& mac);
 
 // Pointers are into NetworkDesired.
 struct DirectWay {

@@ -84,6 +84,7 @@ Result<NetworkObserved> KernelNetwork::observe() {
 Status KernelNetwork::observe_overlay(NetworkObserved& observed) {
   const NetworkLink* device = overlay_of(observed);
   overlay_ = device == nullptr ? 0 : device->index;
+  watch_.watch_overlay(overlay_);
   if (device == nullptr) return {};
   auto neighbours = netlink_.neighbours(device->index);
   if (!neighbours) return neighbours.error();
@@ -100,6 +101,7 @@ Status KernelNetwork::observe_overlay(NetworkObserved& observed) {
 
 std::vector<Status> KernelNetwork::apply(const std::vector<NetworkStep>& steps) {
   std::vector<Status> out(steps.size());
+  watch_.watch_overlay(0);
   bool overlay_failed = false;
   const auto in_batch = [&overlay_failed](const NetworkStep& step) {
     return net::is_batched(step) && !(overlay_failed && on_new_overlay(step));
@@ -116,6 +118,7 @@ std::vector<Status> KernelNetwork::apply(const std::vector<NetworkStep>& steps) 
     }
     i = end + 1;
   }
+  watch_.watch_overlay(overlay_);
   return out;
 }
 

@@ -393,9 +393,9 @@ TEST_CASE("dual stack, crossSubnet: one tunnel end for what no address is near f
   FakeNetwork network = node();
   const Lines steps = converge(network, desired);
   CHECK(about(steps, "(node n2)") == Lines{"put route 10.10.2.0/24 via 10.77.0.12 (node n2)",
-                                           "put neighbour fd00:10:2:: at 02:5a:0a:0a:02:00 (node n2)",
+                                           "put neighbour fe80::5a:aff:fe0a:200 at 02:5a:0a:0a:02:00 (node n2)",
                                            "put forwarding entry 02:5a:0a:0a:02:00 to 10.77.0.12 (node n2)",
-                                           "put route fd00:10:2::/64 via fd00:10:2:: (node n2)"});
+                                           "put route fd00:10:2::/64 via fe80::5a:aff:fe0a:200 (node n2)"});
   CHECK(about(steps, "put address") == Lines{"put address 10.10.1.0 on slipway-vx", "put address fd00:10:1:: on slipway-vx"});
 }
 
