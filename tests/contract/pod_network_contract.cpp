@@ -417,6 +417,75 @@ TEST_CASE("pods: a peer's address changes again and again, and nobody loses a pa
   CHECK(to_peer_v6.lost() == 0);
 }
 
+namespace {
+
+long ms_since(std::chrono::steady_clock::time_point start) {
+  return static_cast<long>(std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start).count());
+}
+
+NetworkDesired with_peers(NetworkDesired desired, std::uint32_t count) {
+  desired.peers.clear();
+  for (std::uint32_t i = 0; i < count; ++i)
+    desired.peers.push_back({"n" + std::to_string(i), *Cidr::make(IpAddress::v4(0x0b000000U + i * 256), 24), IpAddress::v4(0x0a4d0100U + i)});
+  return desired;
+}
+
+// One pass over the kernel, in its parts.
+void timed_pass(LabNode& node, const char* what) {
+  node.ns.run([&] {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto seen = node.kernel->observe();
+    REQUIRE(seen);
+    const long observed = ms_since(begin);
+    const auto planning = std::chrono::steady_clock::now();
+    const auto steps = plan_network(node.desired, *seen);
+    const long planned = ms_since(planning);
+    const auto applying = std::chrono::steady_clock::now();
+    const auto results = node.kernel->apply(steps);
+    const long applied = ms_since(applying);
+    std::cout << what << ": " << steps.size() << " steps, observed in " << observed << " ms, planned in " << planned << " ms, applied in "
+              << applied << " ms\n";
+    for (const Status& status : results)
+      if (!status) FAIL(status.error().message);
+  });
+}
+
+}  // namespace
+
+TEST_CASE("pods: thousands of peers, and back after each loss", "[network][pods][many]") {
+  if (no_root()) return;
+  constexpr std::uint32_t k_peers = 5000;
+  PodLab lab({0}, backend(NetworkBackend::vxlan), false);
+  LabNode& node = lab.node(0);
+  lab.pass(node);
+  node.ns.run([] { run_words("ip address replace 10.77.0.11/16 dev eth0"); });
+  node.ns.run([] { run_words("ip address del 10.77.0.11/24 dev eth0"); });
+  node.desired = with_peers(node.desired, k_peers);
+  timed_pass(node, "vxlan, all new");
+  CHECK(lab.planned(node) == Lines{});
+  const std::string whole = "routes 5001, neighbours 5000, entries 5000";
+  CHECK(lab.marked(node) == whole);
+  const std::pair<const char*, const char*> losses[] = {{"vxlan, device deleted", "ip link del slipway-vx"},
+                                                        {"vxlan, MAC changed", "ip link set slipway-vx address 02:00:00:00:00:01"},
+                                                        {"vxlan, device down", "ip link set slipway-vx down"}};
+  for (const auto& [what, command] : losses) {
+    node.ns.run([&] { run_words(command); });
+    timed_pass(node, what);
+    CHECK(lab.planned(node) == Lines{});
+    CHECK(lab.marked(node) == whole);
+  }
+  node.desired.backend = NetworkBackend::host_gw;
+  timed_pass(node, "from vxlan to host-gw");
+  CHECK(lab.planned(node) == Lines{});
+  node.ns.run([] {
+    run_words("ip link set eth0 down");
+    run_words("ip link set eth0 up");
+  });
+  timed_pass(node, "host-gw, link down and up");
+  CHECK(lab.planned(node) == Lines{});
+  CHECK(lab.marked(node) == "routes 5001, neighbours 0, entries 0");
+}
+
 TEST_CASE("pods: the checksum offload of the tunnel is turned off and on", "[network][pods]") {
   if (no_root()) return;
   PodLab lab({0}, backend(NetworkBackend::vxlan));
