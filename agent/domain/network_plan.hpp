@@ -135,6 +135,7 @@ enum class NetworkFindingKind {
   dhcpcd,           // gives addresses to pods' devices
   not_adjacent,   // peers for which the backend has no way
   overlay_conflict,  // another vxlan device takes the tunnel's packets
+  overlay_missing,   // the tunnel device could not be made or set up
   mtu_too_small,     // for IPv6
 };
 struct NetworkFinding {

@@ -43,13 +43,21 @@ void overlay_findings(const NetworkDesired& desired, const NetworkObserved& obse
   const auto want = wanted_overlay(desired, observed);
   if (!want) return;
   const NetworkLink* device = overlay_of(observed);
+  const bool there = device != nullptr && fits(*device, *want);
+  if (there && device->up) return;
+  const std::string port = "UDP port " + std::to_string(want->config.port);
   const NetworkLink* rival = overlay_rival(observed, want->config);
-  const bool fits = device != nullptr && device->vxlan && *device->vxlan == want->config;
-  if (rival == nullptr || fits) return;
-  out.push_back(finding(NetworkFindingKind::overlay_conflict,
-                        "interface " + rival->name + " takes the packets of VXLAN " + std::to_string(want->config.id) + " on UDP port " +
-                            std::to_string(want->config.port) + ", so the tunnel cannot be made: remove it (ip link del " + rival->name +
-                            "), or set another network.vxlan.port or id",
+  if (!there && rival != nullptr) {
+    out.push_back(finding(NetworkFindingKind::overlay_conflict,
+                          "interface " + rival->name + " takes the packets of VXLAN " + std::to_string(want->config.id) + " on " + port +
+                              ", so the tunnel cannot be made: remove it (ip link del " + rival->name +
+                              "), or set another network.vxlan.port or id",
+                          true));
+    return;
+  }
+  out.push_back(finding(NetworkFindingKind::overlay_missing,
+                        std::string("the tunnel device ") + k_overlay_device + (there ? " cannot be set up" : " cannot be made") +
+                            ": see whether the kernel has vxlan (modprobe vxlan) and whether a program has " + port + " (ss -ulnp)",
                         true));
 }
 

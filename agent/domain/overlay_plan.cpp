@@ -51,14 +51,15 @@ void plan_addresses(const NetworkDesired& desired, const NetworkLink* device, co
       steps.push_back(RemoveOverlayAddress{use.link, address.address, address.prefix_length});
 }
 
-void plan_own_sysctls(const NetworkObserved& observed, Steps& steps) {
-  for (const Sysctl& want : overlay_sysctls())
-    for (const ObservedSysctl& now : observed.overlay_sysctls)
-      if (now.key == want.key && now.value && trim(*now.value) != want.value) steps.push_back(SetSysctl{want});
-}
-
-bool fits(const NetworkLink& device, const WantedOverlay& want) {
-  return device.vxlan && *device.vxlan == want.config;
+// Before the addresses: there can be none of IPv6 where it is disabled.
+void plan_own_sysctls(const NetworkDesired& desired, const NetworkObserved& observed, const OverlayUse& use, Steps& steps) {
+  const bool with_v6 = own_blocks(desired).v6.has_value();
+  for (const Sysctl& want : overlay_sysctls(with_v6)) {
+    const auto now = std::find_if(observed.overlay_sysctls.begin(), observed.overlay_sysctls.end(),
+                                  [&want](const ObservedSysctl& one) { return one.key == want.key; });
+    const bool told = !use.renewed && now != observed.overlay_sysctls.end() && now->value;
+    if (told ? trim(*now->value) != want.value : use.renewed && with_v6) steps.push_back(SetSysctl{want});
+  }
 }
 
 }  // namespace
@@ -108,6 +109,10 @@ const NetworkLink* overlay_rival(const NetworkObserved& observed, const VxlanCon
   return nullptr;
 }
 
+bool fits(const NetworkLink& device, const WantedOverlay& want) {
+  return device.vxlan && *device.vxlan == want.config;
+}
+
 OverlayUse plan_overlay(const NetworkDesired& desired, const NetworkObserved& observed, Steps& steps) {
   OverlayUse use;
   const auto want = wanted_overlay(desired, observed);
@@ -116,13 +121,13 @@ OverlayUse plan_overlay(const NetworkDesired& desired, const NetworkObserved& ob
   if (device != nullptr && fits(*device, *want)) {
     use.link = device->index;
     mend_in_place(*device, *want, use, steps);
-    plan_own_sysctls(observed, steps);
   } else {
     if (overlay_rival(observed, want->config) != nullptr) return use;
     use.link = k_overlay_to_come;
     use.renewed = true;
     steps.push_back(PutOverlay{want->config, want->mac, want->mtu, device == nullptr ? 0 : device->index, want->underlay});
   }
+  plan_own_sysctls(desired, observed, use, steps);
   plan_addresses(desired, device, *want, use, steps);
   const bool offloads = use.renewed || observed.overlay_checksum_offload.value_or(false);
   if (offloads && needs_offload_defence(observed.kernel_release)) steps.push_back(SetChecksumOffload{false});
@@ -145,9 +150,12 @@ bool needs_offload_defence(std::string_view kernel_release) {
   return *major < 5 || (*major == 5 && *minor < 7);
 }
 
-std::vector<Sysctl> overlay_sysctls() {
+std::vector<Sysctl> overlay_sysctls(bool with_v6) {
   const std::string folder = std::string("net/ipv6/conf/") + k_overlay_device + "/";
-  return {{folder + "accept_ra", "0"}};
+  std::vector<Sysctl> wanted = {{folder + "accept_ra", "0"}};
+  // Hosts that are told to have no IPv6 on new interfaces; where no pod has it that is their own business.
+  if (with_v6) wanted.push_back({folder + "disable_ipv6", "0"});
+  return wanted;
 }
 
 int overlay_overhead(const IpAddress& node_address) {

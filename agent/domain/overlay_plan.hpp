@@ -25,6 +25,9 @@ const NetworkLink* overlay_of(const NetworkObserved& observed);
 // Another device with which ours cannot be: it receives the same packets. Null: none.
 const NetworkLink* overlay_rival(const NetworkObserved& observed, const VxlanConfig& wanted);
 
+// Whether it has all that cannot be changed in place.
+bool fits(const NetworkLink& device, const WantedOverlay& want);
+
 struct OverlayUse {
   int link = 0;            // for what hangs on it: its index, k_overlay_to_come; 0: leave alone what is there
   bool renewed = false;    // nothing that was on it is left
@@ -43,7 +46,7 @@ bool needs_offload_defence(std::string_view kernel_release);
 // What the tunnel's headers take of the underlay's MTU, bytes.
 int overlay_overhead(const IpAddress& node_address);
 
-// Sysctls of the tunnel device itself, which come and go with it.
-std::vector<Sysctl> overlay_sysctls();
+// Sysctls of the tunnel device itself, which come and go with it: those it needs with IPv6 pods, or all there are.
+std::vector<Sysctl> overlay_sysctls(bool with_v6 = true);
 
 }  // namespace slipway

@@ -152,8 +152,8 @@ Status KernelNetwork::put_overlay(const PutOverlay& put) {
   const auto made = netlink_.make_overlay(put);
   if (!made) return made.error();
   overlay_ = *made;
-  // Before it is up. Kernels without IPv6 have no such keys.
-  for (const Sysctl& sysctl : overlay_sysctls()) (void)net::set_sysctl(paths_.proc_sys, sysctl);
+  // Before it is up. Kernels without IPv6 have no such keys; what cannot be set the next look shows.
+  for (const Sysctl& sysctl : overlay_sysctls(false)) (void)net::set_sysctl(paths_.proc_sys, sysctl);
   return netlink_.mend_overlay({*made, std::nullopt, std::nullopt, true});
 }
 

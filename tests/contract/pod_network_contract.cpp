@@ -1,5 +1,8 @@
 // Pods on several nodes, each in a network namespace of its own: every backend in both families, and what happens to nodes.
 // After each harm one pass mends everything, a second one plans nothing, and no marked object is left over.
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <atomic>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -347,6 +350,46 @@ TEST_CASE("pods: a device of another program with our identifier and port", "[ne
     run_words("ip link set flannel.1 up");
     run_words("ip link del flannel.1");
   });
+  lab.pass_all();
+  check_whole(lab, 1450 - k_v6_echo);
+}
+
+TEST_CASE("pods: a program that has the tunnel's port", "[network][pods]") {
+  if (no_root()) return;
+  PodLab lab({0, 0}, backend(NetworkBackend::vxlan));
+  LabNode& node = lab.node(0);
+  UniqueFd program;
+  node.ns.within([&program] {
+    program.reset(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    sockaddr_in any{};
+    any.sin_family = AF_INET;
+    any.sin_port = htons(8472);
+    REQUIRE(::bind(program.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any) == 0);
+  });
+  const auto steps = plan_network(node.desired, lab.observe(node));
+  node.ns.within([&] {
+    const auto results = node.kernel->apply(steps);
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      INFO(describe(steps[i]));
+      if (std::holds_alternative<PutOverlay>(steps[i])) {
+        REQUIRE_FALSE(results[i]);
+        CHECK(results[i].error().message.find("address already in use") != std::string::npos);
+      }
+    }
+  });
+  const auto findings = network_findings(node.desired, lab.observe(node));
+  REQUIRE(findings.size() == 1);
+  CHECK(findings[0].kind == NetworkFindingKind::overlay_missing);
+  CHECK(findings[0].blocks_pods);
+  program.reset();
+  lab.pass_all();
+  check_whole(lab, 1450 - k_v6_echo);
+}
+
+TEST_CASE("pods: IPv6 pods on a host that has IPv6 off for new interfaces", "[network][pods]") {
+  if (no_root()) return;
+  PodLab lab({0, 0}, backend(NetworkBackend::vxlan));
+  lab.node(0).ns.within([] { run_words("sysctl -qw net.ipv6.conf.default.disable_ipv6=1"); });
   lab.pass_all();
   check_whole(lab, 1450 - k_v6_echo);
 }

@@ -237,7 +237,7 @@ TEST_CASE("harm to the tunnel is mended in one pass", "[network_plan][overlay]")
     if (which == 5) config.extended = true;
     steps = converge(network, desired);
     CHECK(steps.front() == "make the tunnel device slipway-vx anew (vxlan 1, port 8472, over eth0)");
-    CHECK(about(steps, "put").size() == 2 + 6 + 3 + 6);
+    CHECK(about(steps, "put ").size() == 2 + 6 + 3 + 6);
     CHECK(about(steps, "remove").empty());
   }
   SECTION("not even a vxlan device") {
@@ -270,9 +270,10 @@ TEST_CASE("harm to the tunnel is mended in one pass", "[network_plan][overlay]")
     CHECK(converge(network, desired) ==
           Lines{"put address 10.10.1.0 on slipway-vx", "remove address 10.10.1.0/24 on slipway-vx"});
   }
-  SECTION("router advertisements") {
-    state.overlay_sysctls[0].value = "1";
-    CHECK(converge(network, desired) == Lines{"set net/ipv6/conf/slipway-vx/accept_ra = 0"});
+  SECTION("router advertisements, no IPv6") {
+    for (ObservedSysctl& one : state.overlay_sysctls) one.value = "1";
+    CHECK(converge(network, desired) ==
+          Lines{"set net/ipv6/conf/slipway-vx/accept_ra = 0", "set net/ipv6/conf/slipway-vx/disable_ipv6 = 0"});
   }
   CHECK(state.forwarding.size() == before.forwarding.size());
   CHECK(state.neighbours.size() == before.neighbours.size());
@@ -367,6 +368,30 @@ TEST_CASE("another device that takes the tunnel's packets is named and blocks po
   CHECK(conflict());
 }
 
+TEST_CASE("a node whose tunnel cannot be made or set up is not offered to pods", "[network_plan][overlay]") {
+  const NetworkDesired desired = desired_with(NetworkBackend::vxlan);
+  FakeNetwork network = node();
+  CHECK(network_findings(desired, network.state()).at(0).blocks_pods);
+  CHECK(network_findings(desired, network.state()).at(0).message.find("cannot be made") != std::string::npos);
+  converge(network, desired);
+  CHECK(network_findings(desired, network.state()).empty());
+  device(network).up = false;
+  CHECK(network_findings(desired, network.state()).at(0).message.find("cannot be set up") != std::string::npos);
+}
+
+TEST_CASE("IPv6 is turned on for the tunnel where pods have it, and only there", "[network_plan][overlay]") {
+  NetworkDesired desired = desired_with(NetworkBackend::vxlan);
+  FakeNetwork network = node();
+  CHECK(about(converge(network, desired), "disable_ipv6").empty());
+  for (ObservedSysctl& one : network.state().overlay_sysctls)
+    if (one.key.ends_with("disable_ipv6")) one.value = "1";
+  CHECK(planned(network, desired) == Lines{});
+  make_dual(desired);
+  const Lines steps = converge(network, desired);
+  CHECK(steps.front() == "set net/ipv6/conf/slipway-vx/disable_ipv6 = 0");
+  CHECK(about(steps, "put address").size() == 1);
+}
+
 TEST_CASE("dual stack, host-gw: each family by its own address", "[network_plan][overlay]") {
   NetworkDesired desired = desired_with(NetworkBackend::host_gw);
   make_dual(desired);
@@ -418,6 +443,7 @@ TEST_CASE("a tunnel over IPv6 takes more of the MTU, and leads to peers' IPv6 ad
 TEST_CASE("an MTU that cannot be is told", "[network_plan][overlay]") {
   NetworkDesired desired = desired_with(NetworkBackend::vxlan);
   FakeNetwork network = node();
+  converge(network, desired);
   desired.mtu = 1480;
   CHECK(find(network_findings(desired, network.state()), NetworkFindingKind::mtu_too_large) != nullptr);
   desired.mtu = 1450;
