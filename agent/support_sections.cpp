@@ -155,7 +155,8 @@ std::string in_words(const NetworkObserved& network) {
   for (const NetworkLink& link : network.links) {
     text += "link " + std::to_string(link.index) + " " + link.name + (link.up ? " up" : " down") +
             (link.carrier ? "" : " no-carrier") + " mtu " + std::to_string(link.mtu) +
-            (link.master > 0 ? " master " + std::to_string(link.master) : "");
+            (link.master > 0 ? " master " + std::to_string(link.master) : "") +
+            (link.vxlan ? " vxlan " + std::to_string(link.vxlan->id) + " port " + std::to_string(link.vxlan->port) : "");
     for (const LinkAddress& address : link.addresses)
       text += " " + address.address.to_string() + "/" + std::to_string(address.prefix_length);
     text += "\n";
@@ -168,6 +169,8 @@ std::string in_words(const NetworkObserved& network) {
             std::to_string(route.link) + " metric " + std::to_string(route.metric) + "\n";
   }
   text += std::to_string(network.routes.size()) + " routes of ours in all\n";
+  text += "tunnel: " + std::to_string(network.neighbours.size()) + " neighbours, " + std::to_string(network.forwarding.size()) +
+          " forwarding entries\n";
   text += in_words(network.filter);
   return text;
 }

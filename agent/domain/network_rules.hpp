@@ -8,12 +8,14 @@
 
 namespace slipway {
 
-// False: the node itself, IPv6, or in conflict with the node's own range or address (see network_findings).
-bool usable_peer(const NetworkDesired& desired, const NetworkPeer& peer);
 
 const NetworkLink* pod_bridge(const NetworkObserved& observed);
 bool has_ports(const NetworkObserved& observed, const NetworkLink& bridge);
-// The bridge's IPv4 address outside `own`, if any: the bridge plugin refuses to work then.
-std::optional<IpAddress> foreign_bridge_address(const NetworkLink& bridge, const Cidr& own);
+// The bridge's address outside the node's own block of that family, if any: the bridge plugin refuses to work then, and the
+// kernel keeps to itself what is for the former block's next owner.
+std::optional<IpAddress> foreign_bridge_address(const NetworkLink& bridge, const NetworkDesired& desired);
+
+// The MTU that the backend leaves of the underlay's.
+int mtu_left(const NetworkDesired& desired, const NetworkLink& underlay);
 
 }  // namespace slipway

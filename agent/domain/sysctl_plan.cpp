@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "agent/domain/filter_plan.hpp"
+#include "agent/domain/overlay_plan.hpp"
 #include "common/core/text.hpp"
 
 namespace slipway {
@@ -24,18 +25,11 @@ std::string bridge_key(IpFamily family) {
   return std::string("net/bridge/bridge-nf-call-") + (family == IpFamily::v4 ? "iptables" : "ip6tables");
 }
 
-// Some neighbours are reached directly and others through the tunnel: what comes from one may be answered by the
-// other way.
-bool has_tunnel(const NetworkDesired& desired) {
-  const bool own_routes = desired.backend == NetworkBackend::host_gw || desired.backend == NetworkBackend::vxlan;
-  return desired.backend == NetworkBackend::vxlan || (own_routes && desired.cross_subnet);
-}
-
 // Peers that are reached without a tunnel are entries that the kernel learns, twice over at worst, and so is
 // every local pod; rounded so that the file seldom changes. The tunnel's entries are permanent ones, which the
 // limit does not count.
 std::size_t neighbour_limit(const NetworkDesired& desired) {
-  const bool direct = desired.backend == NetworkBackend::host_gw || (has_tunnel(desired) && desired.cross_subnet);
+  const bool direct = desired.backend == NetworkBackend::host_gw || (uses_overlay(desired) && desired.cross_subnet);
   if (!direct) return k_default_neighbours;
   return std::bit_ceil(std::max(k_default_neighbours, desired.peers.size() * 4 + 512));
 }
@@ -135,14 +129,15 @@ void plan_sysctls(const NetworkDesired& desired, const NetworkObserved& observed
   }
 }
 
-void plan_device_sysctls(const NetworkDesired& desired, const NetworkObserved& observed,
+void plan_device_sysctls(const NetworkDesired& desired, const NetworkObserved& observed, const OverlayUse& overlay,
                          std::vector<NetworkStep>& steps) {
-  if (!has_tunnel(desired)) return;
-  for (const char* device : {k_overlay_device, k_pod_bridge}) {
+  if (!uses_overlay(desired)) return;
+  for (const std::string device : {k_overlay_device, k_pod_bridge}) {
+    const bool tunnel = device == k_overlay_device;
+    if (tunnel && overlay.link == 0) continue;
     const std::string key = rp_filter_key(device);
-    std::string own = value_of(observed, key);
-    // The tunnel comes into being in this very plan, with the default; the bridge with the first pod.
-    if (own.empty() && device == k_overlay_device) own = value_of(observed, rp_filter_key("default"));
+    // A tunnel that comes into being in this very plan has the default; the bridge comes with the first pod.
+    const std::string own = value_of(observed, tunnel && overlay.renewed ? rp_filter_key("default") : key);
     if (own.empty()) continue;
     // The larger one of the device's and that of all counts (ip-sysctl.rst): 0 off, 1 strict, 2 loose.
     if (std::max(own, value_of(observed, rp_filter_key("all"))) == "1") steps.push_back(SetSysctl{{key, k_loose}});

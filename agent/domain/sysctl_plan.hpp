@@ -25,7 +25,8 @@ std::string modules_file_content();
 void plan_sysctls(const NetworkDesired& desired, const NetworkObserved& observed,
                   std::vector<NetworkStep>& steps);
 // Of devices of ours: to be planned after these.
-void plan_device_sysctls(const NetworkDesired& desired, const NetworkObserved& observed,
+struct OverlayUse;
+void plan_device_sysctls(const NetworkDesired& desired, const NetworkObserved& observed, const OverlayUse& overlay,
                          std::vector<NetworkStep>& steps);
 
 }  // namespace slipway

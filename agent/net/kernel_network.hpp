@@ -34,13 +34,19 @@ class KernelNetwork final : public Network {
 
  private:
   KernelNetwork(KernelNetworkPaths paths, net::Rtnetlink netlink, net::ChangeWatch watch);
+  Status observe_overlay(NetworkObserved& observed);
   Status apply_one(const NetworkStep& step);
+  Status apply_overlay(const NetworkStep& step);
+  Status put_overlay(const PutOverlay& put);
+  int overlay_index(int link) const { return link == k_overlay_to_come ? overlay_ : link; }
   Status load_module(const LoadModule& step);
 
   KernelNetworkPaths paths_;
   net::Rtnetlink netlink_;
   net::ChangeWatch watch_;
   net::FilterRules filter_;
+  int overlay_ = 0;  // index of the tunnel device that was made last; 0: none
+  std::string kernel_release_;
 };
 
 }  // namespace slipway

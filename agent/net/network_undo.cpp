@@ -154,9 +154,11 @@ Status NetworkUndo::remove_device(const std::string& name) {
 Status NetworkUndo::remove_routes() {
   const auto routes = netlink_.marked_routes();
   if (!routes) return routes.error();
-  std::vector<RouteChange> changes;
-  for (const MarkedRoute& route : *routes) changes.push_back({route, true});
-  for (const Status& status : netlink_.change_routes(changes)) {
+  std::vector<NetworkStep> steps;
+  for (const MarkedRoute& route : *routes) steps.push_back(RemoveRoute{route});
+  std::vector<Status> results(steps.size());
+  netlink_.change(steps, 0, steps.size(), 0, results);
+  for (const Status& status : results) {
     if (!status) return status;
   }
   return {};

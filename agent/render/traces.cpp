@@ -117,6 +117,7 @@ std::vector<Intent> network_intents(const std::string& etc) {
   out.push_back({ChangeKind::table, std::string("ip6 ") + k_masquerade_table, "", true});
   out.push_back({ChangeKind::chains, k_forward_chain, "", true});
   out.push_back({ChangeKind::device, k_pod_bridge});
+  out.push_back({ChangeKind::device, k_overlay_device, "", true});
   return out;
 }
 

@@ -57,6 +57,9 @@ Result<NodeContext> context_of(const proto::DesiredState& desired, const NodeIde
   if (!cidr) return slipway::context(cidr.error(), "this node's pod range");
   context.node_address = *address;
   context.pod_cidr = *cidr;
+  auto second = second_block_of(desired, self.node_uid);
+  if (!second) return slipway::context(second.error(), "this node's second pod range");
+  context.second_pod_cidr = *second;
   for (const std::string& text : pod_ranges_of(desired)) {
     auto range = Cidr::parse(text);
     if (!range) return slipway::context(range.error(), "the cluster's pod ranges");

@@ -1,11 +1,13 @@
 #include "tests/support/fake_network.hpp"
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 #include <variant>
 
+#include "agent/domain/overlay_plan.hpp"
 #include "agent/domain/sysctl_plan.hpp"
 
 namespace slipway::test {
@@ -64,7 +66,8 @@ Result<IpAddress> FakeNetwork::address_towards(const IpAddress&) {
 
 void FakeNetwork::set_link_up(bool up) {
   state_.links[0].up = state_.links[0].carrier = up;
-  if (!up) std::erase_if(state_.routes, [](const MarkedRoute& route) { return !route.blackhole; });
+  const int index = state_.links[0].index;
+  if (!up) std::erase_if(state_.routes, [index](const MarkedRoute& route) { return !route.blackhole && route.link == index; });
   notify();
 }
 
@@ -93,11 +96,15 @@ bool FakeNetwork::adjacent(const IpAddress& gateway) const {
 
 Status FakeNetwork::apply_one(const PutRoute& put) {
   if (auto status = injected(put); !status) return status;
-  const auto& gateway = put.route.gateway;
-  if (gateway && (!state_.links[0].up || !adjacent(*gateway)))
+  MarkedRoute route = put.route;
+  if (route.link == k_overlay_to_come) route.link = overlay() == nullptr ? 0 : overlay()->index;
+  if (route.onlink) {
+    if (overlay() == nullptr || route.link != overlay()->index)
+      return make_error(Errc::unavailable, describe(put) + ": the interface is gone");
+  } else if (route.gateway && (!state_.links[0].up || !adjacent(*route.gateway))) {
     return make_error(Errc::unavailable,
-                      describe(put) + ": " + gateway->to_string() + " is not directly reachable");
-  const MarkedRoute& route = put.route;
+                      describe(put) + ": " + route.gateway->to_string() + " is not directly reachable");
+  }
   std::erase_if(state_.routes, [&route](const MarkedRoute& r) {
     return r.destination == route.destination && r.metric == route.metric;
   });
@@ -147,10 +154,12 @@ Status FakeNetwork::apply_one(const LoadModule& load) {
 
 Status FakeNetwork::apply_one(const SetSysctl& set) {
   if (auto status = injected(set); !status) return status;
-  for (ObservedSysctl& one : state_.sysctls) {
-    if (one.key != set.sysctl.key || !one.value) continue;
-    one.value = set.sysctl.value;
-    return {};
+  for (std::vector<ObservedSysctl>* group : {&state_.sysctls, &state_.overlay_sysctls}) {
+    for (ObservedSysctl& one : *group) {
+      if (one.key != set.sysctl.key || !one.value) continue;
+      one.value = set.sysctl.value;
+      return {};
+    }
   }
   return make_error(Errc::not_found, "no kernel setting " + set.sysctl.key);
 }
@@ -166,7 +175,114 @@ Status FakeNetwork::apply_one(const WriteNetworkFile& write) {
 
 Status FakeNetwork::apply_one(const RemoveBridge& remove) {
   if (auto status = injected(remove); !status) return status;
-  std::erase_if(state_.links, [&remove](const NetworkLink& link) { return link.index == remove.index; });
+  drop_link(remove.index);
+  return {};
+}
+
+NetworkLink* FakeNetwork::overlay() {
+  for (NetworkLink& link : state_.links)
+    if (link.name == k_overlay_device) return &link;
+  return nullptr;
+}
+
+// Routes go with their interface, and so does what hangs on a tunnel.
+void FakeNetwork::drop_link(int index) {
+  const NetworkLink* tunnel = overlay();
+  if (tunnel != nullptr && tunnel->index == index) {
+    state_.neighbours.clear();
+    state_.forwarding.clear();
+    state_.overlay_sysctls.clear();
+    state_.overlay_checksum_offload.reset();
+  }
+  std::erase_if(state_.routes, [index](const MarkedRoute& route) { return !route.blackhole && route.link == index; });
+  std::erase_if(state_.links, [index](const NetworkLink& link) { return link.index == index; });
+}
+
+Status FakeNetwork::apply_one(const PutOverlay& put) {
+  if (auto status = injected(put); !status) return status;
+  drop_link(put.replaces);
+  if (overlay() != nullptr) return make_error(Errc::conflict, describe(put) + ": file exists");
+  NetworkLink link;
+  link.index = next_index_++;
+  link.name = k_overlay_device;
+  link.up = link.carrier = true;
+  link.mtu = put.mtu;
+  link.mac = put.mac;
+  link.vxlan = put.config;
+  state_.links.push_back(link);
+  for (const Sysctl& sysctl : overlay_sysctls()) state_.overlay_sysctls.push_back({sysctl.key, sysctl.value, true});
+  state_.overlay_checksum_offload = true;
+  return {};
+}
+
+Status FakeNetwork::apply_one(const MendOverlay& mend) {
+  if (auto status = injected(mend); !status) return status;
+  NetworkLink* link = overlay();
+  if (link == nullptr || link->index != mend.index) return make_error(Errc::unavailable, "no such device");
+  if (mend.mac) {
+    link->mac = *mend.mac;
+    state_.neighbours.clear();
+  }
+  if (mend.mtu) link->mtu = *mend.mtu;
+  if (mend.up) link->up = true;
+  return {};
+}
+
+Status FakeNetwork::apply_one(const RemoveOverlay& remove) {
+  if (auto status = injected(remove); !status) return status;
+  drop_link(remove.index);
+  return {};
+}
+
+Status FakeNetwork::apply_one(const PutOverlayAddress& put) {
+  if (auto status = injected(put); !status) return status;
+  if (overlay() == nullptr) return make_error(Errc::unavailable, "no such device");
+  overlay()->addresses.push_back({put.address, put.address.bits()});
+  return {};
+}
+
+Status FakeNetwork::apply_one(const RemoveOverlayAddress& remove) {
+  if (auto status = injected(remove); !status) return status;
+  if (overlay() != nullptr) std::erase(overlay()->addresses, LinkAddress{remove.address, remove.prefix_length});
+  return {};
+}
+
+Status FakeNetwork::apply_one(const SetChecksumOffload& set) {
+  if (auto status = injected(set); !status) return status;
+  state_.overlay_checksum_offload = set.on;
+  return {};
+}
+
+Status FakeNetwork::apply_one(const PutNeighbour& put) {
+  if (auto status = injected(put); !status) return status;
+  if (overlay() == nullptr) return make_error(Errc::unavailable, "no such device");
+  std::erase_if(state_.neighbours, [&put](const Neighbour& one) { return one.address == put.neighbour.address; });
+  state_.neighbours.push_back(put.neighbour);
+  return {};
+}
+
+Status FakeNetwork::apply_one(const RemoveNeighbour& remove) {
+  if (auto status = injected(remove); !status) return status;
+  std::erase_if(state_.neighbours, [&remove](const Neighbour& one) { return one.address == remove.neighbour.address; });
+  return {};
+}
+
+Status FakeNetwork::apply_one(const PutForwarding& put) {
+  if (auto status = injected(put); !status) return status;
+  if (overlay() == nullptr) return make_error(Errc::unavailable, "no such device");
+  const auto same = std::find_if(state_.forwarding.begin(), state_.forwarding.end(),
+                                 [&put](const ForwardingEntry& one) { return one.mac == put.entry.mac; });
+  if (same != state_.forwarding.end()) {
+    same->remote = put.entry.remote;  // the first of several, as the kernel does
+  } else {
+    state_.forwarding.push_back(put.entry);
+  }
+  return {};
+}
+
+Status FakeNetwork::apply_one(const RemoveForwarding& remove) {
+  if (auto status = injected(remove); !status) return status;
+  std::erase(state_.forwarding, remove.entry);
   return {};
 }
 
