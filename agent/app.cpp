@@ -18,6 +18,7 @@
 #include "agent/client/http_coordinator.hpp"
 #include "agent/client/mirror_source.hpp"
 #include "agent/config.hpp"
+#include "agent/domain/sysctl_plan.hpp"
 #include "agent/host/file_watch.hpp"
 #include "agent/host/program_files.hpp"
 #include "agent/host/settings_files.hpp"
@@ -27,6 +28,7 @@
 #include "agent/local_status.hpp"
 #include "agent/local_surface.hpp"
 #include "agent/memory.hpp"
+#include "agent/net/firewalld.hpp"
 #include "agent/net/kernel_network.hpp"
 #include "agent/net/quiet_state.hpp"
 #include "agent/process/direct_supervisor.hpp"
@@ -304,7 +306,8 @@ class Agent {
         [ledger = &ledger_](const std::vector<Intent>& intents) { return ledger->intend(intents); },
         {[store] { return store->applied(); }, [store](const std::string& json) { return store->save_applied(json); },
          [](int minor) { return read_host_settings(k_settings_dir, minor); }},
-        [this](std::set<std::string> wanted) { return collect(&installer_, &clock_, std::move(wanted)); }};
+        [this](std::set<std::string> wanted) { return collect(&installer_, &clock_, std::move(wanted)); },
+        {&firewalld_, [ledger = &ledger_] { return firewall_changes(ledger->ledger()); }, {}}};
     reconciler_ = std::make_unique<Reconciler>(std::move(reconcile), random_seed());
     liveness_ = std::make_unique<LivenessKeeper>(LivenessKeeper::Deps{
         clock_, state_, [store](HealthProbe probe) { return ask_health(store, std::move(probe)); }});
@@ -417,6 +420,7 @@ class Agent {
   ArtifactGate gate_;
   std::vector<http::Endpoint> endpoints_;
   std::unique_ptr<KernelNetwork> network_;
+  Firewalld firewalld_{thread_.executor()};
   std::unique_ptr<FileWatch> files_;  // null: the kernel has none to give
   RepeatedError file_trouble_;
   std::string role_;

@@ -12,9 +12,11 @@ namespace slipway {
 
 namespace {
 
+// Which other files there are is a matter of the backend, which is not known yet.
 bool is_fix(const NetworkStep& step) {
-  return std::holds_alternative<LoadModule>(step) || std::holds_alternative<SetSysctl>(step) ||
-         std::holds_alternative<WriteNetworkFile>(step);
+  if (const auto* write = std::get_if<WriteNetworkFile>(&step))
+    return write->file == NetworkFile::sysctl || write->file == NetworkFile::modules;
+  return std::holds_alternative<LoadModule>(step) || std::holds_alternative<SetSysctl>(step);
 }
 
 // Marks of the pod network are noted when it is set up.

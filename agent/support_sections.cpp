@@ -7,6 +7,8 @@
 
 #include "agent/config.hpp"
 #include "agent/domain/enrollment_state.hpp"
+#include "agent/domain/filter_plan.hpp"
+#include "agent/domain/sysctl_plan.hpp"
 #include "common/core/text.hpp"
 #include "common/crypto/key_forms.hpp"
 #include "common/files/atomic_file.hpp"
@@ -153,7 +155,8 @@ std::string in_words(const NetworkObserved& network) {
   for (const NetworkLink& link : network.links) {
     text += "link " + std::to_string(link.index) + " " + link.name + (link.up ? " up" : " down") +
             (link.carrier ? "" : " no-carrier") + " mtu " + std::to_string(link.mtu) +
-            (link.master > 0 ? " master " + std::to_string(link.master) : "");
+            (link.master > 0 ? " master " + std::to_string(link.master) : "") +
+            (link.vxlan ? " vxlan " + std::to_string(link.vxlan->id) + " port " + std::to_string(link.vxlan->port) : "");
     for (const LinkAddress& address : link.addresses)
       text += " " + address.address.to_string() + "/" + std::to_string(address.prefix_length);
     text += "\n";
@@ -166,16 +169,9 @@ std::string in_words(const NetworkObserved& network) {
             std::to_string(route.link) + " metric " + std::to_string(route.metric) + "\n";
   }
   text += std::to_string(network.routes.size()) + " routes of ours in all\n";
-  text += network.masquerade
-              ? "masquerade table with " + std::to_string(network.masquerade->rule_marks.size()) + " rules\n"
-              : std::string("no masquerade table\n");
-  text += std::string("forward: tool ") + (network.forward.tool_present ? "there" : "missing") + ", policy " +
-          (network.forward.policy_drop ? "drop" : "accept") + ", jump " +
-          (network.forward.jump_first ? "first" : "not first") + ", chain " +
-          (network.forward.chain_exact     ? "exact"
-           : network.forward.chain_present ? "other"
-                                           : "missing") +
-          "\n";
+  text += "tunnel: " + std::to_string(network.neighbours.size()) + " neighbours, " + std::to_string(network.forwarding.size()) +
+          " forwarding entries\n";
+  text += in_words(network.filter);
   return text;
 }
 

@@ -19,7 +19,7 @@ const Words<ChangeKind>& kind_words() {
       {ChangeKind::tree, "tree"},        {ChangeKind::unit, "unit"},     {ChangeKind::sysctl, "sysctl"},
       {ChangeKind::module, "module"},    {ChangeKind::routes, "routes"}, {ChangeKind::table, "table"},
       {ChangeKind::chains, "chains"},    {ChangeKind::device, "device"}, {ChangeKind::cgroup, "cgroup"},
-      {ChangeKind::programs, "programs"}};
+      {ChangeKind::firewall, "firewall"}, {ChangeKind::programs, "programs"}};
   return words;
 }
 
@@ -96,13 +96,15 @@ std::string describe(ChangeKind kind, const std::string& name) {
     case ChangeKind::routes:
       return "routes of protocol " + name;
     case ChangeKind::table:
-      return "packet filter table ip " + name;
+      return "packet filter table " + (name.find(' ') == std::string::npos ? "ip " + name : name);
     case ChangeKind::chains:
       return "iptables chains " + name + "*";
     case ChangeKind::device:
       return "network device " + name;
     case ChangeKind::cgroup:
       return "control group " + name;
+    case ChangeKind::firewall:
+      return "firewalld's " + name;
     case ChangeKind::programs:
       return "processes of the programs below " + name;
     default:
@@ -145,7 +147,7 @@ Status check_change(const Change& change) {
     if (parts.size() < 2 || !plain_parts(parts)) return refuse("is no path of ours");
     return {};
   }
-  const bool slashes = change.kind == ChangeKind::sysctl || change.kind == ChangeKind::cgroup;
+  const bool slashes = change.kind == ChangeKind::sysctl || change.kind == ChangeKind::cgroup || change.kind == ChangeKind::firewall;
   if (!slashes && name.find('/') != std::string::npos) return refuse("has a slash");
   if (!plain_parts(split(name, '/')) || name.front() == '-') return refuse("is no name of ours");
   return {};

@@ -23,10 +23,11 @@ enum class ChangeKind {
              // known beforehand
   module,    // name: kernel module
   routes,    // name: route protocol number. One entry for all: each route carries the mark
-  table,     // name: nft table of family ip
+  table,     // name: nft table of family ip, or "ip6 slipway"
   chains,    // name: prefix of iptables chains
   device,    // name: network interface
   cgroup,    // name: control group below each hierarchy
+  firewall,  // name: what firewalld was told (firewall_plan.hpp)
   programs,  // name: folder. Processes that run a program from there, and what they have started
 };
 

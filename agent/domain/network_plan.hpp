@@ -1,14 +1,17 @@
 #pragma once
 // What the node's pod network should look like, what it looks like, and the steps from one to the other.
-// Pure. Every object the agent makes carries a mark (route protocol 77, table "ip slipway", chain
-// SLIPWAY-FORWARD), so that a full comparison is always possible and nothing of somebody else's is ever
-// touched.
+// Pure. Every object the agent makes carries a mark (route protocol 77, the tunnel device's name, table
+// "ip slipway", chain SLIPWAY-FORWARD), so that a full comparison is always possible and nothing of somebody
+// else's is ever touched.
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "agent/domain/filter_state.hpp"
+#include "agent/domain/overlay_state.hpp"
 #include "common/core/ip.hpp"
 #include "common/core/result.hpp"
 
@@ -18,11 +21,11 @@ inline constexpr std::uint8_t k_route_protocol = 77;
 inline constexpr std::uint32_t k_blackhole_metric =
     4294967294U;  // the worst: cni0's connected route wins over it
 inline constexpr char k_pod_bridge[] = "cni0";
-inline constexpr char k_forward_chain[] = "SLIPWAY-FORWARD";
-inline constexpr char k_masquerade_table[] = "slipway";  // family ip
 
 enum class NetworkBackend {
   host_gw,   // routes to the peers' own addresses on one link
+  vxlan,     // a tunnel to each peer
+  routes,    // the network outside leads each block to its node: no peer has a route here
   external,  // somebody else's CNI: everything marked ours is removed, only the sysctls stay
 };
 
@@ -30,6 +33,8 @@ struct NetworkPeer {
   std::string node;   // for reports only
   Cidr cidr;          // its pods
   IpAddress gateway;  // the node's own address
+  std::optional<Cidr> second_cidr = {};          // of the other family
+  std::optional<IpAddress> second_address = {};  // its own, of the other family
   bool operator==(const NetworkPeer&) const = default;
 };
 
@@ -40,8 +45,13 @@ struct NetworkDesired {
   std::vector<NetworkPeer> peers;   // an entry for the node itself is ignored
   std::vector<Cidr> pools;          // all pod ranges of the cluster: not masqueraded, accepted in FORWARD
   std::vector<Cidr> no_masquerade;  // the operator's further ranges
-  int mtu = 0;                      // for pods; 0: the underlay's
+  int mtu = 0;                      // for pods; 0: what the underlay leaves
   bool accept_forward = true;       // false: another policy engine owns FORWARD
+  std::optional<Cidr> own_second_cidr = {};  // of the other family
+  bool cross_subnet = false;        // neighbours directly, all others through the tunnel: with host_gw and vxlan
+  std::uint32_t vxlan_id = 1;
+  std::uint16_t vxlan_port = 8472;
+  std::uint8_t mac_salt = 0;        // of the cluster: two clusters on one network have different tunnel MACs
 };
 
 struct LinkAddress {
@@ -58,6 +68,8 @@ struct NetworkLink {
   bool carrier = false;  // routes survive carrier loss, not an administrative down
   int mtu = 0;
   std::vector<LinkAddress> addresses;
+  MacAddress mac{};                  // zero: it has none
+  std::optional<VxlanConfig> vxlan = {};  // of a vxlan device
 };
 
 // A route in the main table with our protocol number.
@@ -67,45 +79,23 @@ struct MarkedRoute {
   int link = 0;  // interface index; 0 with a blackhole
   std::uint32_t metric = 0;
   bool blackhole = false;
+  bool onlink = false;  // into the tunnel: its other end is on no network that the kernel could check
   bool operator==(const MarkedRoute&) const = default;
-};
-
-struct Sysctl {
-  std::string key;  // with slashes, below /proc/sys: "net/ipv4/ip_forward"
-  std::string value;
-  bool operator==(const Sysctl&) const = default;
-};
-
-struct ObservedSysctl {
-  std::string key;
-  std::optional<std::string> value;  // empty: this kernel (or network namespace) has not got it
-  bool writable = false;
-};
-
-struct MasqueradeTable {
-  std::vector<std::string> rule_marks;  // the comment of each rule, in order; "" for a rule without one
-  std::vector<Cidr> local;              // elements of the set of ranges that are not masqueraded, sorted
-  bool operator==(const MasqueradeTable&) const = default;
-};
-
-struct ForwardState {
-  bool tool_present = false;  // an iptables program was found
-  bool policy_drop = false;   // Docker sets it
-  bool jump_first = false;    // rule 1 of FORWARD jumps to our chain
-  bool chain_present = false;
-  bool chain_exact =
-      false;  // the chain holds, for each of accepted, one rule by source and one by destination, no more
-  std::vector<Cidr> accepted;  // sorted
 };
 
 struct NetworkObserved {
   std::vector<NetworkLink> links;
   std::vector<MarkedRoute> routes;
   std::vector<ObservedSysctl> sysctls;
-  std::optional<MasqueradeTable> masquerade;  // empty: no table
-  ForwardState forward;
-  std::optional<std::string> sysctl_file;   // /etc/sysctl.d/90-slipway.conf; empty: not there
-  std::optional<std::string> modules_file;  // /etc/modules-load.d/slipway.conf
+  FilterState filter;
+  std::map<NetworkFile, std::string> files;  // those that are there
+  bool dhcpcd = false;  // one runs that would take the pod network's devices
+  // Of the tunnel device, when there is one.
+  std::vector<Neighbour> neighbours;
+  std::vector<ForwardingEntry> forwarding;
+  std::vector<ObservedSysctl> overlay_sysctls;
+  std::optional<bool> overlay_checksum_offload;  // empty: the device has no such switch
+  std::string kernel_release;                    // as uname -r
 };
 
 struct PutRoute {  // create or replace in one kernel operation, never delete and add
@@ -115,33 +105,15 @@ struct PutRoute {  // create or replace in one kernel operation, never delete an
 struct RemoveRoute {
   MarkedRoute route;
 };
-struct PutMasquerade {  // the whole table in one transaction
-  std::vector<std::string> rules;
-  MasqueradeTable table;
-};
-struct RemoveMasquerade {};
-struct PutForward {
-  std::vector<Cidr> accepted;
-};
-struct RemoveForward {};
-struct LoadModule {
-  std::string name;
-};
-struct SetSysctl {
-  Sysctl sysctl;
-};
-enum class NetworkFile { sysctl, modules };
-struct WriteNetworkFile {
-  NetworkFile file = NetworkFile::sysctl;
-  std::string content;  // empty: remove the file
-};
 struct RemoveBridge {  // a pod bridge of a former CIDR without any port
   int index = 0;
   std::string name;
 };
 
-using NetworkStep = std::variant<RemoveBridge, LoadModule, SetSysctl, WriteNetworkFile, RemoveRoute, PutRoute,
-                                 PutMasquerade, RemoveMasquerade, PutForward, RemoveForward>;
+using NetworkStep =
+    std::variant<RemoveBridge, LoadModule, SetSysctl, WriteNetworkFile, RemoveRoute, PutRoute, PutMasquerade,
+                 RemoveMasquerade, PutForward, RemoveForward, PutOverlay, MendOverlay, RemoveOverlay, PutOverlayAddress,
+                 RemoveOverlayAddress, SetChecksumOffload, PutNeighbour, RemoveNeighbour, PutForwarding, RemoveForwarding>;
 
 // For people and logs: "put route 10.10.3.0/24 via 10.77.0.13 (node n3)".
 std::string describe(const NetworkStep& step);
@@ -158,6 +130,13 @@ enum class NetworkFindingKind {
   mtu_too_large,
   peer_conflict,  // two peers with one CIDR, a peer with this node's CIDR or address
   no_iptables,    // FORWARD is not guarded: traffic between pods stops when Docker sets its policy
+  foreign_refusal,  // a chain of somebody else's refuses forwarded packets
+  mixed_iptables,   // both variants have rules
+  dhcpcd,           // gives addresses to pods' devices
+  not_adjacent,   // peers for which the backend has no way
+  overlay_conflict,  // another vxlan device takes the tunnel's packets
+  overlay_missing,   // the tunnel device could not be made or set up
+  mtu_too_small,     // for IPv6
 };
 struct NetworkFinding {
   NetworkFindingKind kind;
@@ -165,30 +144,26 @@ struct NetworkFinding {
   std::string message;
   bool blocks_pods = false;  // do not offer this node to pods (write no conflist) while it lasts
 };
-// What no step can mend. Peers that the kernel refuses (not adjacent) appear in the results of the steps, not
-// here.
+// What no step can mend. Of peers without a way the first few are named.
 std::vector<NetworkFinding> network_findings(const NetworkDesired& desired, const NetworkObserved& observed);
 
 // Everything there is to undo when the node leaves: only marked objects.
 std::vector<NetworkStep> plan_network_removal(const NetworkObserved& observed);
 
-// The metric of the route to `prefix` (IPv4, at most /30): a pure function, different for any two prefixes.
-// The kernel hashes routes by metric and not by gateway; with equal metrics inserting N routes takes N^2
-// (notes: docs/architecture.md).
+// The metric of the route to `prefix` (IPv4: at most /30): a pure function, different for any two IPv4 prefixes, never 0.
+// The kernel hashes IPv4 routes by metric and not by gateway; with equal metrics inserting N routes takes N^2
+// (notes: docs/architecture.md). IPv6 routes have no such trap; theirs is one that nobody else uses, because a route replaces
+// another of the same destination and metric, whoever made that.
 std::uint32_t route_metric(const Cidr& prefix);
 
 // The link that has `node_address`, or null.
 const NetworkLink* underlay_of(const NetworkObserved& observed, const IpAddress& node_address);
 
-// The MTU to write in the CNI configuration: the wanted one, or the underlay's; 0 when neither is known.
+// Whether peers may be reached through the tunnel. Then answers may come on another interface than the one that leads there:
+// net.ipv4.conf.*.rp_filter must not be 1 (strict) on the underlay, the tunnel and the bridge.
+bool uses_overlay(const NetworkDesired& desired);
+
+// The MTU to write in the CNI configuration: the wanted one, or what the underlay leaves; 0 when neither is known.
 int pod_mtu(const NetworkDesired& desired, const NetworkObserved& observed);
-
-// The keys to observe: every one that plan_network may want to set.
-std::vector<std::string> network_sysctl_keys();
-
-// The rules of the masquerade chain in nft syntax for `own`, without their comments.
-std::vector<std::string> masquerade_rules(const Cidr& own);
-// The comment that marks `rule`: changes with its text, so that a listing in any nft version can be compared.
-std::string masquerade_rule_mark(const std::string& rule);
 
 }  // namespace slipway

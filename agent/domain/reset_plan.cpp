@@ -34,7 +34,7 @@ class Planner {
     each({ChangeKind::cgroup}, &Planner::cgroup);
     mounts();
     each({ChangeKind::device}, &Planner::device);
-    each({ChangeKind::routes, ChangeKind::table, ChangeKind::chains}, &Planner::marked);
+    each({ChangeKind::routes, ChangeKind::table, ChangeKind::chains, ChangeKind::firewall}, &Planner::marked);
     each({ChangeKind::file, ChangeKind::link}, &Planner::file_or_link);
     if (units_change_) plan_.steps.push_back({ResetAction::reload_units, "", "", {}});
     // After the files that would set them again at the next boot.
@@ -119,6 +119,7 @@ class Planner {
     if (not_ours(change)) return;
     const ResetAction action = change.kind == ChangeKind::routes  ? ResetAction::remove_routes
                                : change.kind == ChangeKind::table ? ResetAction::remove_table
+                               : change.kind == ChangeKind::firewall ? ResetAction::remove_firewall
                                                                   : ResetAction::remove_chains;
     step(action, change, join(seen.more, ", "));
   }
@@ -248,6 +249,7 @@ std::string describe(const ResetStep& step) {
     case ResetAction::remove_routes:
     case ResetAction::remove_table:
     case ResetAction::remove_chains:
+    case ResetAction::remove_firewall:
       return "remove the " + describe(step.change.kind, step.name) + note;
     case ResetAction::set_sysctl:
       return "set " + step.name + " back to " + step.value;

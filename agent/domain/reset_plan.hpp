@@ -34,6 +34,7 @@ enum class ResetAction {
   remove_routes,
   remove_table,
   remove_chains,
+  remove_firewall,  // what firewalld was told
   set_sysctl,  // value: the former one
   unload_module,
   remove_temporary,  // of a file or link

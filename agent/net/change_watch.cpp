@@ -1,5 +1,6 @@
 #include "agent/net/change_watch.hpp"
 
+#include <linux/neighbour.h>
 #include <linux/netconf.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -15,6 +16,7 @@
 #include <cstring>
 
 #include "agent/domain/network_plan.hpp"
+#include "agent/net/event_filter.hpp"
 #include "agent/net/nl_message.hpp"
 #include "common/core/unique_fd.hpp"
 
@@ -24,11 +26,30 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::uint8_t k_ipv4 = 2;  // NFPROTO_IPV4
+// linux/netfilter.h: NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6
+constexpr std::uint8_t k_inet = 1;
+constexpr std::uint8_t k_ipv4 = 2;
+constexpr std::uint8_t k_ipv6 = 10;
+constexpr std::string_view k_firewalld = "firewalld";  // its table, in each of these
+constexpr int k_buffer = 1 << 20;  // bytes: a burst that does not fit costs a look at everything
+
+// Who listens, to tell own changes from others'.
+struct Listener {
+  std::uint32_t port = 0;  // of the socket that makes our changes; 0: not known
+  int overlay = 0;         // interface index; 0: none
+};
+
+// Every interface gives itself such an IPv6 address, a pod's end too; no route of ours needs one.
+bool is_link_local(const Message& message) {
+  if (message.payload.size() < sizeof(ifaddrmsg) || message.payload[0] != AF_INET6) return false;
+  const auto attributes = parse_attributes(message.payload.substr(NLMSG_ALIGN(sizeof(ifaddrmsg))));
+  const auto address = attributes ? IpAddress::from_bytes(find_attribute(*attributes, IFA_ADDRESS)) : std::nullopt;
+  return address && address->is_link_local();
+}
 
 // A port of a bridge is a pod's end: each pod makes a handful of events that concern no route of ours.
 bool concerns_our_links(const Message& message) {
-  if (message.type == RTM_NEWADDR || message.type == RTM_DELADDR) return true;
+  if (message.type == RTM_NEWADDR || message.type == RTM_DELADDR) return !is_link_local(message);
   if (message.type != RTM_NEWLINK && message.type != RTM_DELLINK) return false;
   if (message.payload.size() < sizeof(ifinfomsg) || message.payload[0] != 0)
     return false;  // AF_BRIDGE port news
@@ -42,8 +63,18 @@ bool concerns_our_routes(const Message& message, std::uint32_t own_port) {
   if (message.payload.size() < sizeof(rtmsg) || (own_port != 0 && message.port == own_port)) return false;
   rtmsg head{};
   std::memcpy(&head, message.payload.data(), sizeof head);
-  if (head.rtm_family != AF_INET || head.rtm_table != RT_TABLE_MAIN) return false;
+  if ((head.rtm_family != AF_INET && head.rtm_family != AF_INET6) || head.rtm_table != RT_TABLE_MAIN) return false;
   return head.rtm_protocol == k_route_protocol || (message.type == RTM_NEWROUTE && (message.flags & NLM_F_REPLACE) != 0);
+}
+
+// Neighbours that come and go with traffic are nobody's doing.
+bool concerns_our_tunnel(const Message& message, const Listener& own) {
+  if (message.type != RTM_NEWNEIGH && message.type != RTM_DELNEIGH) return false;
+  if (message.payload.size() < sizeof(ndmsg) || own.overlay == 0 || (own.port != 0 && message.port == own.port)) return false;
+  ndmsg head{};
+  std::memcpy(&head, message.payload.data(), sizeof head);
+  if (head.ndm_ifindex != own.overlay) return false;
+  return message.type == RTM_DELNEIGH || head.ndm_family == AF_BRIDGE || (head.ndm_state & NUD_PERMANENT) != 0;
 }
 
 // net.ipv4.ip_forward is the one sysctl of ours that the kernel tells of. Each new interface makes such news too, of itself alone.
@@ -60,7 +91,7 @@ std::string_view name_in(const std::vector<Attribute>& attributes, std::uint16_t
 }
 
 // Takes all that is there. Lost events are a change.
-Result<bool> drain(int fd, std::uint32_t own_port, bool rules) {
+Result<bool> drain(int fd, const Listener& own, bool rules) {
   bool changed = false;
   std::array<char, 32768> buffer{};
   for (;;) {
@@ -79,18 +110,23 @@ Result<bool> drain(int fd, std::uint32_t own_port, bool rules) {
     }
     for (const Message& message : *messages) {
       const bool news = rules ? concerns_our_rules(message.type, message.payload)
-                              : concerns_our_links(message) || concerns_our_routes(message, own_port) || concerns_forwarding(message);
+                              : concerns_our_links(message) || concerns_our_routes(message, own.port) ||
+                                    concerns_our_tunnel(message, own) || concerns_forwarding(message);
       changed = changed || news;
     }
   }
 }
 
-Result<UniqueFd> subscribe_routes() {
+Result<UniqueFd> subscribe_routes(std::uint32_t own_port) {
   UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
   if (!fd) return from_errno("open a netlink socket", errno);
   sockaddr_nl own{};
   own.nl_family = AF_NETLINK;
-  own.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | 1U << (RTNLGRP_IPV4_NETCONF - 1);
+  own.nl_groups = RTMGRP_LINK | RTMGRP_NEIGH | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE |
+                  1U << (RTNLGRP_IPV4_NETCONF - 1) | 1U << (RTNLGRP_IPV6_NETCONF - 1);
+  (void)::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &k_buffer, sizeof k_buffer);
+  // Before the first event: neighbours of other interfaces are none of ours.
+  filter_events(fd.get(), own_port, 0);
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0)
     return from_errno("subscribe to network events", errno);
   return fd;
@@ -125,13 +161,18 @@ Result<UniqueFd> gather(const UniqueFd& routes, const UniqueFd& rules) {
 }  // namespace
 
 bool concerns_our_rules(std::uint16_t type, std::string_view payload) {
-  if (type >> 8 != NFNL_SUBSYS_NFTABLES || payload.size() < sizeof(nfgenmsg) || static_cast<std::uint8_t>(payload[0]) != k_ipv4) return false;
+  if (type >> 8 != NFNL_SUBSYS_NFTABLES || payload.size() < sizeof(nfgenmsg)) return false;
+  const auto family = static_cast<std::uint8_t>(payload[0]);
+  if (family != k_ipv4 && family != k_ipv6 && family != k_inet) return false;
   const int what = type & 0xff;
   if (what == NFT_MSG_NEWGEN) return false;
   const auto attributes = parse_attributes(payload.substr(NLMSG_ALIGN(sizeof(nfgenmsg))));
   if (!attributes) return true;
   // The table's name is attribute 1 of every kind of message.
   const std::string_view table = name_in(*attributes, NFTA_TABLE_NAME);
+  // A reload of firewalld makes its table anew; what it does within is its own business.
+  if (table == k_firewalld) return what == NFT_MSG_NEWTABLE || what == NFT_MSG_DELTABLE;
+  if (family == k_inet) return false;
   if (table == k_masquerade_table) return true;
   if (table != "filter") return false;
   const auto is_ours = [](std::string_view chain) { return chain == "FORWARD" || chain == k_forward_chain; };
@@ -142,13 +183,13 @@ bool concerns_our_rules(std::uint16_t type, std::string_view payload) {
 
 struct ChangeWatch::Impl {
   UniqueFd routes, rules;
-  std::uint32_t own_port = 0;
+  Listener own;
   asio::posix::stream_descriptor either;
 
   Result<bool> drain_all() {
-    auto changed = drain(routes.get(), own_port, false);
+    auto changed = drain(routes.get(), own, false);
     if (!changed || !rules) return changed;
-    const auto rules_changed = drain(rules.get(), own_port, true);
+    const auto rules_changed = drain(rules.get(), own, true);
     if (!rules_changed) return rules_changed.error();
     return *changed || *rules_changed;
   }
@@ -160,7 +201,7 @@ ChangeWatch::ChangeWatch(ChangeWatch&&) noexcept = default;
 ChangeWatch& ChangeWatch::operator=(ChangeWatch&&) noexcept = default;
 
 Result<ChangeWatch> ChangeWatch::open(asio::any_io_executor executor, std::uint32_t own_port) {
-  auto routes = subscribe_routes();
+  auto routes = subscribe_routes(own_port);
   if (!routes) return routes.error();
   UniqueFd rules = subscribe_rules();
   auto both = gather(*routes, rules);
@@ -170,7 +211,13 @@ Result<ChangeWatch> ChangeWatch::open(asio::any_io_executor executor, std::uint3
   either.assign(both->get(), ec);
   if (ec) return make_error(Errc::internal, "watching network events: " + ec.message());
   (void)both->release();
-  return ChangeWatch(std::make_unique<Impl>(Impl{std::move(*routes), std::move(rules), own_port, std::move(either)}));
+  return ChangeWatch(std::make_unique<Impl>(Impl{std::move(*routes), std::move(rules), {own_port, 0}, std::move(either)}));
+}
+
+void ChangeWatch::watch_overlay(int overlay) {
+  if (impl_->own.overlay == overlay) return;
+  impl_->own.overlay = overlay;
+  filter_events(impl_->routes.get(), impl_->own.port, overlay);
 }
 
 asio::awaitable<Status> ChangeWatch::changed() {

@@ -1,5 +1,5 @@
 #pragma once
-// Tells that links, addresses, forwarding, or routes and packet filter rules of ours have changed.
+// Tells that links, addresses, forwarding, or routes, tunnel entries and packet filter rules of ours have changed.
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
@@ -18,6 +18,11 @@ class ChangeWatch {
   ~ChangeWatch();
   ChangeWatch(ChangeWatch&&) noexcept;
   ChangeWatch& operator=(ChangeWatch&&) noexcept;
+
+  // Tunnel entries of the interface `overlay` are watched from now on; 0: none are. The kernel does not tell who changes
+  // forwarding entries: nobody is heard while our own are being changed. Hosts with many neighbours tell of one or another all
+  // the time: the kernel itself throws away what is not about `overlay`.
+  void watch_overlay(int overlay);
 
   // Resumes at the next change, at once when there was one since the last call. Pods coming and going on a
   // bridge are none.

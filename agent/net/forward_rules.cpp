@@ -13,6 +13,14 @@ namespace {
 constexpr std::chrono::seconds k_limit{5};
 constexpr char k_lock_seconds[] = "2";  // how long to wait for another user of iptables
 
+std::string program_name(IpFamily family) {
+  return family == IpFamily::v4 ? "iptables" : "ip6tables";
+}
+
+Error no_program(const std::string& name) {
+  return make_error(Errc::not_found, "no " + name + " program: install iptables");
+}
+
 std::string jump() {
   return std::string("FORWARD -j ") + k_forward_chain;
 }
@@ -27,9 +35,10 @@ Error failed(const std::string& program, const ProgramOutput& output) {
 }
 
 // One transaction: the lines between "*filter" and "COMMIT".
-Status restore(const std::vector<std::string>& folders, const std::string& lines) {
-  const std::string program = find_program(folders, "iptables-restore");
-  if (program.empty()) return make_error(Errc::not_found, "no iptables-restore program: install iptables");
+Status restore(const std::vector<std::string>& folders, IpFamily family, const std::string& lines) {
+  const std::string name = program_name(family) + "-restore";
+  const std::string program = find_program(folders, name);
+  if (program.empty()) return no_program(name);
   const std::string input = "*filter\n" + lines + "COMMIT\n";
   const auto output = run_program({program, "-w", k_lock_seconds, "--noflush"}, input, k_limit);
   if (!output) return output.error();
@@ -38,9 +47,9 @@ Status restore(const std::vector<std::string>& folders, const std::string& lines
 }
 
 // The lines that take away every present jump to our chain.
-Result<std::string> drop_jumps(const std::vector<std::string>& folders) {
-  const std::string program = find_program(folders, "iptables");
-  if (program.empty()) return make_error(Errc::not_found, "no iptables program: install iptables");
+Result<std::string> drop_jumps(const std::vector<std::string>& folders, IpFamily family) {
+  const std::string program = find_program(folders, program_name(family));
+  if (program.empty()) return no_program(program_name(family));
   const auto forward = list_chain(program, "FORWARD");
   if (!forward) return forward.error();
   if (forward->exit_code != 0) return failed(program, *forward);
@@ -97,9 +106,11 @@ ForwardState parse_forward(std::string_view forward, std::string_view chain) {
   return state;
 }
 
-Result<ForwardState> ForwardRules::observe() const {
-  const std::string program = find_program(folders_, "iptables");
-  if (program.empty()) return ForwardState{};
+Result<ForwardState> ForwardRules::observe(IpFamily family, bool table_there) const {
+  const std::string program = find_program(folders_, program_name(family));
+  ForwardState state;
+  state.tool_present = !program.empty();
+  if (program.empty() || !table_there) return state;
   const auto forward = list_chain(program, "FORWARD");
   if (!forward) return forward.error();
   if (forward->exit_code != 0) return failed(program, *forward);
@@ -110,23 +121,23 @@ Result<ForwardState> ForwardRules::observe() const {
   return parse_forward(forward->out, chain->exit_code == 0 ? chain->out : "");
 }
 
-Status ForwardRules::put(const std::vector<Cidr>& accepted) const {
-  const auto old_jumps = drop_jumps(folders_);
+Status ForwardRules::put(const PutForward& wanted) const {
+  const auto old_jumps = drop_jumps(folders_, wanted.family);
   if (!old_jumps) return old_jumps.error();
   const std::string chain = k_forward_chain;
   std::string lines = ":" + chain + " - [0:0]\n";  // makes the chain, or empties it
-  for (const Cidr& block : accepted) {
+  for (const Cidr& block : wanted.accepted) {
     lines += "-A " + chain + " -s " + block.to_string() + " -j ACCEPT\n";
     lines += "-A " + chain + " -d " + block.to_string() + " -j ACCEPT\n";
   }
-  return restore(folders_, lines + *old_jumps + "-I FORWARD 1 -j " + chain + "\n");
+  return restore(folders_, wanted.family, lines + *old_jumps + "-I FORWARD 1 -j " + chain + "\n");
 }
 
-Status ForwardRules::remove() const {
-  const auto old_jumps = drop_jumps(folders_);
+Status ForwardRules::remove(IpFamily family) const {
+  const auto old_jumps = drop_jumps(folders_, family);
   if (!old_jumps) return old_jumps.error();
   const std::string chain = k_forward_chain;
-  return restore(folders_, ":" + chain + " - [0:0]\n" + *old_jumps + "-X " + chain + "\n");
+  return restore(folders_, family, ":" + chain + " - [0:0]\n" + *old_jumps + "-X " + chain + "\n");
 }
 
 }  // namespace slipway::net

@@ -1,26 +1,27 @@
 #pragma once
-// The node's FORWARD chain. Docker sets its policy to DROP, and an accept in a table of our own does not
+// The node's FORWARD chain, of each family. Docker sets its policy to DROP, and an accept in a table of our own does not
 // override that, so the rules must stand in the very chain: through the iptables program, whichever variant
 // the machine uses, as Docker does.
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "agent/domain/network_plan.hpp"
+#include "agent/domain/filter_state.hpp"
 #include "common/core/result.hpp"
 
 namespace slipway::net {
 
 class ForwardRules {
  public:
-  // Looks for iptables and iptables-restore in `folders`.
+  // Looks for iptables, ip6tables and their -restore programs in `folders`.
   explicit ForwardRules(std::vector<std::string> folders) : folders_(std::move(folders)) {}
 
-  // Blocks for the two runs of the program, at most some seconds when somebody holds its lock.
-  Result<ForwardState> observe() const;
+  // Blocks for the two runs of the program, at most some seconds when somebody holds its lock. Runs nothing where
+  // the kernel has no filter table of that family (has_filter_table()).
+  Result<ForwardState> observe(IpFamily family, bool table_there) const;
   // Our chain with its rules and the jump at position 1, all in one transaction.
-  Status put(const std::vector<Cidr>& accepted) const;
-  Status remove() const;
+  Status put(const PutForward& wanted) const;
+  Status remove(IpFamily family) const;
 
  private:
   std::vector<std::string> folders_;

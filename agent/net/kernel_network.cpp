@@ -1,32 +1,42 @@
 #include "agent/net/kernel_network.hpp"
 
-#include <chrono>
-#include <type_traits>
+#include <sys/utsname.h>
 
-#include "agent/net/masquerade.hpp"
+#include <algorithm>
+#include <chrono>
+
+#include "agent/domain/overlay_plan.hpp"
+#include "agent/domain/sysctl_plan.hpp"
+#include "agent/net/checksum_offload.hpp"
+#include "agent/net/network_files.hpp"
+#include "agent/net/rt_write.hpp"
 #include "agent/net/sysctls.hpp"
 #include "common/core/text.hpp"
-#include "common/files/atomic_file.hpp"
 #include "common/process/run_program.hpp"
 
 namespace slipway {
 
 namespace {
 
-constexpr std::size_t k_file_limit = 64 * 1024;
-
-// Empty when there is none.
-Result<std::optional<std::string>> read_optional(const std::string& path) {
-  auto content = read_file(path, k_file_limit);
-  if (content) return std::optional(std::move(*content));
-  if (content.error().code == Errc::not_found) return std::optional<std::string>();
-  return content.error();
+bool is_overlay_step(const NetworkStep& step) {
+  return std::holds_alternative<PutOverlay>(step) || std::holds_alternative<MendOverlay>(step) ||
+         std::holds_alternative<RemoveOverlay>(step) || std::holds_alternative<PutOverlayAddress>(step) ||
+         std::holds_alternative<RemoveOverlayAddress>(step) || std::holds_alternative<SetChecksumOffload>(step);
 }
 
-std::optional<net::RouteChange> route_change(const NetworkStep& step) {
-  if (const auto* put = std::get_if<PutRoute>(&step)) return net::RouteChange{put->route, false};
-  if (const auto* remove = std::get_if<RemoveRoute>(&step)) return net::RouteChange{remove->route, true};
-  return std::nullopt;
+// Whether it changes the tunnel device that a step before it makes.
+bool on_new_overlay(const NetworkStep& step) {
+  if (const auto* put = std::get_if<PutRoute>(&step)) return put->route.link == k_overlay_to_come;
+  if (const auto* put = std::get_if<PutNeighbour>(&step)) return put->link == k_overlay_to_come;
+  if (const auto* put = std::get_if<PutForwarding>(&step)) return put->link == k_overlay_to_come;
+  if (const auto* put = std::get_if<PutOverlayAddress>(&step)) return put->link == k_overlay_to_come;
+  return std::holds_alternative<SetChecksumOffload>(step);
+}
+
+std::vector<std::string> keys_of(const std::vector<Sysctl>& sysctls) {
+  std::vector<std::string> keys;
+  for (const Sysctl& one : sysctls) keys.push_back(one.key);
+  return keys;
 }
 
 }  // namespace
@@ -45,7 +55,10 @@ KernelNetwork::KernelNetwork(KernelNetworkPaths paths, net::Rtnetlink netlink, n
     : paths_(std::move(paths)),
       netlink_(std::move(netlink)),
       watch_(std::move(watch)),
-      forward_(paths_.program_folders) {}
+      filter_(paths_.program_folders) {
+  utsname system{};
+  if (::uname(&system) == 0) kernel_release_ = system.release;
+}
 
 Result<NetworkObserved> KernelNetwork::observe() {
   NetworkObserved observed;
@@ -55,56 +68,93 @@ Result<NetworkObserved> KernelNetwork::observe() {
   auto routes = netlink_.marked_routes();
   if (!routes) return routes.error();
   observed.routes = std::move(*routes);
+  observed.kernel_release = kernel_release_;
+  if (auto overlay = observe_overlay(observed); !overlay) return overlay.error();
   observed.sysctls = net::read_sysctls(paths_.proc_sys, network_sysctl_keys());
-  auto masquerade = net::read_masquerade();
-  if (!masquerade) return masquerade.error();
-  observed.masquerade = std::move(*masquerade);
-  auto forward = forward_.observe();
-  if (!forward) return error_of(forward, "reading the FORWARD rules");
-  observed.forward = std::move(*forward);
-  auto sysctl_file = read_optional(paths_.sysctl_file);
-  if (!sysctl_file) return sysctl_file.error();
-  observed.sysctl_file = std::move(*sysctl_file);
-  auto modules_file = read_optional(paths_.modules_file);
-  if (!modules_file) return modules_file.error();
-  observed.modules_file = std::move(*modules_file);
+  auto filter = filter_.observe();
+  if (!filter) return filter.error();
+  observed.filter = std::move(*filter);
+  auto files = net::read_network_files(paths_.etc);
+  if (!files) return files.error();
+  observed.files = std::move(*files);
+  observed.dhcpcd = net::dhcpcd_takes_pods(paths_.etc);
   return observed;
 }
 
+Status KernelNetwork::observe_overlay(NetworkObserved& observed) {
+  const NetworkLink* device = overlay_of(observed);
+  overlay_ = device == nullptr ? 0 : device->index;
+  watch_.watch_overlay(overlay_);
+  if (device == nullptr) return {};
+  auto neighbours = netlink_.neighbours(device->index);
+  if (!neighbours) return neighbours.error();
+  observed.neighbours = std::move(*neighbours);
+  auto forwarding = netlink_.forwarding(device->index);
+  if (!forwarding) return forwarding.error();
+  observed.forwarding = std::move(*forwarding);
+  observed.overlay_sysctls = net::read_sysctls(paths_.proc_sys, keys_of(overlay_sysctls()));
+  const auto offload = net::checksum_offload(k_overlay_device);
+  if (!offload) return offload.error();
+  observed.overlay_checksum_offload = *offload;
+  return {};
+}
+
 std::vector<Status> KernelNetwork::apply(const std::vector<NetworkStep>& steps) {
-  std::vector<Status> out;
-  out.reserve(steps.size());
+  std::vector<Status> out(steps.size());
+  watch_.watch_overlay(0);
+  bool overlay_failed = false;
+  const auto in_batch = [&overlay_failed](const NetworkStep& step) {
+    return net::is_batched(step) && !(overlay_failed && on_new_overlay(step));
+  };
   for (std::size_t i = 0; i < steps.size();) {
-    // Runs of routes go to the kernel together.
-    std::vector<net::RouteChange> routes;
-    for (; i < steps.size(); ++i) {
-      auto change = route_change(steps[i]);
-      if (!change) break;
-      routes.push_back(*change);
+    // Runs of what there are thousands of go to the kernel together.
+    const auto first = steps.begin() + static_cast<std::ptrdiff_t>(i);
+    const auto end = static_cast<std::size_t>(std::find_if_not(first, steps.end(), in_batch) - steps.begin());
+    netlink_.change(steps, i, end, overlay_, out);
+    if (end < steps.size()) {
+      const bool hopeless = overlay_failed && on_new_overlay(steps[end]);
+      out[end] = hopeless ? Status(make_error(Errc::unavailable, describe(steps[end]) + ": there is no tunnel device")) : apply_one(steps[end]);
+      overlay_failed = overlay_failed || (!out[end] && std::holds_alternative<PutOverlay>(steps[end]));
     }
-    for (Status& status : netlink_.change_routes(routes)) out.push_back(std::move(status));
-    if (i < steps.size()) out.push_back(apply_one(steps[i++]));
+    i = end + 1;
   }
+  watch_.watch_overlay(overlay_);
   return out;
 }
 
 Status KernelNetwork::apply_one(const NetworkStep& step) {
-  if (std::holds_alternative<PutMasquerade>(step)) return net::put_masquerade(std::get<PutMasquerade>(step));
-  if (std::holds_alternative<RemoveMasquerade>(step)) return net::remove_masquerade();
-  if (const auto* put = std::get_if<PutForward>(&step)) return forward_.put(put->accepted);
-  if (std::holds_alternative<RemoveForward>(step)) return forward_.remove();
+  if (is_overlay_step(step)) return apply_overlay(step);
+  if (auto done = filter_.apply(step)) return *done;
   if (const auto* set = std::get_if<SetSysctl>(&step)) return net::set_sysctl(paths_.proc_sys, set->sysctl);
   if (const auto* load = std::get_if<LoadModule>(&step)) return load_module(*load);
-  if (const auto* file = std::get_if<WriteNetworkFile>(&step)) return write_network_file(*file);
+  if (const auto* file = std::get_if<WriteNetworkFile>(&step)) return net::write_network_file(paths_.etc, *file);
   if (const auto* bridge = std::get_if<RemoveBridge>(&step)) return netlink_.remove_link(bridge->index);
   return make_error(Errc::internal, "no way to " + describe(step));
 }
 
-Status KernelNetwork::write_network_file(const WriteNetworkFile& step) {
-  const std::string& path = step.file == NetworkFile::sysctl ? paths_.sysctl_file : paths_.modules_file;
-  if (step.content.empty()) return remove_file(path);
-  if (auto made = make_dirs(parent_path(path), 0755); !made) return made.error();
-  return write_file_atomically(path, step.content, 0644);
+Status KernelNetwork::apply_overlay(const NetworkStep& step) {
+  if (const auto* put = std::get_if<PutOverlay>(&step)) return put_overlay(*put);
+  if (const auto* mend = std::get_if<MendOverlay>(&step)) return netlink_.mend_overlay(*mend);
+  if (const auto* remove = std::get_if<RemoveOverlay>(&step)) return netlink_.remove_link(remove->index);
+  if (const auto* put = std::get_if<PutOverlayAddress>(&step))
+    return netlink_.put_overlay_address(overlay_index(put->link), put->address);
+  if (const auto* remove = std::get_if<RemoveOverlayAddress>(&step))
+    return netlink_.remove_overlay_address(overlay_index(remove->link), {remove->address, remove->prefix_length});
+  if (const auto* offload = std::get_if<SetChecksumOffload>(&step))
+    return net::set_checksum_offload(k_overlay_device, offload->on);
+  return make_error(Errc::internal, "no way to " + describe(step));
+}
+
+Status KernelNetwork::put_overlay(const PutOverlay& put) {
+  overlay_ = 0;
+  if (put.replaces != 0)
+    if (auto removed = netlink_.remove_link(put.replaces); !removed) return removed;
+  const auto made = netlink_.make_overlay(put);
+  if (!made) return made.error();
+  overlay_ = *made;
+  // Before it is up. Kernels without IPv6 have no such keys; what cannot be set the next look shows.
+  for (const Sysctl& sysctl : overlay_sysctls(false)) (void)net::set_sysctl(paths_.proc_sys, sysctl);
+  return netlink_.mend_overlay({*made, std::nullopt, std::nullopt, true});
 }
 
 Status KernelNetwork::load_module(const LoadModule& step) {

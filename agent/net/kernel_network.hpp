@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "agent/net/change_watch.hpp"
-#include "agent/net/forward_rules.hpp"
+#include "agent/net/filter_rules.hpp"
 #include "agent/net/rtnetlink.hpp"
 #include "agent/ports/network.hpp"
 
@@ -15,9 +15,8 @@ namespace slipway {
 
 struct KernelNetworkPaths {
   std::string proc_sys = "/proc/sys";
-  std::string sysctl_file = "/etc/sysctl.d/90-slipway.conf";
-  std::string modules_file = "/etc/modules-load.d/slipway.conf";
-  std::vector<std::string> program_folders = {"/usr/sbin", "/sbin"};  // iptables, iptables-restore, modprobe
+  std::string etc = "/etc";  // agent/domain/host_dropins.hpp
+  std::vector<std::string> program_folders = {"/usr/sbin", "/sbin"};  // iptables, ip6tables, their -restore programs, modprobe
 };
 
 // Needs CAP_NET_ADMIN. Blocks the calling thread for some milliseconds (see the port), longer only while
@@ -35,14 +34,19 @@ class KernelNetwork final : public Network {
 
  private:
   KernelNetwork(KernelNetworkPaths paths, net::Rtnetlink netlink, net::ChangeWatch watch);
+  Status observe_overlay(NetworkObserved& observed);
   Status apply_one(const NetworkStep& step);
-  Status write_network_file(const WriteNetworkFile& step);
+  Status apply_overlay(const NetworkStep& step);
+  Status put_overlay(const PutOverlay& put);
+  int overlay_index(int link) const { return link == k_overlay_to_come ? overlay_ : link; }
   Status load_module(const LoadModule& step);
 
   KernelNetworkPaths paths_;
   net::Rtnetlink netlink_;
   net::ChangeWatch watch_;
-  net::ForwardRules forward_;
+  net::FilterRules filter_;
+  int overlay_ = 0;  // index of the tunnel device that was made last; 0: none
+  std::string kernel_release_;
 };
 
 }  // namespace slipway

@@ -1,9 +1,6 @@
 #include "agent/net/masquerade.hpp"
 
-#include <nftables/libnftables.h>
-
 #include <algorithm>
-#include <memory>
 
 #include "common/core/text.hpp"
 
@@ -11,42 +8,14 @@ namespace slipway::net {
 
 namespace {
 
-struct FreeContext {
-  void operator()(nft_ctx* context) const { ::nft_ctx_free(context); }
-};
-
-std::string table_name() {
-  return std::string("table ip ") + k_masquerade_table;
+std::string table_name(IpFamily family) {
+  return "table " + std::string(nft_word(family)) + " " + k_masquerade_table;
 }
 
-using Nft = std::unique_ptr<nft_ctx, FreeContext>;
-
-// Half of what a listing costs: it reads the names of marks, tables and labels from /etc.
-Result<Nft> open_nft() {
-  Nft context(::nft_ctx_new(NFT_CTX_DEFAULT));
-  if (!context)
-    return make_error(Errc::unavailable, "nftables cannot be reached: is the kernel built with it?");
-  ::nft_ctx_output_set_flags(context.get(), NFT_CTX_OUTPUT_NUMERIC_ALL | NFT_CTX_OUTPUT_STATELESS);
-  if (::nft_ctx_buffer_output(context.get()) != 0 || ::nft_ctx_buffer_error(context.get()) != 0)
-    return make_error(Errc::exhausted, "no memory for nftables");
-  return context;
-}
-
-// Runs nft commands in one transaction and returns what they print.
-Result<std::string> run_nft(const Nft& context, const std::string& commands) {
-  if (::nft_run_cmd_from_buffer(context.get(), commands.c_str()) != 0) {
-    const char* text = ::nft_ctx_get_error_buffer(context.get());
-    const std::string_view words = text == nullptr ? "" : text;
-    return make_error(Errc::internal, "nftables: " + std::string(trim(words.substr(0, words.find('\n')))));
-  }
-  const char* text = ::nft_ctx_get_output_buffer(context.get());
-  return std::string(text == nullptr ? "" : text);
-}
-
-Status change_nft(const std::string& commands, std::string_view doing) {
-  const auto context = open_nft();
-  if (!context) return error_of(context, doing);
-  const auto done = run_nft(*context, commands);
+Status change_nft(const std::string& commands, const std::string& doing) {
+  const auto nft = Nft::open();
+  if (!nft) return error_of(nft, doing);
+  const auto done = nft->run(commands);
   if (!done) return error_of(done, doing);
   return {};
 }
@@ -55,7 +24,9 @@ void read_elements(std::string_view text, MasqueradeTable& table) {
   for (const std::string_view part : split(text, ',')) {
     const std::string word(trim(part));
     if (word.empty()) continue;
-    const auto cidr = Cidr::parse(word.find('/') == std::string::npos ? word + "/32" : word);
+    const bool one = word.find('/') == std::string::npos;  // a single address is printed without its length
+    const char* whole = word.find(':') == std::string::npos ? "/32" : "/128";
+    const auto cidr = Cidr::parse(one ? word + whole : word);
     if (cidr)
       table.local.push_back(*cidr);
     else
@@ -71,23 +42,10 @@ std::string mark_of(std::string_view rule) {
   return std::string(rest.substr(0, rest.find('"')));
 }
 
-// The text between the braces that follow `name`, which may hold further braces; empty when there is no such
-// block.
-std::string_view block_of(std::string_view text, std::string_view name) {
-  const auto at = text.find(name);
-  if (at == std::string_view::npos) return {};
-  const auto open = text.find('{', at + name.size());
-  int depth = 0;
-  for (std::size_t i = open; i < text.size(); ++i) {
-    if (text[i] == '{') ++depth;
-    if (text[i] == '}' && --depth == 0) return text.substr(open + 1, i - open - 1);
-  }
-  return {};
-}
-
 bool is_expected_block(std::string_view line) {
-  return line.starts_with(table_name() + " ") || line.starts_with("set local ") ||
-         line.starts_with("chain postrouting ");
+  for (const IpFamily family : {IpFamily::v4, IpFamily::v6})
+    if (line.starts_with(table_name(family) + " ")) return true;
+  return line.starts_with("set local ") || line.starts_with("chain postrouting ");
 }
 
 }  // namespace
@@ -117,8 +75,10 @@ MasqueradeTable parse_masquerade(std::string_view listing) {
 }
 
 std::string masquerade_commands(const PutMasquerade& wanted) {
-  std::string text = table_name() + "\ndelete " + table_name() + "\n" + table_name() + " {\n";
-  text += " set local {\n  type ipv4_addr\n  flags interval\n";
+  const std::string table = table_name(wanted.family);
+  std::string text = table + "\ndelete " + table + "\n" + table + " {\n";
+  text += std::string(" set local {\n  type ") + (wanted.family == IpFamily::v4 ? "ipv4_addr" : "ipv6_addr") +
+          "\n  flags interval\n";
   std::vector<std::string> blocks;
   for (const Cidr& block : wanted.table.local) blocks.push_back(block.to_string());
   if (!blocks.empty()) text += "  elements = { " + join(blocks, ", ") + " }\n";
@@ -131,25 +91,30 @@ std::string masquerade_commands(const PutMasquerade& wanted) {
   return text + " }\n}\n";
 }
 
-Result<std::optional<MasqueradeTable>> read_masquerade() {
-  const auto context = open_nft();
-  if (!context) return error_of(context, "listing packet filter tables");
-  const auto tables = run_nft(*context, "list tables ip");
-  if (!tables) return error_of(tables, "listing packet filter tables");
-  const auto lines = split(*tables, '\n');
-  const bool there = std::any_of(lines.begin(), lines.end(),
-                                 [](std::string_view line) { return trim(line) == table_name(); });
-  if (!there) return std::optional<MasqueradeTable>();
-  const auto listing = run_nft(*context, "list " + table_name());
+Result<std::optional<MasqueradeTable>> read_masquerade(const Nft& nft, const std::vector<NftTable>& tables, IpFamily family) {
+  const NftTable own{nft_word(family), k_masquerade_table};
+  if (std::find(tables.begin(), tables.end(), own) == tables.end()) return std::optional<MasqueradeTable>();
+  const auto listing = nft.run("list " + table_name(family));
   if (!listing) return error_of(listing, "listing the masquerade table");
   return std::optional(parse_masquerade(*listing));
 }
 
-Status put_masquerade(const PutMasquerade& wanted) { return change_nft(masquerade_commands(wanted), "put the masquerade table"); }
+Result<bool> has_masquerade(IpFamily family) {
+  const auto nft = Nft::open();
+  if (!nft) return error_of(nft, "listing packet filter tables");
+  const auto tables = list_tables(*nft);
+  if (!tables) return tables.error();
+  return std::find(tables->begin(), tables->end(), NftTable{nft_word(family), k_masquerade_table}) != tables->end();
+}
 
-Status remove_masquerade() {
+Status put_masquerade(const PutMasquerade& wanted) {
+  return change_nft(masquerade_commands(wanted), "put the masquerade table");
+}
+
+Status remove_masquerade(IpFamily family) {
   // Adding it first makes the removal of an absent table succeed.
-  return change_nft(table_name() + "\ndelete " + table_name() + "\n", "remove the masquerade table");
+  const std::string table = table_name(family);
+  return change_nft(table + "\ndelete " + table + "\n", "remove the masquerade table");
 }
 
 }  // namespace slipway::net

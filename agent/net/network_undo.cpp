@@ -42,6 +42,10 @@ std::optional<std::string> sysctl_value(const std::string& root, const std::stri
   return read.empty() ? std::nullopt : read.front().value;
 }
 
+IpFamily family_of_table(const std::string& name) {
+  return name.starts_with("ip6 ") ? IpFamily::v6 : IpFamily::v4;
+}
+
 // A device that is gone meanwhile, as a pod's end goes with its namespace, is gone.
 bool is_gone(const Error& error) {
   return error.code == Errc::not_found || lower(error.message).find("no such device") != std::string::npos;
@@ -57,11 +61,13 @@ Result<NetworkUndo> NetworkUndo::open(Paths paths) {
 
 bool NetworkUndo::handles(ChangeKind kind) {
   return kind == ChangeKind::sysctl || kind == ChangeKind::routes || kind == ChangeKind::table ||
-         kind == ChangeKind::chains || kind == ChangeKind::device;
+         kind == ChangeKind::chains || kind == ChangeKind::device || kind == ChangeKind::firewall;
 }
 
 Result<Change> NetworkUndo::former(const Intent& intent) {
   const Change now{intent.kind, intent.name, intent.wanted, Former::absent, ""};
+  // Only what firewalld has been seen to lack is noted (firewall_intents()).
+  if (intent.kind == ChangeKind::firewall) return now;
   auto seen = look(now);
   if (!seen) return seen.error();
   Change change = now;
@@ -72,6 +78,7 @@ Result<Change> NetworkUndo::former(const Intent& intent) {
 }
 
 Result<EntrySeen> NetworkUndo::look(const Change& change) {
+  if (change.kind == ChangeKind::firewall) return firewall_.look(change.name);
   EntrySeen seen;
   if (change.kind == ChangeKind::sysctl) {
     const auto value = sysctl_value(paths_.proc_sys, change.name);
@@ -83,9 +90,9 @@ Result<EntrySeen> NetworkUndo::look(const Change& change) {
     for (const MarkedRoute& route : *routes) seen.more.push_back(text_of(route));
     seen.there = !routes->empty();
   } else if (change.kind == ChangeKind::table) {
-    const auto table = read_masquerade();
-    if (!table) return table.error();
-    seen.there = table->has_value();
+    const auto there = has_masquerade(family_of_table(change.name));
+    if (!there) return there.error();
+    seen.there = *there;
   } else if (change.kind == ChangeKind::chains) {
     auto names = chains_.names(change.name);
     if (!names) return names.error();
@@ -110,9 +117,11 @@ Status NetworkUndo::undo(const ResetStep& step) {
     case ResetAction::remove_routes:
       return remove_routes();
     case ResetAction::remove_table:
-      return remove_masquerade();
+      return remove_masquerade(family_of_table(step.name));
     case ResetAction::remove_chains:
       return remove_chains(step.name);
+    case ResetAction::remove_firewall:
+      return firewall_.undo(step.name);
     case ResetAction::set_sysctl:
       return set_sysctl(paths_.proc_sys, {step.name, step.value});
     default:
@@ -145,9 +154,11 @@ Status NetworkUndo::remove_device(const std::string& name) {
 Status NetworkUndo::remove_routes() {
   const auto routes = netlink_.marked_routes();
   if (!routes) return routes.error();
-  std::vector<RouteChange> changes;
-  for (const MarkedRoute& route : *routes) changes.push_back({route, true});
-  for (const Status& status : netlink_.change_routes(changes)) {
+  std::vector<NetworkStep> steps;
+  for (const MarkedRoute& route : *routes) steps.push_back(RemoveRoute{route});
+  std::vector<Status> results(steps.size());
+  netlink_.change(steps, 0, steps.size(), 0, results);
+  for (const Status& status : results) {
     if (!status) return status;
   }
   return {};

@@ -6,6 +6,7 @@
 
 #include "agent/domain/reset_plan.hpp"
 #include "agent/net/chain_removal.hpp"
+#include "agent/net/firewall_undo.hpp"
 #include "agent/net/rtnetlink.hpp"
 
 namespace slipway::net {
@@ -16,6 +17,8 @@ class NetworkUndo {
     std::string proc_sys = "/proc/sys";
     std::vector<std::string> program_folders = {"/usr/sbin", "/sbin"};
     std::string kube_proxy = "/opt/slipway/kube-proxy/current/kube-proxy";
+    std::string bus_address;  // empty: the system bus
+    std::string firewalld_etc = "/etc/firewalld";
   };
   static Result<NetworkUndo> open(Paths paths);
 
@@ -27,7 +30,8 @@ class NetworkUndo {
 
  private:
   NetworkUndo(Paths paths, Rtnetlink netlink)
-      : paths_(std::move(paths)), netlink_(std::move(netlink)), chains_(paths_.program_folders) {}
+      : paths_(std::move(paths)), netlink_(std::move(netlink)), chains_(paths_.program_folders),
+        firewall_(FirewalldOptions{.bus_address = paths_.bus_address}, paths_.firewalld_etc) {}
   Status remove_device(const std::string& name);
   Status remove_routes();
   Status remove_chains(const std::string& prefix);
@@ -35,6 +39,7 @@ class NetworkUndo {
   Paths paths_;
   Rtnetlink netlink_;
   ChainRules chains_;
+  FirewallUndo firewall_;
 };
 
 }  // namespace slipway::net

@@ -37,6 +37,16 @@ void MessageWriter::begin(std::uint16_t type, std::uint16_t flags, std::uint32_t
   bytes_.resize(aligned(bytes_.size()), '\0');
 }
 
+std::string attribute_bytes(std::uint16_t type, std::string_view data) {
+  nlattr head{};
+  head.nla_type = type;
+  head.nla_len = static_cast<std::uint16_t>(sizeof head + data.size());
+  std::string bytes(as_bytes(head));
+  bytes.append(data);
+  bytes.resize(aligned(bytes.size()), '\0');
+  return bytes;
+}
+
 void MessageWriter::attribute(std::uint16_t type, std::string_view data) {
   nlattr head{};
   head.nla_type = type;

@@ -29,6 +29,9 @@ class MessageWriter {
   std::size_t start_ = 0;
 };
 
+// One attribute as bytes, padded: the data of a nested one is such pieces in a row.
+std::string attribute_bytes(std::uint16_t type, std::string_view data);
+
 // Views into the buffer that was parsed.
 struct Message {
   std::uint16_t type = 0;

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
+#include <linux/netfilter_ipv6/ip6_tables.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,7 +13,8 @@
 namespace slipway::net {
 
 QuietState::QuietState(const std::string& proc_sys, const std::vector<std::string>& sysctl_keys)
-    : old_tables_{"/proc/thread-self/net/ip_tables_names", {}} {
+    : old_filters_{OldFilter{AF_INET, {"/proc/thread-self/net/ip_tables_names", {}}, {}},
+                   OldFilter{AF_INET6, {"/proc/thread-self/net/ip6_tables_names", {}}, {}}} {
   for (const std::string& key : sysctl_keys) sysctls_.push_back({proc_sys + "/" + key, {}});
 }
 
@@ -34,14 +36,17 @@ bool QuietState::append(Source& source, std::string& text) {
 
 // Size, number of rules and where each chain begins: what somebody puts before our jump, or takes away, moves
 // these. Only where the table is there: asking for it would make it.
-void QuietState::append_old_filter_table() {
+void QuietState::append_old_filter_table(OldFilter& old) {
   std::string names;
-  if (!append(old_tables_, names) || names.find("filter") == std::string::npos) return;
-  if (!old_filter_) old_filter_.reset(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW));
+  if (!append(old.tables, names) || names.find("filter") == std::string::npos) return;
+  if (!old.socket) old.socket.reset(::socket(old.family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW));
+  static_assert(sizeof(ipt_getinfo) == sizeof(ip6t_getinfo));
   ipt_getinfo info{};
   std::strncpy(info.name, "filter", sizeof info.name - 1);
   socklen_t size = sizeof info;
-  if (!old_filter_ || ::getsockopt(old_filter_.get(), IPPROTO_IP, IPT_SO_GET_INFO, &info, &size) != 0) return;
+  const int level = old.family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
+  const int option = old.family == AF_INET ? IPT_SO_GET_INFO : IP6T_SO_GET_INFO;
+  if (!old.socket || ::getsockopt(old.socket.get(), level, option, &info, &size) != 0) return;
   now_.append(reinterpret_cast<const char*>(&info), sizeof info);
 }
 
@@ -51,7 +56,7 @@ const std::string& QuietState::look() {
     if (!append(sysctl, now_)) now_ += '-';
     now_ += '\n';
   }
-  append_old_filter_table();
+  for (OldFilter& old : old_filters_) append_old_filter_table(old);
   return now_;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// What can change in the kernel without an event: sysctls, and the filter table of the older iptables.
+// What can change in the kernel without an event: sysctls, and the filter tables of the older iptables.
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,11 +25,15 @@ class QuietState {
     UniqueFd file;
   };
   static bool append(Source& source, std::string& text);
-  void append_old_filter_table();
+  struct OldFilter {
+    int family = 0;  // AF_INET, AF_INET6
+    Source tables;
+    UniqueFd socket;  // opened once the table is there
+  };
+  void append_old_filter_table(OldFilter& old);
 
   std::vector<Source> sysctls_;
-  Source old_tables_;
-  UniqueFd old_filter_;  // opened once the table is there
+  std::array<OldFilter, 2> old_filters_;
   std::string now_;
 };
 

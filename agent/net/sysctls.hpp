@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/domain/network_plan.hpp"
+#include "agent/domain/filter_state.hpp"
 #include "common/core/result.hpp"
 
 namespace slipway::net {

@@ -106,7 +106,7 @@ Status parse_network(Settings& settings) {
   settings.dns_domain = network.dns_domain;
   if (!is_dns_subdomain(settings.dns_domain)) return invalid("network.dnsDomain \"" + settings.dns_domain + "\" is no DNS name");
   if (settings.node.pod_ranges.empty()) settings.node.pod_ranges = {*pods};
-  if (!settings.node.pod_cidr.is_v4()) return invalid("the node's block " + settings.node.pod_cidr.to_string() + " is IPv6: this agent can only run IPv4 pods");
+  if (!settings.node.pod_cidr.is_v4()) return invalid("the node's block " + settings.node.pod_cidr.to_string() + " is IPv6: this agent can only run IPv4 pods, or both families");
   const auto& ranges = settings.node.pod_ranges;
   const bool inside = std::any_of(ranges.begin(), ranges.end(), [&](const Cidr& range) { return range.contains(settings.node.pod_cidr); });
   if (!inside) return invalid("the node's block " + settings.node.pod_cidr.to_string() + " is not within network.podCIDR " + pods->to_string() + " nor another pool");

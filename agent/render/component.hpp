@@ -38,6 +38,7 @@ struct NodeContext {
   IpAddress node_address;
   std::string role = "node";  // node | master
   Cidr pod_cidr;
+  std::optional<Cidr> second_pod_cidr = {};  // of the other family
   std::vector<Cidr> pod_ranges;  // of all pools; empty: network.podCIDR alone
   proto::ClusterSpec cluster;
   std::uint32_t pod_mtu = 1500;           // of the pod bridge: the underlay's, less the overlay's header

@@ -117,7 +117,9 @@ Result<ComponentFiles> cni(const Settings& settings) {
     component.removed = {path};
     return component;
   }
-  const Json range = Json::array({Json::array({{{"subnet", node.pod_cidr.to_string()}}})});
+  // Each pod has an address of each range; isDefaultGateway leads a default route of each family to the bridge.
+  Json ranges = Json::array({Json::array({{{"subnet", node.pod_cidr.to_string()}}})});
+  if (node.second_pod_cidr) ranges.push_back(Json::array({{{"subnet", node.second_pod_cidr->to_string()}}}));
   // 0.4.0 is the newest that kubelet 1.20 speaks. ipMasq would know only this node's block and hide pods from each other.
   const Json bridge = {{"type", "bridge"},
                        {"bridge", "cni0"},
@@ -125,7 +127,7 @@ Result<ComponentFiles> cni(const Settings& settings) {
                        {"hairpinMode", true},
                        {"ipMasq", false},
                        {"mtu", node.pod_mtu},
-                       {"ipam", {{"type", "host-local"}, {"dataDir", node.paths.cni_state_dir}, {"ranges", range}}}};
+                       {"ipam", {{"type", "host-local"}, {"dataDir", node.paths.cni_state_dir}, {"ranges", ranges}}}};
   const Json portmap = {{"type", "portmap"}, {"snat", true}, {"capabilities", {{"portMappings", true}}}};
   const Json list = {{"cniVersion", "0.4.0"}, {"name", "slipway"}, {"plugins", {bridge, portmap}}};
   // The state is on tmpfs: after a reboot no address is held by a container that is gone.

@@ -1,6 +1,7 @@
 #include "agent/render/traces.hpp"
 
-#include "agent/domain/network_plan.hpp"
+#include "agent/domain/host_dropins.hpp"
+#include "agent/domain/sysctl_plan.hpp"
 
 namespace slipway {
 
@@ -105,19 +106,18 @@ void add_component(Intents& out, const ComponentFiles& component, const HostPath
 
 }  // namespace
 
-std::vector<Intent> network_intents(const NetworkFiles& files) {
+std::vector<Intent> network_intents(const std::string& etc) {
   Intents out;
   out.push_back({ChangeKind::module, "br_netfilter"});
-  for (const std::string& key : network_sysctl_keys()) {
-    const bool flag = key.find("gc_thresh") == std::string::npos;
-    out.push_back({ChangeKind::sysctl, key, flag ? "1" : ""});
-  }
-  out.push_back({ChangeKind::file, files.sysctl_file, "", true});
-  out.push_back({ChangeKind::file, files.modules_file, "", true});
+  for (const Sysctl& sysctl : network_sysctls()) out.push_back({ChangeKind::sysctl, sysctl.key, sysctl.value});
+  for (const NetworkFile file : k_network_files)
+    out.push_back({ChangeKind::file, etc + "/" + network_file_path(file), "", true});
   out.push_back({ChangeKind::routes, std::to_string(k_route_protocol), "", true});
   out.push_back({ChangeKind::table, k_masquerade_table, "", true});
+  out.push_back({ChangeKind::table, std::string("ip6 ") + k_masquerade_table, "", true});
   out.push_back({ChangeKind::chains, k_forward_chain, "", true});
   out.push_back({ChangeKind::device, k_pod_bridge});
+  out.push_back({ChangeKind::device, k_overlay_device, "", true});
   return out;
 }
 

@@ -10,14 +10,8 @@
 
 namespace slipway {
 
-// Paths of what the pod network's own files are (agent/net/kernel_network.hpp).
-struct NetworkFiles {
-  std::string sysctl_file = "/etc/sysctl.d/90-slipway.conf";
-  std::string modules_file = "/etc/modules-load.d/slipway.conf";
-};
-
-// What the agent sets in the kernel, and the files that say so at the next boot.
-std::vector<Intent> network_intents(const NetworkFiles& files = {});
+// What the agent sets in the kernel, and the files below `etc` that say so at the next boot.
+std::vector<Intent> network_intents(const std::string& etc = "/etc");
 
 // Folders, files, links and units of the components, and what their programs make by themselves.
 // `credentials` knows where the links lead.

@@ -1,6 +1,7 @@
 #pragma once
 // The pod network's part of a reconcile pass. State thread; synchronous, as the Network port is.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,10 +18,14 @@ struct NetworkOutcome {
   std::vector<std::string> changes;
   std::vector<std::string> problems;
   std::uint32_t pod_mtu = 1500;
+  std::string underlay;  // the interface that has the node's address, or ""
 };
 
 // All pod ranges of the cluster. Coordinators of before there were pools tell one, in the settings.
 std::vector<std::string> pod_ranges_of(const proto::DesiredState& desired);
+
+// The node's block of the other family. Empty: it has none.
+Result<std::optional<Cidr>> second_block_of(const proto::DesiredState& desired, const std::string& node_uid);
 
 // What this node's network should be. Peers that cannot be read are left out and named in `problems`.
 Result<NetworkDesired> network_desired(const proto::DesiredState& desired, const NodeIdentity& self,

@@ -57,6 +57,9 @@ Result<NodeContext> context_of(const proto::DesiredState& desired, const NodeIde
   if (!cidr) return slipway::context(cidr.error(), "this node's pod range");
   context.node_address = *address;
   context.pod_cidr = *cidr;
+  auto second = second_block_of(desired, self.node_uid);
+  if (!second) return slipway::context(second.error(), "this node's second pod range");
+  context.second_pod_cidr = *second;
   for (const std::string& text : pod_ranges_of(desired)) {
     auto range = Cidr::parse(text);
     if (!range) return slipway::context(range.error(), "the cluster's pod ranges");
@@ -170,6 +173,8 @@ asio::awaitable<Status> Reconciler::work(Pass& pass) {
   pass.stood = before && before->clean() && before->network_ready && before->revision == pass.report.revision;
   if (pass.stood) pass.report.drifted = pass.report.changes;
   pass.report.problems = std::move(network.problems);
+  asio::awaitable<Status> opening = open_firewall(pass, network.underlay);
+  if (const Status opened = co_await std::move(opening); !opened) co_return opened;
 
   auto context = context_of(pass.desired, pass.identity, deps_, network.pod_mtu);
   if (!context) co_return context.error();
@@ -265,6 +270,25 @@ asio::awaitable<Status> Reconciler::bring_up(Pass& pass, bool after_network) {
       pass.outcome(i).message = ran.error().message;
     }
   }
+  co_return Status{};
+}
+
+// Pods may come whatever firewalld says: only somebody who looks at it can tell why it refuses.
+asio::awaitable<Status> Reconciler::open_firewall(Pass& pass, std::string underlay) {
+  std::vector<std::string> told;  // by the network's own part already
+  const auto network = network_desired(pass.desired, pass.identity, told);
+  if (!network) co_return Status{};
+  FirewallDeps deps = deps_.firewall;
+  deps.note = [this](std::vector<Intent> intents) { return note_intents(std::move(intents)); };
+  asio::awaitable<FirewallOutcome> bringing = bring_firewall_about(std::move(deps), *network, std::move(underlay));
+  FirewallOutcome outcome = co_await std::move(bringing);
+  const auto add = [](std::vector<std::string>& to, std::vector<std::string>& from) {
+    to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+  };
+  if (pass.stood) pass.report.drifted.insert(pass.report.drifted.end(), outcome.changes.begin(), outcome.changes.end());
+  add(pass.report.changes, outcome.changes);
+  add(pass.report.problems, outcome.problems);
+  if (outcome.reloaded) program_network(pass);
   co_return Status{};
 }
 

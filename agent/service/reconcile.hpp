@@ -18,6 +18,7 @@
 #include "agent/ports/process_supervisor.hpp"
 #include "agent/render/component.hpp"
 #include "agent/service/agent_state.hpp"
+#include "agent/service/firewall_pass.hpp"
 #include "agent/service/network_pass.hpp"
 #include "agent/service/settings_gate.hpp"
 #include "common/async/backoff.hpp"
@@ -50,6 +51,7 @@ struct ReconcileDeps {
   // Removes programs and downloads that nobody needs any more; `wanted`: digests of all that is to be installed. At the end of each pass in which
   // everything was installed. Empty: nobody does.
   std::function<boost::asio::awaitable<Status>(std::set<std::string> wanted)> collect = {};
+  FirewallDeps firewall = {};  // but for `note`, which is `intend`
 };
 
 // State thread.
@@ -84,6 +86,7 @@ class Reconciler {
   boost::asio::awaitable<Status> act_on_unit(Pass& pass, std::size_t index, UnitDecision decision);
   boost::asio::awaitable<Status> wait_healthy(Pass& pass, std::size_t index);
   void program_network(Pass& pass);
+  boost::asio::awaitable<Status> open_firewall(Pass& pass, std::string underlay);
   void note_bundles(const Pass& pass);
   void note_drift(const Pass& pass);
   boost::asio::awaitable<Status> conclude(Pass& pass);

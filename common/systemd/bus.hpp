@@ -4,6 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -33,7 +34,8 @@ struct BusValue {
 using BusValues = std::vector<BusValue>;
 
 struct BusCall {
-  using Argument = std::variant<std::string, bool, std::vector<std::string>>;  // s, b, as
+  using Dictionary = std::map<std::string, std::variant<std::string, std::vector<std::string>>>;
+  using Argument = std::variant<std::string, bool, std::vector<std::string>, std::int32_t, Dictionary>;  // s, b, as, i, a{sv}
   std::string destination;
   std::string path;
   std::string interface;

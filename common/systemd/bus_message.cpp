@@ -111,6 +111,20 @@ struct Appender {
       if (r >= 0) r = ::sd_bus_message_append(message, "s", text.c_str());
     return r < 0 ? r : ::sd_bus_message_close_container(message);
   }
+  int operator()(std::int32_t number) const { return ::sd_bus_message_append(message, "i", number); }
+  int operator()(const BusCall::Dictionary& entries) const {
+    int r = ::sd_bus_message_open_container(message, SD_BUS_TYPE_ARRAY, "{sv}");
+    for (const auto& [key, value] : entries) {
+      if (r >= 0) r = ::sd_bus_message_open_container(message, SD_BUS_TYPE_DICT_ENTRY, "sv");
+      if (r >= 0) r = ::sd_bus_message_append(message, "s", key.c_str());
+      const bool text = std::holds_alternative<std::string>(value);
+      if (r >= 0) r = ::sd_bus_message_open_container(message, SD_BUS_TYPE_VARIANT, text ? "s" : "as");
+      if (r >= 0) r = std::visit(*this, value);
+      if (r >= 0) r = ::sd_bus_message_close_container(message);
+      if (r >= 0) r = ::sd_bus_message_close_container(message);
+    }
+    return r < 0 ? r : ::sd_bus_message_close_container(message);
+  }
 };
 
 Errc errc_of(const sd_bus_error& error) {

@@ -380,8 +380,7 @@ TEST_CASE("routes, rules and devices of others stay when ours go", "[agent][rese
   IoTest io;
   KernelNetworkPaths network_paths;
   network_paths.proc_sys = host.paths.network.proc_sys;
-  network_paths.sysctl_file = host.dir / "sysctl.conf";
-  network_paths.modules_file = host.dir / "modules.conf";
+  network_paths.etc = host.dir / "etc";
   auto network = KernelNetwork::open(io.executor(), network_paths);
   REQUIRE(network);
   NetworkDesired wanted;

@@ -46,8 +46,21 @@ class FakeNetwork final : public Network {
   Status apply_one(const SetSysctl& set);
   Status apply_one(const WriteNetworkFile& write);
   Status apply_one(const RemoveBridge& remove);
+  Status apply_one(const PutOverlay& put);
+  Status apply_one(const MendOverlay& mend);
+  Status apply_one(const RemoveOverlay& remove);
+  Status apply_one(const PutOverlayAddress& put);
+  Status apply_one(const RemoveOverlayAddress& remove);
+  Status apply_one(const SetChecksumOffload& set);
+  Status apply_one(const PutNeighbour& put);
+  Status apply_one(const RemoveNeighbour& remove);
+  Status apply_one(const PutForwarding& put);
+  Status apply_one(const RemoveForwarding& remove);
+  NetworkLink* overlay();
+  void drop_link(int index);
 
   NetworkObserved state_;
+  int next_index_ = 100;
   bool change_pending_ = false;
   std::shared_ptr<boost::asio::steady_timer> wake_;
 };

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "agent/domain/sysctl_plan.hpp"
 #include "agent/preflight_fix.hpp"
 
 using namespace slipway;
@@ -37,7 +38,7 @@ NetworkObserved fresh_node() {
   underlay.addresses = {{ip("10.77.0.11"), 24}};
   observed.links = {underlay};
   for (const std::string& key : network_sysctl_keys()) observed.sysctls.push_back({key, "0", true});
-  observed.forward.tool_present = true;
+  for (const IpFamily family : k_families) observed.filter.forward[family].tool_present = true;
   return observed;
 }
 
@@ -55,12 +56,13 @@ void obey(NetworkObserved& observed, const std::vector<NetworkStep>& steps) {
       for (ObservedSysctl& s : observed.sysctls)
         if (s.key == set->sysctl.key) s.value = set->sysctl.value;
     } else if (const auto* file = std::get_if<WriteNetworkFile>(&step)) {
-      (file->file == NetworkFile::sysctl ? observed.sysctl_file : observed.modules_file) = file->content;
+      observed.files[file->file] = file->content;
     } else if (const auto* masquerade = std::get_if<PutMasquerade>(&step)) {
-      observed.masquerade = masquerade->table;
+      observed.filter.masquerade[masquerade->family] = masquerade->table;
     } else if (const auto* forward = std::get_if<PutForward>(&step)) {
-      observed.forward.chain_present = observed.forward.jump_first = observed.forward.chain_exact = true;
-      observed.forward.accepted = forward->accepted;
+      ForwardState& now = observed.filter.forward[forward->family];
+      now.chain_present = now.jump_first = now.chain_exact = true;
+      now.accepted = forward->accepted;
     }
   }
 }
@@ -85,7 +87,7 @@ TEST_CASE("a fresh node gets everything and then nothing", "[network_plan]") {
   const auto steps = plan_network(desired, observed);
   CHECK(count<PutRoute>(steps) == 3);  // two peers and the own blackhole
   CHECK(count<SetSysctl>(steps) == 2);
-  CHECK(count<WriteNetworkFile>(steps) == 2);
+  CHECK(count<WriteNetworkFile>(steps) == 6);
   CHECK(count<PutMasquerade>(steps) == 1);
   CHECK(count<PutForward>(steps) == 1);
   CHECK(count<RemoveRoute>(steps) == 0);
@@ -194,14 +196,15 @@ TEST_CASE("somebody else's network plugin: all marked objects go, the sysctls st
   CHECK(count<RemoveRoute>(steps) == 3);
   CHECK(count<RemoveMasquerade>(steps) == 1);
   CHECK(count<RemoveForward>(steps) == 1);
-  CHECK(steps.size() == 5);
+  CHECK(count<WriteNetworkFile>(steps) == 4);  // the devices are the plugin's own business
+  CHECK(steps.size() == 9);
 }
 
 TEST_CASE("masquerade and FORWARD are put right when tampered with", "[network_plan]") {
   const NetworkDesired desired = two_peers();
   NetworkObserved observed = converged(desired);
-  observed.masquerade->rule_marks.erase(observed.masquerade->rule_marks.begin());
-  observed.forward.jump_first = false;
+  observed.filter.masquerade.v4->rule_marks.erase(observed.filter.masquerade.v4->rule_marks.begin());
+  observed.filter.forward.v4.jump_first = false;
   const auto steps = plan_network(desired, observed);
   REQUIRE(steps.size() == 2);
   CHECK(count<PutForward>(steps) == 1);
@@ -216,7 +219,7 @@ TEST_CASE("overlapping pools become one element: an interval set refuses overlap
     if (const auto* put = std::get_if<PutMasquerade>(&step))
       CHECK(put->table.local ==
             std::vector<Cidr>{cidr("10.10.0.0/16"), cidr("10.20.0.0/16"), cidr("192.168.0.0/16")});
-    if (const auto* put = std::get_if<PutForward>(&step))
+    if (const auto* put = std::get_if<PutForward>(&step); put != nullptr && put->family == IpFamily::v4)
       CHECK(put->accepted == std::vector<Cidr>{cidr("10.10.0.0/16"), cidr("10.20.0.0/16")});
   }
 }
@@ -292,14 +295,14 @@ TEST_CASE("leaving removes what is marked and the files", "[network_plan]") {
   const NetworkObserved observed = converged(two_peers());
   const auto steps = plan_network_removal(observed);
   CHECK(count<RemoveRoute>(steps) == 3);
-  CHECK(count<WriteNetworkFile>(steps) == 2);
-  CHECK(steps.size() == 7);
+  CHECK(count<WriteNetworkFile>(steps) == 6);
+  CHECK(steps.size() == 11);
   CHECK(plan_network_removal(fresh_node()).empty());
 }
 
 TEST_CASE("no iptables is a finding, not a step", "[network_plan]") {
   NetworkObserved observed = converged(two_peers());
-  observed.forward = ForwardState{};
+  observed.filter.forward.v4 = ForwardState{};
   CHECK(plan_network(two_peers(), observed).empty());
   CHECK(network_findings(two_peers(), observed)[0].kind == NetworkFindingKind::no_iptables);
 }

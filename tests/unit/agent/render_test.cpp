@@ -203,6 +203,9 @@ TEST_CASE("render: CNI configuration") {
   CHECK(list["plugins"][1]["type"] == "portmap");
   CHECK(cni.after_network);
   NodeContext node = context("node");
+  node.second_pod_cidr = Cidr::parse("fd00:10:1::/64").value();
+  CHECK(file(named(rendered(node), "cni"), "/etc/cni/net.d/10-slipway.conflist")["plugins"][0]["ipam"]["ranges"] ==
+        Json::parse(R"([[{"subnet":"10.10.1.0/24"}],[{"subnet":"fd00:10:1::/64"}]])"));
   node.cluster.network.backend = "external";
   const ComponentFiles external = named(rendered(node), "cni");
   CHECK(external.files.empty());

@@ -1,0 +1,26 @@
+#pragma once
+// The Firewall port in memory: a firewalld with a zone for each name that it is asked for. Passes the contract of the
+// real one.
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/ports/firewall.hpp"
+
+namespace slipway::test {
+
+class FakeFirewall final : public Firewall {
+ public:
+  boost::asio::awaitable<Result<std::optional<FirewallObserved>>> observe(std::string interface,
+                                                                          std::vector<std::string> zones) override;
+  boost::asio::awaitable<Status> apply(FirewallStep step) override;
+
+  bool running = true;
+  FirewallObserved state = {{}, "public", {}, true, {}};
+  std::set<std::string> taken;  // sources of other zones
+  std::vector<std::string> applied;
+};
+
+}  // namespace slipway::test
