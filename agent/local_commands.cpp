@@ -11,6 +11,8 @@
 #include "agent/local_status.hpp"
 #include "agent/net/kernel_network.hpp"
 #include "agent/preflight_command.hpp"
+#include "agent/service/stored_desired.hpp"
+#include "agent/store/file_node_store.hpp"
 #include "agent/support_sections.hpp"
 #include "common/async/runtime.hpp"
 #include "common/async/system_clock.hpp"
@@ -27,7 +29,6 @@ namespace slipway {
 
 namespace {
 
-constexpr std::size_t k_max_desired = std::size_t{64} << 20;
 
 int fail(const Error& error) {
   std::cerr << "slipway-agent: " << error.message << "\n";
@@ -116,9 +117,8 @@ SupportSources sources_without_agent(const LocalOptions& options) {
   SupportSources sources;
   if (auto config = load_agent_config(options.config_file)) sources.config = std::move(*config);
   if (auto status = read_local_status(k_local_status_file)) sources.status = std::move(*status);
-  const auto desired = read_file(sources.config.data_dir + "/desired.json", k_max_desired);
-  auto decoded =
-      desired ? proto::decode<proto::DesiredState>(*desired) : Result<proto::DesiredState>(desired.error());
+  const auto stored = read_stored_desired(sources.config.data_dir);
+  auto decoded = stored && *stored ? desired_of(**stored) : Result<proto::DesiredState>(make_error(Errc::not_found, "no desired state"));
   if (decoded) sources.desired = std::move(*decoded);
   EventThread thread("network");
   auto network = KernelNetwork::open(thread.executor());

@@ -12,6 +12,7 @@
 #include "agent/domain/enrollment_state.hpp"
 #include "agent/host/host_probe.hpp"
 #include "agent/host_facts.hpp"
+#include "agent/service/stored_desired.hpp"
 #include "agent/store/file_node_store.hpp"
 #include "common/async/runtime.hpp"
 #include "common/async/spawn.hpp"
@@ -55,7 +56,7 @@ Known read_known(const std::string& data_dir) {
   if (auto pem = read_file(data_dir + "/pki/ca/apiserver.pem", k_max_pem)) known.apiserver_ca = *pem;
   const auto stored = read_stored_desired(data_dir);
   if (!stored || !*stored) return known;
-  auto desired = proto::decode<proto::DesiredState>((*stored)->json);
+  auto desired = desired_of(**stored);
   if (desired) known.desired = std::move(*desired);
   return known;
 }

@@ -482,8 +482,10 @@ asio::awaitable<Status> App::Impl::housekeeping() {
     asio::awaitable<Status> flushing = trail.flush();
     const Status flushed = co_await std::move(flushing);
     if (!flushed) co_return flushed;
+    const std::uint64_t acknowledged = board.acknowledged(registrar.state());
+    registrar.feed().trim(acknowledged);
     Sweep sweep;
-    sweep.maturity = {clock.wall(), quarantine_min_age(options.config), board.acknowledged(registrar.state())};
+    sweep.maturity = {clock.wall(), quarantine_min_age(options.config), acknowledged};
     asio::awaitable<Result<Outcome>> sweeping = registrar.submit(std::move(sweep));
     const auto swept = co_await std::move(sweeping);
     if (!swept) log::warning("housekeeping failed", {{"error", swept.error()}});
@@ -572,7 +574,7 @@ Result<std::unique_ptr<App>> App::start(AppOptions options) {
   impl.running = true;
   const Status begun = run_blocking(impl.state_thread.executor(), impl.begin());
   if (!begun) return begun.error();
-  // Reading the store and encoding the first desired state took as much again as what stays.
+  // Reading the store took as much again as what stays.
   ::malloc_trim(0);
   log::info("serving", {{"listen", impl.options.config.listen},
                         {"port", impl.port},

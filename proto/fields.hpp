@@ -152,6 +152,15 @@ template <class V> void fields(V& v, DesiredState& x) {
   v.optional("podRanges", x.pod_ranges);
   v.optional("cas", x.cas); v.optional("overrides", x.overrides);
   v.optional("artifactManifest", x.artifact_manifest);
+  v.optional("form", x.form); v.optional("nodeCount", x.node_count); v.optional("nodesHash", x.nodes_hash);
+}
+template <class V> void fields(V& v, GoneNode& x) { v("uid", x.uid); v("generation", x.generation); v.optional("podCIDRs", x.pod_cidrs); }
+template <class V> void fields(V& v, DesiredDelta& x) {
+  v("epoch", x.epoch); v("from", x.from); v("to", x.to); v.optional("form", x.form); v.optional("paceMs", x.pace_ms);
+  v("nodeCount", x.node_count); v("nodesHash", x.nodes_hash); v.optional("up", x.up); v.optional("del", x.del);
+  v.optional("upOverrides", x.up_overrides); v.optional("cluster", x.cluster); v.optional("components", x.components);
+  v.optional("podRanges", x.pod_ranges); v.optional("cas", x.cas); v.optional("overrides", x.overrides);
+  v.optional("artifactManifest", x.artifact_manifest);
 }
 template <class V> void fields(V& v, CaRef& x) {
   v("kind", x.kind); v("bundleSha256", x.bundle_sha256); v("keyId", x.key_id);
@@ -366,7 +375,7 @@ template <class V> void fields(V& v, FetchReport& x) { v("dryRun", x.dry_run); v
   X(ClusterMetadata) X(ApiServerSettings) X(CoordinatorSettings) X(VxlanSettings) X(NetworkSettings) X(Versions) X(KubeletSettings) \
   X(RawConfig) X(CertificateSettings) X(ClusterSpec) X(ClusterCapacity) X(ClusterView) X(NodeFacts) X(JoinRequest) \
   X(JoinReply) X(RenewRequest) X(RenewReply) X(MasterSecrets) X(JoinAttempt) X(JoinAttemptList) X(ArtifactRef) \
-  X(ComponentRef) X(PeerNode) X(DesiredState) X(Condition) X(ComponentEnd) X(ComponentStatus) X(CertificateStatus) X(NodeStatusReport) \
+  X(ComponentRef) X(PeerNode) X(DesiredState) X(GoneNode) X(DesiredDelta) X(Condition) X(ComponentEnd) X(ComponentStatus) X(CertificateStatus) X(NodeStatusReport) \
   X(NodeView) X(NodeList) X(TokenRequest) X(TokenReply) X(TokenView) X(TokenList) X(Artifact) X(ArtifactList) \
   X(CertificateView) X(CertificateList) X(KubeconfigRequest) X(KubeconfigReply) X(OperatorRequest) X(OperatorReply) \
   X(OperatorView) X(OperatorList) X(HealthCheck) X(HealthReport) \

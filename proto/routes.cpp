@@ -22,7 +22,7 @@ constexpr Route with_query(Route route, std::string_view keys) {
 constexpr std::array k_routes = {
     Route{"joinNode", "POST", "/v1/join", Role::none, 200, k_join},
     Route{"getCaCertificates", "GET", "/v1/cacerts", Role::none},
-    with_query(Route{"syncAgent", "GET", "/v1/agent/sync", Role::agent}, "epoch revision wait"),
+    with_query(Route{"syncAgent", "GET", "/v1/agent/sync", Role::agent}, "epoch revision applied wait"),
     Route{"reportStatus", "POST", "/v1/agent/status", Role::agent, 204, k_join},
     Route{"requestRestart", "POST", "/v1/agent/restart-permit", Role::agent, 200, k_small},
     Route{"renewCertificates", "POST", "/v1/agent/certificates", Role::agent, 200, k_join},

@@ -277,6 +277,42 @@ struct DesiredState {
   std::vector<CaRef> cas = {};               // since 0.2; a kind that is missing is not watched
   std::map<std::string, NodeOverrides> overrides = {};  // node name -> what is for it alone; since 0.3
   std::string artifact_manifest = {};        // since 0.3; signed, the agent checks it itself; empty: there is none
+  // Since 0.4, absent from coordinators that know no changes: what is told of each node (k_desired_form), and nodes_mark.hpp's words.
+  std::optional<std::uint64_t> form = {};
+  std::optional<std::uint64_t> node_count = {};
+  std::optional<std::string> nodes_hash = {};
+};
+// Rises when more is told of what has not changed, such as a new field of PeerNode: who has a document of an older form asks for a whole
+// one, for changes alone would never bring it.
+inline constexpr std::uint64_t k_desired_form = 1;
+// Accept and Content-Type of a DesiredDelta; a DesiredState is application/json.
+inline constexpr const char* k_delta_type = "application/vnd.slipway.desired-delta+json";
+// A node that is no more. It goes only if it is this generation that is known.
+struct GoneNode {
+  std::string uid;
+  std::uint64_t generation = 0;
+  std::vector<std::string> pod_cidrs;  // that it had
+  bool operator==(const GoneNode&) const = default;
+};
+// What became other between two revisions, one entry for each node however often it changed. First the gone ones go, then the others are
+// put in the place of what is known by their uid. Absent parts of the settings are as they were. Since 0.4.
+struct DesiredDelta {
+  std::string epoch;
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;
+  std::uint64_t form = 0;     // as of DesiredState
+  std::uint64_t pace_ms = 0;  // not to ask again before
+  std::uint64_t node_count = 0;  // both of all nodes, when the changes are made
+  std::string nodes_hash;
+  std::vector<PeerNode> up = {};
+  std::vector<GoneNode> del = {};
+  std::map<std::string, NodeOverrides> up_overrides = {};  // by name, of those in `up`; missing there: it has none
+  std::optional<ClusterSpec> cluster = {};
+  std::optional<std::vector<ComponentRef>> components = {};
+  std::optional<std::vector<std::string>> pod_ranges = {};
+  std::optional<std::vector<CaRef>> cas = {};
+  std::optional<std::map<std::string, NodeOverrides>> overrides = {};  // of all nodes
+  std::optional<std::string> artifact_manifest = {};
 };
 struct CaBundles {
   std::map<std::string, std::string> ca_bundles;  // CA kind -> PEM

@@ -29,6 +29,13 @@ constexpr Millis k_deadline{30'000};
 constexpr std::uint64_t k_longest_wait = 3600;  // seconds: no answer may send an agent to sleep for days
 constexpr int k_accepted = 202;
 
+// The desired state of 50,000 nodes is ten megabytes.
+http::ClientLimits client_limits() {
+  http::ClientLimits limits;
+  limits.body_bytes = 32 * 1024 * 1024;
+  return limits;
+}
+
 http::Request make_request(http::Method method, std::string target, std::string body = {}) {
   http::Request request;
   request.method = method;
@@ -147,7 +154,7 @@ asio::awaitable<Result<http::Response>> HttpCoordinator::call(Channel& channel, 
   for (std::size_t i = 0; i < coordinators_.size(); ++i) {
     const std::size_t at = (first + i) % coordinators_.size();
     if (!channel.client || channel.tls != tls) {
-      channel.client = std::make_shared<http::Client>(executor_, coordinators_[at], tls);
+      channel.client = std::make_shared<http::Client>(executor_, coordinators_[at], tls, client_limits());
       channel.tls = tls;
       channel.at = at;
     }
@@ -188,22 +195,24 @@ asio::awaitable<Result<proto::JoinReply>> HttpCoordinator::join(proto::JoinReque
   co_return decode_answer<proto::JoinReply>(response, host);
 }
 
-asio::awaitable<Result<std::optional<std::string>>> HttpCoordinator::sync(SyncPosition position) {
+asio::awaitable<Result<std::optional<SyncNews>>> HttpCoordinator::sync(SyncPosition position) {
   if (!tls_) co_return not_joined();
   std::string target = "/v1/agent/sync?revision=" + std::to_string(position.revision) +
                        "&applied=" + std::to_string(position.applied);
   if (!position.epoch.empty()) target += "&epoch=" + percent_encode(position.epoch);
   target += "&wait=" + std::to_string(position.at_once ? 0 : k_poll_seconds);
   http::Request get = make_request(http::Method::get, std::move(target));
+  if (position.takes_delta) get.headers.set("Accept", std::string(proto::k_delta_type) + ", application/json");
   const Millis deadline = std::chrono::seconds(k_poll_seconds) + k_poll_grace;
   asio::awaitable<Result<http::Response>> calling = call(polling_, tls_, std::move(get), deadline);
   const Result<http::Response> response = co_await std::move(calling);
   if (!response) co_return context(response.error(), "asking for the desired state");
-  if (response->status == 204 || response->status == 304) co_return std::optional<std::string>();
+  if (response->status == 204 || response->status == 304) co_return std::optional<SyncNews>();
   if (!is_success(*response))
     co_return context(refusal_of(*response),
                       "asking for the desired state");
-  co_return std::optional<std::string>(body_of(*response));
+  const std::string* const type = response->headers.find("Content-Type");
+  co_return std::optional<SyncNews>({body_of(*response), type != nullptr && *type == proto::k_delta_type});
 }
 
 asio::awaitable<Status> HttpCoordinator::report(proto::NodeStatusReport report) {

@@ -26,7 +26,7 @@ class HttpCoordinator final : public CoordinatorApi, public ArtifactSource {
   ~HttpCoordinator() override;
 
   boost::asio::awaitable<Result<proto::JoinReply>> join(proto::JoinRequest request, JoinTrust trust) override;
-  boost::asio::awaitable<Result<std::optional<std::string>>> sync(SyncPosition position) override;
+  boost::asio::awaitable<Result<std::optional<SyncNews>>> sync(SyncPosition position) override;
   boost::asio::awaitable<Status> report(proto::NodeStatusReport report) override;
   boost::asio::awaitable<Result<proto::RenewReply>> renew(proto::RenewRequest request) override;
   boost::asio::awaitable<Result<proto::MasterSecrets>> master_secrets() override;

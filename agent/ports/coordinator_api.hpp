@@ -23,6 +23,13 @@ struct SyncPosition {
   std::uint64_t revision = 0;
   std::uint64_t applied = 0;  // revision whose routes are programmed
   bool at_once = false;       // do not wait for news: is it there again?
+  bool takes_delta = false;   // what has changed since `revision` will do
+};
+
+// The JSON of a DesiredState, or of a DesiredDelta from the position that was told.
+struct SyncNews {
+  std::string json;
+  bool is_delta = false;
 };
 
 // Used on the agent's state thread. Several coordinators are tried in turn inside. Errors carry the
@@ -36,9 +43,9 @@ class CoordinatorApi {
   // Errc::pending: an operator has to approve this host; the same request later asks again.
   virtual boost::asio::awaitable<Result<proto::JoinReply>> join(proto::JoinRequest request,
                                                                 JoinTrust trust) = 0;
-  // Waits until there is a state newer than `position`, or some time has gone by: then empty. The JSON of a
-  // DesiredState. Errc::gone: this node was deleted. One call at a time.
-  virtual boost::asio::awaitable<Result<std::optional<std::string>>> sync(SyncPosition position) = 0;
+  // Waits until there is a state newer than `position`, or some time has gone by: then empty. Errc::gone: this
+  // node was deleted. One call at a time.
+  virtual boost::asio::awaitable<Result<std::optional<SyncNews>>> sync(SyncPosition position) = 0;
   // One call at a time.
   virtual boost::asio::awaitable<Status> report(proto::NodeStatusReport report) = 0;
   virtual boost::asio::awaitable<Result<proto::RenewReply>> renew(proto::RenewRequest request) = 0;

@@ -25,12 +25,13 @@ struct NodeIdentity {
   bool operator==(const NodeIdentity&) const = default;
 };
 
-// The last desired state taken over, as it came: the agent starts from it when no coordinator answers.
+// The last whole desired state taken over, as it came, and what has changed since: the agent starts from them when no coordinator answers.
 struct StoredDesired {
   std::string epoch;
   std::uint64_t revision = 0;
   std::string json;
   std::vector<std::string> left_epochs = {};  // that never come back, the oldest first
+  std::vector<std::string> deltas = {};       // taken over since, as they came, the oldest first; some may be older than `revision`
 
   bool operator==(const StoredDesired&) const = default;
 };
@@ -41,7 +42,10 @@ class NodeStore {
   virtual Result<std::optional<NodeIdentity>> identity() = 0;  // nullopt: never joined
   virtual Status save_identity(const NodeIdentity& identity) = 0;
   virtual Result<std::optional<StoredDesired>> desired() = 0;
+  // With its deltas forgotten: they are in it.
   virtual Status save_desired(const StoredDesired& desired) = 0;
+  // Behind those that are there: a change costs what it changes, not a file of a megabyte.
+  virtual Status append_delta(const std::string& json) = 0;
   virtual Status forget() = 0;  // identity, desired state, keys, certificates, bundles: all of it
 };
 

@@ -44,6 +44,12 @@ struct PassReport {
   bool clean() const { return problems.empty(); }
 };
 
+// Up to where the kernel has the routes.
+struct RoutesPlace {
+  std::string epoch;
+  std::uint64_t revision = 0;
+};
+
 struct IllUnit {
   std::string invocation;  // of the process that is meant
   std::string why;
@@ -82,6 +88,8 @@ struct AgentState {
   std::string coordinator;                  // https://ADDRESS:7443 that answered last; empty: none yet
   TroubleLog troubles;                      // what stands in the way, and since when
   std::optional<PassReport> last_pass;
+  RoutesPlace routes;                       // what the coordinator may reuse rests on this
+  bool told_routes = false;                 // the coordinator has heard of them with the question for news
   std::string busy;                         // what the pass under way does now: "installing docker 20.10.24"
   std::map<std::string, UnitStatus> units;  // as seen last
   std::map<std::string, std::string> crash_loops;  // unit -> reason
@@ -97,6 +105,7 @@ struct AgentState {
   BundleDigests ca_stored;                   // on the disk; "fabric": trusted by our connections as well
   std::map<std::string, BundleUse> ca_uses;  // where components read them, by kind
 
+  Trigger routes_news;       // `routes` has moved on
   Trigger ca_news;           // the coordinator may have announced other CAs
   Trigger renew;             // certificates may come from a CA that is being replaced, or are to be rotated
   Trigger reconcile;         // something to bring about

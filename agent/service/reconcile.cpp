@@ -46,6 +46,14 @@ std::string import_cure(const proto::ComponentRef& component) {
          component.name + " --version " + component.version + " FILE";
 }
 
+// At once, not when the pass is over: an installation may take minutes.
+void note_routes(AgentState& state, const proto::DesiredState& desired) {
+  if (state.routes.epoch == desired.epoch && state.routes.revision >= desired.revision) return;
+  state.routes = {desired.epoch, desired.revision};
+  state.told_routes = false;
+  state.routes_news.set();
+}
+
 Result<NodeContext> context_of(const proto::DesiredState& desired, const NodeIdentity& self,
                                const ReconcileDeps& deps, std::uint32_t mtu) {
   NodeContext context;
@@ -168,6 +176,7 @@ asio::awaitable<Status> Reconciler::work(Pass& pass) {
   pass.report.network_ready = network.ready;
   pass.report.network_message = network.message;
   pass.report.peers_applied = network.peers_applied;
+  if (network.peers_applied) note_routes(deps_.state, pass.desired);
   pass.report.changes = std::move(network.changes);
   const std::optional<PassReport>& before = deps_.state.last_pass;
   pass.stood = before && before->clean() && before->network_ready && before->revision == pass.report.revision;

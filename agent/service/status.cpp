@@ -18,6 +18,7 @@ namespace {
 
 constexpr Millis k_routes_period{60'000};
 constexpr Millis k_period{10'000};
+constexpr Millis k_told_lately{9'000};  // less than the period: a sign of life goes out in each
 constexpr Millis k_gather{1'000};  // changes within this time go out together
 
 std::string unit_state(const UnitStatus& unit) {
@@ -305,9 +306,17 @@ asio::awaitable<Status> StatusReporter::tick() {
     log::warning("the local status file could not be written", {{"error", written.error()}});
   }
   if (!deps_.state.identity) co_return Status{};
-  asio::awaitable<Status> reporting = deps_.coordinator.report(local.report);
+  // Said with the question for news: the report is then mostly the one before, which the coordinator takes unread.
+  if (deps_.state.told_routes) local.report.applied_revision = 0;
+  // A pass that found nothing to do is no reason to tell the same again.
+  const bool fresh = sent_at_ && deps_.clock.steady() - *sent_at_ < k_told_lately;
+  if (fresh && local.report == last_sent_) co_return Status{};
+  last_sent_ = local.report;
+  sent_at_.reset();
+  asio::awaitable<Status> reporting = deps_.coordinator.report(std::move(local.report));
   const Status reported = co_await std::move(reporting);
   if (reported) deps_.state.last_contact = deps_.clock.wall();
+  if (reported) sent_at_ = deps_.clock.steady();
   co_return reported;
 }
 

@@ -56,6 +56,8 @@ class StatusReporter {
   Deps deps_;
   std::map<std::string, CrashWatch> watches_;
   std::string last_phase_;
+  proto::NodeStatusReport last_sent_;
+  std::optional<SteadyTime> sent_at_;  // absent: it did not arrive
   bool first_tick_ = true;
   std::optional<SteadyTime> routes_read_;
   RepeatedError local_trouble_;

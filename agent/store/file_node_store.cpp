@@ -1,13 +1,20 @@
 #include "agent/store/file_node_store.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "common/core/text.hpp"
+#include "common/core/unique_fd.hpp"
+#include "common/crypto/digest.hpp"
 #include "common/files/atomic_file.hpp"
 #include "common/files/tree.hpp"
+#include "common/files/write_all.hpp"
 
 namespace slipway {
 
@@ -59,6 +66,21 @@ std::vector<std::string> texts_at(const Json& object, const char* key) {
 std::uint64_t number_at(const Json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+}
+
+constexpr std::size_t k_check_digits = 16;
+
+std::string check_of(std::string_view text) { return sha256_hex(text).substr(0, k_check_digits); }
+
+// Those that were written to their end.
+std::vector<std::string> whole_lines(std::string_view log) {
+  std::vector<std::string> lines;
+  for (const std::string_view line : split(log, '\n')) {
+    if (line.size() <= k_check_digits || line[k_check_digits] != ' ') continue;
+    const std::string_view text = line.substr(k_check_digits + 1);
+    if (check_of(text) == line.substr(0, k_check_digits)) lines.emplace_back(text);
+  }
+  return lines;
 }
 
 template <class T>
@@ -158,13 +180,31 @@ Result<std::optional<StoredDesired>> read_stored_desired(const std::string& data
   Result<Json> json = read_json(data_dir + "/desired.json", k_max_desired_bytes);
   if (!json) return absent_or<StoredDesired>(json.error());
   StoredDesired desired{text_at(*json, "epoch"), number_at(*json, "revision"), text_at(*json, "state"), texts_at(*json, "leftEpochs")};
+  Result<std::string> log = read_file(data_dir + "/desired.log", k_max_desired_bytes);
+  if (!log && log.error().code != Errc::not_found) return log.error();
+  if (log) desired.deltas = whole_lines(*log);
   return std::optional<StoredDesired>(std::move(desired));
 }
 
 Status FileNodeStore::save_desired(const StoredDesired& desired) {
   // The state is kept as a string: it comes back byte for byte.
   const Json json = {{"version", 1}, {"epoch", desired.epoch}, {"revision", desired.revision}, {"state", desired.json}, {"leftEpochs", desired.left_epochs}};
-  return write_file_atomically(data_dir_ + "/desired.json", json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n", 0600);
+  if (Status written = write_file_atomically(data_dir_ + "/desired.json", json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n", 0600); !written) {
+    return written;
+  }
+  // After a crash in between they are older than the file, which tells.
+  return remove_file(data_dir_ + "/desired.log");
+}
+
+Status FileNodeStore::append_delta(const std::string& json) {
+  const std::string path = data_dir_ + "/desired.log";
+  const bool is_new = !path_exists(path);
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd) return from_errno("open " + path, errno);
+  // The line feed in front: a line that was cut by a crash or a full disk must not take this one with it.
+  if (Status written = write_all(fd.get(), "\n" + check_of(json) + " " + json + "\n", path); !written) return written;
+  if (::fdatasync(fd.get()) != 0) return from_errno("sync " + path, errno);
+  return is_new ? sync_dir(data_dir_) : Status();
 }
 
 Result<std::optional<std::string>> FileNodeStore::applied() {

@@ -3,7 +3,8 @@
 //
 // <data dir>                         /var/lib/slipway/agent
 //   node.json                        0600  NodeIdentity
-//   desired.json                     0600  the last desired state
+//   desired.json                     0600  the last whole desired state
+//   desired.log                      0600  what has changed since, a line each: 16 digits of its SHA-256, the JSON
 //   applied.json                     0600  the settings that components came up with last
 //   artifact-trust.json              0600  who may sign artifacts (FileTrustStore)
 //   pki/                             0700
@@ -21,7 +22,7 @@ namespace slipway {
 
 // All files right below the data directory that the agent writes, the identity first: without it the rest means nothing. A leave and a reset
 // remove them; the folders and the lock are theirs to name.
-inline constexpr const char* k_state_files[] = {"node.json", "desired.json", "applied.json", "artifact-trust.json"};
+inline constexpr const char* k_state_files[] = {"node.json", "desired.json", "desired.log", "applied.json", "artifact-trust.json"};
 
 // Calls block. Not thread safe: one caller at a time. One process a data directory (DirLock).
 class FileNodeStore : public NodeStore, public CredentialStore {
@@ -33,6 +34,7 @@ class FileNodeStore : public NodeStore, public CredentialStore {
   Status save_identity(const NodeIdentity& identity) override;
   Result<std::optional<StoredDesired>> desired() override;
   Status save_desired(const StoredDesired& desired) override;
+  Status append_delta(const std::string& json) override;
   Status forget() override;
   // A proto::AppliedSettings, as it came.
   Result<std::optional<std::string>> applied();

@@ -1,5 +1,5 @@
 #pragma once
-// Exponential back-off with full jitter, so that a fleet does not come back in step.
+// Exponential back-off with jitter, so that a fleet does not come back in step.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -18,6 +18,8 @@ class Backoff {
     const auto half = static_cast<std::uint64_t>(step.count() / 2);
     return Millis(static_cast<std::int64_t>(half + random() % (half + 1)));
   }
+  // Uniform in [0, most]: full jitter, for a fleet that lost the same thing at the same moment.
+  Millis within(Millis most) { return Millis(static_cast<std::int64_t>(random() % (static_cast<std::uint64_t>(std::max<std::int64_t>(most.count(), 0)) + 1))); }
   void reset() { tries_ = 0; }
 
  private:

@@ -11,17 +11,23 @@ constexpr std::uint64_t k_max_wait_seconds = 60;
 struct SyncWish {
   std::string epoch;
   std::uint64_t revision = 0;
+  std::uint64_t applied = 0;
   std::uint64_t wait = 0;  // seconds
 };
+
+Status read_number(const http::Request& request, const char* name, std::uint64_t& number) {
+  const auto text = http::query_parameter(request, name);
+  const auto value = text ? parse_u64(*text) : number;
+  if (!value) return parameter_error(name, " must be a whole number");
+  number = *value;
+  return {};
+}
 
 Result<SyncWish> sync_wish(const http::Request& request) {
   SyncWish wish;
   wish.epoch = http::query_parameter(request, "epoch").value_or("");
-  if (const auto text = http::query_parameter(request, "revision")) {
-    const auto revision = parse_u64(*text);
-    if (!revision) return parameter_error("revision", " must be a whole number");
-    wish.revision = *revision;
-  }
+  if (const Status read = read_number(request, "revision", wish.revision); !read) return read.error();
+  if (const Status read = read_number(request, "applied", wish.applied); !read) return read.error();
   if (const auto text = http::query_parameter(request, "wait")) {
     const auto wait = parse_u64(*text, k_max_wait_seconds);
     if (!wait) return parameter_error("wait", " must be a number of seconds from 0 to 60");
@@ -30,9 +36,25 @@ Result<SyncWish> sync_wish(const http::Request& request) {
   return wish;
 }
 
-http::Response state_response(const std::shared_ptr<const Published>& published) {
+// RFC 9110 section 12.5.1, as far as it goes here: agents name the type without a weight, or do not know it.
+bool accepts_deltas(const http::Request& request) {
+  const std::string* const accept = request.headers.find("Accept");
+  if (accept == nullptr) return false;
+  for (const std::string_view type : split(*accept, ',')) {
+    if (trim(type) == proto::k_delta_type) return true;
+  }
+  return false;
+}
+
+http::Response state_response(const std::shared_ptr<const Document>& document) {
   http::Response response = json_text_response(200, "");
-  response.shared_body = std::shared_ptr<const std::string>(published, &published->json);
+  response.shared_body = std::shared_ptr<const std::string>(document, &document->json);
+  return response;
+}
+
+http::Response delta_response(const std::shared_ptr<const Delta>& delta) {
+  http::Response response = text_response(200, "", proto::k_delta_type);
+  response.shared_body = std::shared_ptr<const std::string>(delta, &delta->json);
   return response;
 }
 
@@ -68,9 +90,9 @@ Handling Handlers::get_ca_certificates(RequestContext) {
 Handling Handlers::sync_agent(RequestContext context) {
   auto wish = sync_wish(context.request);
   if (!wish) return refuse_live(context.principal, context.request.peer.address, wish.error());
-  const auto have = std::make_shared<const SyncPosition>(SyncPosition{context.principal, std::move(wish->epoch), wish->revision,
-                                                                      deps_.clock.steady() + std::chrono::seconds(wish->wait),
-                                                                      context.request.peer.address});
+  SyncPosition position{context.principal, std::move(wish->epoch), wish->revision, wish->applied, accepts_deltas(context.request),
+                        deps_.clock.steady() + std::chrono::seconds(wish->wait), context.request.peer.address};
+  const auto have = std::make_shared<const SyncPosition>(std::move(position));
   std::function<Handling()> there = [this, have] { return sync_on_state(have); };
   return run_on<http::Response>(deps_.state, std::move(there));
 }
@@ -84,21 +106,43 @@ Handling Handlers::refuse_live(std::shared_ptr<const Principal> principal, IpAdd
 }
 
 Handling Handlers::sync_on_state(std::shared_ptr<const SyncPosition> have) {
-  while (true) {
+  Feed& feed = deps_.registrar.feed();
+  for (bool arrives = true;; arrives = false) {
     // Asked again after each wait: the node may have been removed meanwhile.
     const auto live = live_node(have->who->agent, have->from);
     if (!live) co_return live.error();
-    const Node& node = **live;
-    const std::shared_ptr<const Published> published = deps_.registrar.published();
-    const bool same_epoch = published != nullptr && published->epoch == have->epoch;
-    deps_.board.contact(node.uid, same_epoch ? have->revision : 0, origin_of(nat_sources(), node, have->from));
-    if (published != nullptr && (!same_epoch || published->revision > have->revision))
-      co_return state_response(published);
+    const bool same_epoch = feed.epoch() == have->epoch;
+    // Only now has it spoken; what it says later, in a report, is newer.
+    if (arrives) deps_.board.contact((*live)->uid, same_epoch ? have->applied : 0, origin_of(nat_sources(), **live, have->from));
+    if (feed.revision() > 0 && (!same_epoch || feed.revision() > have->revision)) {
+      Handling telling = tell_news(have);
+      co_return co_await std::move(telling);
+    }
     const auto left = std::chrono::ceil<Millis>(have->deadline - deps_.clock.steady());
     if (left <= Millis(0) || stopping_) co_return empty_response(204);
-    boost::asio::awaitable<bool> waiting = deps_.registrar.published_changed().wait(left);
+    boost::asio::awaitable<bool> waiting = feed.changed().wait(left);
     co_await std::move(waiting);
   }
+}
+
+// Apart from the wait, whose frame thousands have.
+Handling Handlers::tell_news(std::shared_ptr<const SyncPosition> have) {
+  Feed& feed = deps_.registrar.feed();
+  const bool same_epoch = feed.epoch() == have->epoch;
+  if (const auto delta = have->takes_deltas && same_epoch ? feed.delta(have->revision) : nullptr) {
+    boost::asio::awaitable<Status> durable = deps_.registrar.durable(delta->rests);
+    const Status safe = co_await std::move(durable);
+    if (!safe) co_return safe.error();
+    co_return delta_response(delta);
+  }
+  // Who knows nothing yet has just joined: in what was told so far he may not stand.
+  const std::uint64_t at_least = same_epoch ? feed.revision() : deps_.registrar.state().desired_revision();
+  boost::asio::awaitable<Result<std::shared_ptr<const Document>>> encoding = feed.document(at_least);
+  const auto document = co_await std::move(encoding);
+  if (!document) co_return document.error();
+  const auto live = live_node(have->who->agent, have->from);
+  if (!live) co_return live.error();
+  co_return state_response(*document);
 }
 
 // Most reports are the last one again, byte for byte: such a one is a sign of life and is not read.

@@ -342,7 +342,7 @@ boost::asio::awaitable<Result<Outcome>> Handlers::submit(Operation operation, pr
 
 void Handlers::stop_waiting() {
   stopping_ = true;
-  deps_.registrar.published_changed().notify();
+  deps_.registrar.feed().changed().notify();
   nodes_changed_.notify();
 }
 

@@ -133,6 +133,8 @@ class Handlers {
     std::shared_ptr<const Principal> who;  // an agent
     std::string epoch;
     std::uint64_t revision = 0;
+    std::uint64_t applied = 0;  // revision of the same epoch
+    bool takes_deltas = false;
     SteadyTime deadline{};
     IpAddress from;
   };
@@ -146,6 +148,7 @@ class Handlers {
   // The same as still_counts() of an agent, with its node. State thread; the pointer lives until the next operation.
   Result<const Node*> live_node(const AgentIdentity& agent, const IpAddress& from) const;
   Handling sync_on_state(std::shared_ptr<const SyncPosition> have);
+  Handling tell_news(std::shared_ptr<const SyncPosition> have);
   struct Sender {
     std::shared_ptr<const Principal> who;  // an agent
     IpAddress from;

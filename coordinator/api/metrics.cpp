@@ -153,6 +153,18 @@ void write_certificates(const MetricsInput& input, Writer& out) {
   for (const auto& [result, count] : input.renewals) out.sample({{"result", result}}, count);
 }
 
+void write_feed(const MetricsInput& input, Writer& out) {
+  out.family("slipway_desired_revision", "gauge", "Revision of the desired state that agents are told of.");
+  out.sample({}, input.desired_revision);
+  out.family("slipway_acknowledged_revision", "gauge", "Desired revision that all live nodes have applied; how far it is behind is how long blocks stay in quarantine.");
+  out.sample({}, input.acknowledged_revision);
+  out.family("slipway_feed_waiting_agents", "gauge", "Agents that wait for news at this moment.");
+  out.sample({}, input.waiting_agents);
+  out.family("slipway_feed_encoded_total", "counter", "Answers that were encoded since the start, each for all who asked for the same.");
+  out.sample({{"kind", "delta"}}, input.feed.deltas);
+  out.sample({{"kind", "document"}}, input.feed.documents);
+}
+
 }  // namespace
 
 std::string render_metrics(const MetricsInput& input) {
@@ -167,6 +179,7 @@ std::string render_metrics(const MetricsInput& input) {
              "Joins asked for since the start, by result and reason.");
   for (const auto& [key, count] : input.join_requests)
     out.sample({{"result", key.first}, {"reason", key.second}}, count);
+  write_feed(input, out);
   write_nodes(input, out);
   write_pools(input, out);
   write_free_blocks(input, out);

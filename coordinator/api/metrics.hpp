@@ -24,6 +24,10 @@ struct MetricsInput {
   std::uint64_t duplicate_claims = 0;  // Node objects whose block is another than theirs, or another's
   std::size_t connections = 0;
   std::uint64_t revision = 0;
+  std::uint64_t desired_revision = 0;       // that agents are told of
+  std::uint64_t acknowledged_revision = 0;  // that all live nodes have applied
+  std::size_t waiting_agents = 0;
+  FeedCounts feed;
   WallTime now{};
 };
 

@@ -129,6 +129,11 @@ Handling Handlers::get_metrics(RequestContext) {
     input.allocations = deps_.registrar.allocation_times();
     input.duplicate_claims = deps_.kube_state().conflicts.size();
     input.revision = deps_.registrar.state().revision();
+    Feed& feed = deps_.registrar.feed();
+    input.desired_revision = feed.revision();
+    input.acknowledged_revision = deps_.board.acknowledged(deps_.registrar.state());
+    input.waiting_agents = feed.changed().waiter_count();
+    input.feed = feed.counts();
     return Result<MetricsInput>(std::move(input));
   };
   boost::asio::awaitable<Result<MetricsInput>> reading = read_state<MetricsInput>(std::move(job));

@@ -1,9 +1,11 @@
 #include "coordinator/domain/desired.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "common/kube/runtime_rules.hpp"
 #include "coordinator/domain/node_overrides.hpp"
+#include "coordinator/domain/peer_node.hpp"
 
 namespace slipway {
 
@@ -25,6 +27,8 @@ constexpr std::array<Component, 7> k_components = {{
     {"kube-scheduler", &proto::Versions::kubernetes, NodeRole::master},
 }};
 
+constexpr std::size_t k_small_delta = 64;  // nodes
+
 constexpr std::array k_runtime_components = {"docker", "cri-dockerd", "containerd", "runc"};
 
 proto::ComponentRef component_ref(const State& state, const std::string& name, const std::string& version, NodeRole role) {
@@ -45,6 +49,12 @@ std::vector<std::string> pod_ranges(const State& state) {
     for (const Cidr& range : pool->ranges) ranges.push_back(range.to_string());
   }
   return ranges;
+}
+
+std::vector<proto::CaRef> ca_refs(const State& state) {
+  std::vector<proto::CaRef> cas;
+  for (const auto& [kind, line] : state.cas()) cas.push_back({std::string(to_string(kind)), line.bundle_sha256, line.signing.key_id});
+  return cas;
 }
 
 }  // namespace
@@ -76,17 +86,43 @@ proto::DesiredState desired_state(const State& state) {
   desired.pod_ranges = pod_ranges(state);
   if (state.artifact_manifest()) desired.artifact_manifest = state.artifact_manifest()->text;
   desired.nodes.reserve(state.nodes().size());
-  for (const auto& [name, node] : state.nodes()) {
-    desired.nodes.push_back({node.name, node.uid, node.generation, std::string(to_string(node.role)), node.address.to_string(),
-                             node.pod_cidr.to_string()});
-    if (node.second_pod_cidr) desired.nodes.back().second_pod_cidr = node.second_pod_cidr->to_string();
-    if (node.renew_before != WallTime{}) desired.nodes.back().renew_before = to_rfc3339(node.renew_before);
-  }
+  for (const auto& [name, node] : state.nodes()) desired.nodes.push_back(peer_node(node));
   desired.overrides = all_overrides(state);
-  for (const auto& [kind, line] : state.cas()) {
-    desired.cas.push_back({std::string(to_string(kind)), line.bundle_sha256, line.signing.key_id});
-  }
+  desired.cas = ca_refs(state);
+  desired.form = proto::k_desired_form;
+  desired.node_count = state.history().mark().count;
+  desired.nodes_hash = state.history().mark().hash();
   return desired;
+}
+
+std::optional<proto::DesiredDelta> desired_delta(const State& state, std::uint64_t since) {
+  const auto changes = state.history().since(since);
+  if (!changes) return std::nullopt;
+  // As much work as the whole, and less shared: whoever lacks this much gets that.
+  if (changes->nodes.size() > std::max(k_small_delta, state.nodes().size() / 2)) return std::nullopt;
+  proto::DesiredDelta delta;
+  delta.epoch = state.identity().epoch;
+  delta.from = since;
+  delta.to = state.desired_revision();
+  delta.form = proto::k_desired_form;
+  delta.node_count = state.history().mark().count;
+  delta.nodes_hash = state.history().mark().hash();
+  for (const Node* node : changes->nodes) {
+    delta.up.push_back(peer_node(*node));
+    proto::NodeOverrides own = overrides_of(state, *node);
+    if (own != proto::NodeOverrides{}) delta.up_overrides.emplace(node->name, std::move(own));
+  }
+  for (const GoneNode* gone : changes->gone) {
+    delta.del.push_back({gone->uid, gone->generation, {}});
+    for (const Cidr& block : gone->blocks) delta.del.back().pod_cidrs.push_back(block.to_string());
+  }
+  if (changes->has(DesiredPart::cluster)) delta.cluster = state.cluster().spec;
+  if (changes->has(DesiredPart::components)) delta.components = desired_components(state);
+  if (changes->has(DesiredPart::pod_ranges)) delta.pod_ranges = pod_ranges(state);
+  if (changes->has(DesiredPart::cas)) delta.cas = ca_refs(state);
+  if (changes->has(DesiredPart::overrides)) delta.overrides = all_overrides(state);
+  if (changes->has(DesiredPart::manifest)) delta.artifact_manifest = state.artifact_manifest() ? state.artifact_manifest()->text : std::string();
+  return delta;
 }
 
 }  // namespace slipway

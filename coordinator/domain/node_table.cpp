@@ -20,8 +20,9 @@ template <class Set> void take_out(Set& set, const Node& node) {
 
 }  // namespace
 
-NodeTable::NodeTable(const NodeTable& other) : nodes_(other.nodes_) {
+NodeTable::NodeTable(const NodeTable& other) : nodes_(other.nodes_), history_(other.history_) {
   for (const auto& [name, node] : nodes_) index(node);
+  history_.move_to([this](const Node& node) { return find(node.name); });
 }
 
 NodeTable& NodeTable::operator=(const NodeTable& other) {
@@ -46,17 +47,27 @@ void NodeTable::unindex(const Node& node) {
   if (!node.machine_id.empty()) take_out(machine_ids_, node);
 }
 
-void NodeTable::put(Node node) {
-  // By parts of the node: out of the indexes before they change.
-  const auto [place, is_new] = nodes_.try_emplace(node.name);
-  if (!is_new) unindex(place->second);
-  place->second = std::move(node);
-  index(place->second);
+void NodeTable::load(Node node) {
+  const Node& there = nodes_.insert_or_assign(node.name, node).first->second;
+  index(there);
+  history_.loaded(there);
 }
 
-void NodeTable::erase(const std::string& name) {
+void NodeTable::put(Node node, std::uint64_t revision) {
+  const auto [place, is_new] = nodes_.try_emplace(node.name);
+  Node& there = place->second;
+  // By parts of the node: out of the indexes before they change.
+  if (!is_new) unindex(there);
+  const Node before = std::exchange(there, std::move(node));
+  index(there);
+  if (is_new) history_.came(&there, revision);
+  else history_.changed(before, &there, revision);
+}
+
+void NodeTable::erase(const std::string& name, std::uint64_t revision) {
   const auto found = nodes_.find(name);
   if (found == nodes_.end()) return;
+  history_.gone(&found->second, revision);
   unindex(found->second);
   nodes_.erase(found);
 }

@@ -1,11 +1,14 @@
 #pragma once
-// The live nodes, by name, and found by uid, address and machine id. A value: a copy has indexes of its own. Pure.
+// The live nodes, by name, and found by uid, address and machine id, with the order in which they changed last. A value: a copy has indexes of
+// its own. Pure.
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
 #include <string_view>
 #include <unordered_set>
 
+#include "coordinator/domain/change_history.hpp"
 #include "coordinator/domain/node.hpp"
 
 namespace slipway {
@@ -25,9 +28,15 @@ class NodeTable {
   const Node* by_address(const IpAddress& address) const { return found(addresses_, address); }
   const Node* by_machine_id(std::string_view id) const { return found(machine_ids_, id); }
 
-  // In the place of the node of this name. Of several with one uid, address or machine id the last one put is found by it.
-  void put(Node node);
-  void erase(const std::string& name);  // one that is not there is no error
+  // In the place of the node of this name. Of several with one uid, address or machine id the last one put is found by it. `revision`: of the
+  // change, for the history.
+  void put(Node node, std::uint64_t revision);
+  // From the store: no change.
+  void load(Node node);
+  void erase(const std::string& name, std::uint64_t revision);  // one that is not there is no error
+
+  const ChangeHistory& history() const { return history_; }
+  ChangeHistory& history() { return history_; }
 
   bool operator==(const NodeTable& other) const { return nodes_ == other.nodes_; }
 
@@ -72,6 +81,7 @@ class NodeTable {
   Index<UidOf> uids_;
   Index<AddressOf> addresses_;
   Index<MachineIdOf> machine_ids_;
+  ChangeHistory history_;
 };
 
 }  // namespace slipway

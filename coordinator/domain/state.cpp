@@ -111,7 +111,7 @@ class Loader final : public RecordSink {
       const auto taken = editor_.ledger().restore(block, {node.uid, node.generation}, node.name);
       if (!taken) return contradiction("node " + node.name + ": " + taken.error().message);
     }
-    editor_.put_node(node);
+    editor_.restore_node(node);
     return {};
   }
   Status operator()(const QuarantinedBlock& block) {
@@ -161,6 +161,7 @@ Result<State> State::from_source(const std::function<Status(RecordSink& sink)>& 
   const Status loaded = source(loader);
   if (!loaded) return loaded.error();
   if (const Status pools = loader.default_pool(); !pools) return pools.error();
+  state.nodes_.history().begin(state.desired_revision());
   return state;
 }
 
@@ -253,6 +254,22 @@ Result<const Node*> State::authenticate_agent(const std::string& uid, std::uint6
   return node;
 }
 
+void StateEditor::note_parts(RecordKind kind) {
+  ChangeHistory& history = state_.nodes_.history();
+  switch (kind) {
+    case RecordKind::spec:
+      for (const auto part : {DesiredPart::cluster, DesiredPart::components, DesiredPart::pod_ranges, DesiredPart::overrides}) history.part(part, next_revision());
+      break;
+    case RecordKind::pool:
+      for (const auto part : {DesiredPart::pod_ranges, DesiredPart::overrides}) history.part(part, next_revision());
+      break;
+    case RecordKind::artifact: history.part(DesiredPart::components, next_revision()); break;
+    case RecordKind::ca: history.part(DesiredPart::cas, next_revision()); break;
+    case RecordKind::manifest: history.part(DesiredPart::manifest, next_revision()); break;
+    default: break;
+  }
+}
+
 void StateEditor::put_identity(ClusterIdentity identity) {
   state_.identity_ = identity;
   note(std::move(identity));
@@ -265,13 +282,13 @@ void StateEditor::put_cluster(ValidatedCluster cluster) {
 
 void StateEditor::put_node(Node node) {
   note(node);
-  state_.nodes_.put(std::move(node));
+  state_.nodes_.put(std::move(node), next_revision());
 }
 
 void StateEditor::erase_node(const std::string& name) {
   if (state_.nodes_.find(name) == nullptr) return;
   erase(RecordKind::node, name);
-  state_.nodes_.erase(name);
+  state_.nodes_.erase(name, next_revision());
 }
 
 void StateEditor::put_tombstone(Tombstone tombstone) {

@@ -164,6 +164,10 @@ class State {
   const Node* node_by_uid(std::string_view uid) const { return nodes_.by_uid(uid); }
   const Node* node_by_address(const IpAddress& address) const { return nodes_.by_address(address); }
   const Node* node_by_machine_id(std::string_view machine_id) const { return nodes_.by_machine_id(machine_id); }
+  // What agents are to be told of, in the order in which it changed.
+  const ChangeHistory& history() const { return nodes_.history(); }
+  // For the one writer: who has less than this revision is told everything.
+  void forget_history(std::uint64_t up_to) { nodes_.history().raise_floor(up_to); }
   const std::map<std::string, Tombstone>& tombstones() const { return tombstones_; }  // by name, the last deletion
   const Tombstone* tombstone(const std::string& name) const;
   const std::map<std::string, PendingNode>& pending() const { return pending_; }  // by name

@@ -26,6 +26,7 @@ class StateEditor {
   void put_quarantined(const QuarantinedBlock& block) { note(block); }
   void erase_quarantined(const Cidr& prefix) { erase(RecordKind::quarantined, prefix.to_string()); }
   void put_node(Node node);
+  void restore_node(Node node) { state_.nodes_.load(std::move(node)); }  // from the store
   void erase_node(const std::string& name);
   void put_tombstone(Tombstone tombstone);
   void put_pending(PendingNode node);
@@ -48,9 +49,17 @@ class StateEditor {
   std::uint64_t next_revision() const { return state_.counters_.revision + 1; }
 
  private:
-  void note(Record record) { changes_.push_back(PutRecord{std::move(record)}); }
+  void note(Record record) {
+    note_parts(kind_of(record));
+    changes_.push_back(PutRecord{std::move(record)});
+  }
   void raise_floor(WallTime not_before);  // stored by finish()
-  void erase(RecordKind kind, std::string key) { changes_.push_back(EraseRecord{kind, std::move(key)}); }
+  void erase(RecordKind kind, std::string key) {
+    note_parts(kind);
+    changes_.push_back(EraseRecord{kind, std::move(key)});
+  }
+  // Which parts of the desired state a record of this kind may change.
+  void note_parts(RecordKind kind);
 
   State& state_;
   std::vector<Change>& changes_;

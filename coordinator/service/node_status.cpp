@@ -65,6 +65,11 @@ void cut_report(proto::NodeStatusReport& report) {
   }
 }
 
+// Agents that wait for changes tell it there, and leave it out here: a report in which nothing is new can then be told unread.
+void note_applied(NodeContact& contact, const proto::NodeStatusReport& report) {
+  if (report.applied_revision > 0) contact.applied_revision = report.applied_revision;
+}
+
 std::string go_architecture(const std::string& machine) {
   if (machine == "x86_64") return "amd64";
   if (machine == "aarch64") return "arm64";
@@ -126,13 +131,14 @@ std::uint64_t report_mark(std::string_view body) {
 bool NodeStatusBoard::repeat(const std::string& uid, std::uint64_t mark, Origin origin) {
   const NodeContact* const last = find(uid);
   if (last == nullptr || mark == 0 || last->mark != mark) return false;
-  (void)heard(uid, last->report.applied_revision, origin);
+  note_applied(heard(uid, origin), last->report);
   return true;
 }
 
 void NodeStatusBoard::report(const std::string& uid, proto::NodeStatusReport report, Origin origin, std::uint64_t mark) {
   cut_report(report);
-  NodeContact& sender = heard(uid, report.applied_revision, origin);
+  NodeContact& sender = heard(uid, origin);
+  note_applied(sender, report);
   sender.mark = mark;
   sender.bundles = {};
   for (const auto& [name, digest] : report.ca_bundles) {
@@ -162,9 +168,8 @@ std::shared_ptr<const std::string> NodeStatusBoard::shared_text(std::string text
   return made;
 }
 
-NodeContact& NodeStatusBoard::heard(const std::string& uid, std::uint64_t applied_revision, Origin origin) {
+NodeContact& NodeStatusBoard::heard(const std::string& uid, Origin origin) {
   NodeContact& contact = contacts_[uid];
-  contact.applied_revision = applied_revision;
   contact.last_contact = clock_.wall();
   contact.last_seen = clock_.steady();
   if (origin == Origin::home) contact.seen_at_home = contact.last_seen;
@@ -173,7 +178,7 @@ NodeContact& NodeStatusBoard::heard(const std::string& uid, std::uint64_t applie
 }
 
 void NodeStatusBoard::contact(const std::string& uid, std::uint64_t applied_revision, Origin origin) {
-  (void)heard(uid, applied_revision, origin);
+  heard(uid, origin).applied_revision = applied_revision;
 }
 
 void NodeStatusBoard::set_pod_cidr_published(const std::string& uid, bool published) {

@@ -71,7 +71,7 @@ class NodeStatusBoard {
   void prune(const State& state);
 
  private:
-  NodeContact& heard(const std::string& uid, std::uint64_t applied_revision, Origin origin);
+  NodeContact& heard(const std::string& uid, Origin origin);
 
   const Clock& clock_;
   Millis dead_after_;

@@ -7,8 +7,6 @@
 #include "common/async/spawn.hpp"
 #include "common/log/log.hpp"
 #include "coordinator/domain/audit.hpp"
-#include "coordinator/domain/desired.hpp"
-#include "proto/codec.hpp"
 
 namespace slipway {
 
@@ -18,18 +16,6 @@ namespace {
 
 // Longer than any commit takes: who waits so long is told, and the store's own time-outs will have spoken before.
 constexpr Millis k_patience = std::chrono::minutes(5);
-
-using Snapshot = std::shared_ptr<const proto::DesiredState>;
-using Encoded = std::shared_ptr<const Published>;
-
-// The rest between two publications. Encoding grows with the number of nodes, about 2 us each: with this it stays at a few percent
-// of a core while nodes join by the hundred, and a fleet hears of a burst at most once a second. The first change after a
-// quiet time is published at once.
-Millis pace_for(std::size_t nodes) { return std::min(Millis(nodes / 10), Millis(1'000)); }
-
-Encoded encode_desired(const proto::DesiredState& desired) {
-  return std::make_shared<const Published>(Published{desired.epoch, desired.revision, proto::encode(desired)});
-}
 
 // What is committed together: one flush of the audit log, then one of the store.
 struct Group {
@@ -66,7 +52,10 @@ Error store_failed() {
 
 struct Registrar::Impl {
   Impl(State initial, Deps given)
-      : state(std::move(initial)), deps(std::move(given)), durable_revision(state.revision()) {}
+      : state(std::move(initial)),
+        deps(std::move(given)),
+        durable_revision(state.revision()),
+        feed({deps.executor, deps.workers, state, deps.clock, [this](std::uint64_t revision) { return durable(revision); }}) {}
 
   State state;
   Deps deps;
@@ -74,17 +63,13 @@ struct Registrar::Impl {
   std::uint64_t noted = 0;          // audit records taken so far
   std::uint64_t durable_notes = 0;  // of these on disk
   std::uint64_t durable_revision;
-  std::uint64_t captured_revision = 0;  // desired revision that was last taken for publishing
   bool committing = false;
-  bool publishing = false;
   std::optional<Error> failure;
   WallTime committed_at{};
   std::optional<SteadyTime> commit_began;
   AllocationTimes allocations;
-  Encoded published;
-  Notifier progress;  // after each commit and publication
-  Notifier changed;
-  Notifier pacing;  // never notified: its time-out is the rest between publications
+  Notifier progress;  // after each commit
+  Feed feed;
 
   // A new node's admission is the one allocation there is.
   Result<Outcome> apply_timed(const Operation& operation) {
@@ -100,7 +85,17 @@ struct Registrar::Impl {
   }
 
   bool nothing_pending() const { return pending.changes.empty() && pending.records.empty(); }
-  bool idle() const { return !committing && nothing_pending() && !publishing; }
+  bool idle() const { return !committing && nothing_pending(); }
+
+  asio::awaitable<Status> durable(std::uint64_t revision) {
+    while (durable_revision < revision) {
+      if (failure) co_return store_failed();
+      asio::awaitable<bool> waiting = progress.wait(k_patience);
+      const bool woken = co_await std::move(waiting);
+      if (!woken) co_return make_error(Errc::timeout, "waiting for the coordinator's store: whether the change was made is not known");
+    }
+    co_return Status{};
+  }
 
   void take(proto::AuditRecord record) {
     if (deps.audit == nullptr) return;
@@ -115,25 +110,12 @@ struct Registrar::Impl {
     spawn_detached(deps.executor, "commit", commit_all());
   }
 
-  // Taken where memory is exactly what the disk has or will have: at the cut of a batch, or when nothing is under way.
-  // One at a time, so under load a publication is as rare as its encoding is slow, and costs the state thread a copy.
-  Snapshot capture() {
-    if (publishing || !state.has_cluster() || captured_revision == state.desired_revision()) return nullptr;
-    captured_revision = state.desired_revision();
-    publishing = true;
-    return std::make_shared<const proto::DesiredState>(desired_state(state));
-  }
-
-  void start_publishing(Snapshot snapshot) {
-    if (snapshot) spawn_detached(deps.executor, "publish", publish_all(std::move(snapshot)));
-  }
-
   asio::awaitable<Status> commit_all() {
     while (!nothing_pending()) {
       const auto group = std::make_shared<const Group>(std::exchange(pending, {}));
       const std::uint64_t revision = state.revision();
+      const std::uint64_t desired = state.has_cluster() ? state.desired_revision() : 0;
       const std::uint64_t notes = noted;
-      Snapshot snapshot = capture();
       StateStore* store = &deps.store;
       AuditLog* audit = deps.audit;
       std::function<Result<bool>()> job = [store, audit, group] { return commit_group(*store, audit, *group); };
@@ -149,37 +131,10 @@ struct Registrar::Impl {
       durable_notes = notes;
       if (deps.clock != nullptr) committed_at = deps.clock->wall();
       progress.notify();
-      start_publishing(std::move(snapshot));
+      feed.committed(desired);
     }
     committing = false;
-    start_publishing(capture());
     progress.notify();
-    co_return Status{};
-  }
-
-  asio::awaitable<Status> publish_all(Snapshot snapshot) {
-    while (snapshot) {
-      std::function<Result<Encoded>()> job = [snapshot] { return Result<Encoded>(encode_desired(*snapshot)); };
-      asio::awaitable<Result<Encoded>> working = offload<Encoded>(deps.workers, std::move(job));
-      const Result<Encoded> encoded = co_await std::move(working);
-      if (!encoded) {
-        publishing = false;
-        fail(encoded.error());
-        co_return Status{};
-      }
-      published = *encoded;
-      const Millis rest = pace_for(snapshot->nodes.size());
-      snapshot.reset();
-      changed.notify();
-      if (rest.count() > 0) {
-        asio::awaitable<bool> resting = pacing.wait(rest);
-        co_await std::move(resting);
-      }
-      publishing = false;
-      // While a commit is under way memory is ahead of the disk; its end captures what came meanwhile.
-      if (!committing) snapshot = capture();
-      progress.notify();
-    }
     co_return Status{};
   }
 
@@ -189,16 +144,12 @@ struct Registrar::Impl {
     failure = error;
     log::error("the store has failed, ending", {{"error", error}});
     progress.notify();
-    changed.notify();
+    feed.fail();
     if (deps.on_failure) deps.on_failure(error);
   }
 };
 
-Registrar::Registrar(State state, Deps deps) : impl_(std::make_unique<Impl>(std::move(state), std::move(deps))) {
-  if (!impl_->state.has_cluster()) return;
-  impl_->published = encode_desired(desired_state(impl_->state));
-  impl_->captured_revision = impl_->state.desired_revision();
-}
+Registrar::Registrar(State state, Deps deps) : impl_(std::make_unique<Impl>(std::move(state), std::move(deps))) {}
 Registrar::~Registrar() = default;
 
 asio::awaitable<Result<Outcome>> Registrar::submit(Operation operation, proto::AuditActor actor) {
@@ -246,18 +197,9 @@ const AllocationTimes& Registrar::allocation_times() const { return impl_->alloc
 
 const State& Registrar::state() const { return impl_->state; }
 
-asio::awaitable<Status> Registrar::durable(std::uint64_t revision) {
-  while (impl_->durable_revision < revision) {
-    if (impl_->failure) co_return store_failed();
-    asio::awaitable<bool> waiting = impl_->progress.wait(k_patience);
-    const bool woken = co_await std::move(waiting);
-    if (!woken) co_return make_error(Errc::timeout, "waiting for the coordinator's store: whether the change was made is not known");
-  }
-  co_return Status{};
-}
+asio::awaitable<Status> Registrar::durable(std::uint64_t revision) { return impl_->durable(revision); }
 
-std::shared_ptr<const Published> Registrar::published() const { return impl_->published; }
-Notifier& Registrar::published_changed() { return impl_->changed; }
+Feed& Registrar::feed() { return impl_->feed; }
 bool Registrar::idle() const { return impl_->idle(); }
 
 asio::awaitable<Status> Registrar::drained() {
@@ -267,6 +209,7 @@ asio::awaitable<Status> Registrar::drained() {
     const bool woken = co_await std::move(waiting);
     if (!woken) co_return make_error(Errc::timeout, "waiting for the coordinator's store to finish");
   }
+  impl_->feed.hurry();
   co_return Status{};
 }
 

@@ -18,15 +18,9 @@
 #include "common/async/clock.hpp"
 #include "coordinator/ports/audit_log.hpp"
 #include "coordinator/ports/state_store.hpp"
+#include "coordinator/service/feed.hpp"
 
 namespace slipway {
-
-// One durable desired state, encoded once for all who ask. Immutable: may be handed to any thread.
-struct Published {
-  std::string epoch;
-  std::uint64_t revision = 0;  // desired revision
-  std::string json;            // proto::DesiredState
-};
 
 // How the store keeps up.
 struct CommitState {
@@ -80,15 +74,13 @@ class Registrar {
   // Resumes when everything up to `revision` is on disk; at once when it is.
   boost::asio::awaitable<Status> durable(std::uint64_t revision);
 
-  // The newest durable desired state; null before a cluster is there.
-  std::shared_ptr<const Published> published() const;
-  // Notified after published() has changed: check, wait, check again.
-  Notifier& published_changed();
+  // What agents are told of it.
+  Feed& feed();
   CommitState commit_state() const;
   const AllocationTimes& allocation_times() const;
   // True when nothing is on its way to the disk.
   bool idle() const;
-  // Resumes when idle() and published() is up to date: before the process ends.
+  // Resumes when idle() and the feed has told what it knows: before the process ends.
   boost::asio::awaitable<Status> drained();
 
  private:

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "agent/domain/desired_merge.hpp"
 #include "common/crypto/certificate.hpp"
 #include "proto/codec.hpp"
 #include "tests/support/cancelable.hpp"
@@ -160,11 +161,48 @@ TEMPLATE_TEST_CASE("sync gives what is newer, and then nothing", "[coordinator-a
   CHECK_FALSE(sync(rig, position_of(second, true))->has_value());
 }
 
+TEMPLATE_TEST_CASE("who takes changes gets those since his position, else the whole", "[coordinator-api][feed]", EACH_COORDINATOR) {
+  TestType rig;
+  settle(rig);
+  const auto whole = sync(rig, {"", 0, 0, false, true});
+  REQUIRE(whole);
+  REQUIRE(*whole);
+  CHECK_FALSE((*whole)->is_delta);
+  const proto::DesiredState first = state_in(whole);
+  SyncPosition position = position_of(first, false);
+  position.takes_delta = true;
+  rig.change_state();
+  const auto answer = sync(rig, position);
+  REQUIRE(answer);
+  REQUIRE(*answer);
+  REQUIRE((*answer)->is_delta);
+  const auto delta = proto::decode<proto::DesiredDelta>((*answer)->json);
+  REQUIRE(delta);
+  CHECK(delta->from == first.revision);
+  const auto merged_state = merged(first, *delta);
+  REQUIRE((merged_state ? std::string() : merged_state.error().message) == "");
+  position.takes_delta = false;
+  const proto::DesiredState second = state_in(sync(rig, position));
+  CHECK(merged_state->revision == second.revision);
+  CHECK(merged_state->nodes == second.nodes);
+  CHECK(proto::encode(merged_state->cluster) == proto::encode(second.cluster));
+  CHECK(second.form == proto::k_desired_form);
+  CHECK(check_nodes(second));
+  position.takes_delta = true;
+  // A position that nobody remembers.
+  const auto behind = sync(rig, {first.epoch, 0, 0, true, true});
+  REQUIRE(behind);
+  CHECK_FALSE((*behind)->is_delta);
+  const auto elsewhere = sync(rig, {"another", first.revision, 0, true, true});
+  REQUIRE(elsewhere);
+  CHECK_FALSE((*elsewhere)->is_delta);
+}
+
 TEMPLATE_TEST_CASE("a sync that waits is woken by news", "[coordinator-api]", EACH_COORDINATOR) {
   TestType rig;
   settle(rig);
   const proto::DesiredState first = state_in(sync(rig, {}));
-  Cancelable<std::optional<std::string>> waiting(rig.io, rig.api().sync(position_of(first, false)));
+  Cancelable<std::optional<SyncNews>> waiting(rig.io, rig.api().sync(position_of(first, false)));
   REQUIRE(rig.io.run(rig.api().report({})));  // others are served meanwhile
   CHECK_FALSE(waiting.ended());
   rig.change_state();
@@ -176,7 +214,7 @@ TEMPLATE_TEST_CASE("a sync that waits can be canceled, and the next one works", 
   TestType rig;
   settle(rig);
   const proto::DesiredState first = state_in(sync(rig, {}));
-  Cancelable<std::optional<std::string>> waiting(rig.io, rig.api().sync(position_of(first, false)));
+  Cancelable<std::optional<SyncNews>> waiting(rig.io, rig.api().sync(position_of(first, false)));
   REQUIRE(rig.io.run(rig.api().report({})));
   CHECK_FALSE(waiting.ended());
   CHECK(code_of(waiting.cancel()) == Errc::canceled);

@@ -234,6 +234,7 @@ TEST_CASE("golden documents keep their bytes", "[openapi][golden]") {
   check_golden<JoinRequest>("join_request");
   check_golden<JoinReply>("join_reply");
   check_golden<DesiredState>("desired_state");
+  check_golden<DesiredDelta>("desired_delta");
   check_golden<ClusterSpec>("cluster_spec");
   check_golden<Problem>("problem");
   check_golden<Problem>("problem_of_field");

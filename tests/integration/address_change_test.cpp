@@ -245,7 +245,7 @@ TEST_CASE("an agent whose host gets another address follows it by itself", "[clu
   CHECK(chain.front().ip_addresses() == std::vector<IpAddress>{IpAddress::parse("10.77.0.61").value()});
   const auto desired = io.run(coordinator.sync({}));  // mutual TLS goes on from the new address
   REQUIRE(desired);
-  CHECK(desired->value().find("10.77.0.61") != std::string::npos);
+  CHECK(desired->value().json.find("10.77.0.61") != std::string::npos);
 }
 
 }  // namespace

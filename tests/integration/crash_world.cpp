@@ -52,10 +52,10 @@ class MortalCoordinator final : public CoordinatorApi {
     effect_("after join");
     co_return reply;
   }
-  asio::awaitable<Result<std::optional<std::string>>> sync(SyncPosition position) override {
+  asio::awaitable<Result<std::optional<SyncNews>>> sync(SyncPosition position) override {
     mark_effect("before sync");
-    std::optional<std::string> news;
-    if (position.epoch != desired.epoch || position.revision < desired.revision) news = proto::encode(desired);
+    std::optional<SyncNews> news;
+    if (position.epoch != desired.epoch || position.revision < desired.revision) news = SyncNews{proto::encode(desired)};
     effect_("after sync");
     co_return news;
   }

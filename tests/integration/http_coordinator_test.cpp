@@ -54,7 +54,7 @@ TEST_CASE("calls at the same time find the second address each", "[coordinator-a
   RealCoordinatorRig rig;
   join_host(rig);
   TwoAddresses two(rig);
-  Cancelable<std::optional<std::string>> syncing(rig.io, two.adapter.sync({}));
+  Cancelable<std::optional<SyncNews>> syncing(rig.io, two.adapter.sync({}));
   Cancelable<void> reporting(rig.io, two.adapter.report({}));
   Cancelable<proto::RenewReply> renewing(rig.io, two.adapter.renew({rig.host.csrs}));
   CHECK(code_of(syncing.wait()) == std::nullopt);

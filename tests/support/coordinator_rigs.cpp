@@ -70,11 +70,10 @@ std::string RealCoordinatorRig::reported_phase() {
   return as<proto::NodeView>(cluster.admin().get("/v1/nodes/node-1")).phase;
 }
 
-proto::DesiredState state_in(const Result<std::optional<std::string>>& answer) {
-  INFO(answer);
+proto::DesiredState state_in(const Result<std::optional<SyncNews>>& answer) {
   REQUIRE(answer);
   REQUIRE(answer->has_value());
-  auto state = proto::decode<proto::DesiredState>(**answer);
+  auto state = proto::decode<proto::DesiredState>((*answer)->json);
   if (!state) FAIL(state.error().message);
   return std::move(*state);
 }

@@ -81,11 +81,11 @@ void settle(Rig& rig) {
 }
 
 template <class Rig>
-Result<std::optional<std::string>> sync(Rig& rig, SyncPosition position) {
+Result<std::optional<SyncNews>> sync(Rig& rig, SyncPosition position) {
   return rig.io.run(rig.api().sync(std::move(position)));
 }
 
-proto::DesiredState state_in(const Result<std::optional<std::string>>& answer);
+proto::DesiredState state_in(const Result<std::optional<SyncNews>>& answer);
 
 SyncPosition position_of(const proto::DesiredState& state, bool at_once);
 

@@ -10,6 +10,7 @@
 #include "common/crypto/private_key.hpp"
 #include "common/crypto/random.hpp"
 #include "proto/codec.hpp"
+#include "proto/nodes_mark.hpp"
 #include "tests/support/profile_cluster.hpp"
 
 namespace slipway::test {
@@ -51,13 +52,20 @@ boost::asio::awaitable<Result<proto::JoinReply>> FakeCoordinator::join(proto::Jo
   co_return answer;
 }
 
-boost::asio::awaitable<Result<std::optional<std::string>>> FakeCoordinator::sync(SyncPosition position) {
+boost::asio::awaitable<Result<std::optional<SyncNews>>> FakeCoordinator::sync(SyncPosition position) {
   positions.push_back(position);
   if (const Status allowed = admit_agent(); !allowed) co_return allowed.error();
   if (!states.empty()) {
-    Result<std::optional<std::string>> next = states.front();
+    const Result<std::optional<std::string>> next = states.front();
     states.pop_front();
-    co_return next;
+    if (!next) co_return next.error();
+    if (!*next) co_return std::optional<SyncNews>();
+    co_return std::optional<SyncNews>(SyncNews{**next});
+  }
+  if (!deltas.empty()) {
+    SyncNews next{deltas.front(), true};
+    deltas.pop_front();
+    co_return std::optional<SyncNews>(std::move(next));
   }
   if (newer_than(position) || !waits || position.at_once) co_return newer_than(position);
   boost::asio::awaitable<bool> waiting = changed_.wait(std::chrono::seconds(50));
@@ -140,7 +148,13 @@ Status FakeCoordinator::use_identity(const std::string& ca_pem, const KeyPair& p
 }
 
 void FakeCoordinator::publish(proto::DesiredState state) {
+  const proto::NodesMark mark = proto::mark_of(state.nodes);
+  state.form = proto::k_desired_form;
+  state.node_count = mark.count;
+  state.nodes_hash = mark.hash();
+  if (published && published->epoch != state.epoch) past_.clear();
   published = std::move(state);
+  past_.insert_or_assign(published->revision, *published);
   changed_.notify();
 }
 
@@ -189,10 +203,13 @@ Status FakeCoordinator::admit_agent() const {
   return {};
 }
 
-std::optional<std::string> FakeCoordinator::newer_than(const SyncPosition& position) const {
+std::optional<SyncNews> FakeCoordinator::newer_than(const SyncPosition& position) const {
   if (!published) return std::nullopt;
   if (published->epoch == position.epoch && published->revision <= position.revision) return std::nullopt;
-  return proto::encode(*published);
+  const auto before = past_.find(position.revision);
+  if (position.takes_delta && published->epoch == position.epoch && before != past_.end())
+    return SyncNews{proto::encode(delta_between(before->second, *published)), true};
+  return SyncNews{proto::encode(*published)};
 }
 
 Result<proto::JoinReply> FakeCoordinator::admit(const proto::JoinRequest& request) {
@@ -269,6 +286,35 @@ Status FakeCoordinator::sign(const std::string& name, const CsrKey& key) {
   issued_[name] = {key.spki_sha256_hex, cert->pem, now + life * 2 / 3};
   if (name == "agent") agent_keys.insert(key.spki_sha256_hex);
   return {};
+}
+
+proto::DesiredDelta delta_between(const proto::DesiredState& before, const proto::DesiredState& after) {
+  proto::DesiredDelta delta;
+  delta.epoch = after.epoch;
+  delta.from = before.revision;
+  delta.to = after.revision;
+  delta.form = proto::k_desired_form;
+  const proto::NodesMark mark = proto::mark_of(after.nodes);
+  delta.node_count = mark.count;
+  delta.nodes_hash = mark.hash();
+  const auto has = [](const proto::DesiredState& state, const std::string& uid) {
+    return std::any_of(state.nodes.begin(), state.nodes.end(), [&uid](const proto::PeerNode& node) { return node.uid == uid; });
+  };
+  for (const proto::PeerNode& node : after.nodes) {
+    if (std::find(before.nodes.begin(), before.nodes.end(), node) == before.nodes.end()) delta.up.push_back(node);
+    const auto own = after.overrides.find(node.name);
+    if (own != after.overrides.end()) delta.up_overrides.insert(*own);
+  }
+  for (const proto::PeerNode& node : before.nodes) {
+    if (!has(after, node.uid)) delta.del.push_back({node.uid, node.generation, {node.pod_cidr}});
+  }
+  delta.cluster = after.cluster;
+  delta.components = after.components;
+  delta.pod_ranges = after.pod_ranges;
+  delta.cas = after.cas;
+  delta.overrides = after.overrides;
+  delta.artifact_manifest = after.artifact_manifest;
+  return delta;
 }
 
 }  // namespace slipway::test

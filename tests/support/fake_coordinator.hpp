@@ -29,6 +29,9 @@ ProfileCluster service_cluster();
 // Making authorities costs an RSA key: once for all cases.
 const Authority& service_authority();
 
+// What a coordinator would tell who has `before`; parts of the settings all of them, changed or not.
+proto::DesiredDelta delta_between(const proto::DesiredState& before, const proto::DesiredState& after);
+
 class FakeCoordinator final : public CoordinatorApi {
  public:
   FakeCoordinator(const Authority& authority, ProfileCluster cluster, Clock& clock);
@@ -37,7 +40,7 @@ class FakeCoordinator final : public CoordinatorApi {
   std::string token() const;
 
   boost::asio::awaitable<Result<proto::JoinReply>> join(proto::JoinRequest request, JoinTrust trust) override;
-  boost::asio::awaitable<Result<std::optional<std::string>>> sync(SyncPosition position) override;
+  boost::asio::awaitable<Result<std::optional<SyncNews>>> sync(SyncPosition position) override;
   boost::asio::awaitable<Status> report(proto::NodeStatusReport report) override;
   boost::asio::awaitable<Result<proto::RenewReply>> renew(proto::RenewRequest request) override;
   boost::asio::awaitable<Result<proto::MasterSecrets>> master_secrets() override;
@@ -73,6 +76,7 @@ class FakeCoordinator final : public CoordinatorApi {
   Seconds life{3600};
   std::string service_account_key;
   std::deque<Result<std::optional<std::string>>> states;  // first answers to sync(), whatever is asked
+  std::deque<std::string> deltas;                         // then these, as changes
   std::optional<proto::DesiredState> published;           // then what is newer of this
   bool waits = false;    // with no news sync() waits for them, as in life; otherwise it is over at once
   bool removed = false;  // the node of the identity that is in use
@@ -101,6 +105,7 @@ class FakeCoordinator final : public CoordinatorApi {
     WallTime good_until;
   };
   Notifier changed_;
+  std::map<std::uint64_t, proto::DesiredState> past_;  // what was published in this epoch, by revision
   std::map<std::string, Issued> issued_;  // by usage
   std::uint64_t generation_ = 1;
 
@@ -109,7 +114,7 @@ class FakeCoordinator final : public CoordinatorApi {
 
   // May the host whose certificate is in use ask for anything?
   Status admit_agent() const;
-  std::optional<std::string> newer_than(const SyncPosition& position) const;
+  std::optional<SyncNews> newer_than(const SyncPosition& position) const;
   Result<proto::JoinReply> admit(const proto::JoinRequest& request);
   Status issue(const std::map<std::string, std::string>& csrs,
                std::map<std::string, std::string>& certificates, std::map<std::string, std::string>& bundles);

@@ -24,6 +24,10 @@ Status MortalStore::save_desired(const StoredDesired& value) {
   return write([&] { return real_->save_desired(value); });
 }
 
+Status MortalStore::append_delta(const std::string& json) {
+  return write([&] { return real_->append_delta(json); });
+}
+
 Status MortalStore::forget() {
   return write([&] { return real_->forget(); });
 }

@@ -30,6 +30,7 @@ class MortalStore final : public NodeStore, public CredentialStore {
   Status save_identity(const NodeIdentity& value) override;
   Result<std::optional<StoredDesired>> desired() override;
   Status save_desired(const StoredDesired& value) override;
+  Status append_delta(const std::string& json) override;
   Status forget() override;
   Result<std::optional<Secret>> pending_key(const std::string& usage) override;
   Status save_pending_key(const std::string& usage, const Secret& key) override;

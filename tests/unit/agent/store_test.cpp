@@ -52,6 +52,41 @@ TEST_CASE("node store: what is saved comes back after a restart") {
   CHECK(mode_of(dir / "agent/desired.json") == 0600);
 }
 
+TEST_CASE("node store: changes go behind the whole state, and with the next whole state away") {
+  TempDir dir;
+  const StoredDesired desired{"e1", 42, "{}", {"e0"}};
+  const std::string log = dir / "agent/desired.log";
+  {
+    auto store = open(dir);
+    REQUIRE(store->save_desired(desired));
+    REQUIRE(store->append_delta("{\"from\":42}"));
+    REQUIRE(store->append_delta("{\"from\":43}"));
+  }
+  auto store = open(dir);
+  using Deltas = std::vector<std::string>;
+  CHECK(store->desired().value()->deltas == Deltas{"{\"from\":42}", "{\"from\":43}"});
+  CHECK(store->desired().value()->json == "{}");
+  CHECK(mode_of(log) == 0600);
+  // A crash in the middle of a line: what stood before and what comes after count.
+  const std::string text = test::get_file(log);
+  for (std::size_t cut = 1; cut < 30; ++cut) {
+    INFO(cut);
+    test::put_file(log, text.substr(0, text.size() - cut));
+    REQUIRE(store->append_delta("{\"from\":44}"));
+    const Deltas deltas = store->desired().value()->deltas;
+    CHECK(deltas.front() == "{\"from\":42}");
+    CHECK(deltas.back() == "{\"from\":44}");
+    CHECK(deltas.size() == (cut == 1 ? 3 : 2));  // the last line feed is no part of it
+  }
+  std::string bad = text;
+  bad[bad.find("43")] = '9';
+  test::put_file(log, bad);
+  CHECK(store->desired().value()->deltas == Deltas{"{\"from\":42}"});
+  REQUIRE(store->save_desired(desired));
+  CHECK(store->desired().value()->deltas.empty());
+  CHECK_FALSE(std::filesystem::exists(log));
+}
+
 TEST_CASE("node store: a damaged file is an error with a cure, not a node that never joined") {
   TempDir dir;
   auto store = open(dir);

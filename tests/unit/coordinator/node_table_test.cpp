@@ -53,19 +53,19 @@ TEST_CASE("a node has one serial for each usage, in the usages' order", "[nodes]
 
 TEST_CASE("nodes are found by what is theirs now", "[nodes]") {
   NodeTable table;
-  table.put(node_of("a", "uid-a", 1, "machine-a"));
-  table.put(node_of("b", "uid-b", 2));
+  table.put(node_of("a", "uid-a", 1, "machine-a"), 1);
+  table.put(node_of("b", "uid-b", 2), 1);
   CHECK(table.by_uid("uid-a") == table.find("a"));
   CHECK(table.by_address(IpAddress::v4(0x0a4d0002U)) == table.find("b"));
   CHECK(table.by_machine_id("machine-a") == table.find("a"));
   CHECK(table.by_machine_id("") == nullptr);
-  table.put(node_of("a", "uid-a2", 3, "machine-a2"));
+  table.put(node_of("a", "uid-a2", 3, "machine-a2"), 1);
   CHECK(table.by_uid("uid-a") == nullptr);
   CHECK(table.by_machine_id("machine-a") == nullptr);
   CHECK(table.by_address(IpAddress::v4(0x0a4d0001U)) == nullptr);
   CHECK(table.by_uid("uid-a2")->name == "a");
-  table.erase("a");
-  table.erase("a");
+  table.erase("a", 1);
+  table.erase("a", 1);
   CHECK(table.find("a") == nullptr);
   CHECK(table.by_uid("uid-a2") == nullptr);
   CHECK(table.by_name().size() == 1);
@@ -73,23 +73,23 @@ TEST_CASE("nodes are found by what is theirs now", "[nodes]") {
 
 TEST_CASE("of two hosts with one machine id the last one is found, and is found still when the other goes", "[nodes]") {
   NodeTable table;
-  table.put(node_of("a", "uid-a", 1, "cloned"));
-  table.put(node_of("b", "uid-b", 2, "cloned"));
+  table.put(node_of("a", "uid-a", 1, "cloned"), 1);
+  table.put(node_of("b", "uid-b", 2, "cloned"), 1);
   CHECK(table.by_machine_id("cloned")->name == "b");
-  table.erase("a");
+  table.erase("a", 1);
   CHECK(table.by_machine_id("cloned")->name == "b");
-  table.erase("b");
+  table.erase("b", 1);
   CHECK(table.by_machine_id("cloned") == nullptr);
 }
 
 TEST_CASE("a copy of the nodes is a value of its own, a moved one keeps what it has", "[nodes]") {
   NodeTable table;
-  for (std::uint32_t i = 0; i < 100; ++i) table.put(node_of("n" + std::to_string(i), "uid-" + std::to_string(i), i, "m" + std::to_string(i)));
+  for (std::uint32_t i = 0; i < 100; ++i) table.put(node_of("n" + std::to_string(i), "uid-" + std::to_string(i), i, "m" + std::to_string(i)), 1);
   NodeTable copy = table;
   CHECK(copy == table);
   CHECK(copy.by_uid("uid-7") == copy.find("n7"));
   CHECK(copy.by_uid("uid-7") != table.find("n7"));
-  copy.erase("n7");
+  copy.erase("n7", 1);
   CHECK_FALSE(copy == table);
   CHECK(table.by_uid("uid-7")->name == "n7");
   table = copy;
@@ -110,11 +110,11 @@ TEST_CASE("the indexes follow 20,000 random changes", "[nodes]") {
   for (std::uint64_t step = 0; step < 20'000 && agree; ++step) {
     const std::string name = "n" + std::to_string(random() % 50);
     if (random() % 3 == 0) {
-      table.erase(name);
+      table.erase(name, 1);
       model.erase(name);
     } else {
       const Node node = node_of(name, "uid-" + std::to_string(step), static_cast<std::uint32_t>(step), "m" + std::to_string(step));
-      table.put(node);
+      table.put(node, 1);
       model[name] = node;
     }
     const auto expected = model.find(name);

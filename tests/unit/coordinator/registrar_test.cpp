@@ -44,6 +44,12 @@ struct Fixture {
     REQUIRE(io.run(registrar->submit(demo_init())));
     REQUIRE(io.run(registrar->drained()));
   }
+  // The desired state as agents get it.
+  std::shared_ptr<const Document> document() {
+    auto document = io.run(registrar->feed().document(registrar->feed().revision()));
+    REQUIRE(document);
+    return std::move(*document);
+  }
   State stored() {
     auto state = records.load();
     REQUIRE(state);
@@ -80,14 +86,14 @@ TEST_CASE("the registrar tells how the store keeps up and how long allocations t
 
 TEST_CASE("an operation is answered when it is durable, and published") {
   Fixture f;
-  CHECK(f.registrar->published() == nullptr);
+  CHECK(f.registrar->feed().revision() == 0);
   const auto outcome = f.io.run(f.registrar->submit(demo_init()));
   REQUIRE(outcome);
   CHECK(outcome->revision == 1);
   CHECK(f.stored() == f.registrar->state());
   REQUIRE(f.io.run(f.registrar->drained()));
-  const auto published = f.registrar->published();
-  REQUIRE(published);
+  CHECK(f.registrar->feed().revision() == 1);
+  const auto published = f.document();
   CHECK(published->revision == 1);
   CHECK(published->epoch == demo_init().identity.epoch);
   const auto desired = proto::decode<proto::DesiredState>(published->json);
@@ -144,11 +150,11 @@ TEST_CASE("a refusal, too, is told only when what it rests on is durable") {
 TEST_CASE("only what agents must see is published, and waiters are told") {
   Fixture f;
   f.init();
-  const auto before = f.registrar->published();
-  const auto waiting = f.io.start(f.registrar->published_changed().wait(std::chrono::minutes(1)));
+  const std::uint64_t before = f.registrar->feed().revision();
+  const auto waiting = f.io.start(f.registrar->feed().changed().wait(std::chrono::minutes(1)));
   REQUIRE(f.io.run(f.registrar->submit(CreateToken{demo_token()})));
   REQUIRE(f.io.run(f.registrar->drained()));
-  CHECK(f.registrar->published() == before);
+  CHECK(f.registrar->feed().revision() == before);
   CHECK_FALSE(waiting->done);
   const auto join = demo_admit(f.registrar->state(), demo_request("n1", 21, "k1"), "uid-1", "s1");
   REQUIRE(f.io.run(f.registrar->submit(join)));
@@ -156,11 +162,12 @@ TEST_CASE("only what agents must see is published, and waiters are told") {
   f.io.poll();
   REQUIRE(waiting->done);
   CHECK(*waiting->value);
-  const auto desired = proto::decode<proto::DesiredState>(f.registrar->published()->json);
+  const auto desired = proto::decode<proto::DesiredState>(f.document()->json);
   REQUIRE(desired);
   REQUIRE(desired->nodes.size() == 1);
   CHECK(desired->nodes[0].pod_cidr == "10.10.0.0/24");
-  CHECK(f.registrar->published()->revision == f.registrar->state().desired_revision());
+  CHECK(desired->revision == f.registrar->state().desired_revision());
+  CHECK(f.registrar->feed().revision() == f.registrar->state().desired_revision());
 }
 
 TEST_CASE("nothing is published that is not durable") {
@@ -178,14 +185,26 @@ TEST_CASE("nothing is published that is not durable") {
   f.store.wait_for_commits(before + 1);
   f.store.pass_one();
   const auto first_done = f.io.start(f.registrar->durable(2));
-  while (!first_done->done || f.registrar->published()->revision == 1) f.io.run(f.registrar->published_changed().wait(std::chrono::milliseconds(20)));
-  CHECK(f.registrar->published()->revision == 2);
-  CHECK(f.registrar->published()->json.find("20.10.1") != std::string::npos);
+  Feed& feed = f.registrar->feed();
+  while (!first_done->done || feed.revision() == 1) f.io.run(feed.changed().wait(std::chrono::milliseconds(20)));
+  CHECK(feed.revision() == 2);
+  // Both are of the state as it is, which is ahead of the disk: they are made, and told when it has them.
+  const auto delta = feed.delta(1);
+  REQUIRE(delta);
+  CHECK(delta->to == 4);
+  CHECK(delta->rests == f.registrar->state().revision());
+  const auto document = f.io.start(feed.document(2));
+  for (int i = 0; i < 3; ++i) f.io.run(feed.changed().wait(std::chrono::milliseconds(20)));
+  CHECK_FALSE(document->done);
   CHECK_FALSE(submitted[2]->done);
   f.store.open();
   REQUIRE(f.io.run(f.registrar->drained()));
-  CHECK(f.registrar->published()->revision == 4);
-  CHECK(f.registrar->published()->json.find("20.10.3") != std::string::npos);
+  CHECK(feed.revision() == 4);
+  while (!document->done) f.io.run(feed.changed().wait(std::chrono::milliseconds(20)));
+  REQUIRE(*document->value);
+  CHECK((**document->value)->revision == 4);
+  CHECK((**document->value)->json.find("20.10.3") != std::string::npos);
+  CHECK(delta->json.find("20.10.3") != std::string::npos);
 }
 
 TEST_CASE("after a store error nothing is acknowledged any more") {
@@ -216,12 +235,14 @@ TEST_CASE("a restart finds every acknowledged operation") {
   REQUIRE(f.io.run(f.registrar->submit(demo_admit(f.registrar->state(), demo_request("n1", 21, "k1"), "uid-1", "s1"))));
   REQUIRE(f.io.run(f.registrar->drained()));
   const State before = f.registrar->state();
-  const auto published = f.registrar->published();
+  const auto published = f.document();
   Registrar again(f.stored(), {f.io.executor(), f.workers, f.records, {}});
   CHECK(again.state() == before);
-  REQUIRE(again.published());
-  CHECK(again.published()->json == published->json);
-  CHECK(again.published()->revision == published->revision);
+  CHECK(again.feed().revision() == published->revision);
+  const auto document = f.io.run(again.feed().document(again.feed().revision()));
+  REQUIRE(document);
+  CHECK((*document)->json == published->json);
+  CHECK((*document)->revision == published->revision);
 }
 
 TEST_CASE("the sweeper lets blocks out of quarantine when all nodes have applied their removal") {
