@@ -61,7 +61,7 @@ asio::awaitable<Status> RouteKeeper::follow_nodes() {
     const std::uint64_t now = deps_.registrar.state().desired_revision();
     if (now != seen) parts_->sync.nodes_changed();
     seen = now;
-    asio::awaitable<bool> waiting = deps_.registrar.published_changed().wait(k_longest_wait);
+    asio::awaitable<bool> waiting = deps_.registrar.feed().changed().wait(k_longest_wait);
     (void)co_await std::move(waiting);
   }
   co_return Status{};

@@ -144,7 +144,7 @@ bool skip_without_root() {
 }
 
 bool have(const char* program) {
-  return !net::find_program({"/usr/sbin", "/sbin", "/usr/bin", "/bin"}, program).empty();
+  return !find_program({"/usr/sbin", "/sbin", "/usr/bin", "/bin"}, program).empty();
 }
 
 }  // namespace

@@ -135,9 +135,9 @@ struct RealAgent {
   std::size_t kept_deltas() { return store.desired().value()->deltas.size(); }
 
   TempDir dir;
+  ManualClock clock;
   IoTest io;
   Workers workers{1};
-  ManualClock clock;
   MortalStore store{dir / "agent"};
   AgentState state;
   HttpCoordinator coordinator;

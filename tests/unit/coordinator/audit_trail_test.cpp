@@ -16,8 +16,8 @@ namespace {
 using namespace test;
 
 struct Fixture {
+  ManualClock clock{k_start};  // outlives the feed's rest, which ends with the reactor
   IoTest io;
-  ManualClock clock{k_start};
   GateStore store;
   RecordStore records{store};
   MemoryAuditLog audit;

@@ -27,12 +27,16 @@ Node node_of(const std::string& name, std::uint32_t host, std::uint64_t generati
 
 Names changed(const NodeTable& table, std::uint64_t since) {
   Names names;
-  for (const Node* node : table.history().since(since).value().nodes) names.push_back(node->name);
+  const auto all = table.history().since(since);
+  REQUIRE(all);
+  for (const Node* node : all->nodes) names.push_back(node->name);
   return names;
 }
 Names gone(const NodeTable& table, std::uint64_t since) {
   Names uids;
-  for (const GoneNode* node : table.history().since(since).value().gone) uids.push_back(node->uid);
+  const auto all = table.history().since(since);
+  REQUIRE(all);
+  for (const GoneNode* node : all->gone) uids.push_back(node->uid);
   return uids;
 }
 std::vector<proto::PeerNode> peers(const NodeTable& table) {
@@ -163,19 +167,19 @@ TEST_CASE("each part of the settings is told only to those who lack its last cha
   std::vector<Change> changes;
   REQUIRE(apply(state, demo_init(), changes));
   const std::uint64_t made = state.desired_revision();
-  CHECK(desired_delta(state, 0)->cluster);
-  CHECK_FALSE(desired_delta(state, made)->cluster);
+  CHECK(desired_delta(state, 0)->cluster.has_value());
+  CHECK_FALSE(desired_delta(state, made)->cluster.has_value());
   REQUIRE(apply(state, CreateToken{demo_token("many00", 10)}, changes));
   REQUIRE(apply(state, demo_admit(state, demo_request("n1", 21, "k1", "many00"), "uid-1", "s1"), changes));
   const auto join = desired_delta(state, made);
   REQUIRE(join);
   CHECK(join->up.size() == 1);
-  CHECK_FALSE(join->cluster);
-  CHECK_FALSE(join->components);
-  CHECK_FALSE(join->pod_ranges);
-  CHECK_FALSE(join->cas);
-  CHECK_FALSE(join->overrides);
-  CHECK_FALSE(join->artifact_manifest);
+  CHECK_FALSE(join->cluster.has_value());
+  CHECK_FALSE(join->components.has_value());
+  CHECK_FALSE(join->pod_ranges.has_value());
+  CHECK_FALSE(join->cas.has_value());
+  CHECK_FALSE(join->overrides.has_value());
+  CHECK_FALSE(join->artifact_manifest.has_value());
   CHECK(join->node_count == 1);
   CHECK(join->nodes_hash == proto::mark_of(join->up).hash());
   const std::uint64_t joined = state.desired_revision();
@@ -187,13 +191,13 @@ TEST_CASE("each part of the settings is told only to those who lack its last cha
   spec.versions.docker = "20.10.99";
   REQUIRE(apply(state, ApplyCluster{spec}, changes));
   const auto applied = desired_delta(state, listed);
-  REQUIRE(applied->cluster);
+  REQUIRE(applied->cluster.has_value());
   CHECK(applied->cluster->versions.docker == "20.10.99");
-  CHECK(applied->components);
-  CHECK_FALSE(applied->artifact_manifest);
+  CHECK(applied->components.has_value());
+  CHECK_FALSE(applied->artifact_manifest.has_value());
   // Who lacks two changes gets both at once.
   CHECK(desired_delta(state, made)->up.size() == 1);
-  CHECK(desired_delta(state, made)->cluster);
+  CHECK(desired_delta(state, made)->cluster.has_value());
   CHECK(desired_delta(state, made)->to == state.desired_revision());
 }
 

@@ -20,9 +20,9 @@ namespace asio = boost::asio;
 asio::awaitable<Status> at_once(std::uint64_t) { co_return Status{}; }
 
 struct Rig {
+  ManualClock clock;  // outlives the feed's rests, which end with the reactor
   IoTest io;
   Workers workers{1};
-  ManualClock clock;
   State state;
   std::vector<Change> changes;
   std::optional<Feed> feed;

@@ -58,10 +58,10 @@ struct Fixture {
 };
 
 TEST_CASE("the registrar tells how the store keeps up and how long allocations take") {
+  ManualClock clock;  // outlives the feed's rest, which ends with the reactor
   IoTest io;
   GateStore store;
   RecordStore records(store);
-  ManualClock clock;
   Workers workers{2};
   Registrar registrar(State{}, Registrar::Deps{io.executor(), workers, records, [](const Error&) {}, nullptr, &clock});
   CHECK(registrar.commit_state().last == WallTime{});
