@@ -94,9 +94,7 @@ std::string describe(const FirewallStep& step) {
 FirewallDesired firewall_desired(const NetworkDesired& network) {
   FirewallDesired desired;
   if (network.backend == NetworkBackend::external) return desired;
-  const bool tunnel = network.backend == NetworkBackend::vxlan ||
-                      (network.backend == NetworkBackend::host_gw && network.cross_subnet);
-  if (tunnel) desired.port = std::to_string(network.vxlan_port) + "/udp";
+  if (uses_overlay(network)) desired.port = std::to_string(network.vxlan_port) + "/udp";
   if (!network.accept_forward) return desired;
   for (const IpFamily family : k_families) {
     const std::string name = family == IpFamily::v4 ? "ipv4" : "ipv6";

@@ -26,6 +26,7 @@ struct HostPaths {
   std::string containerd_dir = "/etc/containerd";
   std::string crictl_config = "/etc/crictl.yaml";
   std::string cni_conf_dir = "/etc/cni/net.d";
+  std::string cni_bin_dir = "/opt/cni/bin";  // where installers of other CNI plugins put their programs
   std::string cni_state_dir = "/run/slipway/cni";
   std::string etcd_dir = "/var/lib/etcd";
   std::string log_dir = "/var/log/kubernetes";

@@ -3,6 +3,7 @@
 
 #include "agent/render/parts.hpp"
 #include "agent/render/toml.hpp"
+#include "common/core/text.hpp"
 #include "common/kube/runtime_rules.hpp"
 
 namespace slipway::render_parts {
@@ -31,12 +32,12 @@ Layout layout_of(const Settings& settings) {
 }
 
 Json cni_settings(const Settings& settings, const Layout& layout) {
-  const std::string programs = settings.node.paths.install_root + "/cni-plugins/current";
+  const std::vector<std::string> programs = cni_bin_dirs(settings);
   Json cni = {{"conf_dir", settings.node.paths.cni_conf_dir}};
   if (layout.bin_dirs) {
-    cni["bin_dirs"] = Json::array({programs});
+    cni["bin_dirs"] = programs;
   } else {
-    cni["bin_dir"] = programs;
+    cni["bin_dir"] = programs.front();  // it knows one only: with backend external the plugin brings all that it needs
   }
   return cni;
 }
@@ -195,7 +196,7 @@ Result<ComponentFiles> cri_dockerd(const Settings& settings) {
                flag("container-runtime-endpoint", "unix://" + std::string(k_cri_dockerd_socket)),
                flag("docker-endpoint", "unix://" + std::string(k_docker_socket)),
                flag("network-plugin", "cni"),
-               flag("cni-bin-dir", node.paths.install_root + "/cni-plugins/current"),
+               flag("cni-bin-dir", join(cni_bin_dirs(settings), ",")),
                flag("cni-conf-dir", node.paths.cni_conf_dir)};
   const std::string& sandbox = node.cluster.kubelet.pod_infra_container_image;
   if (!sandbox.empty()) unit.exec.push_back(flag("pod-infra-container-image", sandbox));

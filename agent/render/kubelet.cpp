@@ -79,7 +79,7 @@ void add_runtime_flags(std::vector<std::string>& command, const Settings& settin
     add_flag(command, minor, {"kubelet", "container-runtime"}, "docker");
     add_flag(command, minor, {"kubelet", "docker-endpoint"}, "unix://" + std::string(k_docker_socket));
     add_flag(command, minor, {"kubelet", "network-plugin"}, "cni");
-    add_flag(command, minor, {"kubelet", "cni-bin-dir"}, paths.install_root + "/cni-plugins/current");
+    add_flag(command, minor, {"kubelet", "cni-bin-dir"}, join(cni_bin_dirs(settings), ","));
     add_flag(command, minor, {"kubelet", "cni-conf-dir"}, paths.cni_conf_dir);
   } else {
     add_flag(command, minor, {"kubelet", "container-runtime"}, "remote");

@@ -43,6 +43,9 @@ struct RuntimeLink {
 };
 RuntimeLink runtime_link(const Settings& settings);
 
+// Where CNI programs are looked for, in this order: with backend external the plugin's own come before ours, which it may build upon.
+std::vector<std::string> cni_bin_dirs(const Settings& settings);
+
 Error invalid(std::string what);
 
 // "--name=value"

@@ -104,6 +104,12 @@ Result<ComponentFiles> docker(const Settings& settings) {
   return component;
 }
 
+std::vector<std::string> cni_bin_dirs(const Settings& settings) {
+  const std::string ours = settings.node.paths.install_root + "/cni-plugins/current";
+  if (settings.node.cluster.network.backend != "external") return {ours};
+  return {settings.node.paths.cni_bin_dir, ours};
+}
+
 Result<ComponentFiles> cni(const Settings& settings) {
   const NodeContext& node = settings.node;
   ComponentFiles component;

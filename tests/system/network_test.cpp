@@ -8,6 +8,7 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
+#include "common/core/ip.hpp"
 #include "common/core/unique_fd.hpp"
 #include "lab.hpp"
 #include "slipway_test_paths.hpp"
@@ -16,6 +17,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
+std::string lab_tool() { return std::string(SLIPWAY_SOURCE_DIR) + "/packaging/lab/slipway-lab"; }
+// As a JSON string: no control characters are in it.
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) out += (c == '"' || c == '\\') ? std::string("\\") + c : std::string(1, c);
+  return out + "\"";
+}
 std::string quickstart() { return std::string(SLIPWAY_SOURCE_DIR) + "/packaging/quickstart"; }
 
 class Cluster {
@@ -165,5 +173,70 @@ TEST_CASE("system 83: pods of a vxlan cluster reach each other, services, node p
   check_node_port(cluster);
   check_sources(cluster);
   cluster.must("node1", {"ip", "link", "show", "dev", "slipway-vx"});
+  cluster.remove();
+}
+
+namespace {
+
+// As the installers of network plugins do it: a pod with the host's network and folders, on each node, that lays down a program and then,
+// by a rename, the configuration. The plugin is Debian's ptp, under another name so that it cannot be taken for one of ours.
+std::string installer(const std::string& node, const std::string& block) {
+  const std::string config =
+      R"({"cniVersion":"0.4.0","name":"foreign","plugins":[{"type":"foreign-ptp","ipMasq":true,"ipam":{"type":"host-local","subnet":")" + block +
+      R"(","routes":[{"dst":"0.0.0.0/0"}]}},{"type":"portmap","capabilities":{"portMappings":true}}]})";
+  return R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"install-)" + node +
+         R"("},"spec":{"hostNetwork":true,"nodeName":")" + node +
+         R"(","tolerations":[{"operator":"Exists"}],"restartPolicy":"Never","containers":[{"name":"install","image":"slipway/busybox:1","imagePullPolicy":"Never",)"
+         R"("command":["/bin/busybox","sh","-ec","/bin/busybox cp /theirs/ptp /opt-cni-bin/foreign-ptp; echo \"$CONFIG\" >/net.d/.foreign; /bin/busybox mv /net.d/.foreign /net.d/10-foreign.conflist"],)"
+         R"("env":[{"name":"CONFIG","value":)" + quoted(config) +
+         R"(}],"volumeMounts":[{"name":"bin","mountPath":"/opt-cni-bin"},{"name":"conf","mountPath":"/net.d"},{"name":"theirs","mountPath":"/theirs"}]}],)"
+         R"("volumes":[{"name":"bin","hostPath":{"path":"/opt/cni/bin","type":"DirectoryOrCreate"}},{"name":"conf","hostPath":{"path":"/etc/cni/net.d","type":"DirectoryOrCreate"}},)"
+         R"({"name":"theirs","hostPath":{"path":"/opt/slipway/cni-plugins/current"}}]}})";
+}
+
+}  // namespace
+
+TEST_CASE("system 84: somebody else's network plugin, installed by a pod, carries the pods of an external cluster", "[system][network]") {
+  const Cluster cluster("sysext", "10.84.0", {"--backend", "external", "--nodes", "1"});
+  INFO(cluster.made().out << cluster.made().err);
+  REQUIRE(cluster.made().ok());
+  const auto ready = [&cluster](const std::string& node) {
+    return cluster.on("master", {"kubectl", "get", "node", node, "-o", R"(jsonpath={.status.conditions[?(@.type=="Ready")].status})"}).out;
+  };
+  lab::eventually("both nodes to be registered", 120s, [&] { return !ready("master").empty() && !ready("node1").empty(); }, {});
+  REQUIRE(ready("node1") == "False");
+  for (const char* node : {"master", "node1"}) {
+    // Nothing of our own network is there, and the block is published for the plugin.
+    CHECK(cluster.must(node, {"ip", "route", "show", "proto", "77"}).empty());
+    CHECK_FALSE(cluster.on(node, {"nft", "list", "table", "ip", "slipway"}).ok());
+    std::string block;
+    lab::eventually("the pod range of " + std::string(node), 60s, [&] {
+      block = cluster.on("master", {"kubectl", "get", "node", node, "-o", "jsonpath={.spec.podCIDR}"}).out;
+      return !block.empty();
+    }, {});
+    const auto installed = lab::run({lab_tool(), "exec", "sysext", "master", "kubectl", "apply", "-f", "-"}, 60s, installer(node, block));
+    INFO(installed.out << installed.err);
+    REQUIRE(installed.ok());
+  }
+  lab::eventually("both nodes to be Ready", 120s, [&] { return ready("master") == "True" && ready("node1") == "True"; }, {});
+  const char* pods = R"({"apiVersion":"v1","kind":"List","items":[)"
+                     R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"},"spec":{"nodeName":"node1","containers":[{"name":"main","image":"slipway/busybox:1","imagePullPolicy":"Never",)"
+                     R"("command":["/bin/busybox","sh","-c","echo hello from check-web >/www/index.html; exec /bin/busybox httpd -f -p 8080 -h /www"]}]}},)"
+                     R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"check-client"},"spec":{"nodeName":"node1","containers":[{"name":"main","image":"slipway/busybox:1","imagePullPolicy":"Never",)"
+                     R"("command":["/bin/busybox","sleep","2147483647"]}]}}]})";
+  REQUIRE(lab::run({lab_tool(), "exec", "sysext", "master", "kubectl", "apply", "-f", "-"}, 60s, pods).ok());
+  std::string web;
+  lab::eventually("an answer from pod to pod through the foreign plugin", 120s, [&] {
+    web = cluster.on("master", {"kubectl", "get", "pod", "web", "-o", "jsonpath={.status.podIP}"}).out;
+    return !web.empty() && cluster.fetched_in_pod("http://" + web + ":8080/") == k_web;
+  }, {});
+  const auto block = slipway::Cidr::parse(cluster.must("master", {"kubectl", "get", "node", "node1", "-o", "jsonpath={.spec.podCIDR}"}));
+  const auto address = slipway::IpAddress::parse(web);
+  REQUIRE(block);
+  REQUIRE(address);
+  CHECK(block->contains(*address));
+  // A pass of ours later the plugin's files are as it left them.
+  CHECK(cluster.must("node1", {"ls", "/etc/cni/net.d"}) == "10-foreign.conflist");
+  CHECK(cluster.must("node1", {"ls", "/opt/cni/bin"}) == "foreign-ptp");
   cluster.remove();
 }

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "agent/domain/host_dropins.hpp"
+#include "agent/domain/overlay_plan.hpp"
 #include "agent/domain/sysctl_plan.hpp"
 #include "agent/net/foreign_rules.hpp"
 #include "agent/net/masquerade.hpp"
@@ -185,9 +186,12 @@ TEST_CASE("a strict return path is made loose on the tunnel and the bridge, and 
   NetworkObserved observed = bare_host();
   const std::string tunnel = std::string("net/ipv4/conf/") + k_overlay_device + "/rp_filter";
   const std::string bridge = "net/ipv4/conf/cni0/rp_filter";
+  OverlayUse use{7, false, false};
   const auto loosened = [&] {
-    auto done = sysctls_set(desired, observed);
-    std::erase_if(done, [](const std::string& one) { return one.find("rp_filter") == std::string::npos; });
+    std::vector<NetworkStep> steps;
+    plan_device_sysctls(desired, observed, use, steps);
+    std::vector<std::string> done;
+    for (const SetSysctl& step : steps_of<SetSysctl>(steps)) done.push_back(step.sysctl.key + "=" + step.sysctl.value);
     return done;
   };
   set(observed, "net/ipv4/conf/all/rp_filter", "1");
@@ -202,10 +206,12 @@ TEST_CASE("a strict return path is made loose on the tunnel and the bridge, and 
   set(observed, "net/ipv4/conf/all/rp_filter", "0");
   CHECK(loosened().empty());
   // Devices that are not there yet: the tunnel is made in this plan, with the default.
-  set(observed, tunnel, std::nullopt);
+  use = {k_overlay_to_come, true, false};
   set(observed, bridge, std::nullopt);
   set(observed, "net/ipv4/conf/default/rp_filter", "1");
   CHECK(loosened() == std::vector<std::string>{tunnel + "=2"});
+  use = {};  // it cannot be made now
+  CHECK(loosened().empty());
 }
 
 TEST_CASE("what a chain of somebody else's refuses is found through jumps and past counters", "[filter_plan][parse]") {

@@ -210,6 +210,7 @@ TEST_CASE("render: CNI configuration") {
   const ComponentFiles external = named(rendered(node), "cni");
   CHECK(external.files.empty());
   CHECK(external.removed == std::vector<std::string>{"/etc/cni/net.d/10-slipway.conflist"});
+  CHECK(has(named(rendered(node), "kubelet"), "--cni-bin-dir=/opt/cni/bin,/opt/slipway/cni-plugins/current"));
 }
 
 TEST_CASE("render: control plane") {

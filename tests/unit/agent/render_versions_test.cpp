@@ -287,6 +287,17 @@ TEST_CASE("render versions: containerd 2 has moved its settings") {
   CHECK(config("1.7.27").find("version = 2\n") != std::string::npos);
 }
 
+TEST_CASE("render versions: with another network plugin its programs are found, and ours where the runtime knows two folders") {
+  const auto config = [](const std::string& version) {
+    NodeContext node = context("containerd", "1.31.0", version);
+    node.cluster.network.backend = "external";
+    return file_of(named(rendered(node), "containerd"), "/etc/containerd/config.toml").content;
+  };
+  CHECK(config("2.1.0").find("bin_dirs = [\"/opt/cni/bin\", \"/opt/slipway/cni-plugins/current\"]\n") != std::string::npos);
+  CHECK(config("2.0.4").find("bin_dir = \"/opt/cni/bin\"\n") != std::string::npos);
+  CHECK(config("1.6.20").find("bin_dir = \"/opt/cni/bin\"\n") != std::string::npos);
+}
+
 TEST_CASE("render versions: containerd's overrides merge, what Slipway decides does not") {
   NodeContext node = context("containerd", "1.20.2");
   node.cluster.containerd.config.text =
