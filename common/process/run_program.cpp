@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cerrno>
+#include <ctime>
 
 #include "common/core/unique_fd.hpp"
 
@@ -65,6 +66,29 @@ std::vector<char*> pointers(const std::vector<std::string>& words) {
   out.push_back(nullptr);
   return out;
 }
+
+// A program need not read what it is given; that must not end us.
+class NoSigpipe {
+ public:
+  NoSigpipe() {
+    ::sigemptyset(&pipe_);
+    ::sigaddset(&pipe_, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~NoSigpipe() {
+    if (::sigismember(&before_, SIGPIPE) == 1) return;
+    // Ours, if it came: of a write it is sent to the thread that wrote.
+    const timespec at_once{};
+    while (::sigtimedwait(&pipe_, nullptr, &at_once) < 0 && errno == EINTR) {
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  NoSigpipe(const NoSigpipe&) = delete;
+  NoSigpipe& operator=(const NoSigpipe&) = delete;
+
+ private:
+  sigset_t pipe_{}, before_{};
+};
 
 struct Streams {
   Pipe in, out, err;
@@ -157,6 +181,7 @@ Result<ProgramOutput> run_program(const std::vector<std::string>& argv, const st
   streams->in.read.reset();
   streams->out.write.reset();
   streams->err.write.reset();
+  const NoSigpipe no_sigpipe;
   ProgramOutput output;
   const Ended ended = converse(*streams, input, SteadyClock::now() + limit, output, most, stop);
   if (ended != Ended::by_itself) ::kill(-*pid, SIGKILL);

@@ -111,6 +111,7 @@ asio::awaitable<Status> Feed::encode_wanted() {
     const Status encoded = co_await std::move(encoding);
     trouble_.reset();
     if (!encoded) trouble_ = encoded.error();
+    wanted_ = false;  // whoever asked meanwhile and needs more than this asks again
     encoded_.notify();
     asio::awaitable<bool> resting = rest(document_rest(deps_.state.nodes().size()));
     const bool rested = co_await std::move(resting);

@@ -163,6 +163,7 @@ TEST_CASE("after a reset the host is what it was before the install", "[agent][r
   memory = w.live(k_upgrade, memory);
   let_programs_run(w.host);
   REQUIRE(must_open(w.host + "/agent")->save_applied("{}"));
+  REQUIRE(must_open(w.host + "/agent")->append_delta("{}"));
   REQUIRE(FileTrustStore(w.host + "/agent").save_trust({}));
   for (const char* name : k_state_files) REQUIRE(fs::exists(w.host + "/agent/" + name));
   const Tree installed = tree_of(w.host);

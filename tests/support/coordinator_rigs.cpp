@@ -13,7 +13,7 @@ FakeCoordinatorRig::FakeCoordinatorRig(NodeRole role) : host("node-1", 11, role)
   fake.waits = true;
   fake.token_uses = 0;
   fake.service_account_key = "a key";
-  fake.published = fake.desired(1);
+  fake.publish(fake.desired(1));
 }
 
 std::string FakeCoordinatorRig::new_token() {
