@@ -36,7 +36,7 @@ class Router {
   Router() {
     std::ofstream(routes()) << "";
     std::ofstream(dir_ / "bird.conf") << "router id 10.77.0.1;\nprotocol device {}\nprotocol kernel { ipv4 { export all; }; scan time 1; }\n"
-                                      << "protocol static slipway { ipv4; include \"" << routes() << "\"; }\n";
+                                      << "protocol static slipway {\n  ipv4;\n  include \"" << routes() << "\";\n}\n";
     ns.run("sysctl -qw net.ipv4.ip_forward=1");
   }
   ~Router() {
