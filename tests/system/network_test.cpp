@@ -161,10 +161,19 @@ void check_sources(const Cluster& cluster) {
   CHECK(cluster.fetched_in_pod(outside.url()) == cluster.node_address(2));
 }
 
+// The bridge plugin gave the pod an address of the node's block of IPv6, and the tunnel carries both families.
+void check_ipv6(const Cluster& cluster) {
+  const std::string addresses = cluster.must("master", {"kubectl", "exec", "check-web", "--", "/bin/busybox", "ip", "-6", "addr", "show", "dev", "eth0", "scope", "global"});
+  const auto begin = addresses.find("inet6 fd00:10:10:");
+  REQUIRE(begin != std::string::npos);
+  const std::string address = addresses.substr(begin + 6, addresses.find('/', begin) - begin - 6);
+  lab::eventually("an answer by IPv6 from " + address, 30s, [&] { return cluster.fetched_in_pod("http://[" + address + "]:8080/") == k_web; }, {});
+}
+
 }  // namespace
 
-TEST_CASE("system 83: pods of a vxlan cluster reach each other, services, node ports and the world", "[system][network]") {
-  const Cluster cluster("sysvx", "10.83.0", {"--backend", "vxlan"});
+TEST_CASE("system 83: pods of a vxlan cluster reach each other in both families, services, node ports and the world", "[system][network]") {
+  const Cluster cluster("sysvx", "10.83.0", {"--backend", "vxlan", "--dual-stack"});
   INFO(cluster.made().out << cluster.made().err);
   REQUIRE(cluster.made().ok());
   // The quickstart has asked a pod on the other host by its address and by its service's.
@@ -172,6 +181,7 @@ TEST_CASE("system 83: pods of a vxlan cluster reach each other, services, node p
   REQUIRE(cluster.made().out.find("pod to service:") != std::string::npos);
   check_node_port(cluster);
   check_sources(cluster);
+  check_ipv6(cluster);
   cluster.must("node1", {"ip", "link", "show", "dev", "slipway-vx"});
   cluster.remove();
 }
