@@ -89,12 +89,6 @@ void harden() {
   ::mallopt(M_TRIM_THRESHOLD, 256 * 1024);
 }
 
-std::uint64_t random_seed() {
-  std::uint64_t seed = 0;
-  for (const char c : random_bytes(8)) seed = seed << 8 | static_cast<unsigned char>(c);
-  return seed;
-}
-
 std::string credentials_dir() {
   const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
   return folder == nullptr ? std::string() : std::string(folder);

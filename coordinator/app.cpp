@@ -48,12 +48,6 @@ constexpr Millis k_housekeeping_interval{60'000};
 constexpr Millis k_answer_time{1'000};
 constexpr std::uint64_t k_known_of_gateway = 256;  // addresses; of IPv6 a block has too many to name each
 
-std::uint64_t random_seed() {
-  std::uint64_t seed = 0;
-  for (const char c : random_bytes(8)) seed = seed << 8 | static_cast<unsigned char>(c);
-  return seed;
-}
-
 asio::awaitable<void> fulfil(asio::awaitable<Status> work, std::shared_ptr<std::promise<Status>> promise) {
   try {
     const Status result = co_await std::move(work);

@@ -162,7 +162,10 @@ class Planner {
     return tree != nullptr && tree->name != change.name && blocked_.count(tree->name) == 0;
   }
 
-  void note_unit(const Change& change) { units_change_ = units_change_ || change.name.ends_with(".service"); }
+  void note_unit(const Change& change) {
+    const bool of_unit = change.name.ends_with(".service") || change.name.find(".service.d/") != std::string::npos;
+    units_change_ = units_change_ || of_unit;
+  }
 
   void sysctl(const Change& change, const EntrySeen& seen) {
     if (change.former == Former::unsure || change.former == Former::presumed) {

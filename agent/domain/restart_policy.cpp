@@ -32,6 +32,14 @@ std::string signal_text(std::int32_t number) {
 
 }  // namespace
 
+std::string pause_dropin_dir(const std::string& run_unit_dir, const std::string& unit) {
+  return run_unit_dir + "/" + unit + ".d";
+}
+
+std::string pause_dropin(const std::string& run_unit_dir, const std::string& unit) {
+  return pause_dropin_dir(run_unit_dir, unit) + "/50-slipway-backoff.conf";
+}
+
 std::string describe_exit(const UnitStatus& status) {
   if (status.result == "oom-kill") return "killed by the kernel: out of memory";
   if (status.result == "watchdog") return "killed by its watchdog: it stopped answering";

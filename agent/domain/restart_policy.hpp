@@ -22,6 +22,10 @@ struct RestartPolicy {
   bool operator==(const RestartPolicy&) const = default;
 };
 
+// The drop-in that makes systemd wait longer before it starts `unit` again; `run_unit_dir` is gone with the next boot.
+std::string pause_dropin(const std::string& run_unit_dir, const std::string& unit);
+std::string pause_dropin_dir(const std::string& run_unit_dir, const std::string& unit);
+
 // "exited with code 1", "killed by signal 9 (SIGKILL)", "killed by the kernel: out of memory"; empty when it
 // has not ended.
 std::string describe_exit(const UnitStatus& status);

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/domain/install_plan.hpp"
+#include "agent/domain/installed_component.hpp"
 #include "agent/install/paths.hpp"
 #include "agent/ports/artifact_source.hpp"
 #include "common/async/runtime.hpp"

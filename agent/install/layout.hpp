@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "agent/domain/install_plan.hpp"
+#include "agent/domain/installed_component.hpp"
 #include "agent/install/manifest.hpp"
 #include "agent/install/paths.hpp"
 #include "agent/ports/artifact_source.hpp"

@@ -166,12 +166,13 @@ void SystemdSupervisor::Impl::lost() {
 }
 
 asio::awaitable<Status> SystemdSupervisor::Impl::set_pause(std::string name, std::chrono::seconds pause) {
-  const std::string dir = options.run_dir + "/" + name + ".d";
-  const std::string path = dir + "/50-slipway-backoff.conf";
+  const std::string path = pause_dropin(options.run_dir, name);
+  const std::string dir = pause_dropin_dir(options.run_dir, name);
   bool changed = false;
   if (pause.count() == 0) {
     changed = ::access(path.c_str(), F_OK) == 0;
     if (Status removed = remove_file(path); changed && !removed) co_return context(removed.error(), "restart pause of " + name);
+    ::rmdir(dir.c_str());  // unless somebody else has a drop-in there
   } else {
     if (Status made = make_dirs(dir, 0755); !made) co_return context(made.error(), "restart pause of " + name);
     const std::string text = "# Written by slipway-agent: this unit ends again and again. Taken away once it runs well.\n[Service]\nRestartSec=" +

@@ -32,7 +32,7 @@ class SystemdSupervisor final : public ProcessSupervisor {
   boost::asio::awaitable<Status> restart(std::string name) override;
   boost::asio::awaitable<Status> stop(std::string name) override;
   boost::asio::awaitable<Result<UnitStatus>> status(std::string name) override;
-  // A drop-in in memory, UNIT.d/50-slipway-backoff.conf: systemd goes by it also while no agent runs.
+  // A drop-in in memory (pause_dropin()): systemd goes by it also while no agent runs.
   boost::asio::awaitable<Status> set_pause(std::string name, std::chrono::seconds pause) override;
   boost::asio::awaitable<Result<std::vector<std::string>>> changed() override;
 

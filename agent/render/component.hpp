@@ -19,6 +19,7 @@ namespace slipway {
 struct HostPaths {
   std::string install_root = "/opt/slipway";
   std::string unit_dir = "/etc/systemd/system";
+  std::string run_unit_dir = "/run/systemd/system";  // of drop-ins that are gone with the next boot
   std::string kubelet_dir = "/var/lib/kubelet";
   std::string kube_proxy_dir = "/var/lib/kube-proxy";
   std::string kubernetes_dir = "/etc/kubernetes";

@@ -1,6 +1,7 @@
 #include "agent/render/traces.hpp"
 
 #include "agent/domain/host_dropins.hpp"
+#include "agent/domain/restart_policy.hpp"
 #include "agent/domain/sysctl_plan.hpp"
 
 namespace slipway {
@@ -101,6 +102,8 @@ void add_component(Intents& out, const ComponentFiles& component, const HostPath
   const std::string unit_file = paths.unit_dir + "/" + component.unit->name;
   out.push_back({ChangeKind::unit, component.unit->name, unit_file, true});
   out.push_back({ChangeKind::file, unit_file});
+  out.push_back({ChangeKind::dir, pause_dropin_dir(paths.run_unit_dir, component.unit->name), "", true});
+  out.push_back({ChangeKind::file, pause_dropin(paths.run_unit_dir, component.unit->name), "", true});
   out.push_back({ChangeKind::link, enabling_link(paths.unit_dir, component.unit->name), unit_file});
 }
 

@@ -14,6 +14,7 @@ namespace {
 
 constexpr Millis k_spacing{200};
 constexpr Millis k_round{10'000};
+constexpr Millis k_held_round{3'000};  // what was taken away is back within
 
 // Which end of a process a status tells of; empty: of none that is worth telling.
 std::string end_in(const UnitStatus& status) {
@@ -35,6 +36,10 @@ bool UnitWatch::is_component(const std::string& name) const {
   if (!deps_.state.last_pass) return false;
   const auto& components = deps_.state.last_pass->components;
   return std::any_of(components.begin(), components.end(), [&name](const ComponentOutcome& c) { return c.unit == name; });
+}
+
+bool UnitWatch::held_any() const {
+  return std::any_of(watched_.begin(), watched_.end(), [](const auto& watched) { return watched.second.pause.count() > 0; });
 }
 
 asio::awaitable<Status> UnitWatch::look(std::string name) {
@@ -60,19 +65,20 @@ asio::awaitable<Status> UnitWatch::look(std::string name) {
 }
 
 asio::awaitable<Status> UnitWatch::hold_back(std::string name, std::chrono::seconds pause) {
-  if (watched_[name].known && watched_[name].pause == pause) co_return Status{};
+  // A pause is told again and again: somebody may have taken it away.
+  if (watched_[name].known && watched_[name].pause == pause && pause.count() == 0) co_return Status{};
   asio::awaitable<Status> setting = deps_.supervisor.set_pause(name, pause);
   if (const Status set = co_await std::move(setting); !set) co_return set;
   Watched& watched = watched_[name];
   const bool told = std::exchange(watched.known, true);
   const auto before = std::exchange(watched.pause, pause);
   deps_.state.notes[name].pause = pause;
-  deps_.state.report.set();
+  if (!told || pause != before) deps_.state.report.set();
   if (pause > before) {
     const auto unit = deps_.state.units.find(name);
     const std::string why = unit == deps_.state.units.end() ? "" : describe_exit(unit->second);
     log::warning("a component ends again and again; its next start waits", {{"unit", name}, {"seconds", pause.count()}, {"why", why}});
-  } else if (told) {
+  } else if (told && pause < before) {
     log::info("a component runs well again", {{"unit", name}});
   }
   co_return Status{};
@@ -120,7 +126,7 @@ asio::awaitable<Status> UnitWatch::run() {
 
 asio::awaitable<Status> UnitWatch::run_rounds() {
   for (;;) {
-    asio::awaitable<Status> sleeping = deps_.clock.sleep_for(until_round(deps_.clock.steady(), k_round));
+    asio::awaitable<Status> sleeping = deps_.clock.sleep_for(until_round(deps_.clock.steady(), held_any() ? k_held_round : k_round));
     if (const Status slept = co_await std::move(sleeping); !slept) co_return slept.error();
     std::vector<std::string> names;
     for (const auto& [name, unit] : deps_.state.units) {

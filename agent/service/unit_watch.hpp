@@ -32,7 +32,7 @@ class UnitWatch {
   boost::asio::awaitable<Status> look(std::string name);
   // At each change, at most five times a second.
   boost::asio::awaitable<Status> run();
-  // Every ten seconds at those that are held back: a stable run is no change.
+  // Every few seconds at those that are held back: a stable run is no change, and somebody may have taken the pause away.
   boost::asio::awaitable<Status> run_rounds();
 
  private:
@@ -44,6 +44,7 @@ class UnitWatch {
   };
   boost::asio::awaitable<Status> hold_back(std::string name, std::chrono::seconds pause);
   boost::asio::awaitable<Status> read_log(std::string name);
+  bool held_any() const;
   bool is_component(const std::string& name) const;
 
   Deps deps_;

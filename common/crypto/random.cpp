@@ -33,6 +33,12 @@ std::string random_text(std::size_t count, std::string_view alphabet) {
   return text;
 }
 
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  for (const char c : random_bytes(8)) seed = seed << 8 | static_cast<unsigned char>(c);
+  return seed;
+}
+
 std::string random_uuid() {
   std::string bytes = random_bytes(16);
   bytes[6] = static_cast<char>((bytes[6] & 0x0f) | 0x40);

@@ -202,6 +202,25 @@ TEST_CASE("supervisor contract: a pause holds the next start back until it is ta
   });
 }
 
+TEST_CASE("of a pause that is taken away nothing is left, and what others have beside it stays", "[supervisor][contract]") {
+  if (!PrivateBus::available()) {
+    WARN("SKIPPED: no /usr/bin/dbus-daemon");
+    return;
+  }
+  ProtocolRig rig;
+  rig.install_units();
+  const std::string dir = rig.run_dir.path() + "/" + std::string(k_good) + ".d";
+  must(rig.io.run(rig.adapter.set_pause(k_good, std::chrono::hours(1))));
+  CHECK(::access((dir + "/50-slipway-backoff.conf").c_str(), F_OK) == 0);
+  must(rig.io.run(rig.adapter.set_pause(k_good, std::chrono::seconds(0))));
+  CHECK(::access(dir.c_str(), F_OK) != 0);
+  must(rig.io.run(rig.adapter.set_pause(k_good, std::chrono::hours(1))));
+  std::ofstream(dir + "/override.conf") << "[Service]\n";
+  must(rig.io.run(rig.adapter.set_pause(k_good, std::chrono::seconds(0))));
+  CHECK(::access((dir + "/override.conf").c_str(), F_OK) == 0);
+  CHECK(::access((dir + "/50-slipway-backoff.conf").c_str(), F_OK) != 0);
+}
+
 TEST_CASE("supervisor contract: who waits for a restart can be started at once, or stopped", "[supervisor][contract]") {
   for_each_rig([](Rig& rig) {
     rig.install_units();

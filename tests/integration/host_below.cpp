@@ -6,6 +6,7 @@ HostPaths paths_below(const std::string& root) {
   HostPaths paths;
   paths.install_root = root + "/opt";
   paths.unit_dir = root + "/units";
+  paths.run_unit_dir = root + "/run-units";
   paths.kubelet_dir = root + "/kubelet";
   paths.kube_proxy_dir = root + "/kube-proxy";
   paths.kubernetes_dir = root + "/kubernetes";

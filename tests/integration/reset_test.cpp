@@ -71,7 +71,7 @@ class FilesBelow final : public HostUndo {
 
 // Somebody else's things, some of them where ours come.
 void furnish(const std::string& host) {
-  for (const char* folder : {"/units", "/docker", "/cni", "/kubernetes/manifests", "/opt-other"}) fs::create_directories(host + folder);
+  for (const char* folder : {"/units", "/docker", "/cni", "/kubernetes/manifests", "/opt-other", "/run-units"}) fs::create_directories(host + folder);
   put_file(host + "/docker/daemon.json", "{\"debug\": true}");
   put_file(host + "/cni/99-other.conflist", "{}");
   put_file(host + "/kubernetes/manifests/mine.yaml", "kind: Pod");
@@ -83,7 +83,9 @@ void furnish(const std::string& host) {
 // As the components' programs would do.
 void let_programs_run(const std::string& host) {
   for (const char* file : {"/rest/var/lib/docker/overlay2/x/diff/bin/sh", "/rest/var/lib/cni/results/a", "/rest/opt/containerd/lib/b", "/kubelet/pods/u/etc-hosts",
-                           "/docker/key.json", "/rest/usr/libexec/kubernetes/kubelet-plugins/volume/exec/x", "/rest/var/log/pods/p/0.log", "/cni-state/slipway/10.1.1.2"}) {
+                           "/docker/key.json", "/rest/usr/libexec/kubernetes/kubelet-plugins/volume/exec/x", "/rest/var/log/pods/p/0.log", "/cni-state/slipway/10.1.1.2",
+                           // by the supervisor, for one that ends again and again
+                           "/run-units/kubelet.service.d/50-slipway-backoff.conf"}) {
     fs::create_directories(fs::path(host + file).parent_path());
     put_file(host + file, "by a program");
   }

@@ -74,6 +74,21 @@ TEST_CASE("a component that ends again and again is held back, and released when
   CHECK(world.reported().pause_seconds == 0);
 }
 
+TEST_CASE("a pause that somebody took away is back within five seconds", "[agent][unit_watch]") {
+  Watching world;
+  world.look();
+  for (int i = 0; i < 3; ++i) world.crash();
+  REQUIRE(world.units.pauses[k_kubelet].count() == 1);
+  world.units.pauses.clear();
+  world.state.report.take();
+  const auto rounds = world.io.start(world.watch.run_rounds());
+  world.io.poll();
+  world.clock.advance(std::chrono::seconds(5));
+  for (int i = 0; i < 5; ++i) world.io.poll();
+  CHECK(world.units.pauses[k_kubelet].count() == 1);
+  CHECK_FALSE(world.state.report.is_set());
+}
+
 TEST_CASE("an end is reported at once, with its reason and last words", "[agent][unit_watch]") {
   Watching world;
   world.look();
