@@ -145,7 +145,7 @@ template <class V> void fields(V& v, ComponentRef& x) {
 template <class V> void fields(V& v, PeerNode& x) {
   v("name", x.name); v("uid", x.uid); v("generation", x.generation); v("role", x.role); v("address", x.address);
   v("podCIDR", x.pod_cidr); v.optional("renewBefore", x.renew_before);
-  v.optional("secondPodCIDR", x.second_pod_cidr); v.optional("secondAddress", x.second_address);
+  v.optional("secondPodCIDR", x.second_pod_cidr);
 }
 template <class V> void fields(V& v, DesiredState& x) {
   v("epoch", x.epoch); v("revision", x.revision); v("cluster", x.cluster); v("components", x.components); v("nodes", x.nodes);

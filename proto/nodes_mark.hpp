@@ -12,8 +12,9 @@
 
 namespace slipway::proto {
 
-// name, uid, generation, role, address, podCIDR, renewBefore, secondPodCIDR, secondAddress, an absent one empty: those that agents of every version since deltas know. A field that comes
-// later must stay out, or older agents would never agree.
+// name, uid, generation, role, address, podCIDR, renewBefore, secondPodCIDR, an absent one empty, and an
+// empty line for secondAddress, which agents of 0.4 knew and nobody filled: those that agents of every
+// version since deltas know. A field that comes later must stay out, or older agents would never agree.
 std::uint64_t part_of(const PeerNode& node);
 
 struct NodesMark {

@@ -217,9 +217,8 @@ struct PeerNode {
   std::string pod_cidr;
   // Its certificates that begin before this instant are to be renewed; since 0.3, absent: none are.
   std::optional<std::string> renew_before = {};
-  // Since 0.4, absent: there is none.
-  std::optional<std::string> second_pod_cidr = {};  // its block of the other family
-  std::optional<std::string> second_address = {};   // its own address of the other family, on the same network as `address`
+  std::optional<std::string> second_pod_cidr =
+      {};  // its block of the other family; since 0.4, absent: there is none
   bool operator==(const PeerNode&) const = default;
 };
 // What agents must trust and be signed by, for one kind of CA. Small on purpose: the bundle itself is fetched when its digest is

@@ -15,11 +15,14 @@ using Words = std::vector<std::pair<E, std::string_view>>;
 
 const Words<ChangeKind>& kind_words() {
   static const Words<ChangeKind> words = {
-      {ChangeKind::file, "file"},        {ChangeKind::link, "link"},     {ChangeKind::dir, "dir"},
-      {ChangeKind::tree, "tree"},        {ChangeKind::unit, "unit"},     {ChangeKind::sysctl, "sysctl"},
-      {ChangeKind::module, "module"},    {ChangeKind::routes, "routes"}, {ChangeKind::table, "table"},
-      {ChangeKind::chains, "chains"},    {ChangeKind::device, "device"}, {ChangeKind::cgroup, "cgroup"},
-      {ChangeKind::firewall, "firewall"}, {ChangeKind::programs, "programs"}};
+      {ChangeKind::file, "file"},         {ChangeKind::link, "link"},
+      {ChangeKind::dir, "dir"},           {ChangeKind::tree, "tree"},
+      {ChangeKind::unit, "unit"},         {ChangeKind::sysctl, "sysctl"},
+      {ChangeKind::module, "module"},     {ChangeKind::routes, "routes"},
+      {ChangeKind::table, "table"},       {ChangeKind::chains, "chains"},
+      {ChangeKind::device, "device"},     {ChangeKind::cgroup, "cgroup"},
+      {ChangeKind::firewall, "firewall"}, {ChangeKind::addresses, "addresses"},
+      {ChangeKind::programs, "programs"}};
   return words;
 }
 
@@ -95,6 +98,8 @@ std::string describe(ChangeKind kind, const std::string& name) {
       return "kernel module " + name;
     case ChangeKind::routes:
       return "routes of protocol " + name;
+    case ChangeKind::addresses:
+      return "link-local addresses " + name;
     case ChangeKind::table:
       return "packet filter table " + (name.find(' ') == std::string::npos ? "ip " + name : name);
     case ChangeKind::chains:

@@ -28,7 +28,8 @@ enum class ChangeKind {
   device,    // name: network interface
   cgroup,    // name: control group below each hierarchy
   firewall,  // name: what firewalld was told (firewall_plan.hpp)
-  programs,  // name: folder. Processes that run a program from there, and what they have started
+  addresses,  // name: "fe80::5157:*" (link_hop.hpp). One entry for all: each address carries the mark
+  programs,   // name: folder. Processes that run a program from there, and what they have started
 };
 
 // What was there when the entry was written.

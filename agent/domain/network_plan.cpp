@@ -4,6 +4,7 @@
 
 #include "agent/domain/filter_plan.hpp"
 #include "agent/domain/host_dropins.hpp"
+#include "agent/domain/link_hop.hpp"
 #include "agent/domain/network_rules.hpp"
 #include "agent/domain/overlay_plan.hpp"
 #include "agent/domain/peer_ways.hpp"
@@ -31,6 +32,7 @@ std::vector<NetworkStep> plan_network(const NetworkDesired& desired, const Netwo
   plan_files(desired, observed, steps);
   plan_forward(desired, observed, steps);
   plan_masquerade(desired, observed, steps);
+  plan_link_hop(desired, observed, steps);
   const OverlayUse overlay = plan_overlay(desired, observed, steps);
   plan_peers(desired, observed, overlay, steps);
   plan_overlay_end(desired, observed, steps);
@@ -42,6 +44,7 @@ std::vector<NetworkStep> plan_network_removal(const NetworkObserved& observed) {
   Steps steps;
   for (const MarkedRoute& route : observed.routes) steps.push_back(RemoveRoute{route});
   if (const NetworkLink* overlay = overlay_of(observed)) steps.push_back(RemoveOverlay{overlay->index});
+  plan_link_hop_removal(observed, steps);
   plan_filter_removal(observed, steps);
   const NetworkLink* bridge = pod_bridge(observed);
   if (bridge != nullptr && !has_ports(observed, *bridge))

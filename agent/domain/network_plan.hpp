@@ -1,8 +1,8 @@
 #pragma once
 // What the node's pod network should look like, what it looks like, and the steps from one to the other.
 // Pure. Every object the agent makes carries a mark (route protocol 77, the tunnel device's name, table
-// "ip slipway", chain SLIPWAY-FORWARD), so that a full comparison is always possible and nothing of somebody
-// else's is ever touched.
+// "ip slipway", chain SLIPWAY-FORWARD, link-local addresses fe80::5157:*), so that a full comparison is
+// always possible and nothing of somebody else's is ever touched.
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -33,8 +33,7 @@ struct NetworkPeer {
   std::string node;   // for reports only
   Cidr cidr;          // its pods
   IpAddress gateway;  // the node's own address
-  std::optional<Cidr> second_cidr = {};          // of the other family
-  std::optional<IpAddress> second_address = {};  // its own, of the other family
+  std::optional<Cidr> second_cidr = {};  // of the other family
   bool operator==(const NetworkPeer&) const = default;
 };
 
@@ -57,7 +56,13 @@ struct NetworkDesired {
 struct LinkAddress {
   IpAddress address;
   int prefix_length = 0;
+  bool usable = true;  // false: the kernel still asks whether somebody else has it, or found so (IPv6)
   bool operator==(const LinkAddress&) const = default;
+};
+
+struct LinkIpv6 {
+  bool disabled = false;  // net.ipv6.conf.<interface>.disable_ipv6
+  bool operator==(const LinkIpv6&) const = default;
 };
 
 struct NetworkLink {
@@ -70,16 +75,18 @@ struct NetworkLink {
   std::vector<LinkAddress> addresses;
   MacAddress mac{};                  // zero: it has none
   std::optional<VxlanConfig> vxlan = {};  // of a vxlan device
+  std::optional<LinkIpv6> v6 = {};        // empty: the kernel has no IPv6 there, or does not tell
 };
 
 // A route in the main table with our protocol number.
 struct MarkedRoute {
   Cidr destination;
-  std::optional<IpAddress> gateway;
+  std::optional<IpAddress> gateway;  // of either family: IPv4 by a gateway of IPv6 needs Linux 5.2
   int link = 0;  // interface index; 0 with a blackhole
   std::uint32_t metric = 0;
   bool blackhole = false;
   bool onlink = false;  // into the tunnel: its other end is on no network that the kernel could check
+  std::optional<IpAddress> source = {};  // of what the node itself sends there; empty: the kernel picks
   bool operator==(const MarkedRoute&) const = default;
 };
 
@@ -105,6 +112,16 @@ struct PutRoute {  // create or replace in one kernel operation, never delete an
 struct RemoveRoute {
   MarkedRoute route;
 };
+struct PutLinkAddress {  // on the underlay (link_hop.hpp), at once usable
+  int link = 0;
+  LinkAddress address;
+  std::string name;  // the interface's, for reports
+};
+struct RemoveLinkAddress {
+  int link = 0;
+  LinkAddress address;
+  std::string name;
+};
 struct RemoveBridge {  // a pod bridge of a former CIDR without any port
   int index = 0;
   std::string name;
@@ -112,8 +129,9 @@ struct RemoveBridge {  // a pod bridge of a former CIDR without any port
 
 using NetworkStep =
     std::variant<RemoveBridge, LoadModule, SetSysctl, WriteNetworkFile, RemoveRoute, PutRoute, PutMasquerade,
-                 RemoveMasquerade, PutForward, RemoveForward, PutOverlay, MendOverlay, RemoveOverlay, PutOverlayAddress,
-                 RemoveOverlayAddress, SetChecksumOffload, PutNeighbour, RemoveNeighbour, PutForwarding, RemoveForwarding>;
+                 RemoveMasquerade, PutForward, RemoveForward, PutOverlay, MendOverlay, RemoveOverlay,
+                 PutOverlayAddress, RemoveOverlayAddress, SetChecksumOffload, PutNeighbour, RemoveNeighbour,
+                 PutForwarding, RemoveForwarding, PutLinkAddress, RemoveLinkAddress>;
 
 // For people and logs: "put route 10.10.3.0/24 via 10.77.0.13 (node n3)".
 std::string describe(const NetworkStep& step);
@@ -128,15 +146,16 @@ enum class NetworkFindingKind {
   own_cidr_missing,
   bridge_in_use,  // cni0 has an address outside the own CIDR and pods are attached: drain the node
   mtu_too_large,
-  peer_conflict,  // two peers with one CIDR, a peer with this node's CIDR or address
-  no_iptables,    // FORWARD is not guarded: traffic between pods stops when Docker sets its policy
-  foreign_refusal,  // a chain of somebody else's refuses forwarded packets
-  mixed_iptables,   // both variants have rules
-  dhcpcd,           // gives addresses to pods' devices
-  not_adjacent,   // peers for which the backend has no way
-  overlay_conflict,  // another vxlan device takes the tunnel's packets
-  overlay_missing,   // the tunnel device could not be made or set up
-  mtu_too_small,     // for IPv6
+  peer_conflict,        // two peers with one CIDR, a peer with this node's CIDR or address
+  no_iptables,          // FORWARD is not guarded: traffic between pods stops when Docker sets its policy
+  foreign_refusal,      // a chain of somebody else's refuses forwarded packets
+  mixed_iptables,       // both variants have rules
+  dhcpcd,               // gives addresses to pods' devices
+  not_adjacent,         // peers for which the backend has no way
+  overlay_conflict,     // another vxlan device takes the tunnel's packets
+  overlay_missing,      // the tunnel device could not be made or set up
+  mtu_too_small,        // for IPv6
+  underlay_without_v6,  // IPv6 is disabled on it
 };
 struct NetworkFinding {
   NetworkFindingKind kind;

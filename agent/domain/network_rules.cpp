@@ -5,6 +5,7 @@
 
 #include "agent/domain/filter_plan.hpp"
 #include "agent/domain/host_dropins.hpp"
+#include "agent/domain/link_hop.hpp"
 #include "agent/domain/overlay_plan.hpp"
 #include "agent/domain/peer_ways.hpp"
 
@@ -113,6 +114,15 @@ std::optional<IpAddress> foreign_bridge_address(const NetworkLink& bridge, const
   return std::nullopt;
 }
 
+std::optional<IpAddress> bridge_address(const NetworkObserved& observed, const Cidr& own) {
+  const NetworkLink* bridge = pod_bridge(observed);
+  if (bridge == nullptr || !bridge->up) return std::nullopt;
+  const auto found =
+      std::find_if(bridge->addresses.begin(), bridge->addresses.end(),
+                   [&own](const LinkAddress& one) { return one.usable && own.contains(one.address); });
+  return found == bridge->addresses.end() ? std::nullopt : std::optional(found->address);
+}
+
 int mtu_left(const NetworkDesired& desired, const NetworkLink& underlay) {
   return underlay.mtu - (uses_overlay(desired) ? overlay_overhead(desired.node_address) : 0);
 }
@@ -131,6 +141,7 @@ std::vector<NetworkFinding> network_findings(const NetworkDesired& desired, cons
                           bridge->name + " has address " + foreign->to_string() +
                               " of a former pod range, not of this node's, and pods are attached: drain the node",
                           true));
+  link_hop_findings(desired, observed, out);
   overlay_findings(desired, observed, out);
   peer_findings(desired, observed, out);
   filter_findings(desired, observed, out);
@@ -187,10 +198,15 @@ struct Describe {
   std::string operator()(const RemoveNeighbour& s) const { return "remove " + neighbour(s.neighbour); }
   std::string operator()(const PutForwarding& s) const { return "put " + entry(s.entry) + of_node(s.node); }
   std::string operator()(const RemoveForwarding& s) const { return "remove " + entry(s.entry); }
+  std::string operator()(const PutLinkAddress& s) const { return "put " + address(s.address, s.name); }
+  std::string operator()(const RemoveLinkAddress& s) const { return "remove " + address(s.address, s.name); }
 
   static std::string route(const MarkedRoute& r) {
     if (r.blackhole) return "blackhole " + r.destination.to_string();
     return r.destination.to_string() + (r.gateway ? " via " + r.gateway->to_string() : "");
+  }
+  static std::string address(const LinkAddress& a, const std::string& link) {
+    return "address " + a.address.to_string() + "/" + std::to_string(a.prefix_length) + " on " + link;
   }
   static std::string neighbour(const Neighbour& n) { return "neighbour " + n.address.to_string() + " at " + to_string(n.mac); }
   static std::string entry(const ForwardingEntry& e) {

@@ -139,15 +139,19 @@ void plan_overlay_end(const NetworkDesired& desired, const NetworkObserved& obse
   if (device != nullptr && !uses_overlay(desired)) steps.push_back(RemoveOverlay{device->index});
 }
 
-bool needs_offload_defence(std::string_view kernel_release) {
+bool is_before(std::string_view kernel_release, std::uint64_t major, std::uint64_t minor) {
   const auto parts = split(kernel_release, '.');
   if (parts.size() < 2) return false;
-  const auto major = parse_u64(parts[0]);
+  const auto its_major = parse_u64(parts[0]);
   const std::string_view rest = parts[1];
-  const auto minor = parse_u64(rest.substr(0, rest.find_first_not_of("0123456789")));
-  if (!major || !minor) return false;
+  const auto its_minor = parse_u64(rest.substr(0, rest.find_first_not_of("0123456789")));
+  if (!its_major || !its_minor) return false;
+  return *its_major < major || (*its_major == major && *its_minor < minor);
+}
+
+bool needs_offload_defence(std::string_view kernel_release) {
   // Distributions mended older ones too, which a release does not tell for sure; without the offload they are only slower.
-  return *major < 5 || (*major == 5 && *minor < 7);
+  return is_before(kernel_release, 5, 7);
 }
 
 std::vector<Sysctl> overlay_sysctls(bool with_v6) {

@@ -43,6 +43,9 @@ void plan_overlay_end(const NetworkDesired& desired, const NetworkObserved& obse
 // mended by Linux 5.7, "netfilter: nat: never update the UDP checksum when it's 0").
 bool needs_offload_defence(std::string_view kernel_release);
 
+// Whether `kernel_release` (uname -r) is one before major.minor. False when it cannot be read.
+bool is_before(std::string_view kernel_release, std::uint64_t major, std::uint64_t minor);
+
 // What the tunnel's headers take of the underlay's MTU, bytes.
 int overlay_overhead(const IpAddress& node_address);
 

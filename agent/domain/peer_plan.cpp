@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "agent/domain/network_rules.hpp"
 #include "agent/domain/overlay_plan.hpp"
 #include "agent/domain/peer_ways.hpp"
 
@@ -47,6 +48,9 @@ class Planner {
     const NetworkLink* device = overlay_of(observed_);
     if (device != nullptr && overlay_.renewed) gone_link_ = device->index;
     ways_ = peer_ways(desired_, observed_);
+    const Blocks own = own_blocks(desired_);
+    if (own.v4) source_.v4 = bridge_address(observed_, *own.v4);
+    if (own.v6) source_.v6 = bridge_address(observed_, *own.v6);
     read_observed();
     for (const DirectWay& way : ways_.direct) put_direct(way);
     for (const TunnelWay& way : ways_.tunnel) put_tunnel(way);
@@ -84,7 +88,11 @@ class Planner {
 
   void put_direct(const DirectWay& way) {
     if (underlay_ == 0) return keep(way.destination);
-    put_route(route_to(way.destination, way.gateway, underlay_, false), way.peer->node);
+    MarkedRoute route = route_to(way.destination, way.gateway, underlay_, false);
+    // On the underlay there may be no address of this family that a peer could answer to. Until the bridge
+    // has one the kernel picks.
+    if (way.by_other_family) route.source = way.destination.is_v4() ? source_.v4 : source_.v6;
+    put_route(route, way.peer->node);
   }
 
   // The neighbour, where its packets go, and only then the route.
@@ -150,6 +158,9 @@ class Planner {
   int underlay_ = 0;    // 0: not usable now
   int gone_link_ = -2;  // index of the device that is made anew
   PeerWays ways_;
+  struct {
+    std::optional<IpAddress> v4, v6;
+  } source_;  // of packets of the node itself
   std::multimap<RouteKey, const MarkedRoute*> routes_;
   std::map<RouteKey, const MarkedRoute*> wanted_;  // key -> the observed one that is it or is replaced; null: any stays
   std::multimap<MacAddress, std::optional<IpAddress>> forwarding_;

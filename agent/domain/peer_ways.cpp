@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <set>
 
+#include "agent/domain/link_hop.hpp"
+#include "agent/domain/overlay_plan.hpp"
+
 namespace slipway {
 
 namespace {
@@ -34,7 +37,10 @@ std::vector<Cidr> networks_of(const NetworkLink& link) {
 class Finder {
  public:
   Finder(const NetworkDesired& desired, const NetworkObserved& observed)
-      : desired_(desired), own_(own_blocks(desired)), underlay_(underlay_of(observed, desired.node_address)) {
+      : desired_(desired),
+        observed_(observed),
+        own_(own_blocks(desired)),
+        underlay_(underlay_of(observed, desired.node_address)) {
     if (underlay_ != nullptr) networks_ = networks_of(*underlay_);
   }
 
@@ -45,7 +51,7 @@ class Finder {
 
  private:
   void add(const NetworkPeer& peer) {
-    const bool own_address = peer.gateway == desired_.node_address || peer.second_address == desired_.node_address;
+    const bool own_address = peer.gateway == desired_.node_address;
     if (own_address && (!desired_.own_cidr || peer.cidr == *desired_.own_cidr)) return;  // the node itself
     const bool claims = own_.overlaps(peer.cidr) || (peer.second_cidr && own_.overlaps(*peer.second_cidr));
     if (own_address || claims) {
@@ -67,10 +73,10 @@ class Finder {
     }
     if (desired_.backend == NetworkBackend::routes || desired_.backend == NetworkBackend::external) return;
     if (desired_.backend == NetworkBackend::vxlan && !desired_.cross_subnet) return through_tunnel.push_back(block);
-    if (const IpAddress* gateway = neighbour_address(peer, block.is_v4())) {
-      ways_.direct.push_back({&peer, block, *gateway});
-    } else if (underlay_ == nullptr) {
+    if (underlay_ == nullptr) {
       ways_.undecided.push_back(block);
+    } else if (is_neighbour(peer) && has_hop(peer, block)) {
+      ways_.direct.push_back(direct_way(peer, block));
     } else if (uses_overlay(desired_)) {
       through_tunnel.push_back(block);
     } else {
@@ -78,18 +84,34 @@ class Finder {
     }
   }
 
+  // Neighbours have each other's blocks of both families, whichever family their own addresses are of.
+  static DirectWay direct_way(const NetworkPeer& peer, const Cidr& block) {
+    const IpAddress& gateway = peer.gateway;
+    if (block.is_v4() == gateway.is_v4()) return {&peer, block, gateway, false};
+    return {&peer, block, gateway.is_v4() ? link_hop(gateway) : gateway, true};
+  }
+  bool has_hop(const NetworkPeer& peer, const Cidr& block) const {
+    if (block.is_v4() == peer.gateway.is_v4()) return true;
+    return block.is_v4() ? !is_before(observed_.kernel_release, 5, 2) : !without_v6(*underlay_);
+  }
+
   void no_direct_way(const NetworkPeer& peer, const Cidr& block) {
+    const bool v4 = peer.gateway.is_v4();
+    if (is_neighbour(peer)) {
+      // What is disabled is a finding of its own (link_hop.hpp).
+      if (v4) return ways_.undecided.push_back(block);
+      ways_.none.push_back({&peer, block, "IPv4 by its IPv6 address needs Linux 5.2"});
+      return;
+    }
     // An underlay that lost its addresses of this family may have them again in a moment.
     const bool asked = std::any_of(networks_.begin(), networks_.end(),
-                                   [&block](const Cidr& network) { return network.is_v4() == block.is_v4(); });
+                                   [v4](const Cidr& network) { return network.is_v4() == v4; });
     if (!asked) ways_.undecided.push_back(block);
-    const IpAddress* address = address_of(peer, block.is_v4());
-    ways_.none.push_back({&peer, block, address == nullptr ? "no address of its family" : address->to_string()});
+    ways_.none.push_back({&peer, block, peer.gateway.to_string()});
   }
 
   void add_tunnel(const NetworkPeer& peer, std::vector<Cidr> destinations) {
-    const IpAddress* remote = address_of(peer, desired_.node_address.is_v4());
-    if (remote == nullptr) {
+    if (peer.gateway.is_v4() != desired_.node_address.is_v4()) {
       for (const Cidr& block : destinations) ways_.none.push_back({&peer, block, "no address of this node's family"});
       return;
     }
@@ -98,20 +120,13 @@ class Finder {
       conflict(peer, "peer " + peer.node + " has the tunnel address of another peer; the first one listed keeps it");
       return;
     }
-    ways_.tunnel.push_back({&peer, mac, *remote, std::move(destinations)});
+    ways_.tunnel.push_back({&peer, mac, peer.gateway, std::move(destinations)});
   }
 
-  static const IpAddress* address_of(const NetworkPeer& peer, bool v4) {
-    if (peer.gateway.is_v4() == v4) return &peer.gateway;
-    return peer.second_address && peer.second_address->is_v4() == v4 ? &*peer.second_address : nullptr;
-  }
-  // The peer's address if it is on a network of the underlay.
-  const IpAddress* neighbour_address(const NetworkPeer& peer, bool v4) const {
-    const IpAddress* address = address_of(peer, v4);
-    if (address == nullptr) return nullptr;
-    const bool near = std::any_of(networks_.begin(), networks_.end(),
-                                  [address](const Cidr& network) { return network.contains(*address); });
-    return near ? address : nullptr;
+  // Whether its address is on a network of the underlay.
+  bool is_neighbour(const NetworkPeer& peer) const {
+    return std::any_of(networks_.begin(), networks_.end(),
+                       [&peer](const Cidr& network) { return network.contains(peer.gateway); });
   }
 
   void conflict(const NetworkPeer& peer, std::string text) {
@@ -119,6 +134,7 @@ class Finder {
   }
 
   const NetworkDesired& desired_;
+  const NetworkObserved& observed_;
   const Blocks own_;
   const NetworkLink* underlay_;
   std::vector<Cidr> networks_;

@@ -31,6 +31,8 @@ struct DirectWay {
   const NetworkPeer* peer = nullptr;
   Cidr destination;
   IpAddress gateway;
+  bool by_other_family = false;  // the peer's own address is not of the block's family: the node may have
+                                 // none either to send with
 };
 struct TunnelWay {
   const NetworkPeer* peer = nullptr;

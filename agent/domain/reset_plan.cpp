@@ -34,7 +34,9 @@ class Planner {
     each({ChangeKind::cgroup}, &Planner::cgroup);
     mounts();
     each({ChangeKind::device}, &Planner::device);
-    each({ChangeKind::routes, ChangeKind::table, ChangeKind::chains, ChangeKind::firewall}, &Planner::marked);
+    each({ChangeKind::routes, ChangeKind::table, ChangeKind::chains, ChangeKind::firewall,
+          ChangeKind::addresses},
+         &Planner::marked);
     each({ChangeKind::file, ChangeKind::link}, &Planner::file_or_link);
     if (units_change_) plan_.steps.push_back({ResetAction::reload_units, "", "", {}});
     // After the files that would set them again at the next boot.
@@ -117,10 +119,11 @@ class Planner {
 
   void marked(const Change& change, const EntrySeen& seen) {
     if (not_ours(change)) return;
-    const ResetAction action = change.kind == ChangeKind::routes  ? ResetAction::remove_routes
-                               : change.kind == ChangeKind::table ? ResetAction::remove_table
-                               : change.kind == ChangeKind::firewall ? ResetAction::remove_firewall
-                                                                  : ResetAction::remove_chains;
+    const ResetAction action = change.kind == ChangeKind::routes      ? ResetAction::remove_routes
+                               : change.kind == ChangeKind::addresses ? ResetAction::remove_addresses
+                               : change.kind == ChangeKind::table     ? ResetAction::remove_table
+                               : change.kind == ChangeKind::firewall  ? ResetAction::remove_firewall
+                                                                      : ResetAction::remove_chains;
     step(action, change, join(seen.more, ", "));
   }
 
@@ -250,6 +253,7 @@ std::string describe(const ResetStep& step) {
       return "remove the network device " + step.name +
              (step.value.empty() ? "" : " and its ports " + step.value);
     case ResetAction::remove_routes:
+    case ResetAction::remove_addresses:
     case ResetAction::remove_table:
     case ResetAction::remove_chains:
     case ResetAction::remove_firewall:

@@ -32,10 +32,11 @@ enum class ResetAction {
   unmount,        // name: mount point
   remove_device,
   remove_routes,
+  remove_addresses,
   remove_table,
   remove_chains,
   remove_firewall,  // what firewalld was told
-  set_sysctl,  // value: the former one
+  set_sysctl,       // value: the former one
   unload_module,
   remove_temporary,  // of a file or link
   remove_file,
@@ -44,7 +45,7 @@ enum class ResetAction {
   restore_link,  // value: the former target
   reload_units,  // systemd reads what is left
   remove_tree,
-  empty_tree,      // the folder stays, as it was
+  empty_tree,  // the folder stays, as it was
   remove_dir,  // only when it is empty
 };
 

@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/domain/link_hop.hpp"
 #include "agent/domain/network_plan.hpp"
 #include "agent/net/event_filter.hpp"
 #include "agent/net/nl_message.hpp"
@@ -39,17 +40,19 @@ struct Listener {
   int overlay = 0;         // interface index; 0: none
 };
 
-// Every interface gives itself such an IPv6 address, a pod's end too; no route of ours needs one.
-bool is_link_local(const Message& message) {
+// Every interface gives itself such an IPv6 address, a pod's end too; no route of ours needs one. Ours are
+// missed when they go.
+bool is_others_link_local(const Message& message) {
   if (message.payload.size() < sizeof(ifaddrmsg) || message.payload[0] != AF_INET6) return false;
   const auto attributes = parse_attributes(message.payload.substr(NLMSG_ALIGN(sizeof(ifaddrmsg))));
   const auto address = attributes ? IpAddress::from_bytes(find_attribute(*attributes, IFA_ADDRESS)) : std::nullopt;
-  return address && address->is_link_local();
+  if (!address || !address->is_link_local()) return false;
+  return message.type == RTM_NEWADDR || !is_link_hop(*address);
 }
 
 // A port of a bridge is a pod's end: each pod makes a handful of events that concern no route of ours.
 bool concerns_our_links(const Message& message) {
-  if (message.type == RTM_NEWADDR || message.type == RTM_DELADDR) return !is_link_local(message);
+  if (message.type == RTM_NEWADDR || message.type == RTM_DELADDR) return !is_others_link_local(message);
   if (message.type != RTM_NEWLINK && message.type != RTM_DELLINK) return false;
   if (message.payload.size() < sizeof(ifinfomsg) || message.payload[0] != 0)
     return false;  // AF_BRIDGE port news

@@ -128,6 +128,10 @@ Status KernelNetwork::apply_one(const NetworkStep& step) {
   if (const auto* set = std::get_if<SetSysctl>(&step)) return net::set_sysctl(paths_.proc_sys, set->sysctl);
   if (const auto* load = std::get_if<LoadModule>(&step)) return load_module(*load);
   if (const auto* file = std::get_if<WriteNetworkFile>(&step)) return net::write_network_file(paths_.etc, *file);
+  if (const auto* put = std::get_if<PutLinkAddress>(&step))
+    return netlink_.put_address(put->link, put->address, describe(step));
+  if (const auto* remove = std::get_if<RemoveLinkAddress>(&step))
+    return netlink_.remove_address(remove->link, remove->address, describe(step));
   if (const auto* bridge = std::get_if<RemoveBridge>(&step)) return netlink_.remove_link(bridge->index);
   return make_error(Errc::internal, "no way to " + describe(step));
 }
@@ -137,9 +141,11 @@ Status KernelNetwork::apply_overlay(const NetworkStep& step) {
   if (const auto* mend = std::get_if<MendOverlay>(&step)) return netlink_.mend_overlay(*mend);
   if (const auto* remove = std::get_if<RemoveOverlay>(&step)) return netlink_.remove_link(remove->index);
   if (const auto* put = std::get_if<PutOverlayAddress>(&step))
-    return netlink_.put_overlay_address(overlay_index(put->link), put->address);
+    return netlink_.put_address(overlay_index(put->link), {put->address, put->address.bits()},
+                                describe(step));
   if (const auto* remove = std::get_if<RemoveOverlayAddress>(&step))
-    return netlink_.remove_overlay_address(overlay_index(remove->link), {remove->address, remove->prefix_length});
+    return netlink_.remove_address(overlay_index(remove->link), {remove->address, remove->prefix_length},
+                                   describe(step));
   if (const auto* offload = std::get_if<SetChecksumOffload>(&step))
     return net::set_checksum_offload(k_overlay_device, offload->on);
   return make_error(Errc::internal, "no way to " + describe(step));

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <optional>
 
+#include "agent/domain/link_hop.hpp"
 #include "agent/net/masquerade.hpp"
 #include "agent/net/sysctls.hpp"
 #include "common/core/text.hpp"
@@ -37,6 +38,10 @@ std::string text_of(const MarkedRoute& route) {
   return route.destination.to_string() + (route.gateway ? " via " + route.gateway->to_string() : "");
 }
 
+std::string text_of(const RemoveLinkAddress& step) {
+  return step.address.address.to_string() + " on " + step.name;
+}
+
 std::optional<std::string> sysctl_value(const std::string& root, const std::string& key) {
   const auto read = read_sysctls(root, {key});
   return read.empty() ? std::nullopt : read.front().value;
@@ -61,7 +66,8 @@ Result<NetworkUndo> NetworkUndo::open(Paths paths) {
 
 bool NetworkUndo::handles(ChangeKind kind) {
   return kind == ChangeKind::sysctl || kind == ChangeKind::routes || kind == ChangeKind::table ||
-         kind == ChangeKind::chains || kind == ChangeKind::device || kind == ChangeKind::firewall;
+         kind == ChangeKind::chains || kind == ChangeKind::device || kind == ChangeKind::addresses ||
+         kind == ChangeKind::firewall;
 }
 
 Result<Change> NetworkUndo::former(const Intent& intent) {
@@ -89,6 +95,11 @@ Result<EntrySeen> NetworkUndo::look(const Change& change) {
     if (!routes) return routes.error();
     for (const MarkedRoute& route : *routes) seen.more.push_back(text_of(route));
     seen.there = !routes->empty();
+  } else if (change.kind == ChangeKind::addresses) {
+    const auto steps = own_addresses();
+    if (!steps) return steps.error();
+    for (const NetworkStep& step : *steps) seen.more.push_back(text_of(std::get<RemoveLinkAddress>(step)));
+    seen.there = !steps->empty();
   } else if (change.kind == ChangeKind::table) {
     const auto there = has_masquerade(family_of_table(change.name));
     if (!there) return there.error();
@@ -116,6 +127,8 @@ Status NetworkUndo::undo(const ResetStep& step) {
       return remove_device(step.name);
     case ResetAction::remove_routes:
       return remove_routes();
+    case ResetAction::remove_addresses:
+      return remove_addresses();
     case ResetAction::remove_table:
       return remove_masquerade(family_of_table(step.name));
     case ResetAction::remove_chains:
@@ -160,6 +173,27 @@ Status NetworkUndo::remove_routes() {
   netlink_.change(steps, 0, steps.size(), 0, results);
   for (const Status& status : results) {
     if (!status) return status;
+  }
+  return {};
+}
+
+Result<std::vector<NetworkStep>> NetworkUndo::own_addresses() {
+  NetworkObserved observed;
+  auto links = netlink_.links();
+  if (!links) return links.error();
+  observed.links = std::move(*links);
+  std::vector<NetworkStep> steps;
+  plan_link_hop_removal(observed, steps);
+  return steps;
+}
+
+Status NetworkUndo::remove_addresses() {
+  const auto steps = own_addresses();
+  if (!steps) return steps.error();
+  for (const NetworkStep& step : *steps) {
+    const auto& remove = std::get<RemoveLinkAddress>(step);
+    if (auto removed = netlink_.remove_address(remove.link, remove.address, describe(step)); !removed)
+      return removed;
   }
   return {};
 }

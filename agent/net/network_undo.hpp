@@ -34,6 +34,8 @@ class NetworkUndo {
         firewall_(FirewalldOptions{.bus_address = paths_.bus_address}, paths_.firewalld_etc) {}
   Status remove_device(const std::string& name);
   Status remove_routes();
+  Status remove_addresses();
+  Result<std::vector<NetworkStep>> own_addresses();  // the steps that remove them
   Status remove_chains(const std::string& prefix);
 
   Paths paths_;

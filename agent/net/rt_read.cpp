@@ -1,6 +1,8 @@
 #include "agent/net/rt_read.hpp"
 
 #include <arpa/inet.h>
+#include <linux/if_addr.h>
+#include <linux/ipv6.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -82,6 +84,27 @@ Result<std::optional<VxlanConfig>> read_vxlan(std::string_view link_info) {
   return std::optional(config);
 }
 
+// What the kernel tells of a link's IPv6 beside it: the values of net.ipv6.conf.<interface>, by number.
+Result<std::optional<LinkIpv6>> read_ipv6(std::string_view families) {
+  const auto by_family = parse_attributes(families);
+  if (!by_family) return by_family.error();
+  const auto v6 = parse_attributes(find_attribute(*by_family, AF_INET6));
+  if (!v6) return v6.error();
+  const std::string_view values = find_attribute(*v6, IFLA_INET6_CONF);
+  const auto value = [values](std::size_t number) {
+    return u32_of(values.substr(std::min(values.size(), number * 4), 4));
+  };
+  if (values.empty()) return std::optional<LinkIpv6>();
+  return std::optional(LinkIpv6{value(DEVCONF_DISABLE_IPV6) != 0});
+}
+
+// Its own family's, or the other one's (RTA_VIA: the family in two bytes before it).
+std::optional<IpAddress> gateway_of(const std::vector<Attribute>& attributes) {
+  const std::string_view via = find_attribute(attributes, RTA_VIA);
+  if (via.size() > sizeof(std::uint16_t)) return IpAddress::from_bytes(via.substr(sizeof(std::uint16_t)));
+  return IpAddress::from_bytes(find_attribute(attributes, RTA_GATEWAY));
+}
+
 // The destination of a route to everywhere is not written down.
 std::optional<IpAddress> base_of(std::string_view bytes, unsigned char family) {
   if (!bytes.empty()) return IpAddress::from_bytes(bytes);
@@ -106,6 +129,9 @@ Result<std::optional<NetworkLink>> read_link(const Message& message) {
   auto vxlan = read_vxlan(find_attribute(body->attributes, IFLA_LINKINFO));
   if (!vxlan) return vxlan.error();
   link.vxlan = *vxlan;
+  auto v6 = read_ipv6(find_attribute(body->attributes, IFLA_AF_SPEC));
+  if (!v6) return v6.error();
+  link.v6 = *v6;
   return std::optional(std::move(link));
 }
 
@@ -118,7 +144,10 @@ Result<std::optional<FoundAddress>> read_address(const Message& message) {
   if (own.empty()) own = find_attribute(body->attributes, IFA_ADDRESS);
   const auto address = IpAddress::from_bytes(own);
   if (!address) return std::optional<FoundAddress>();
-  return std::optional(FoundAddress{static_cast<int>(body->head.ifa_index), {*address, body->head.ifa_prefixlen}});
+  // The header has room for the first eight of the flags; these are among them.
+  const bool usable = (body->head.ifa_flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) == 0;
+  return std::optional(
+      FoundAddress{static_cast<int>(body->head.ifa_index), {*address, body->head.ifa_prefixlen, usable}});
 }
 
 Result<std::optional<MarkedRoute>> read_marked_route(const Message& message) {
@@ -136,7 +165,8 @@ Result<std::optional<MarkedRoute>> read_marked_route(const Message& message) {
   auto destination = Cidr::make(*base, head.rtm_dst_len);
   if (!destination) return destination.error();
   route.destination = *destination;
-  route.gateway = IpAddress::from_bytes(find_attribute(body->attributes, RTA_GATEWAY));
+  route.gateway = gateway_of(body->attributes);
+  route.source = IpAddress::from_bytes(find_attribute(body->attributes, RTA_PREFSRC));
   route.metric = u32_of(find_attribute(body->attributes, RTA_PRIORITY));
   route.blackhole = head.rtm_type == RTN_BLACKHOLE;
   route.onlink = (head.rtm_flags & RTNH_F_ONLINK) != 0;

@@ -51,10 +51,18 @@ struct StepWriter {
     writer.begin(remove ? RTM_DELROUTE : RTM_NEWROUTE, flags_of(remove), sequence, bytes_of(head));
     writer.attribute(RTA_DST, route.destination.base().bytes());
     writer.attribute_u32(RTA_PRIORITY, route.metric);
-    if (route.gateway) writer.attribute(RTA_GATEWAY, route.gateway->bytes());
+    if (route.gateway) gateway(*route.gateway, route.destination.is_v4());
+    // The kernel finds a route to remove without it.
+    if (route.source && !remove) writer.attribute(RTA_PREFSRC, route.source->bytes());
     const int link = resolved(route.link);
     if (!route.blackhole && link != 0) writer.attribute_u32(RTA_OIF, static_cast<std::uint32_t>(link));
     writer.end();
+  }
+
+  void gateway(const IpAddress& address, bool v4) const {
+    if (address.is_v4() == v4) return writer.attribute(RTA_GATEWAY, address.bytes());
+    const auto family = static_cast<std::uint16_t>(family_of(address));
+    writer.attribute(RTA_VIA, bytes_of(family) + address.bytes());  // struct rtvia
   }
 
   void neighbour(int link, const Neighbour& neighbour, bool remove) const {
@@ -181,7 +189,8 @@ void write_mend(MessageWriter& writer, const MendOverlay& mend, std::uint32_t se
   writer.end();
 }
 
-void write_overlay_address(MessageWriter& writer, int link, const LinkAddress& address, bool remove, std::uint32_t sequence) {
+void write_address(MessageWriter& writer, int link, const LinkAddress& address, bool remove,
+                   std::uint32_t sequence) {
   ifaddrmsg head{};
   head.ifa_family = family_of(address.address);
   head.ifa_prefixlen = static_cast<unsigned char>(address.prefix_length);
@@ -191,8 +200,10 @@ void write_overlay_address(MessageWriter& writer, int link, const LinkAddress& a
   writer.begin(remove ? RTM_DELADDR : RTM_NEWADDR, flags, sequence, bytes_of(head));
   writer.attribute(IFA_LOCAL, address.address.bytes());
   writer.attribute(IFA_ADDRESS, address.address.bytes());
-  // No route, and nobody on the tunnel to ask whether the address is taken.
-  if (!remove) writer.attribute_u32(IFA_FLAGS, IFA_F_NOPREFIXROUTE | IFA_F_NODAD);
+  // Nobody is asked whether the address is taken: on the tunnel there is nobody, and link_hop.hpp's follow
+  // from addresses that are not.
+  const bool alone = address.prefix_length == address.address.bits();
+  if (!remove) writer.attribute_u32(IFA_FLAGS, IFA_F_NODAD | (alone ? IFA_F_NOPREFIXROUTE : 0));
   writer.end();
 }
 

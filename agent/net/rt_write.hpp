@@ -19,6 +19,7 @@ void write_overlay(MessageWriter& writer, const PutOverlay& put, std::uint32_t s
 // Without the interface identifier the kernel gives the device no IPv6 address of its own.
 void write_no_own_address(MessageWriter& writer, int link, std::uint32_t sequence);
 void write_mend(MessageWriter& writer, const MendOverlay& mend, std::uint32_t sequence);
-void write_overlay_address(MessageWriter& writer, int link, const LinkAddress& address, bool remove, std::uint32_t sequence);
+void write_address(MessageWriter& writer, int link, const LinkAddress& address, bool remove,
+                   std::uint32_t sequence);
 
 }  // namespace slipway::net

@@ -279,16 +279,19 @@ Status Rtnetlink::mend_overlay(const MendOverlay& mend) {
   return request(writer, sequence_, describe(NetworkStep{mend}));
 }
 
-Status Rtnetlink::put_overlay_address(int link, const IpAddress& address) {
+Status Rtnetlink::put_address(int link, const LinkAddress& address, const std::string& doing) {
   MessageWriter writer;
-  write_overlay_address(writer, link, {address, address.bits()}, false, ++sequence_);
-  return request(writer, sequence_, describe(NetworkStep{PutOverlayAddress{link, address}}));
+  write_address(writer, link, address, false, ++sequence_);
+  return request(writer, sequence_, doing);
 }
 
-Status Rtnetlink::remove_overlay_address(int link, const LinkAddress& address) {
+Status Rtnetlink::remove_address(int link, const LinkAddress& address, const std::string& doing) {
   MessageWriter writer;
-  write_overlay_address(writer, link, address, true, ++sequence_);
-  return request(writer, sequence_, describe(NetworkStep{RemoveOverlayAddress{link, address.address, address.prefix_length}}));
+  write_address(writer, link, address, true, ++sequence_);
+  const auto answer = ask(writer, sequence_);
+  if (!answer) return error_of(answer, doing);
+  const bool gone = answer->error == EADDRNOTAVAIL || answer->error == ENODEV;
+  return answer->error == 0 || gone ? Status() : from_errno(doing, answer->error);
 }
 
 Status Rtnetlink::remove_link(int index) {

@@ -34,8 +34,10 @@ class Rtnetlink {
   // Makes the tunnel device, without an IPv6 address of its own and not yet up; returns its index.
   Result<int> make_overlay(const PutOverlay& put);
   Status mend_overlay(const MendOverlay& mend);
-  Status put_overlay_address(int link, const IpAddress& address);
-  Status remove_overlay_address(int link, const LinkAddress& address);
+  // At once usable; with a route to the rest of its prefix when there is one. `doing`: for errors. Removing
+  // one that is gone is success.
+  Status put_address(int link, const LinkAddress& address, const std::string& doing);
+  Status remove_address(int link, const LinkAddress& address, const std::string& doing);
   Status remove_link(int index);  // one that is gone is removed
   // The kernel's name of this socket: broadcasts of our own changes carry it. 0: not known.
   std::uint32_t port() const;

@@ -1,6 +1,7 @@
 #include "agent/render/traces.hpp"
 
 #include "agent/domain/host_dropins.hpp"
+#include "agent/domain/link_hop.hpp"
 #include "agent/domain/restart_policy.hpp"
 #include "agent/domain/sysctl_plan.hpp"
 
@@ -116,6 +117,7 @@ std::vector<Intent> network_intents(const std::string& etc) {
   for (const NetworkFile file : k_network_files)
     out.push_back({ChangeKind::file, etc + "/" + network_file_path(file), "", true});
   out.push_back({ChangeKind::routes, std::to_string(k_route_protocol), "", true});
+  out.push_back({ChangeKind::addresses, k_link_hop_mark, "", true});
   out.push_back({ChangeKind::table, k_masquerade_table, "", true});
   out.push_back({ChangeKind::table, std::string("ip6 ") + k_masquerade_table, "", true});
   out.push_back({ChangeKind::chains, k_forward_chain, "", true});

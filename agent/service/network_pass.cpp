@@ -24,9 +24,8 @@ void add_peer(const proto::PeerNode& node, NetworkDesired& network, std::vector<
   auto cidr = Cidr::parse(node.pod_cidr);
   auto gateway = IpAddress::parse(node.address);
   auto second_cidr = parse_optional<Cidr>(node.second_pod_cidr);
-  auto second_address = parse_optional<IpAddress>(node.second_address);
-  if (cidr && gateway && second_cidr && second_address) {
-    network.peers.push_back({node.name, *cidr, *gateway, *second_cidr, *second_address});
+  if (cidr && gateway && second_cidr) {
+    network.peers.push_back({node.name, *cidr, *gateway, *second_cidr});
   } else if (problems.size() < k_told_problems) {
     problems.push_back("network: node " + node.name + " has an address or pod range that cannot be read");
   }

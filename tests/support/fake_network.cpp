@@ -66,6 +66,8 @@ Result<IpAddress> FakeNetwork::address_towards(const IpAddress&) {
 
 void FakeNetwork::set_link_up(bool up) {
   state_.links[0].up = state_.links[0].carrier = up;
+  if (!up)
+    std::erase_if(state_.links[0].addresses, [](const LinkAddress& own) { return !own.address.is_v4(); });
   const int index = state_.links[0].index;
   if (!up) std::erase_if(state_.routes, [index](const MarkedRoute& route) { return !route.blackhole && route.link == index; });
   notify();
@@ -83,6 +85,7 @@ Status FakeNetwork::injected(const NetworkStep& step) const {
 }
 
 bool FakeNetwork::adjacent(const IpAddress& gateway) const {
+  if (!gateway.is_v4() && gateway.is_link_local()) return true;  // the kernel does not look
   for (const LinkAddress& own : state_.links[0].addresses) {
     const auto block = Cidr::make(own.address, own.prefix_length);
     if (block && block->contains(gateway)) return true;
@@ -283,6 +286,28 @@ Status FakeNetwork::apply_one(const PutForwarding& put) {
 Status FakeNetwork::apply_one(const RemoveForwarding& remove) {
   if (auto status = injected(remove); !status) return status;
   std::erase(state_.forwarding, remove.entry);
+  return {};
+}
+
+NetworkLink* FakeNetwork::link_of(int index) {
+  const auto it = std::find_if(state_.links.begin(), state_.links.end(),
+                               [index](const NetworkLink& link) { return link.index == index; });
+  return it == state_.links.end() ? nullptr : &*it;
+}
+
+Status FakeNetwork::apply_one(const PutLinkAddress& put) {
+  if (auto status = injected(put); !status) return status;
+  NetworkLink* link = link_of(put.link);
+  if (link == nullptr) return make_error(Errc::unavailable, "no such device");
+  if (link->v6 && link->v6->disabled)
+    return make_error(Errc::denied, describe(put) + ": IPv6 is disabled on this device");
+  link->addresses.push_back(put.address);
+  return {};
+}
+
+Status FakeNetwork::apply_one(const RemoveLinkAddress& remove) {
+  if (auto status = injected(remove); !status) return status;
+  if (NetworkLink* link = link_of(remove.link)) std::erase(link->addresses, remove.address);
   return {};
 }
 

@@ -56,6 +56,9 @@ class FakeNetwork final : public Network {
   Status apply_one(const RemoveNeighbour& remove);
   Status apply_one(const PutForwarding& put);
   Status apply_one(const RemoveForwarding& remove);
+  Status apply_one(const PutLinkAddress& put);
+  Status apply_one(const RemoveLinkAddress& remove);
+  NetworkLink* link_of(int index);
   NetworkLink* overlay();
   void drop_link(int index);
 

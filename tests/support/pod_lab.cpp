@@ -35,7 +35,8 @@ Cidr LabNode::block(bool v4) const {
   return *Cidr::parse(v4 ? "10.10." + own + ".0/24" : "fd00:10:" + own + "::/64");
 }
 
-PodLab::PodLab(const std::vector<int>& links, NetworkDesired wanted, bool dual) : settings(std::move(wanted)), dual_(dual) {
+PodLab::PodLab(const std::vector<int>& links, NetworkDesired wanted, bool dual, LabUnderlay underlay)
+    : settings(std::move(wanted)), dual_(dual), underlay_(underlay) {
   for (const int link : {0, 1}) {
     const std::string bridge = "ul" + std::to_string(link);
     ip_batch(wire_, "link add " + bridge + " type bridge\naddress add 10." + under(link) + ".0.1/24 dev " + bridge + "\naddress add fd" +
@@ -56,9 +57,13 @@ void PodLab::plug_in(LabNode& node) {
   const std::string host = std::to_string(10 + node.number);
   ip_batch(wire_, "link add " + node.name() + " type veth peer name eth0 netns " + node.ns.place() + "\nlink set " + node.name() + " master " +
            bridge + "\nlink set " + node.name() + " up\n");
-  ip_batch(node.ns, "address add 10." + under(node.link) + ".0." + host + "/24 dev eth0\naddress add fd" + under(node.link) + "::" + host +
-             "/64 dev eth0 nodad\nlink set eth0 up\nroute add default via 10." + under(node.link) + ".0.1\nroute add default via fd" +
-             under(node.link) + "::1\n");
+  const std::string v4 = "10." + under(node.link) + ".0.";
+  const std::string v6 = "fd" + under(node.link) + "::";
+  ip_batch(node.ns, "link set eth0 up\n");
+  if (underlay_ != LabUnderlay::v6)
+    ip_batch(node.ns, "address add " + v4 + host + "/24 dev eth0\nroute add default via " + v4 + "1\n");
+  if (underlay_ != LabUnderlay::v4)
+    ip_batch(node.ns, "address add " + v6 + host + "/64 dev eth0 nodad\nroute add default via " + v6 + "1\n");
 }
 
 void PodLab::build(LabNode& node) {
@@ -90,7 +95,6 @@ std::vector<NetworkPeer> PodLab::peers_of(const LabNode& node) const {
     const IpAddress& address = other->desired.node_address;
     NetworkPeer peer{other->name(), other->block(), address};
     if (dual_) peer.second_cidr = other->block(false);
-    if (dual_) peer.second_address = other->address(!address.is_v4());
     peers.push_back(peer);
   }
   return peers;
@@ -100,7 +104,7 @@ void PodLab::tell_all() {
   for (const auto& node : nodes_) {
     const IpAddress known = node->desired.node_address;
     node->desired = settings;
-    node->desired.node_address = known.is_unspecified() ? node->address() : known;
+    node->desired.node_address = known.is_unspecified() ? node->address(underlay_ != LabUnderlay::v6) : known;
     node->desired.own_cidr = node->block();
     if (dual_) node->desired.own_second_cidr = node->block(false);
     node->desired.pools = {*Cidr::parse("10.10.0.0/16"), *Cidr::parse("fd00:10::/32")};
@@ -153,6 +157,12 @@ bool PodLab::reaches(LabNode& from, LabNode& to, bool v4, std::size_t size) {
   return answered;
 }
 
+bool PodLab::node_reaches(LabNode& from, LabNode& to, bool v4) {
+  bool answered = false;
+  from.ns.within([&] { answered = Ping(to.pod_address(v4)).once(); });
+  return answered;
+}
+
 std::vector<std::string> PodLab::broken(std::size_t size) {
   std::vector<std::string> out;
   for (const auto& from : nodes_)
@@ -168,16 +178,19 @@ std::string PodLab::marked(LabNode& node) {
   long routes = 0;
   long neighbours = 0;
   long entries = 0;
+  long hops = 0;
   node.ns.within([&] {
     const std::string mark = "proto " + std::to_string(k_route_protocol);
     routes = lines_with(run_words("ip -4 route show table all"), mark) + lines_with(run_words("ip -6 route show table all"), mark);
+    hops = lines_with(run_words("ip -6 address show"), "inet6 fe80::5157:");
     if (run_words("ip link show").find(k_overlay_device) == std::string::npos) return;
     const std::string device = std::string(" dev ") + k_overlay_device;
     neighbours = lines_with(run_words("ip -4 neigh show nud permanent" + device), "PERMANENT") +
                  lines_with(run_words("ip -6 neigh show nud permanent" + device), "PERMANENT");
     entries = lines_with(run_words("bridge fdb show" + device), "permanent");
   });
-  return "routes " + std::to_string(routes) + ", neighbours " + std::to_string(neighbours) + ", entries " + std::to_string(entries);
+  return "routes " + std::to_string(routes) + ", neighbours " + std::to_string(neighbours) + ", entries " +
+         std::to_string(entries) + (hops == 0 ? "" : ", link hops " + std::to_string(hops));
 }
 
 }  // namespace slipway::test

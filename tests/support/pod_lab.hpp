@@ -38,10 +38,13 @@ struct LabNode {
   std::string name() const { return "n" + std::to_string(number); }
 };
 
+enum class LabUnderlay { both, v4, v6 };  // the families of nodes' own addresses
+
 class PodLab {
  public:
-  // `links`: of each node, 0 or 1.
-  PodLab(const std::vector<int>& links, NetworkDesired settings, bool dual = true);
+  // `links`: of each node, 0 or 1. `dual`: pods of both families, not of IPv4 alone.
+  PodLab(const std::vector<int>& links, NetworkDesired settings, bool dual = true,
+         LabUnderlay underlay = LabUnderlay::both);
 
   LabNode& node(std::size_t index) { return *nodes_.at(index); }
   std::size_t size() const { return nodes_.size(); }
@@ -58,9 +61,12 @@ class PodLab {
   // The pairs of pods between which `size` bytes do not go, as "n1>n2 v4".
   std::vector<std::string> broken(std::size_t size = 56);
   bool reaches(LabNode& from, LabNode& to, bool v4, std::size_t size = 56);
+  // From the node itself to a pod.
+  bool node_reaches(LabNode& from, LabNode& to, bool v4);
   // The node's link to the underlay, when it has none.
   void plug_in(LabNode& node);
-  // Marked objects by the ip programs' word, as "routes 4, neighbours 4, entries 2".
+  // Marked objects by the ip programs' word, as "routes 4, neighbours 4, entries 2", and ", link hops 1"
+  // where there are some.
   std::string marked(LabNode& node);
 
   NetworkDesired settings;
@@ -71,6 +77,7 @@ class PodLab {
   void attach_pod(LabNode& node);
 
   bool dual_;
+  LabUnderlay underlay_;
   LabNamespace wire_;
   std::vector<std::unique_ptr<LabNode>> nodes_;
 };

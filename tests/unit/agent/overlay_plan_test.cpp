@@ -39,7 +39,6 @@ void make_dual(NetworkDesired& desired) {
   desired.pools.push_back(cidr("fd00:10::/32"));
   for (std::size_t i = 0; i < desired.peers.size(); ++i)
     desired.peers[i].second_cidr = *Cidr::make(ip(("fd00:10:" + std::to_string(i + 2) + "::").c_str()), 64);
-  desired.peers[0].second_address = ip("fd77::12");
 }
 
 FakeNetwork node() {
@@ -392,42 +391,11 @@ TEST_CASE("IPv6 is turned on for the tunnel where pods have it, and only there",
   CHECK(about(steps, "put address").size() == 1);
 }
 
-TEST_CASE("dual stack, host-gw: each family by its own address", "[network_plan][overlay]") {
-  NetworkDesired desired = desired_with(NetworkBackend::host_gw);
-  make_dual(desired);
-  desired.peers.resize(1);
-  FakeNetwork network = node();
-  // Nobody could be a neighbour in IPv6 yet.
-  CHECK(about(converge(network, desired), "via fd77").empty());
-  CHECK(find(network_findings(desired, network.state()), NetworkFindingKind::not_adjacent) != nullptr);
-  network.state().links[0].addresses.push_back({ip("fd77::11"), 64});
-  CHECK(converge(network, desired) == Lines{"put route fd00:10:2::/64 via fd77::12 (node n2)"});
-  CHECK(network_findings(desired, network.state()).empty());
-  // The underlay loses its IPv6 address for a while: what is there stays.
-  network.state().links[0].addresses.pop_back();
-  CHECK(planned(network, desired) == Lines{});
-  const auto blackholes = std::count_if(network.state().routes.begin(), network.state().routes.end(), [](const MarkedRoute& r) { return r.blackhole; });
-  CHECK(blackholes == 2);
-}
-
-TEST_CASE("dual stack, crossSubnet: one tunnel end for what no address is near for", "[network_plan][overlay]") {
-  NetworkDesired desired = desired_with(NetworkBackend::host_gw);
-  desired.cross_subnet = true;
-  make_dual(desired);
-  desired.peers.resize(1);
-  FakeNetwork network = node();
-  const Lines steps = converge(network, desired);
-  CHECK(about(steps, "(node n2)") == Lines{"put route 10.10.2.0/24 via 10.77.0.12 (node n2)",
-                                           "put neighbour fe80::5a:aff:fe0a:200 at 02:5a:0a:0a:02:00 (node n2)",
-                                           "put forwarding entry 02:5a:0a:0a:02:00 to 10.77.0.12 (node n2)",
-                                           "put route fd00:10:2::/64 via fe80::5a:aff:fe0a:200 (node n2)"});
-  CHECK(about(steps, "put address") == Lines{"put address 10.10.1.0 on slipway-vx", "put address fd00:10:1:: on slipway-vx"});
-}
-
 TEST_CASE("a tunnel over IPv6 takes more of the MTU, and leads to peers' IPv6 addresses", "[network_plan][overlay]") {
   NetworkDesired desired = desired_with(NetworkBackend::vxlan);
   make_dual(desired);
   desired.node_address = ip("fd77::11");
+  desired.peers[0].gateway = ip("fd77::12");
   FakeNetwork network = node();
   network.state().links[0].addresses.push_back({ip("fd77::11"), 64});
   const Lines steps = converge(network, desired);

@@ -64,7 +64,12 @@ void read_all_cuts(const std::string& bytes, std::uint16_t type, const Read& rea
 }  // namespace
 
 TEST_CASE("routes, neighbours and entries come back as they were written", "[network][rt]") {
-  for (const MarkedRoute& one : {route("10.10.2.0/24", "10.77.0.12", false), route("fd00:10:2::/64", "fe80::2", true)}) {
+  MarkedRoute with_source = route("fd00:10:2::/64", "fe80::5157:a4d:c", false);
+  with_source.source = ip("fd00:10:1::1");
+  MarkedRoute by_other_family = route("10.10.2.0/24", "fd77::12", false);
+  by_other_family.source = ip("10.10.1.1");
+  for (const MarkedRoute& one : {route("10.10.2.0/24", "10.77.0.12", false),
+                                 route("fd00:10:2::/64", "fe80::2", true), with_source, by_other_family}) {
     const std::string bytes = written(PutRoute{one, "n2"});
     const auto messages = parse_messages(bytes);
     REQUIRE(messages);
@@ -98,6 +103,9 @@ TEST_CASE("a tunnel device comes back as it was asked for", "[network][rt]") {
 
 TEST_CASE("cut or changed messages are read without harm", "[network][rt]") {
   read_all_cuts(written(PutRoute{route("fd00:10:2::/64", "fe80::2", true), ""}), RTM_NEWROUTE, read_marked_route);
+  MarkedRoute by_other_family = route("10.10.2.0/24", "fd77::12", false);
+  by_other_family.source = ip("10.10.1.1");
+  read_all_cuts(written(PutRoute{by_other_family, ""}), RTM_NEWROUTE, read_marked_route);
   read_all_cuts(written(PutNeighbour{7, {ip("10.10.2.0"), k_mac}, ""}), RTM_NEWNEIGH,
                 [](const Message& message) { return read_neighbour(message, 7); });
   read_all_cuts(written(PutForwarding{7, {k_mac, ip("10.77.0.12")}, ""}), RTM_NEWNEIGH,
@@ -106,7 +114,7 @@ TEST_CASE("cut or changed messages are read without harm", "[network][rt]") {
   write_overlay(writer, {{1, 8472, 3, ip("10.77.0.11"), false, false}, k_mac, 1450, 0, ""}, 1);
   read_all_cuts(writer.bytes(), RTM_NEWLINK, read_link);
   writer.clear();
-  write_overlay_address(writer, 7, {ip("10.10.1.0"), 32}, false, 1);
+  write_address(writer, 7, {ip("10.10.1.0"), 32}, false, 1);
   read_all_cuts(writer.bytes(), RTM_NEWADDR, read_address);
   CHECK(read_address(parse_messages(writer.bytes())->at(0)).value()->address == LinkAddress{ip("10.10.1.0"), 32});
 }
