@@ -78,8 +78,9 @@ std::string describe(NetworkFile file) {
   return "";
 }
 
-std::string network_file_content(NetworkFile file, const NetworkDesired& desired) {
-  if (file == NetworkFile::sysctl) return sysctl_file_content(desired);
+std::string network_file_content(NetworkFile file, const NetworkDesired& desired,
+                                 const NetworkObserved& observed) {
+  if (file == NetworkFile::sysctl) return sysctl_file_content(desired, observed);
   if (file == NetworkFile::modules) return modules_file_content();
   if (desired.backend == NetworkBackend::external) return "";
   switch (file) {
@@ -107,7 +108,7 @@ void plan_files(const NetworkDesired& desired, const NetworkObserved& observed, 
   for (const NetworkFile file : k_network_files) {
     const auto now = observed.files.find(file);
     const std::string there = now == observed.files.end() ? "" : now->second;
-    std::string wanted = network_file_content(file, desired);
+    std::string wanted = network_file_content(file, desired, observed);
     if (there != wanted || (now != observed.files.end() && wanted.empty()))
       steps.push_back(WriteNetworkFile{file, std::move(wanted)});
   }

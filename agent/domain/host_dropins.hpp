@@ -23,7 +23,8 @@ std::string network_file_path(NetworkFile file);
 std::string describe(NetworkFile file);
 
 // Empty: the file is not to be there. With somebody else's network plugin the devices are that one's business.
-std::string network_file_content(NetworkFile file, const NetworkDesired& desired);
+std::string network_file_content(NetworkFile file, const NetworkDesired& desired,
+                                 const NetworkObserved& observed);
 
 void plan_files(const NetworkDesired& desired, const NetworkObserved& observed, std::vector<NetworkStep>& steps);
 

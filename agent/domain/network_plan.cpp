@@ -28,8 +28,10 @@ void plan_bridge(const NetworkDesired& desired, const NetworkObserved& observed,
 std::vector<NetworkStep> plan_network(const NetworkDesired& desired, const NetworkObserved& observed) {
   Steps steps;
   plan_bridge(desired, observed, steps);
-  plan_sysctls(desired, observed, steps);
+  // Files first: that the underlay's accept_ra is ours to set can be seen by them alone once forwarding is on
+  // (sysctl_plan.hpp).
   plan_files(desired, observed, steps);
+  plan_sysctls(desired, observed, steps);
   plan_forward(desired, observed, steps);
   plan_masquerade(desired, observed, steps);
   plan_link_hop(desired, observed, steps);

@@ -62,6 +62,10 @@ struct LinkAddress {
 
 struct LinkIpv6 {
   bool disabled = false;  // net.ipv6.conf.<interface>.disable_ipv6
+  std::uint32_t accept_ra =
+      0;  // likewise: 1 listens to routers' advertisements unless the host forwards, 2 in any case
+  bool learnt =
+      false;  // the kernel has an address or a route from a router there; told only as long as it listens
   bool operator==(const LinkIpv6&) const = default;
 };
 

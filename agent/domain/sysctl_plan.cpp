@@ -41,6 +41,31 @@ void want_neighbours(IpFamily family, std::size_t limit, std::vector<WantedSysct
   wanted.push_back({{thresh_key(family, 1), std::to_string(limit / 8)}, true, true, ""});
 }
 
+constexpr char k_v6_forwarding[] = "net/ipv6/conf/all/forwarding";
+
+// With slashes, or the dot in a name such as eth0.100 would be taken for one (sysctl.d(5)).
+std::string accept_ra_line(const std::string& key) {
+  return "-" + key + " = 2\n";
+}
+
+std::string accept_ra_key(const std::string& device) {
+  return "net/ipv6/conf/" + device + "/accept_ra";
+}
+
+std::string file_there(const NetworkObserved& observed) {
+  const auto file = observed.files.find(NetworkFile::sysctl);
+  return file == observed.files.end() ? "" : file->second;
+}
+
+// Lines of our file about accept_ra.
+std::string accept_ra_lines(const std::string& file) {
+  std::string out;
+  for (const std::string_view line : split(file, '\n'))
+    if (line.starts_with("-net/ipv6/conf/") && line.ends_with("/accept_ra = 2"))
+      out += std::string(line) + "\n";
+  return out;
+}
+
 constexpr char k_loose[] = "2";  // any way back will do, not only the one that the packet came by
 
 std::string rp_filter_key(const std::string& device) {
@@ -68,7 +93,7 @@ bool at_least(const std::optional<std::string>& have, const std::string& want) {
 std::vector<Sysctl> network_sysctls() {
   std::vector<Sysctl> all = {{"net/ipv4/ip_forward", "1"},
                              {bridge_key(IpFamily::v4), "1"},
-                             {"net/ipv6/conf/all/forwarding", "1"},
+                             {k_v6_forwarding, "1"},
                              {bridge_key(IpFamily::v6), "1"},
                              {rp_filter_key(k_overlay_device), k_loose},
                              {rp_filter_key(k_pod_bridge), k_loose}};
@@ -90,7 +115,7 @@ std::vector<WantedSysctl> wanted_sysctls(const NetworkDesired& desired) {
   // Without it a pod's reply to a pod of the same node skips the service address translation.
   wanted.push_back({{bridge_key(IpFamily::v4), "1"}, false, false, "br_netfilter"});
   if (v6) {
-    wanted.push_back({{"net/ipv6/conf/all/forwarding", "1"}, false, false, ""});
+    wanted.push_back({{k_v6_forwarding, "1"}, false, false, ""});
     wanted.push_back({{bridge_key(IpFamily::v6), "1"}, false, false, "br_netfilter"});
   }
   const std::size_t limit = neighbour_limit(desired);
@@ -100,7 +125,20 @@ std::vector<WantedSysctl> wanted_sysctls(const NetworkDesired& desired) {
   return wanted;
 }
 
-std::string sysctl_file_content(const NetworkDesired& desired) {
+bool forwards_v6(const NetworkObserved& observed) {
+  return value_of(observed, k_v6_forwarding) == "1";
+}
+
+std::optional<Sysctl> wanted_accept_ra(const NetworkDesired& desired, const NetworkObserved& observed) {
+  const NetworkLink* underlay = underlay_of(observed, desired.node_address);
+  if (!own_block(desired, IpFamily::v6) || underlay == nullptr || !underlay->v6) return std::nullopt;
+  const Sysctl wanted{accept_ra_key(underlay->name), "2"};
+  if (file_there(observed).find(accept_ra_line(wanted.key)) != std::string::npos) return wanted;
+  const bool listens = underlay->v6->accept_ra == 1 && underlay->v6->learnt && !forwards_v6(observed);
+  return listens ? std::optional(wanted) : std::nullopt;
+}
+
+std::string sysctl_file_content(const NetworkDesired& desired, const NetworkObserved& observed) {
   std::string text =
       "# Written by slipway-agent: what the pod network needs. Changes here are overwritten.\n";
   for (const WantedSysctl& want : wanted_sysctls(desired)) {
@@ -109,7 +147,10 @@ std::string sysctl_file_content(const NetworkDesired& desired) {
     // A leading '-' lets systemd-sysctl go on where the key does not exist.
     text += "-" + key + " = " + want.sysctl.value + "\n";
   }
-  return text;
+  const std::string kept = accept_ra_lines(file_there(observed));
+  const auto wanted = wanted_accept_ra(desired, observed);
+  const bool fresh = wanted && kept.find(accept_ra_line(wanted->key)) == std::string::npos;
+  return text + kept + (fresh ? accept_ra_line(wanted->key) : "");
 }
 
 std::string modules_file_content() {
@@ -117,6 +158,11 @@ std::string modules_file_content() {
 }
 
 void plan_sysctls(const NetworkDesired& desired, const NetworkObserved& observed, std::vector<NetworkStep>& steps) {
+  // Before forwarding, which makes the kernel forget what it has from routers. Another value than 1 is
+  // somebody's own choice.
+  const NetworkLink* underlay = underlay_of(observed, desired.node_address);
+  const auto accept_ra = wanted_accept_ra(desired, observed);
+  if (accept_ra && underlay->v6->accept_ra == 1) steps.push_back(SetSysctl{*accept_ra});
   for (const WantedSysctl& want : wanted_sysctls(desired)) {
     const ObservedSysctl* now = find_sysctl(observed, want.sysctl.key);
     const bool there = now != nullptr && now->value.has_value();

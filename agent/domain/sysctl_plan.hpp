@@ -1,5 +1,6 @@
 #pragma once
 // The part of the network plan that is kernel settings, and the files that set them at the next boot. Pure.
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,16 @@ struct WantedSysctl {
   std::string module;     // brings the key
 };
 std::vector<WantedSysctl> wanted_sysctls(const NetworkDesired& desired);
-std::string sysctl_file_content(const NetworkDesired& desired);
+bool forwards_v6(const NetworkObserved& observed);
+
+// A host that forwards IPv6 no longer listens to routers (ip-sysctl.rst, accept_ra), and so would lose its
+// own address and way out where it has them from there: net/ipv6/conf/<underlay>/accept_ra = 2, from before
+// forwarding is turned on. That it was needed once is seen by our file: afterwards nobody can tell any more.
+// Empty: not needed.
+std::optional<Sysctl> wanted_accept_ra(const NetworkDesired& desired, const NetworkObserved& observed);
+
+// With the lines about accept_ra that `observed` has in it or that are wanted now.
+std::string sysctl_file_content(const NetworkDesired& desired, const NetworkObserved& observed);
 std::string modules_file_content();
 
 void plan_sysctls(const NetworkDesired& desired, const NetworkObserved& observed,

@@ -71,6 +71,9 @@ Result<NetworkObserved> KernelNetwork::observe() {
   observed.kernel_release = kernel_release_;
   if (auto overlay = observe_overlay(observed); !overlay) return overlay.error();
   observed.sysctls = net::read_sysctls(paths_.proc_sys, network_sysctl_keys());
+  // A host that forwards has none, but where it listens in any case: then nothing hangs on it.
+  if (!forwards_v6(observed))
+    if (auto marked = netlink_.mark_learnt(observed.links); !marked) return marked.error();
   auto filter = filter_.observe();
   if (!filter) return filter.error();
   observed.filter = std::move(*filter);

@@ -95,7 +95,7 @@ Result<std::optional<LinkIpv6>> read_ipv6(std::string_view families) {
     return u32_of(values.substr(std::min(values.size(), number * 4), 4));
   };
   if (values.empty()) return std::optional<LinkIpv6>();
-  return std::optional(LinkIpv6{value(DEVCONF_DISABLE_IPV6) != 0});
+  return std::optional(LinkIpv6{value(DEVCONF_DISABLE_IPV6) != 0, value(DEVCONF_ACCEPT_RA), false});
 }
 
 // Its own family's, or the other one's (RTA_VIA: the family in two bytes before it).
@@ -146,8 +146,19 @@ Result<std::optional<FoundAddress>> read_address(const Message& message) {
   if (!address) return std::optional<FoundAddress>();
   // The header has room for the first eight of the flags; these are among them.
   const bool usable = (body->head.ifa_flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) == 0;
-  return std::optional(
-      FoundAddress{static_cast<int>(body->head.ifa_index), {*address, body->head.ifa_prefixlen, usable}});
+  const bool learnt = body->head.ifa_family == AF_INET6 && body->head.ifa_scope == RT_SCOPE_UNIVERSE &&
+                      (body->head.ifa_flags & IFA_F_PERMANENT) == 0;
+  const LinkAddress found{*address, body->head.ifa_prefixlen, usable};
+  return std::optional(FoundAddress{static_cast<int>(body->head.ifa_index), found, learnt});
+}
+
+Result<std::optional<int>> read_learnt_route(const Message& message) {
+  if (message.type != RTM_NEWROUTE) return std::optional<int>();
+  const auto body = body_of<rtmsg>(message);
+  if (!body) return body.error();
+  const bool learnt = body->head.rtm_family == AF_INET6 && body->head.rtm_protocol == RTPROT_RA;
+  const auto link = static_cast<int>(u32_of(find_attribute(body->attributes, RTA_OIF)));
+  return learnt && link != 0 ? std::optional(link) : std::optional<int>();
 }
 
 Result<std::optional<MarkedRoute>> read_marked_route(const Message& message) {

@@ -14,11 +14,15 @@ Result<std::optional<NetworkLink>> read_link(const Message& message);  // withou
 struct FoundAddress {
   int link = 0;
   LinkAddress address;
+  bool learnt = false;  // IPv6, beyond the link and for a time only: of a router's advertisement, or of DHCP
 };
 Result<std::optional<FoundAddress>> read_address(const Message& message);
 
 // Routes of the main table with our protocol number.
 Result<std::optional<MarkedRoute>> read_marked_route(const Message& message);
+
+// The interface of a route of IPv6 that the kernel has from a router's advertisement.
+Result<std::optional<int>> read_learnt_route(const Message& message);
 
 // Of `link`: permanent ones, whoever made them.
 Result<std::optional<Neighbour>> read_neighbour(const Message& message, int link);

@@ -141,8 +141,24 @@ Status Rtnetlink::add_addresses(std::vector<NetworkLink>& links) {
   for (NetworkLink& link : links) by_index[link.index] = &link;
   for (const FoundAddress& one : found) {
     const auto link = by_index.find(one.link);
-    if (link != by_index.end()) link->second->addresses.push_back(one.address);
+    if (link == by_index.end()) continue;
+    link->second->addresses.push_back(one.address);
+    if (link->second->v6 && one.learnt) link->second->v6->learnt = true;
   }
+  return {};
+}
+
+Status Rtnetlink::mark_learnt(std::vector<NetworkLink>& links) {
+  rtmsg filter{};
+  filter.rtm_family = AF_INET6;
+  filter.rtm_table = RT_TABLE_MAIN;
+  filter.rtm_protocol = RTPROT_RA;
+  std::vector<int> indices;
+  auto status = dump_into(indices, RTM_GETROUTE, {bytes_of(filter)}, read_learnt_route);
+  if (!status) return error_of(status, "reading the routes from routers");
+  for (NetworkLink& link : links)
+    if (link.v6 && std::find(indices.begin(), indices.end(), link.index) != indices.end())
+      link.v6->learnt = true;
   return {};
 }
 

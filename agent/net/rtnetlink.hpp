@@ -22,6 +22,8 @@ class Rtnetlink {
   Result<std::vector<NetworkLink>> links();
   // The routes of the main tables, IPv4 and IPv6, with k_route_protocol.
   Result<std::vector<MarkedRoute>> marked_routes();
+  // Marks the links that have a route of IPv6 from a router's advertisement.
+  Status mark_learnt(std::vector<NetworkLink>& links);
   // What hangs on a tunnel device: permanent neighbours of both families, and forwarding entries.
   Result<std::vector<Neighbour>> neighbours(int link);
   Result<std::vector<ForwardingEntry>> forwarding(int link);

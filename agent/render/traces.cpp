@@ -126,6 +126,19 @@ std::vector<Intent> network_intents(const std::string& etc) {
   return out;
 }
 
+std::vector<Intent> device_intents(const std::vector<NetworkStep>& steps) {
+  // The tunnel's own comes and goes with it.
+  const std::string own_folder = std::string("/") + k_overlay_device + "/";
+  Intents out;
+  for (const NetworkStep& step : steps) {
+    const auto* set = std::get_if<SetSysctl>(&step);
+    if (set != nullptr && set->sysctl.key.ends_with("/accept_ra") &&
+        set->sysctl.key.find(own_folder) == std::string::npos)
+      out.push_back({ChangeKind::sysctl, set->sysctl.key, set->sysctl.value});
+  }
+  return out;
+}
+
 std::vector<Intent> component_intents(const std::vector<ComponentFiles>& components, const HostPaths& paths,
                                       const CredentialStore& credentials) {
   Intents out;

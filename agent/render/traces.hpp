@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "agent/domain/change_ledger.hpp"
+#include "agent/domain/network_plan.hpp"
 #include "agent/ports/node_store.hpp"
 #include "agent/render/component.hpp"
 
@@ -12,6 +13,9 @@ namespace slipway {
 
 // What the agent sets in the kernel, and the files below `etc` that say so at the next boot.
 std::vector<Intent> network_intents(const std::string& etc = "/etc");
+
+// What `steps` set beyond that: sysctls of the host's own interfaces.
+std::vector<Intent> device_intents(const std::vector<NetworkStep>& steps);
 
 // Folders, files, links and units of the components, and what their programs make by themselves.
 // `credentials` knows where the links lead.

@@ -137,30 +137,43 @@ Result<NetworkDesired> network_desired(const proto::DesiredState& desired, const
   return network;
 }
 
-NetworkOutcome bring_network_about(Network& network, const proto::DesiredState& desired,
-                                   const NodeIdentity& self) {
-  NetworkOutcome outcome;
-  const auto wanted = network_desired(desired, self, outcome.problems);
+NetworkDraft draft_network(Network& network, const proto::DesiredState& desired, const NodeIdentity& self) {
+  NetworkDraft draft;
+  NetworkOutcome& outcome = draft.outcome;
+  auto wanted = network_desired(desired, self, outcome.problems);
   if (!wanted) {
     outcome.message = wanted.error().message;
     outcome.problems.push_back("network: " + outcome.message);
-    return outcome;
+    return draft;
   }
   auto seen = network.observe();
   if (!seen) {
     outcome.message = seen.error().message;
     outcome.problems.push_back("network: observing: " + outcome.message);
-    return outcome;
+    return draft;
   }
+  draft.steps = plan_network(*wanted, *seen);
+  draft.wanted = std::move(*wanted);
+  draft.seen = std::move(*seen);
+  return draft;
+}
+
+NetworkOutcome carry_out(Network& network, NetworkDraft draft) {
+  NetworkOutcome outcome = std::move(draft.outcome);
+  if (!draft.wanted) return outcome;
   outcome.peers_applied = true;
-  const std::vector<NetworkStep> steps = plan_network(*wanted, *seen);
-  if (!steps.empty()) {
-    apply_steps(network, steps, outcome);
-    if (auto after = network.observe()) seen = std::move(after);
+  if (!draft.steps.empty()) {
+    apply_steps(network, draft.steps, outcome);
+    if (auto after = network.observe()) draft.seen = std::move(*after);
   }
-  judge(*wanted, *seen, outcome);
+  judge(*draft.wanted, draft.seen, outcome);
   if (!outcome.problems.empty()) outcome.message = outcome.problems.front();
   return outcome;
+}
+
+NetworkOutcome bring_network_about(Network& network, const proto::DesiredState& desired,
+                                   const NodeIdentity& self) {
+  return carry_out(network, draft_network(network, desired, self));
 }
 
 }  // namespace slipway

@@ -31,6 +31,17 @@ Result<std::optional<Cidr>> second_block_of(const proto::DesiredState& desired, 
 Result<NetworkDesired> network_desired(const proto::DesiredState& desired, const NodeIdentity& self,
                                        std::vector<std::string>& problems);
 
+// Observed and planned. What it would change beyond network_intents() has to be noted before it is carried
+// out.
+struct NetworkDraft {
+  std::optional<NetworkDesired> wanted;  // empty: nothing can be done; `outcome` tells why
+  NetworkObserved seen;
+  std::vector<NetworkStep> steps;
+  NetworkOutcome outcome;
+};
+NetworkDraft draft_network(Network& network, const proto::DesiredState& desired, const NodeIdentity& self);
+NetworkOutcome carry_out(Network& network, NetworkDraft draft);
+
 // Observe, plan, apply.
 NetworkOutcome bring_network_about(Network& network, const proto::DesiredState& desired,
                                    const NodeIdentity& self);

@@ -172,7 +172,12 @@ asio::awaitable<Status> Reconciler::note_intents(std::vector<Intent> intents) {
 asio::awaitable<Status> Reconciler::work(Pass& pass) {
   asio::awaitable<Status> noting = note_intents(network_intents());
   if (const Status noted = co_await std::move(noting); !noted) co_return noted.error();
-  NetworkOutcome network = bring_network_about(deps_.network, pass.desired, pass.identity);
+  NetworkDraft draft = draft_network(deps_.network, pass.desired, pass.identity);
+  if (std::vector<Intent> of_host = device_intents(draft.steps); !of_host.empty()) {
+    asio::awaitable<Status> noting_host = note_intents(std::move(of_host));
+    if (const Status noted = co_await std::move(noting_host); !noted) co_return noted.error();
+  }
+  NetworkOutcome network = carry_out(deps_.network, std::move(draft));
   pass.report.network_ready = network.ready;
   pass.report.network_message = network.message;
   pass.report.peers_applied = network.peers_applied;

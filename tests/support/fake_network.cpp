@@ -157,6 +157,11 @@ Status FakeNetwork::apply_one(const LoadModule& load) {
 
 Status FakeNetwork::apply_one(const SetSysctl& set) {
   if (auto status = injected(set); !status) return status;
+  for (NetworkLink& link : state_.links) {
+    if (!link.v6 || set.sysctl.key != "net/ipv6/conf/" + link.name + "/accept_ra") continue;
+    link.v6->accept_ra = set.sysctl.value == "2" ? 2 : 1;
+    return {};
+  }
   for (std::vector<ObservedSysctl>* group : {&state_.sysctls, &state_.overlay_sysctls}) {
     for (ObservedSysctl& one : *group) {
       if (one.key != set.sysctl.key || !one.value) continue;

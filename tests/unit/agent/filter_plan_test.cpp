@@ -160,11 +160,11 @@ TEST_CASE("IPv6 is forwarded and filtered on bridges only by a node that has a b
   CHECK(sysctls_set(desired, bare_host()) ==
         std::vector<std::string>{"net/ipv4/ip_forward=1", "net/bridge/bridge-nf-call-iptables=1",
                                  "net/ipv6/conf/all/forwarding=1", "net/bridge/bridge-nf-call-ip6tables=1"});
-  CHECK(sysctl_file_content(desired).find("-net.ipv6.conf.all.forwarding = 1\n") != std::string::npos);
+  CHECK(sysctl_file_content(desired, {}).find("-net.ipv6.conf.all.forwarding = 1\n") != std::string::npos);
   desired.own_second_cidr.reset();
   CHECK(sysctls_set(desired, bare_host()) ==
         std::vector<std::string>{"net/ipv4/ip_forward=1", "net/bridge/bridge-nf-call-iptables=1"});
-  CHECK(sysctl_file_content(desired).find("ipv6") == std::string::npos);
+  CHECK(sysctl_file_content(desired, {}).find("ipv6") == std::string::npos);
 }
 
 TEST_CASE("neighbour limits follow peers that are reached without a tunnel", "[filter_plan][sysctl]") {

@@ -488,6 +488,31 @@ TEST_CASE("nothing is changed before it stands in the ledger", "[agent][reconcil
   }
 }
 
+TEST_CASE("a setting of the host's own interface stands in the ledger before it is changed",
+          "[agent][reconcile][ledger]") {
+  ReconcileWorld w;
+  w.network->state().links[0].v6 = LinkIpv6{false, 1, true};
+  w.desired.nodes.push_back(
+      {"node1", w.life->state.identity->node_uid, 1, "node", "10.77.0.13", "10.10.3.0/24"});
+  w.desired.nodes.back().second_pod_cidr = "fd00:10:3::/64";
+  bool refuse = true;
+  bool noted = false;
+  w.noting = [&](const std::vector<Intent>& intents) -> Status {
+    const bool about = std::any_of(intents.begin(), intents.end(),
+                                   [](const Intent& one) { return one.name.ends_with("eth0/accept_ra"); });
+    noted = noted || about;
+    return about && refuse ? Status(make_error(Errc::exhausted, "no space left")) : Status();
+  };
+  w.restart_agent();
+  CHECK_FALSE(w.pass().clean());
+  CHECK(noted);
+  CHECK(w.network->applied.empty());
+  CHECK(w.network->state().links[0].v6->accept_ra == 1);
+  refuse = false;
+  CHECK(w.pass().network_ready);
+  CHECK(w.network->state().links[0].v6->accept_ra == 2);
+}
+
 TEST_CASE("the ledger knows every path that a pass makes", "[agent][reconcile][ledger]") {
   ReconcileWorld w(GENERATE(as<std::string>(), "node", "master"));
   w.world.coordinator.service_account_key = std::string(PrivateKey::generate_rsa2048().value().to_pem().value().reveal());

@@ -1,5 +1,7 @@
 // Messages of rtnetlink as values, whatever they hold; steps as messages, and the answers to them.
 #include <arpa/inet.h>
+#include <linux/if_addr.h>
+#include <linux/ipv6.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
@@ -117,6 +119,64 @@ TEST_CASE("cut or changed messages are read without harm", "[network][rt]") {
   write_address(writer, 7, {ip("10.10.1.0"), 32}, false, 1);
   read_all_cuts(writer.bytes(), RTM_NEWADDR, read_address);
   CHECK(read_address(parse_messages(writer.bytes())->at(0)).value()->address == LinkAddress{ip("10.10.1.0"), 32});
+}
+
+TEST_CASE("what of a link's IPv6 the kernel tells beside it", "[network][rt]") {
+  std::vector<std::uint32_t> values(DEVCONF_MAX, 0);
+  const auto read = [&values](std::size_t count) {
+    const std::string conf(reinterpret_cast<const char*>(values.data()), count * sizeof values[0]);
+    const std::string v6 = attribute_bytes(AF_INET6 | NLA_F_NESTED, attribute_bytes(IFLA_INET6_CONF, conf));
+    MessageWriter writer;
+    writer.begin(RTM_NEWLINK, 0, 1, std::string(sizeof(ifinfomsg), '\0'));
+    writer.attribute(IFLA_AF_SPEC | NLA_F_NESTED, v6);
+    writer.end();
+    read_all_cuts(writer.bytes(), RTM_NEWLINK, read_link);
+    const auto messages = parse_messages(writer.bytes());
+    return read_link(messages->at(0)).value()->v6;
+  };
+  values[DEVCONF_ACCEPT_RA] = 1;
+  CHECK(read(values.size()) == LinkIpv6{false, 1, false});
+  values[DEVCONF_DISABLE_IPV6] = 1;
+  CHECK(read(values.size()) == LinkIpv6{true, 1, false});
+  CHECK(read(4) == LinkIpv6{false, 1, false});  // a kernel with fewer of them
+  CHECK(read(0) == std::nullopt);
+}
+
+TEST_CASE("what came from routers is told from what stays", "[network][rt]") {
+  const auto address = [](std::uint8_t flags, std::uint8_t scope, const char* text) {
+    ifaddrmsg head{};
+    head.ifa_family = AF_INET6;
+    head.ifa_prefixlen = 64;
+    head.ifa_flags = flags;
+    head.ifa_scope = scope;
+    head.ifa_index = 3;
+    MessageWriter writer;
+    writer.begin(RTM_NEWADDR, 0, 1, {reinterpret_cast<const char*>(&head), sizeof head});
+    writer.attribute(IFA_ADDRESS, ip(text).bytes());
+    writer.end();
+    const auto messages = parse_messages(writer.bytes());
+    return *read_address(messages->at(0)).value();
+  };
+  CHECK(address(0, RT_SCOPE_UNIVERSE, "2001:db8::1").learnt);
+  CHECK_FALSE(address(IFA_F_PERMANENT, RT_SCOPE_UNIVERSE, "2001:db8::1").learnt);
+  CHECK_FALSE(address(0, RT_SCOPE_LINK, "fe80::1").learnt);
+  CHECK(address(IFA_F_PERMANENT, RT_SCOPE_UNIVERSE, "2001:db8::1").address.usable);
+  CHECK_FALSE(address(IFA_F_PERMANENT | IFA_F_TENTATIVE, RT_SCOPE_UNIVERSE, "2001:db8::1").address.usable);
+  CHECK_FALSE(address(IFA_F_DADFAILED, RT_SCOPE_UNIVERSE, "2001:db8::1").address.usable);
+  const auto route_of = [](std::uint8_t protocol) {
+    rtmsg head{};
+    head.rtm_family = AF_INET6;
+    head.rtm_protocol = protocol;
+    MessageWriter writer;
+    writer.begin(RTM_NEWROUTE, 0, 1, {reinterpret_cast<const char*>(&head), sizeof head});
+    writer.attribute_u32(RTA_OIF, 3);
+    writer.end();
+    read_all_cuts(writer.bytes(), RTM_NEWROUTE, read_learnt_route);
+    const auto messages = parse_messages(writer.bytes());
+    return read_learnt_route(messages->at(0)).value();
+  };
+  CHECK(route_of(RTPROT_RA) == 3);
+  CHECK(route_of(RTPROT_STATIC) == std::nullopt);
 }
 
 TEST_CASE("what the kernel answers to a step", "[network][rt]") {
