@@ -60,6 +60,16 @@ std::string network_file_path(NetworkFile file) {
   return "";
 }
 
+std::string_view describe(FileReader reader) {
+  return reader == FileReader::networkd ? "systemd-networkd" : "NetworkManager";
+}
+
+std::optional<FileReader> reader_of(NetworkFile file) {
+  if (file == NetworkFile::networkd_device) return FileReader::networkd;
+  if (file == NetworkFile::network_manager) return FileReader::network_manager;
+  return std::nullopt;
+}
+
 std::string describe(NetworkFile file) {
   switch (file) {
     case NetworkFile::sysctl:

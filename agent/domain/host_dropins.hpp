@@ -5,6 +5,7 @@
 // The drop-ins are written where those programs are not installed, too: they are four files of a few lines, and a
 // NetworkManager that is installed on a running node takes hold of its devices at its first start, before the
 // agent could have seen it coming.
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,14 @@ inline constexpr NetworkFile k_network_files[] = {NetworkFile::sysctl,          
 
 // Below /etc: "sysctl.d/90-slipway.conf".
 std::string network_file_path(NetworkFile file);
+// Programs that have to be told of a change of their files while they run.
+enum class FileReader { networkd, network_manager };
+std::string_view describe(FileReader reader);
+
+// Who reads it while running. Empty: nobody; or udev, which sees it by itself, and networkd.conf, which is
+// read at networkd's start only: then it counts, for networkd's start is what removes others' routes.
+std::optional<FileReader> reader_of(NetworkFile file);
+
 // For people: "the sysctl file".
 std::string describe(NetworkFile file);
 

@@ -35,7 +35,8 @@ using BusValues = std::vector<BusValue>;
 
 struct BusCall {
   using Dictionary = std::map<std::string, std::variant<std::string, std::vector<std::string>>>;
-  using Argument = std::variant<std::string, bool, std::vector<std::string>, std::int32_t, Dictionary>;  // s, b, as, i, a{sv}
+  using Argument = std::variant<std::string, bool, std::vector<std::string>, std::int32_t, std::uint32_t,
+                                Dictionary>;  // s, b, as, i, u, a{sv}
   std::string destination;
   std::string path;
   std::string interface;

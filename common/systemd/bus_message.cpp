@@ -112,6 +112,7 @@ struct Appender {
     return r < 0 ? r : ::sd_bus_message_close_container(message);
   }
   int operator()(std::int32_t number) const { return ::sd_bus_message_append(message, "i", number); }
+  int operator()(std::uint32_t number) const { return ::sd_bus_message_append(message, "u", number); }
   int operator()(const BusCall::Dictionary& entries) const {
     int r = ::sd_bus_message_open_container(message, SD_BUS_TYPE_ARRAY, "{sv}");
     for (const auto& [key, value] : entries) {
@@ -129,7 +130,8 @@ struct Appender {
 
 Errc errc_of(const sd_bus_error& error) {
   const std::string_view name = error.name == nullptr ? "" : error.name;
-  if (name.ends_with(".NoSuchUnit") || name.ends_with(".FileNotFound") || name.ends_with(".UnknownObject"))
+  if (name.ends_with(".NoSuchUnit") || name.ends_with(".FileNotFound") || name.ends_with(".UnknownObject") ||
+      name.ends_with(".UnknownMethod") || name.ends_with(".UnknownInterface"))
     return Errc::not_found;
   if (name.ends_with(".AccessDenied") || name.ends_with(".InteractiveAuthorizationRequired"))
     return Errc::denied;
