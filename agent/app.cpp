@@ -23,6 +23,7 @@
 #include "agent/host/program_files.hpp"
 #include "agent/host/settings_files.hpp"
 #include "agent/host_facts.hpp"
+#include "agent/install/file_copier.hpp"
 #include "agent/install/installer.hpp"
 #include "agent/kernel_undo.hpp"
 #include "agent/local_status.hpp"
@@ -30,6 +31,7 @@
 #include "agent/memory.hpp"
 #include "agent/net/firewalld.hpp"
 #include "agent/net/kernel_network.hpp"
+#include "agent/net/network_managers.hpp"
 #include "agent/net/quiet_state.hpp"
 #include "agent/process/direct_supervisor.hpp"
 #include "agent/process/journal_unit_log.hpp"
@@ -298,10 +300,13 @@ class Agent {
         config_.cgroup_driver.empty() ? host_cgroup_driver() : config_.cgroup_driver,
         [this](const std::vector<std::string>& paths) { watch_files(paths); },
         [ledger = &ledger_](const std::vector<Intent>& intents) { return ledger->intend(intents); },
-        {[store] { return store->applied(); }, [store](const std::string& json) { return store->save_applied(json); },
+        {[store] { return store->applied(); },
+         [store](const std::string& json) { return store->save_applied(json); },
          [](int minor) { return read_host_settings(k_settings_dir, minor); }},
         [this](std::set<std::string> wanted) { return collect(&installer_, &clock_, std::move(wanted)); },
-        {&firewalld_, [ledger = &ledger_] { return firewall_changes(ledger->ledger()); }, {}}};
+        {&firewalld_, [ledger = &ledger_] { return firewall_changes(ledger->ledger()); }, {}},
+        {&copier_, [ledger = &ledger_] { return ledger->ledger().changes(); }},
+        &managers_};
     reconciler_ = std::make_unique<Reconciler>(std::move(reconcile), random_seed());
     liveness_ = std::make_unique<LivenessKeeper>(LivenessKeeper::Deps{
         clock_, state_, [store](HealthProbe probe) { return ask_health(store, std::move(probe)); }});
@@ -410,11 +415,13 @@ class Agent {
   std::unique_ptr<UnitLog> unit_log_;
   MirroredSource mirrors_;
   Installer installer_;
+  FileCopier copier_{installer_.paths()};
   FileTrustStore trust_;
   ArtifactGate gate_;
   std::vector<http::Endpoint> endpoints_;
   std::unique_ptr<KernelNetwork> network_;
   Firewalld firewalld_{thread_.executor()};
+  NetworkManagers managers_{thread_.executor()};
   std::unique_ptr<FileWatch> files_;  // null: the kernel has none to give
   RepeatedError file_trouble_;
   std::string role_;

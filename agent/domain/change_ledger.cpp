@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "agent/domain/program_copies.hpp"
 #include "common/core/text.hpp"
 
 namespace slipway {
@@ -22,7 +23,7 @@ const Words<ChangeKind>& kind_words() {
       {ChangeKind::table, "table"},       {ChangeKind::chains, "chains"},
       {ChangeKind::device, "device"},     {ChangeKind::cgroup, "cgroup"},
       {ChangeKind::firewall, "firewall"}, {ChangeKind::addresses, "addresses"},
-      {ChangeKind::programs, "programs"}};
+      {ChangeKind::programs, "programs"}, {ChangeKind::copy, "copy"}};
   return words;
 }
 
@@ -55,6 +56,7 @@ bool is_path_kind(ChangeKind kind) {
     case ChangeKind::dir:
     case ChangeKind::tree:
     case ChangeKind::programs:
+    case ChangeKind::copy:
       return true;
     default:
       return false;
@@ -64,6 +66,13 @@ bool is_path_kind(ChangeKind kind) {
 bool plain_parts(const std::vector<std::string_view>& parts) {
   return std::all_of(parts.begin(), parts.end(),
                      [](std::string_view part) { return !part.empty() && part != "." && part != ".."; });
+}
+
+// What is looked at and removed: of a copy without its digest. Empty: it has none.
+std::string path_of(const Change& change) {
+  if (change.kind != ChangeKind::copy) return change.name;
+  const auto copy = program_copy_of(change.name);
+  return copy ? copy->path : std::string();
 }
 
 bool is_printable(std::string_view text) {
@@ -112,6 +121,8 @@ std::string describe(ChangeKind kind, const std::string& name) {
       return "firewalld's " + name;
     case ChangeKind::programs:
       return "processes of the programs below " + name;
+    case ChangeKind::copy:
+      return "program " + name.substr(0, name.rfind(' '));
     default:
       return std::string(to_string(kind)) + " " + name;
   }
@@ -146,8 +157,9 @@ Status check_change(const Change& change) {
   };
   if (name.empty() || name.size() > 4000 || !is_printable(name)) return refuse("is no name");
   if (is_path_kind(change.kind)) {
-    if (name.front() != '/') return refuse("is no absolute path");
-    const auto parts = split(std::string_view(name).substr(1), '/');
+    const std::string path = path_of(change);
+    if (path.empty() || path.front() != '/') return refuse("is no absolute path");
+    const auto parts = split(std::string_view(path).substr(1), '/');
     // A folder at the top of the host is never ours to remove.
     if (parts.size() < 2 || !plain_parts(parts)) return refuse("is no path of ours");
     return {};

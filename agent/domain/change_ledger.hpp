@@ -30,6 +30,7 @@ enum class ChangeKind {
   firewall,  // name: what firewalld was told (firewall_plan.hpp)
   addresses,  // name: "fe80::5157:*" (link_hop.hpp). One entry for all: each address carries the mark
   programs,   // name: folder. Processes that run a program from there, and what they have started
+  copy,       // name: path and SHA-256 of a program of ours in somebody else's folder (program_copies.hpp)
 };
 
 // What was there when the entry was written.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "agent/domain/program_copies.hpp"
 #include "common/core/text.hpp"
 
 namespace slipway {
@@ -38,6 +39,7 @@ class Planner {
           ChangeKind::addresses},
          &Planner::marked);
     each({ChangeKind::file, ChangeKind::link}, &Planner::file_or_link);
+    each({ChangeKind::copy}, &Planner::copied_program);
     if (units_change_) plan_.steps.push_back({ResetAction::reload_units, "", "", {}});
     // After the files that would set them again at the next boot.
     each({ChangeKind::sysctl}, &Planner::sysctl);
@@ -154,6 +156,15 @@ class Planner {
     note_unit(change);
   }
 
+  // What somebody has put in its place has other bytes, and is not there for us.
+  void copied_program(const Change& change, const EntrySeen& seen) {
+    const auto copy = program_copy_of(change.name);
+    if (!copy || !is_ours(change.former)) return;
+    if (!seen.temporary.empty())
+      plan_.steps.push_back({ResetAction::remove_temporary, copy->path, join(seen.temporary, ", "), change});
+    if (seen.there) plan_.steps.push_back({ResetAction::remove_copy, copy->path, "", change});
+  }
+
   void was_link(const Change& change, const EntrySeen& seen) {
     if (seen.value != change.value)
       leave(change, "something else is there now; before us it was a link to " + change.value);
@@ -266,6 +277,8 @@ std::string describe(const ResetStep& step) {
       return "remove what an agent that was killed has left beside " + step.name + note;
     case ResetAction::remove_file:
       return "remove the file " + step.name;
+    case ResetAction::remove_copy:
+      return "remove our copy of a program, " + step.name;
     case ResetAction::restore_file:
       return "put back what was before ours: " + step.name;
     case ResetAction::remove_link:

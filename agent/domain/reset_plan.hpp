@@ -10,7 +10,7 @@ namespace slipway {
 
 // What is there now of one entry.
 struct EntrySeen {
-  bool there = false;
+  bool there = false;  // copy: with our bytes
   std::string value;  // link: its target; sysctl: its value; unit: the unit file that systemd knows
   bool other_kind =
       false;  // something is there, but no file where a file should be, no link where a link should be
@@ -40,6 +40,7 @@ enum class ResetAction {
   unload_module,
   remove_temporary,  // of a file or link
   remove_file,
+  remove_copy,   // name: path; only what has the bytes of the entry
   restore_file,  // the copy back to its place
   remove_link,
   restore_link,  // value: the former target

@@ -8,8 +8,10 @@
 #include <cerrno>
 #include <iterator>
 
+#include "agent/domain/program_copies.hpp"
 #include "agent/host/host_objects.hpp"
 #include "common/core/text.hpp"
+#include "common/crypto/file_digest.hpp"
 #include "common/files/atomic_file.hpp"
 #include "common/files/tree.hpp"
 
@@ -113,14 +115,37 @@ Status restore_link(const std::string& path, const std::string& target) {
   return switched ? Status() : switched.error();
 }
 
+// Whether the very bytes that we put there lie there.
+bool is_there(const ProgramCopy& copy) {
+  struct stat info {};
+  if (::lstat(copy.path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return false;
+  const auto digest = sha256_of_file(copy.path);
+  return digest && *digest == copy.sha256;
+}
+
+EntrySeen look_at_copy(const Change& change) {
+  EntrySeen seen;
+  const auto copy = program_copy_of(change.name);
+  if (!copy) return seen;
+  seen.temporary = temporaries(copy->path);
+  seen.there = is_there(*copy);
+  return seen;
+}
+
+Status remove_copy(const Change& change) {
+  const auto copy = program_copy_of(change.name);
+  return copy && is_there(*copy) ? remove_file(copy->path) : Status();
+}
+
 }  // namespace
 
 bool FileUndo::handles(ChangeKind kind) {
   return kind == ChangeKind::file || kind == ChangeKind::link || kind == ChangeKind::dir ||
-         kind == ChangeKind::tree;
+         kind == ChangeKind::tree || kind == ChangeKind::copy;
 }
 
 EntrySeen FileUndo::look(const Change& change) const {
+  if (change.kind == ChangeKind::copy) return look_at_copy(change);
   EntrySeen seen;
   if (change.kind == ChangeKind::file || change.kind == ChangeKind::link) seen.temporary = temporaries(change.name);
   struct stat info {};
@@ -176,6 +201,8 @@ Status FileUndo::undo(const ResetStep& step) const {
     case ResetAction::remove_file:
     case ResetAction::remove_link:
       return remove_file(step.name);
+    case ResetAction::remove_copy:
+      return remove_copy(step.change);
     case ResetAction::restore_file:
       return restore(step.change);
     case ResetAction::restore_link:

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/domain/program_copies.hpp"
 #include "agent/domain/unit_spec.hpp"
 #include "common/core/ip.hpp"
 #include "common/core/result.hpp"
@@ -101,6 +102,7 @@ struct ComponentFiles {
   std::vector<std::string> removed;  // paths that an earlier Slipway or setting wrote there and that must go
   std::optional<UnitSpec> unit;      // none: nothing runs (CNI)
   std::optional<HealthProbe> probe;
+  std::optional<ProgramCopies> copies = {};  // that it needs before it is started
   bool after_network = false;        // comes only once the pod network stands: the CNI file is the node's readiness gate
 
   bool operator==(const ComponentFiles&) const = default;

@@ -37,9 +37,15 @@ Json cni_settings(const Settings& settings, const Layout& layout) {
   if (layout.bin_dirs) {
     cni["bin_dirs"] = programs;
   } else {
-    cni["bin_dir"] = programs.front();  // it knows one only: with backend external the plugin brings all that it needs
+    cni["bin_dir"] = programs.front();  // it knows one only: see copies_for
   }
   return cni;
+}
+
+// With backend external the one folder is the one where others' plugins lie, and these call ours.
+std::optional<ProgramCopies> copies_for(const Settings& settings, const Layout& layout) {
+  if (layout.bin_dirs || cni_bin_dirs(settings).size() < 2) return std::nullopt;
+  return ProgramCopies{"cni-plugins", settings.node.paths.cni_bin_dir};
 }
 
 Json containerd_defaults(const Settings& settings, const Layout& layout) {
@@ -164,6 +170,7 @@ Result<ComponentFiles> cri_containerd(const Settings& settings) {
   const std::string config = settings.node.paths.containerd_dir + "/config.toml";
   component.dirs = {{settings.node.paths.containerd_dir, 0755}};
   component.files = {{config, 0644, *text}, crictl_config(settings, k_containerd_socket)};
+  component.copies = copies_for(settings, layout_of(settings));
   UnitSpec unit = runtime_unit(settings, "containerd", "containerd", component.version, "containerd");
   unit.exec = {settings.program("containerd", "containerd"), "--config", config};
   unit.oom_score_adjust = -999;

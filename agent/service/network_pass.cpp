@@ -76,6 +76,7 @@ void apply_steps(Network& network, const std::vector<NetworkStep>& steps, Networ
   for (std::size_t i = 0; i < steps.size() && i < results.size(); ++i) {
     if (results[i]) {
       outcome.changes.push_back(describe(steps[i]));
+      if (const auto* write = std::get_if<WriteNetworkFile>(&steps[i])) outcome.files.push_back(write->file);
       continue;
     }
     if (removes_way(steps[i])) outcome.peers_applied = false;

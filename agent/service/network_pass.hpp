@@ -18,6 +18,7 @@ struct NetworkOutcome {
   std::vector<std::string> changes;
   std::vector<std::string> problems;
   std::uint32_t pod_mtu = 1500;
+  std::vector<NetworkFile> files;  // that were written or removed
   std::string underlay;  // the interface that has the node's address, or ""
 };
 

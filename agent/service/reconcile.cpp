@@ -9,6 +9,7 @@
 #include "agent/render/traces.hpp"
 #include "agent/service/host_files.hpp"
 #include "agent/service/network_pass.hpp"
+#include "agent/service/reconcile_pass.hpp"
 #include "agent/service/rounds.hpp"
 #include "common/core/text.hpp"
 #include "common/log/log.hpp"
@@ -81,33 +82,6 @@ Result<NodeContext> context_of(const proto::DesiredState& desired, const NodeIde
 }
 
 }  // namespace
-
-struct Reconciler::Pass {
-  NodeIdentity identity;
-  proto::DesiredState desired;
-  std::vector<ComponentFiles> components;
-  std::vector<proto::ComponentRef> kept;           // versions and artifacts of held components
-  std::map<std::string, std::string> stamps;       // artifact -> version and digest; missing: not installed
-  std::vector<std::optional<std::string>> inputs;  // of each component; empty: its files are not as wanted
-  std::vector<bool> renewed;                       // of each component: a file of its was written
-  bool units_changed = false;                      // a unit file was written
-  bool stood = false;                              // before it all was as wanted, for the same revision: what is not now, somebody changed
-  bool units_acted = false;                        // a unit was started or restarted
-  std::map<std::string, UnitStatus> asked;         // what the supervisor said in this pass, as long as nothing was asked of it since
-  std::vector<std::string> paths;                  // all that the components have on the disk
-  BundleDigests bundles;                           // stored when the pass began
-  std::set<std::string> held;                      // components that keep their settings, and the version of their artifact
-  std::vector<bool> good;                          // of each component: files in place, and its unit runs with them
-  PassReport report;
-
-  void problem(const std::string& component, const std::string& stage, const std::string& what) {
-    report.problems.push_back(component + ": " + stage + ": " + what);
-  }
-  ComponentOutcome& outcome(std::size_t index) { return report.components[index]; }
-  bool holds(const std::string& artifact) const {
-    return std::any_of(components.begin(), components.end(), [&](const ComponentFiles& c) { return c.artifact == artifact && held.count(c.name) != 0; });
-  }
-};
 
 Reconciler::Reconciler(ReconcileDeps deps, std::uint64_t seed)
     : deps_(std::move(deps)),
@@ -187,6 +161,9 @@ asio::awaitable<Status> Reconciler::work(Pass& pass) {
   pass.stood = before && before->clean() && before->network_ready && before->revision == pass.report.revision;
   if (pass.stood) pass.report.drifted = pass.report.changes;
   pass.report.problems = std::move(network.problems);
+  note_written(network.files);
+  asio::awaitable<Status> telling = tell_readers();
+  if (const Status told = co_await std::move(telling); !told) co_return told;
   asio::awaitable<Status> opening = open_firewall(pass, network.underlay);
   if (const Status opened = co_await std::move(opening); !opened) co_return opened;
 
@@ -216,12 +193,16 @@ asio::awaitable<Status> Reconciler::work(Pass& pass) {
   asio::awaitable<Status> installing = install_artifacts(pass);
   if (const Status installed = co_await std::move(installing); !installed) co_return installed.error();
   pass.report.configured = true;
+  asio::awaitable<Status> copying = copy_programs(pass);
+  if (const Status copied = co_await std::move(copying); !copied) co_return copied.error();
   asio::awaitable<Status> first = bring_up(pass, false);
   if (const Status done = co_await std::move(first); !done) co_return done.error();
   // A docker that has just started sets the FORWARD policy to DROP.
   if (pass.units_acted) program_network(pass);
   asio::awaitable<Status> last = bring_up(pass, true);
   if (const Status done = co_await std::move(last); !done) co_return done.error();
+  asio::awaitable<Status> removing = remove_old_copies(pass);
+  if (const Status removed = co_await std::move(removing); !removed) co_return removed.error();
   asio::awaitable<Status> concluding = conclude(pass);
   const Status concluded = co_await std::move(concluding);
   if (!concluded) co_return concluded.error();
@@ -287,27 +268,9 @@ asio::awaitable<Status> Reconciler::bring_up(Pass& pass, bool after_network) {
   co_return Status{};
 }
 
-// Pods may come whatever firewalld says: only somebody who looks at it can tell why it refuses.
-asio::awaitable<Status> Reconciler::open_firewall(Pass& pass, std::string underlay) {
-  std::vector<std::string> told;  // by the network's own part already
-  const auto network = network_desired(pass.desired, pass.identity, told);
-  if (!network) co_return Status{};
-  FirewallDeps deps = deps_.firewall;
-  deps.note = [this](std::vector<Intent> intents) { return note_intents(std::move(intents)); };
-  asio::awaitable<FirewallOutcome> bringing = bring_firewall_about(std::move(deps), *network, std::move(underlay));
-  FirewallOutcome outcome = co_await std::move(bringing);
-  const auto add = [](std::vector<std::string>& to, std::vector<std::string>& from) {
-    to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
-  };
-  if (pass.stood) pass.report.drifted.insert(pass.report.drifted.end(), outcome.changes.begin(), outcome.changes.end());
-  add(pass.report.changes, outcome.changes);
-  add(pass.report.problems, outcome.problems);
-  if (outcome.reloaded) program_network(pass);
-  co_return Status{};
-}
-
 void Reconciler::program_network(Pass& pass) {
   NetworkOutcome network = bring_network_about(deps_.network, pass.desired, pass.identity);
+  note_written(network.files);
   pass.report.network_ready = network.ready;
   pass.report.network_message = network.message;
   pass.report.changes.insert(pass.report.changes.end(), network.changes.begin(), network.changes.end());

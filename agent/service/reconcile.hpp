@@ -14,10 +14,12 @@
 #include "agent/domain/reconcile_plan.hpp"
 #include "agent/ports/artifact_source.hpp"
 #include "agent/ports/coordinator_api.hpp"
+#include "agent/ports/file_readers.hpp"
 #include "agent/ports/network.hpp"
 #include "agent/ports/process_supervisor.hpp"
 #include "agent/render/component.hpp"
 #include "agent/service/agent_state.hpp"
+#include "agent/service/copy_pass.hpp"
 #include "agent/service/firewall_pass.hpp"
 #include "agent/service/network_pass.hpp"
 #include "agent/service/settings_gate.hpp"
@@ -52,6 +54,8 @@ struct ReconcileDeps {
   // everything was installed. Empty: nobody does.
   std::function<boost::asio::awaitable<Status>(std::set<std::string> wanted)> collect = {};
   FirewallDeps firewall = {};  // but for `note`, which is `intend`
+  CopyDeps copies = {};        // but for `note` and `workers`
+  FileReaders* readers = nullptr;  // null: nobody is told
 };
 
 // State thread.
@@ -78,6 +82,9 @@ class Reconciler {
   boost::asio::awaitable<Status> fetch_secrets(Pass& pass);
   boost::asio::awaitable<Status> install_artifacts(Pass& pass);
   boost::asio::awaitable<Status> collect_programs(Pass& pass);
+  CopyDeps copy_deps();
+  boost::asio::awaitable<Status> copy_programs(Pass& pass);
+  boost::asio::awaitable<Status> remove_old_copies(Pass& pass);
   boost::asio::awaitable<Status> place_component(Pass& pass, std::size_t index);
   boost::asio::awaitable<Status> bring_up(Pass& pass, bool after_network);
   boost::asio::awaitable<Status> reload_units(Pass& pass, bool after_network);
@@ -87,6 +94,8 @@ class Reconciler {
   boost::asio::awaitable<Status> wait_healthy(Pass& pass, std::size_t index);
   void program_network(Pass& pass);
   boost::asio::awaitable<Status> open_firewall(Pass& pass, std::string underlay);
+  void note_written(const std::vector<NetworkFile>& files);
+  boost::asio::awaitable<Status> tell_readers();
   void note_bundles(const Pass& pass);
   void note_drift(const Pass& pass);
   boost::asio::awaitable<Status> conclude(Pass& pass);
@@ -99,6 +108,8 @@ class Reconciler {
   RepeatedError trouble_;
   RepeatedError collecting_trouble_;
   std::map<std::string, UnitRetry> retries_;  // by unit
+  std::set<FileReader> untold_;               // whose files were written
+  RepeatedError telling_trouble_;
   std::map<std::string, std::string> settled_;  // component -> the wish that was brought about last
 };
 

@@ -141,6 +141,34 @@ Status write_file_atomically(const std::string& path, std::string_view content, 
   return sync_dir(parent_path(path));
 }
 
+namespace {
+
+// File systems without RENAME_NOREPLACE (NFS) have links.
+int rename_to_free_name(const std::string& from, const std::string& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return errno;
+  if (::link(from.c_str(), to.c_str()) != 0) return errno;
+  ::unlink(from.c_str());
+  return 0;
+}
+
+}  // namespace
+
+Status write_new_file(const std::string& path, std::string_view content, mode_t mode) {
+  const std::string temporary = temporary_name(path);
+  remove_stale(parent_path(path), temporary_prefix(path));
+  if (Status filled = fill(temporary, content, mode, std::nullopt); !filled) {
+    ::unlink(temporary.c_str());
+    return filled;
+  }
+  if (const int number = rename_to_free_name(temporary, path); number != 0) {
+    ::unlink(temporary.c_str());
+    if (number == EEXIST) return make_error(Errc::conflict, "write " + path + ": something is there already");
+    return from_errno("rename " + temporary + " to " + path, number);
+  }
+  return sync_dir(parent_path(path));
+}
+
 Result<bool> write_file_if_changed(const std::string& path, std::string_view content, mode_t mode,
                                    std::optional<FileOwner> owner) {
   if (same_file(path, content, mode, owner)) return false;

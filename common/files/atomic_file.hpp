@@ -25,7 +25,12 @@ struct FileOwner {
 Status write_file_atomically(const std::string& path, std::string_view content, mode_t mode,
                              std::optional<FileOwner> owner = {});
 
-// As above, but only when content, mode or owner differ (a missing file differs). true: written.
+// As above, but nothing is replaced: Errc::conflict when there is something at `path`, be it a link that
+// leads nowhere.
+Status write_new_file(const std::string& path, std::string_view content, mode_t mode);
+
+// As write_file_atomically, but only when content, mode or owner differ (a missing file differs). true:
+// written.
 Result<bool> write_file_if_changed(const std::string& path, std::string_view content, mode_t mode,
                                    std::optional<FileOwner> owner = {});
 

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "agent/install/file_copier.hpp"
 #include "agent/service/renew.hpp"
 #include "agent/store/file_change_ledger.hpp"
 #include "common/core/text.hpp"
@@ -248,6 +249,7 @@ struct CrashWorld::Impl {
   std::unique_ptr<FileChangeLedger> ledger;
   Workers workers{1};
   Installer installer;
+  FileCopier copier{installer.paths()};
   std::unique_ptr<Reconciler> reconciler;
 
   Memory memory() const;
@@ -295,7 +297,17 @@ void CrashWorld::Impl::add_components() {
   };
   const std::string kubelet_version = "1.20." + std::to_string(stage.version);
   coordinator.desired.cluster.versions.kubernetes = kubelet_version;
-  add("docker", "20.10.24", source.add(docker, "tar"));
+  if (stage.one_cni_folder) {
+    proto::ClusterSpec& cluster = coordinator.desired.cluster;
+    cluster.network.backend = "external";
+    cluster.runtime = "containerd";
+    cluster.versions.containerd = "1.6.20";
+    cluster.versions.runc = "1.1.5";
+    add("containerd", "1.6.20", source.add(tar_text({program("containerd"), program("ctr")}), "tar"));
+    add("runc", "1.1.5", source.add("ELF runc", "file"));
+  } else {
+    add("docker", "20.10.24", source.add(docker, "tar"));
+  }
   add("cni-plugins", "1.1.1", source.add(plugins, "tar"));
   add("kubelet", kubelet_version, source.add("ELF kubelet " + kubelet_version, "file"));
   add("kube-proxy", "1.20.2", source.add("ELF kube-proxy", "file"));
@@ -351,6 +363,8 @@ Status CrashWorld::Impl::open() {
                           [this](std::int32_t pid) { return unit_world.environment_of(pid); },
                           paths_below(root), "systemd", {},
                           [this](const std::vector<Intent>& intents) { return ledger->intend(intents); }};
+  reconcile.copies.copier = &copier;
+  reconcile.copies.noted = [this] { return ledger->ledger().changes(); };
   reconciler = std::make_unique<Reconciler>(std::move(reconcile), 1);
   return {};
 }

@@ -38,6 +38,8 @@ struct Stage {
   std::int64_t clock_s;     // since the beginning
   std::size_t identity_keys;  // that the coordinator knows in the end
   const char* address = "10.77.0.13";  // that the host has
+  bool one_cni_folder =
+      false;  // somebody else's network plugin, and a containerd that knows one folder of programs
 };
 
 class CrashWorld {

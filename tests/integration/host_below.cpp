@@ -14,6 +14,7 @@ HostPaths paths_below(const std::string& root) {
   paths.containerd_dir = root + "/containerd";
   paths.crictl_config = root + "/crictl.yaml";
   paths.cni_conf_dir = root + "/cni";
+  paths.cni_bin_dir = root + "/opt-cni/bin";
   paths.cni_state_dir = root + "/cni-state";
   paths.etcd_dir = root + "/etcd";
   paths.log_dir = root + "/log";

@@ -33,6 +33,8 @@ using namespace test;
 constexpr Stage k_join{"join", true, 2, 0, 1};
 constexpr Stage k_install{"install", false, 2, 60, 1};
 constexpr Stage k_upgrade{"upgrade", false, 3, 120, 1};
+constexpr Stage k_join_one_folder{"join", true, 2, 0, 1, "10.77.0.13", true};
+constexpr Stage k_one_folder{"one folder of CNI programs", false, 2, 60, 1, "10.77.0.13", true};
 
 using Tree = std::map<std::string, std::string>;
 
@@ -192,6 +194,46 @@ TEST_CASE("after a reset the host is what it was before the install", "[agent][r
   CHECK(again->steps.empty());
 }
 
+TEST_CASE("copies of CNI plugins go at a reset, others' programs in that folder stay",
+          "[agent][reset][copies]") {
+  ResetWorld w;
+  const std::string folder = w.host + "/opt-cni/bin";
+  const bool theirs = GENERATE(false, true);
+  if (theirs) {
+    fs::create_directories(folder);
+    put_file(folder + "/calico", "theirs");
+    put_file(folder + "/host-local", "theirs");
+    w.before = tree_of(w.host);
+  }
+  Memory memory = w.live(k_join_one_folder);
+  memory = w.live(k_one_folder, memory);
+  CHECK(get_file(folder + "/bridge") == "ELF bridge");
+  CHECK(get_file(folder + "/host-local") == (theirs ? "theirs" : "ELF host-local"));
+  const auto done = w.reset(memory);
+  INFO(told(done));
+  REQUIRE(done);
+  CHECK(done->clean());
+  CHECK(differences(tree_of(w.host), w.before) == "");
+}
+
+TEST_CASE("a copied CNI plugin that somebody has replaced since is theirs at a reset",
+          "[agent][reset][copies]") {
+  ResetWorld w;
+  const std::string folder = w.host + "/opt-cni/bin";
+  Memory memory = w.live(k_join_one_folder);
+  memory = w.live(k_one_folder, memory);
+  put_file(folder + "/bridge", "a newer one");
+  memory = w.live(k_one_folder, memory);
+  CHECK(get_file(folder + "/bridge") == "a newer one");
+  const auto done = w.reset(memory);
+  REQUIRE(done);
+  // And the folder around it.
+  REQUIRE(done->leftovers.size() == 2);
+  CHECK(told(done).find(folder + ": it holds what is not Slipway's: bridge\n") != std::string::npos);
+  CHECK(get_file(folder + "/bridge") == "a newer one");
+  CHECK_FALSE(fs::exists(folder + "/host-local"));
+}
+
 TEST_CASE("what somebody put into our folders is left, told, and gone on with", "[agent][reset]") {
   ResetWorld w;
   Memory memory = w.live(k_join);
@@ -216,7 +258,9 @@ TEST_CASE("what somebody put into our folders is left, told, and gone on with", 
 TEST_CASE("a host that was half installed is reset too", "[agent][reset][crash]") {
   ResetWorld w;
   SharedNotes notes;
-  const Memory joined = w.live(k_join);
+  const bool one_folder = GENERATE(false, true);
+  const Stage stage = one_folder ? k_one_folder : k_install;
+  const Memory joined = w.live(one_folder ? k_join_one_folder : k_join);
   const std::string base = w.dir / "base";
   REQUIRE(::system(("cp -a " + w.host + " " + base).c_str()) == 0);
   std::size_t kills = 0;
@@ -225,7 +269,8 @@ TEST_CASE("a host that was half installed is reset too", "[agent][reset][crash]"
     REQUIRE(::system(("cp -a " + base + " " + w.host).c_str()) == 0);
     notes.write(joined.text());
     const auto job = [&] {
-      CrashWorld world(w.host, "node", k_install, joined, [&notes](const Memory& memory) { notes.write(memory.text()); });
+      CrashWorld world(w.host, "node", stage, joined,
+                       [&notes](const Memory& memory) { notes.write(memory.text()); });
       const Status lived = world.live();
       if (!lived) throw std::runtime_error(lived.error().message);
     };

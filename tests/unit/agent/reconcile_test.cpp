@@ -8,6 +8,8 @@
 #include "agent/service/status.hpp"
 #include "common/core/text.hpp"
 #include "common/crypto/private_key.hpp"
+#include "tests/support/fake_copier.hpp"
+#include "tests/support/fake_file_readers.hpp"
 #include "tests/support/fake_network.hpp"
 #include "tests/support/service_fixture.hpp"
 
@@ -28,6 +30,7 @@ HostPaths paths_in(const TempDir& dir) {
   paths.host_root = dir / "rest";
   paths.crictl_config = dir / "crictl.yaml";
   paths.cni_conf_dir = dir / "cni";
+  paths.cni_bin_dir = dir / "cni-bin";
   paths.cni_state_dir = dir / "cni-state";
   paths.etcd_dir = dir / "etcd";
   paths.log_dir = dir / "log";
@@ -105,6 +108,9 @@ struct ReconcileWorld {
                        noting,
                        {},
                        [this](std::set<std::string> wanted) { return collect_into(&collected, std::move(wanted)); }};
+    deps.copies.copier = &copier;
+    deps.copies.noted = [this] { return ledger.changes(); };
+    deps.readers = &readers;
     reconciler = std::make_unique<Reconciler>(std::move(deps), 1);
   }
   PassReport pass() {
@@ -130,6 +136,44 @@ struct ReconcileWorld {
   std::vector<std::string> probes;
   std::vector<std::set<std::string>> collected;  // what was wanted each time
   std::function<Status(const std::vector<Intent>& intents)> noting;  // set, then restart_agent()
+  FakeCopier copier;
+  FakeFileReaders readers;
+  Ledger ledger;  // what note_all() has noted
+
+  // As on a host where nothing of it was there before.
+  Status note_all(const std::vector<Intent>& intents) {
+    for (const Intent& intent : intents) ledger.add({intent.kind, intent.name, intent.wanted});
+    return {};
+  }
+  void add_artifact(const std::string& name, const std::string& version) {
+    proto::ComponentRef component;
+    component.name = name;
+    component.version = version;
+    component.artifact = proto::ArtifactRef{std::string(64, 'b'), 10, "file"};
+    desired.components.push_back(component);
+  }
+};
+
+// Somebody else's network plugin, and a containerd that looks for its programs in one folder.
+struct OneFolderWorld : ReconcileWorld {
+  OneFolderWorld() {
+    noting = [this](const std::vector<Intent>& intents) { return note_all(intents); };
+    restart_agent();
+    desired.cluster.network.backend = "external";
+    desired.cluster.runtime = "containerd";
+    desired.cluster.versions.kubernetes = "1.31.0";
+    desired.cluster.versions.runc = "1.2.3";
+    component("kubelet").version = component("kube-proxy").version = "1.31.0";
+    add_artifact("runc", "1.2.3");
+    add_artifact("containerd", "");
+    set_containerd("1.7.27");
+    copier.installed["cni-plugins"] = {{"bridge", std::string(64, '1')}, {"portmap", std::string(64, '2')}};
+  }
+  void set_containerd(const std::string& version) {
+    desired.cluster.versions.containerd = version;
+    component("containerd").version = version;
+  }
+  std::string path(const std::string& name) const { return paths.cni_bin_dir + "/" + name; }
 };
 
 std::string text_of(const std::vector<std::string>& lines) {
@@ -558,4 +602,96 @@ TEST_CASE("a stopped or disabled unit and a changed link are drift, put back and
   put_file(bundle, "another CA");
   CHECK(w.pass().drifted == std::vector<std::string>{bundle});
   REQUIRE(w.life->state.drift);
+}
+
+TEST_CASE(
+    "our CNI plugins are copied beside somebody else's, noted before, and put back when they are deleted",
+    "[agent][reconcile][copies]") {
+  OneFolderWorld w;
+  w.copier.files[w.path("portmap")] = std::string(64, '9');  // somebody else's
+  w.copier.files[w.path("calico")] = std::string(64, '8');
+  const PassReport first = w.pass();
+  INFO(text_of(first.problems));
+  REQUIRE(first.clean());
+  CHECK(w.copier.files.at(w.path("bridge")) == std::string(64, '1'));
+  CHECK(w.copier.files.at(w.path("portmap")) == std::string(64, '9'));
+  CHECK(w.ledger.find(ChangeKind::dir, w.paths.cni_bin_dir) != nullptr);
+  CHECK(w.ledger.find(ChangeKind::copy, entry_name({w.path("bridge"), std::string(64, '1')})) != nullptr);
+  CHECK(w.ledger.find(ChangeKind::copy, entry_name({w.path("portmap"), std::string(64, '2')})) == nullptr);
+  REQUIRE(w.pass().changes.empty());
+  w.copier.files.erase(w.path("bridge"));
+  CHECK(w.pass().drifted == std::vector<std::string>{"copied a program to " + w.path("bridge")});
+  CHECK(w.copier.files.count(w.path("bridge")) == 1);
+}
+
+TEST_CASE("copies of CNI plugins follow the artifact, and go when the runtime needs them no more",
+          "[agent][reconcile][copies]") {
+  OneFolderWorld w;
+  REQUIRE(w.pass().clean());
+  w.copier.installed["cni-plugins"] = {{"bridge", std::string(64, '3')}};
+  REQUIRE(w.pass().clean());
+  CHECK(w.copier.files == FilesThere{{w.path("bridge"), std::string(64, '3')}});
+  w.copier.files[w.path("calico")] = std::string(64, '8');
+  w.copier.files[w.path("host-local")] = std::string(64, '1');
+  w.set_containerd("2.1.0");
+  w.units->stuck.insert("containerd.service");
+  (void)w.pass();
+  // The one that runs looks for them still.
+  CHECK(w.copier.files.count(w.path("bridge")) == 1);
+  w.units->stuck.clear();
+  w.world.clock.advance(std::chrono::seconds(30));
+  const PassReport last = w.pass();
+  INFO(text_of(last.problems));
+  CHECK(last.clean());
+  CHECK(w.copier.files ==
+        FilesThere{{w.path("calico"), std::string(64, '8')}, {w.path("host-local"), std::string(64, '1')}});
+}
+
+TEST_CASE("no copy is made that the ledger does not know, nor of programs that are not installed",
+          "[agent][reconcile][copies]") {
+  OneFolderWorld w;
+  SECTION("the ledger cannot be written") {
+    w.noting = [&w](const std::vector<Intent>& intents) -> Status {
+      for (const Intent& intent : intents)
+        if (intent.kind == ChangeKind::copy) return make_error(Errc::exhausted, "no space left");
+      return w.note_all(intents);
+    };
+    w.restart_agent();
+    const PassReport report = w.pass();
+    CHECK(text_of(report.problems).find("no space left") != std::string::npos);
+    CHECK(w.copier.files.empty());
+  }
+  SECTION("the artifact is not there yet") {
+    w.component("cni-plugins").artifact.reset();
+    const PassReport report = w.pass();
+    CHECK(report.problems.empty());
+    CHECK(w.copier.files.empty());
+  }
+}
+
+TEST_CASE(
+    "programs that read our drop-ins are told when one was written, not again, and again until they could be",
+    "[agent][reconcile][readers]") {
+  ReconcileWorld w;
+  w.readers.running.erase(FileReader::network_manager);
+  w.readers.errors.insert_or_assign(FileReader::networkd, Error{Errc::timeout, "no answer"});
+  const PassReport first = w.pass();
+  CHECK(first.clean());  // nothing of the pod network depends on it
+  using Asked = std::vector<FileReader>;
+  CHECK(w.readers.asked == Asked{FileReader::networkd, FileReader::network_manager});
+  w.readers.errors.clear();
+  w.pass();
+  CHECK(w.readers.rereads[FileReader::networkd] == 1);
+  w.readers.asked.clear();
+  w.pass();
+  CHECK(w.readers.asked.empty());
+  w.network->state().files.erase(NetworkFile::network_manager);
+  w.pass();
+  CHECK(w.readers.asked == Asked{FileReader::network_manager});
+  // udev and the start of networkd see theirs by themselves.
+  w.readers.asked.clear();
+  w.network->state().files.erase(NetworkFile::udev_link);
+  w.network->state().files.erase(NetworkFile::networkd_routes);
+  w.pass();
+  CHECK(w.readers.asked.empty());
 }

@@ -298,6 +298,28 @@ TEST_CASE("render versions: with another network plugin its programs are found, 
   CHECK(config("1.6.20").find("bin_dir = \"/opt/cni/bin\"\n") != std::string::npos);
 }
 
+TEST_CASE(
+    "render versions: a runtime that looks for another plugin's programs in one folder gets copies of ours "
+    "there, no other does") {
+  const auto copies = [](const std::string& runtime, const std::string& kubernetes,
+                         const std::string& containerd, const std::string& backend) {
+    NodeContext node = context(runtime, kubernetes, containerd);
+    node.cluster.network.backend = backend;
+    std::optional<ProgramCopies> found;
+    for (const ComponentFiles& component : rendered(node)) {
+      if (component.copies) found = component.copies;
+    }
+    return found;
+  };
+  const ProgramCopies wanted{"cni-plugins", "/opt/cni/bin"};
+  CHECK(copies("containerd", "1.20.2", "1.6.20", "external") == wanted);
+  CHECK(copies("containerd", "1.31.0", "2.0.4", "external") == wanted);
+  CHECK_FALSE(copies("containerd", "1.31.0", "2.1.0", "external"));
+  CHECK_FALSE(copies("containerd", "1.20.2", "1.6.20", "host-gw"));
+  CHECK_FALSE(copies("containerd", "1.20.2", "1.6.20", "vxlan"));
+  CHECK_FALSE(copies("docker", "1.20.2", "1.6.20", "external"));
+}
+
 TEST_CASE("render versions: containerd's overrides merge, what Slipway decides does not") {
   NodeContext node = context("containerd", "1.20.2");
   node.cluster.containerd.config.text =

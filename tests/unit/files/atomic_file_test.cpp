@@ -142,6 +142,22 @@ TEST_CASE("files: a link at the path is replaced, what it leads to is not touche
   CHECK(test::get_file(dir / "f") == "new");
 }
 
+TEST_CASE("files: a new file takes a free name only, and leaves nothing beside it") {
+  const test::TempDir dir;
+  const std::string path = dir / "program";
+  REQUIRE(write_new_file(path, "ours", 0755));
+  CHECK(test::get_file(path) == "ours");
+  const Status again = write_new_file(path, "other", 0755);
+  REQUIRE_FALSE(again);
+  CHECK(again.error().code == Errc::conflict);
+  CHECK(test::get_file(path) == "ours");
+  REQUIRE(::symlink("nowhere", (dir / "link").c_str()) == 0);
+  const Status link = write_new_file(dir / "link", "other", 0755);
+  REQUIRE_FALSE(link);
+  CHECK(link.error().code == Errc::conflict);
+  CHECK(list_dir(dir.path()).value() == std::vector<std::string>{"link", "program"});
+}
+
 TEST_CASE("files: written only when content, mode or owner differ") {
   TempDir dir;
   const std::string path = dir / "f";
