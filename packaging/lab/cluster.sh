@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # The steps from hosts to a cluster, as an operator would take them: packages, `init`, artifacts,
-# tokens, boot. Source after common.sh and hosts.sh. Settings: cluster, net, node_count, node_ttl, renew_at, runtime,
-# kubernetes_version, kubernetes_fetched (yes: from a release site, at kubernetes_from or else upstream's);
+# tokens, boot. Source after common.sh and hosts.sh. Settings: cluster, net, cross_subnet (yes: the last node is in
+# the next network, behind a router), node_count, node_ttl, renew_at, runtime, kubernetes_version,
+# kubernetes_fetched (yes: from a release site, at kubernetes_from or else upstream's);
 # the folders debs_dir, artifacts_dir, base_dir, and kubernetes_tarball, of lab_ingredients.
 
 pause_image=slipway/pause:1
@@ -9,7 +10,18 @@ busybox_image=slipway/busybox:1
 
 net_prefix() { printf '%s\n' "${net%.0/24}"; }
 master_address() { printf '%s.10\n' "$(net_prefix)"; }
-node_address() { printf '%s.%d\n' "$(net_prefix)" $((10 + $1)); }
+# A.B.C+1 of A.B.C.0/24.
+far_prefix() {
+    local prefix
+    prefix=$(net_prefix)
+    printf '%s.%d\n' "${prefix%.*}" $((${prefix##*.} + 1))
+}
+node_address() {
+    local prefix
+    prefix=$(net_prefix)
+    if [[ $cross_subnet == yes && $1 -eq $node_count ]]; then prefix=$(far_prefix); fi
+    printf '%s.%d\n' "$prefix" $((10 + $1))
+}
 on_master() { host_exec "$cluster" master "$@"; }
 in_master_kubectl() { on_master kubectl "$@"; }
 ctr_on() { host_exec "$cluster" "$1" /opt/slipway/containerd/current/ctr -n k8s.io "${@:2}"; }
@@ -33,6 +45,7 @@ lab_ingredients() {
 create_hosts() {
     local i host
     network_up "$cluster" "$net"
+    if [[ $cross_subnet == yes ]]; then far_network_up "$cluster" "$(far_prefix).0/24"; fi
     host_create "$cluster" master "$(master_address)" "$base_dir"
     for ((i = 1; i <= node_count; i++)); do host_create "$cluster" "node$i" "$(node_address "$i")" "$base_dir"; done
     for host in $(all_hosts); do host_boot "$cluster" "$host"; done
@@ -99,6 +112,15 @@ write_cgroup_config() {
     [[ $(kubernetes_minor "$kubernetes_version") -lt 35 || -e /sys/fs/cgroup/cgroup.controllers ]] || say '    failCgroupV1: false'
 }
 
+write_node_networks() {
+    if [[ $cross_subnet == no ]]; then
+        say "  nodeCIDRs: [$net]"
+    else
+        say "  nodeCIDRs: [$net, $(far_prefix).0/24]"
+        say '  crossSubnet: true'
+    fi
+}
+
 write_second_family() { [[ $dual_stack == no ]] || say '  pools: [{name: six, ranges: ["fd00:10:10::/48"]}]'; }
 
 # What is under kubelet, kubeProxy and the runtime is for hosts that share one kernel without all privileges:
@@ -115,7 +137,7 @@ network:
   dnsDomain: cluster.local
   dnsIP: 10.0.0.10
   backend: $backend
-  nodeCIDRs: [$net]
+$(write_node_networks)
 $(write_second_family)
 certificates: {nodeTTL: $node_ttl, renewAt: $renew_at}
 runtime: $runtime

@@ -11,6 +11,9 @@ host_root() { printf '%s\n' "$clusters_dir/$1/hosts/$2/root"; }
 machine_name() { printf '%s\n' "$1-$2"; }
 # A network device's name has at most 15 characters.
 bridge_name() { printf 'sw-%s\n' "$1"; }
+# Of the network behind a router, which this machine is: only where it was asked for.
+far_bridge_name() { printf 'sx-%s\n' "$1"; }
+cluster_bridges() { printf '%s\n%s\n' "$(bridge_name "$1")" "$(far_bridge_name "$1")"; }
 
 check_cluster_name() {
     [[ $1 =~ ^[a-z][a-z0-9]{0,11}$ ]] || die "cluster name '$1': 1 to 12 of a-z and 0-9, a letter first"
@@ -19,36 +22,65 @@ check_cluster_name() {
 # --- the cluster's network -------------------------------------------------------------------------
 
 # network_up CLUSTER NET, as in `network_up demo 10.77.0.0/24`: the bridge with address .1.
-network_up() {
-    local cluster=$1 net=$2 bridge base
-    bridge=$(bridge_name "$cluster")
+network_up() { bridge_up "$1" "$2" "$(bridge_name "$1")" net; }
+
+# A second network: this machine routes between the two.
+far_network_up() {
+    local near far
+    near=$(bridge_name "$1")
+    far=$(far_bridge_name "$1")
+    bridge_up "$1" "$2" "$far" far-net
+    if [[ $(</proc/sys/net/ipv4/ip_forward) == 0 ]]; then
+        : >"$(cluster_dir "$1")/forwarding-was-off"
+        printf '1\n' >/proc/sys/net/ipv4/ip_forward
+    fi
+    accept_forwarded "$near" "$far"
+    accept_forwarded "$far" "$near"
+}
+
+# bridge_up CLUSTER NET BRIDGE FILE: FILE in the cluster's folder says which network it is.
+bridge_up() {
+    local cluster=$1 net=$2 bridge=$3 base
     [[ $net =~ ^([0-9]+\.[0-9]+\.[0-9]+)\.0/24$ ]] || die "network '$net': expected A.B.C.0/24"
     base=${BASH_REMATCH[1]}
     mkdir -p "$(cluster_dir "$cluster")"
-    printf '%s\n' "$net" >"$(cluster_dir "$cluster")/net"
+    printf '%s\n' "$net" >"$(cluster_dir "$cluster")/$4"
     if ! ip link show "$bridge" >/dev/null 2>&1; then
         [[ -z $(ip -o route show "$net") ]] || die "the network $net is in use here: $(ip -o route show "$net" | head -n 1); choose another with --net"
         ip link add "$bridge" type bridge
     fi
     ip address replace "$base.1/24" dev "$bridge"
     ip link set "$bridge" up
-    accept_bridged "$bridge"
+    accept_forwarded "$bridge" "$bridge"
 }
 
-# With br_netfilter, a FORWARD policy of DROP (a Docker on this machine sets it) cuts bridged frames too.
-accept_bridged() {
+# accept_forwarded BRIDGE BRIDGE: a Docker on this machine sets the policy of FORWARD to DROP; with br_netfilter that cuts bridged frames too.
+accept_forwarded() {
     command -v iptables >/dev/null || return 0
-    iptables -C FORWARD -i "$1" -o "$1" -j ACCEPT 2>/dev/null || iptables -I FORWARD -i "$1" -o "$1" -j ACCEPT
+    iptables -C FORWARD -i "$1" -o "$2" -j ACCEPT 2>/dev/null || iptables -I FORWARD -i "$1" -o "$2" -j ACCEPT
 }
 
 network_down() {
-    local bridge
-    bridge=$(bridge_name "$1")
-    if command -v iptables >/dev/null; then
-        while iptables -D FORWARD -i "$bridge" -o "$bridge" -j ACCEPT 2>/dev/null; do :; done
-    fi
-    if ip link show "$bridge" >/dev/null 2>&1; then ip link delete "$bridge"; fi
+    local from to
+    for from in $(cluster_bridges "$1"); do
+        for to in $(cluster_bridges "$1"); do
+            if command -v iptables >/dev/null; then
+                while iptables -D FORWARD -i "$from" -o "$to" -j ACCEPT 2>/dev/null; do :; done
+            fi
+        done
+        if ip link show "$from" >/dev/null 2>&1; then ip link delete "$from"; fi
+    done
+    if [[ -e $(cluster_dir "$1")/forwarding-was-off ]]; then printf '0\n' >/proc/sys/net/ipv4/ip_forward; fi
 }
+
+# Whether the address is of the cluster's second network.
+is_far() {
+    local file
+    file=$(cluster_dir "$1")/far-net
+    [[ -e $file && $2 == "$(sed 's/0\/24$//' "$file")"* ]]
+}
+host_net() { if is_far "$1" "$2"; then cat "$(cluster_dir "$1")/far-net"; else cat "$(cluster_dir "$1")/net"; fi; }
+host_bridge() { if is_far "$1" "$2"; then far_bridge_name "$1"; else bridge_name "$1"; fi; }
 
 # --- making a host ---------------------------------------------------------------------------------
 
@@ -78,7 +110,7 @@ host_mount() {
 host_write_identity() {
     local cluster=$1 host=$2 address=$3 root net
     root=$(host_root "$cluster" "$host")
-    net=$(<"$(cluster_dir "$cluster")/net")
+    net=$(host_net "$cluster" "$address")
     mkdir -p "$root/etc/slipway-lab"
     printf 'ADDRESS=%s\nPREFIX_LENGTH=%s\nGATEWAY=%s\n' "$address" "${net#*/}" "${net%.0/*}.1" >"$root/etc/slipway-lab/address"
     printf '%s\n' "$host" >"$root/etc/hostname"
@@ -178,7 +210,7 @@ host_run() {
     dir=$(host_dir "$cluster" "$host")
     machine=$(machine_name "$cluster" "$host")
     nspawn=(systemd-nspawn --quiet --settings=no --register=no --keep-unit -M "$machine" --hostname="$host" -D "$dir/root" -b
-        --network-bridge="$(bridge_name "$cluster")" --capability=all --system-call-filter='@privileged add_key keyctl bpf'
+        --network-bridge="$(host_bridge "$cluster" "$(<"$dir/address")")" --capability=all --system-call-filter='@privileged add_key keyctl bpf'
         --resolv-conf=off --timezone=off --link-journal=no --console=read-only
         --bind=/dev/kmsg --bind=/dev/net/tun
         --bind="$dir/docker:/var/lib/docker" --bind="$dir/containerd:/var/lib/containerd")
@@ -307,10 +339,10 @@ cluster_destroy() {
 
 # Every process, mount, network device, cgroup and file that belongs to the cluster, one a line.
 cluster_traces() {
-    local cluster=$1
+    local cluster=$1 bridge
     pgrep -af -- "systemd-nspawn .* -M $cluster-[a-z0-9-]+ |lab/host-run $cluster [a-z0-9-]+" | sed 's/^/process /' || true
     grep -E "$(cluster_dir "$cluster")/| slipway-lab-$cluster-" /proc/self/mounts | sed 's/^/mount /' || true
-    ip -o link show "$(bridge_name "$cluster")" 2>/dev/null | sed 's/^/device /' || true
+    for bridge in $(cluster_bridges "$cluster"); do ip -o link show "$bridge" 2>/dev/null | sed 's/^/device /' || true; done
     find /sys/fs/cgroup -type d -path "*/slipway-lab/$cluster-*" 2>/dev/null | sed 's/^/cgroup /' || true
     find "$(cluster_dir "$cluster")" 2>/dev/null | head -n 5 | sed 's/^/file /' || true
 }

@@ -229,10 +229,13 @@ ExtraHost::ExtraHost(std::string name, int last_octet)
 
 ExtraHost::~ExtraHost() { tool({"destroy", cluster_name(), name_}); }
 
-void ExtraHost::start_agent(const std::string& server, const std::string& token) {
+void ExtraHost::start_agent(const std::string& server, const std::string& token,
+                            const std::string& node_name) {
   write_file(name_, "/etc/slipway/join.token", token + "\n", "0600");
   write_file(name_, "/etc/slipway/agent.yaml",
-             "coordinators: [\"" + server + "\"]\ntokenFile: /etc/slipway/join.token\nnodeName: " + name_ + "\n", "0600");
+             "coordinators: [\"" + server + "\"]\ntokenFile: /etc/slipway/join.token\nnodeName: " +
+                 (node_name.empty() ? name_ : node_name) + "\n",
+             "0600");
   must(name_, {"systemctl", "restart", "slipway-agent"});
 }
 

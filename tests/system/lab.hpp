@@ -58,8 +58,8 @@ class ExtraHost {
   ExtraHost& operator=(const ExtraHost&) = delete;
   const std::string& name() const { return name_; }
   std::string address() const { return address_; }
-  // agent.yaml and token in place, then the unit is started.
-  void start_agent(const std::string& server, const std::string& token);
+  // agent.yaml and token in place, then the unit is started. `node_name`: other than the host's.
+  void start_agent(const std::string& server, const std::string& token, const std::string& node_name = {});
   std::string agent_journal() const;
 
  private:

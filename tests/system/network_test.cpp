@@ -1,164 +1,22 @@
-// The pod network of other backends than the first cluster's, under the real kubelet: clusters of a master and two nodes, made and removed here.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-
-#include <array>
+// The pod network of all backends, under the real kubelet: of the cluster that packaging/quickstart made, and
+// of clusters of a master and one or two nodes that are made and removed here.
 #include <catch2/catch.hpp>
-#include <thread>
 
+#include "cluster.hpp"
 #include "common/core/ip.hpp"
-#include "common/core/unique_fd.hpp"
 #include "lab.hpp"
-#include "slipway_test_paths.hpp"
 
 using namespace std::chrono_literals;
+using lab::k_web;
+using Cluster = lab::OwnCluster;
 
 namespace {
 
-std::string lab_tool() { return std::string(SLIPWAY_SOURCE_DIR) + "/packaging/lab/slipway-lab"; }
 // As a JSON string: no control characters are in it.
 std::string quoted(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) out += (c == '"' || c == '\\') ? std::string("\\") + c : std::string(1, c);
   return out + "\"";
-}
-std::string quickstart() { return std::string(SLIPWAY_SOURCE_DIR) + "/packaging/quickstart"; }
-
-class Cluster {
- public:
-  Cluster(std::string name, std::string prefix, lab::Words options) : name_(std::move(name)), prefix_(std::move(prefix)) {
-    lab::Words words = {quickstart(), "--name", name_, "--net", prefix_ + ".0/24", "--rebuild"};
-    words.insert(words.end(), options.begin(), options.end());
-    made_ = lab::run(words, 900s);
-  }
-  ~Cluster() { lab::run({quickstart(), "--name", name_, "--down"}, 120s); }
-  Cluster(const Cluster&) = delete;
-  Cluster& operator=(const Cluster&) = delete;
-
-  const lab::Outcome& made() const { return made_; }
-  std::string bridge_address() const { return prefix_ + ".1"; }
-  std::string node_address(int number) const { return prefix_ + "." + std::to_string(10 + number); }
-
-  lab::Outcome on(const std::string& host, const lab::Words& argv) const {
-    lab::Words words = {"exec", name_, host};
-    words.insert(words.end(), argv.begin(), argv.end());
-    return lab::tool(words);
-  }
-  std::string must(const std::string& host, const lab::Words& argv) const {
-    const lab::Outcome outcome = on(host, argv);
-    INFO(outcome.out << outcome.err);
-    REQUIRE(outcome.ok());
-    return outcome.out.substr(0, outcome.out.find_last_not_of(" \n") + 1);
-  }
-  std::string fetched_in_pod(const std::string& url) const {
-    return on("master", {"kubectl", "exec", "check-client", "--", "/bin/busybox", "timeout", "5", "/bin/busybox", "wget", "-q", "-O", "-", url}).out;
-  }
-  void remove() const {
-    const auto removed = lab::run({quickstart(), "--name", name_, "--down"}, 120s);
-    INFO(removed.out << removed.err);
-    CHECK(removed.ok());
-    CHECK(lab::tool({"traces", name_}).out.empty());
-  }
-
- private:
-  std::string name_, prefix_;
-  lab::Outcome made_;
-};
-
-constexpr char k_web[] = "hello from check-web\n";
-
-sockaddr_in socket_address(const std::string& address, std::uint16_t port) {
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_port = htons(port);
-  REQUIRE(::inet_pton(AF_INET, address.c_str(), &at.sin_addr) == 1);
-  return at;
-}
-
-void be_patient(const slipway::UniqueFd& fd) {
-  const timeval patience{5, 0};
-  for (const int what : {SO_RCVTIMEO, SO_SNDTIMEO}) ::setsockopt(fd.get(), SOL_SOCKET, what, &patience, sizeof patience);
-}
-
-// From this machine, which is no part of the cluster. Empty: no answer in five seconds.
-std::string fetched_from_outside(const std::string& address, std::uint16_t port) {
-  const slipway::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  be_patient(fd);
-  const sockaddr_in at = socket_address(address, port);
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0) return {};
-  const std::string request = "GET / HTTP/1.0\r\n\r\n";
-  (void)::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL);
-  std::string answer;
-  std::array<char, 4096> buffer{};
-  for (ssize_t got = 0; (got = ::recv(fd.get(), buffer.data(), buffer.size(), 0)) > 0;) answer.append(buffer.data(), static_cast<std::size_t>(got));
-  const auto body = answer.find("\r\n\r\n");
-  return body == std::string::npos ? std::string() : answer.substr(body + 4);
-}
-
-// Each node answers at the service's node port, those without the pod too.
-void check_node_port(const Cluster& cluster) {
-  cluster.must("master", {"kubectl", "patch", "service", "check-web", "--patch", R"({"spec":{"type":"NodePort","ports":[{"port":80,"targetPort":8080,"nodePort":30080}]}})"});
-  for (int node = 0; node <= 2; ++node) {
-    const std::string address = cluster.node_address(node);
-    lab::eventually("an answer at the node port of " + address, 60s, [&] { return fetched_from_outside(address, 30080) == k_web; }, {});
-  }
-}
-
-// Says over HTTP whose address it is asked from, and to whoever holds it. On this machine, at the end of the hosts' network.
-class WhoAsks {
- public:
-  explicit WhoAsks(const std::string& address) : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in at = socket_address(address, 0);
-    socklen_t size = sizeof at;
-    REQUIRE(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&at), size) == 0);
-    REQUIRE(::listen(listener_.get(), 8) == 0);
-    REQUIRE(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&at), &size) == 0);
-    url_ = "http://" + address + ":" + std::to_string(ntohs(at.sin_port)) + "/";
-    thread_ = std::thread([this] { serve(); });
-  }
-  ~WhoAsks() {
-    ::shutdown(listener_.get(), SHUT_RDWR);
-    thread_.join();
-  }
-  WhoAsks(const WhoAsks&) = delete;
-  WhoAsks& operator=(const WhoAsks&) = delete;
-  const std::string& url() const { return url_; }
-
- private:
-  void serve() const {
-    for (;;) {
-      sockaddr_in from{};
-      socklen_t size = sizeof from;
-      const slipway::UniqueFd client(::accept4(listener_.get(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_CLOEXEC));
-      if (!client) return;
-      be_patient(client);
-      std::array<char, 4096> request{};
-      (void)::recv(client.get(), request.data(), request.size(), 0);
-      std::array<char, INET_ADDRSTRLEN> text{};
-      ::inet_ntop(AF_INET, &from.sin_addr, text.data(), text.size());
-      const std::string body = text.data();
-      const std::string answer = "HTTP/1.0 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-      (void)::send(client.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
-    }
-  }
-  slipway::UniqueFd listener_;
-  std::string url_;
-  std::thread thread_;
-};
-
-// What leaves the cluster has its node's address, what stays has the pod's own.
-void check_sources(const Cluster& cluster) {
-  const std::string pod = cluster.must("master", {"kubectl", "get", "pod", "check-client", "-o", "jsonpath={.status.podIP}"});
-  const std::string web = cluster.must("master", {"kubectl", "get", "pod", "check-web", "-o", "jsonpath={.status.podIP}"});
-  cluster.must("master", {"kubectl", "exec", "check-web", "--", "/bin/busybox", "sh", "-c",
-                          "mkdir -p /www/cgi-bin && printf '#!/bin/busybox sh\\necho; echo $REMOTE_ADDR\\n' >/www/cgi-bin/who && chmod 755 /www/cgi-bin/who"});
-  std::string seen = cluster.fetched_in_pod("http://" + web + ":8080/cgi-bin/who");
-  // busybox tells IPv4 clients of its IPv6 socket as mapped.
-  CHECK(seen.find(pod) != std::string::npos);
-  const WhoAsks outside(cluster.bridge_address());
-  CHECK(cluster.fetched_in_pod(outside.url()) == cluster.node_address(2));
 }
 
 // The bridge plugin gave the pod an address of the node's block of IPv6, and the tunnel carries both families.
@@ -179,8 +37,8 @@ TEST_CASE("system 83: pods of a vxlan cluster reach each other in both families,
   // The quickstart has asked a pod on the other host by its address and by its service's.
   REQUIRE(cluster.made().out.find("pod to pod:") != std::string::npos);
   REQUIRE(cluster.made().out.find("pod to service:") != std::string::npos);
-  check_node_port(cluster);
-  check_sources(cluster);
+  lab::check_node_port(cluster);
+  lab::check_sources(cluster);
   check_ipv6(cluster);
   cluster.must("node1", {"ip", "link", "show", "dev", "slipway-vx"});
   cluster.remove();
@@ -204,12 +62,9 @@ std::string installer(const std::string& node, const std::string& block) {
          R"({"name":"theirs","hostPath":{"path":"/opt/slipway/cni-plugins/current"}}]}})";
 }
 
-}  // namespace
-
-TEST_CASE("system 84: somebody else's network plugin, installed by a pod, carries the pods of an external cluster", "[system][network]") {
-  const Cluster cluster("sysext", "10.84.0", {"--backend", "external", "--nodes", "1"});
-  INFO(cluster.made().out << cluster.made().err);
-  REQUIRE(cluster.made().ok());
+// The nodes are not Ready until the plugin is there; then its pods answer each other, with addresses of the
+// nodes' blocks.
+void check_foreign_plugin(const Cluster& cluster) {
   const auto ready = [&cluster](const std::string& node) {
     return cluster.on("master", {"kubectl", "get", "node", node, "-o", R"(jsonpath={.status.conditions[?(@.type=="Ready")].status})"}).out;
   };
@@ -224,17 +79,15 @@ TEST_CASE("system 84: somebody else's network plugin, installed by a pod, carrie
       block = cluster.on("master", {"kubectl", "get", "node", node, "-o", "jsonpath={.spec.podCIDR}"}).out;
       return !block.empty();
     }, {});
-    const auto installed = lab::run({lab_tool(), "exec", "sysext", "master", "kubectl", "apply", "-f", "-"}, 60s, installer(node, block));
-    INFO(installed.out << installed.err);
-    REQUIRE(installed.ok());
+    cluster.apply(installer(node, block));
   }
   lab::eventually("both nodes to be Ready", 120s, [&] { return ready("master") == "True" && ready("node1") == "True"; }, {});
-  const char* pods = R"({"apiVersion":"v1","kind":"List","items":[)"
-                     R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"},"spec":{"nodeName":"node1","containers":[{"name":"main","image":"slipway/busybox:1","imagePullPolicy":"Never",)"
-                     R"("command":["/bin/busybox","sh","-c","echo hello from check-web >/www/index.html; exec /bin/busybox httpd -f -p 8080 -h /www"]}]}},)"
-                     R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"check-client"},"spec":{"nodeName":"node1","containers":[{"name":"main","image":"slipway/busybox:1","imagePullPolicy":"Never",)"
-                     R"("command":["/bin/busybox","sleep","2147483647"]}]}}]})";
-  REQUIRE(lab::run({lab_tool(), "exec", "sysext", "master", "kubectl", "apply", "-f", "-"}, 60s, pods).ok());
+  cluster.apply(
+      R"({"apiVersion":"v1","kind":"List","items":[)"
+      R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"},"spec":{"nodeName":"node1","containers":[{"name":"main","image":"slipway/busybox:1","imagePullPolicy":"Never",)"
+      R"("command":["/bin/busybox","sh","-c","echo hello from check-web >/www/index.html; exec /bin/busybox httpd -f -p 8080 -h /www"]}]}},)"
+      R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"check-client"},"spec":{"nodeName":"node1","containers":[{"name":"main","image":"slipway/busybox:1","imagePullPolicy":"Never",)"
+      R"("command":["/bin/busybox","sleep","2147483647"]}]}}]})");
   std::string web;
   lab::eventually("an answer from pod to pod through the foreign plugin", 120s, [&] {
     web = cluster.on("master", {"kubectl", "get", "pod", "web", "-o", "jsonpath={.status.podIP}"}).out;
@@ -247,6 +100,91 @@ TEST_CASE("system 84: somebody else's network plugin, installed by a pod, carrie
   CHECK(block->contains(*address));
   // A pass of ours later the plugin's files are as it left them.
   CHECK(cluster.must("node1", {"ls", "/etc/cni/net.d"}) == "10-foreign.conflist");
+}
+
+}  // namespace
+
+TEST_CASE(
+    "system 84: somebody else's network plugin, installed by a pod, carries the pods of an external cluster",
+    "[system][network]") {
+  const Cluster cluster("sysext", "10.84.0", {"--backend", "external", "--nodes", "1"});
+  INFO(cluster.made().out << cluster.made().err);
+  REQUIRE(cluster.made().ok());
+  check_foreign_plugin(cluster);
   CHECK(cluster.must("node1", {"ls", "/opt/cni/bin"}) == "foreign-ptp");
+  cluster.remove();
+}
+
+TEST_CASE(
+    "system 84b: a containerd that knows one folder of plugins finds ours beside somebody else's, which a "
+    "reset leaves",
+    "[system][network][containerd]") {
+  const Cluster cluster("sysextc", "10.88.0",
+                        {"--backend", "external", "--runtime", "containerd", "--nodes", "1"});
+  INFO(cluster.made().out << cluster.made().err);
+  REQUIRE(cluster.made().ok());
+  // The plugin's configuration calls portmap, which it does not bring, and host-local.
+  check_foreign_plugin(cluster);
+  const std::string folder = "/opt/cni/bin/";
+  for (const std::string program : {"bridge", "host-local", "loopback", "portmap"}) {
+    INFO(program);
+    CHECK(cluster.on("node1", {"cmp", folder + program, "/opt/slipway/cni-plugins/current/" + program}).ok());
+  }
+  cluster.must("node1", {"rm", folder + "loopback"});
+  lab::eventually("the deleted copy to be back", 10s,
+                  [&] {
+                    return cluster.on("node1", {"test", "-x", folder + "loopback"}).ok();
+                  },
+                  {});
+  // Somebody else's version of one of ours stays.
+  cluster.must("node1", {"cp", folder + "foreign-ptp", folder + "bridge"});
+  const lab::Outcome reset = cluster.on("node1", {"slipway-agent", "reset", "--yes"});
+  INFO(reset.out << reset.err);
+  CHECK(reset.status == 1);  // what is not Slipway's is left and told
+  CHECK(reset.out.find(folder.substr(0, folder.size() - 1) +
+                       ": it holds what is not Slipway's: bridge, foreign-ptp") != std::string::npos);
+  CHECK(cluster.must("node1", {"ls", folder}) == "bridge\nforeign-ptp");
+  cluster.remove();
+}
+
+TEST_CASE("system 86: pods of a host-gw cluster reach each other, services, node ports and the world",
+          "[system][network]") {
+  const lab::Cluster cluster = lab::shared_cluster();
+  lab::eventually("pods to reach each other by address and by service", 60s, [] { return lab::pods_talk(); },
+                  {"node1", "node2"});
+  lab::check_node_port(cluster);
+  lab::check_sources(cluster);
+  // Straight to the other node, without a tunnel.
+  const std::string way = cluster.must("node2", {"ip", "route", "get", cluster.pod_address("check-web")});
+  INFO(way);
+  CHECK(way.find("via " + cluster.address_of("node1") + " dev host0") != std::string::npos);
+  CHECK_FALSE(cluster.on("node2", {"ip", "link", "show", "dev", "slipway-vx"}).ok());
+}
+
+TEST_CASE(
+    "system 87: with crossSubnet a node behind a router is reached through the tunnel, neighbours directly",
+    "[system][network]") {
+  const Cluster cluster("sysxs", "10.86.0", {"--cross-subnet"});
+  INFO(cluster.made().out << cluster.made().err);
+  REQUIRE(cluster.made().ok());
+  // node2, with the client, is the one behind the router.
+  REQUIRE(cluster.address_of("node2").find("10.86.1.") == 0);
+  REQUIRE(cluster.made().out.find("pod to pod:") != std::string::npos);
+  REQUIRE(cluster.made().out.find("pod to service:") != std::string::npos);
+  lab::check_node_port(cluster);
+  lab::check_sources(cluster);
+  const auto way = [&cluster](const std::string& from, const std::string& to) {
+    // Of a node's block the first address is its bridge's.
+    std::string block =
+        cluster.must("master", {"kubectl", "get", "node", to, "-o", "jsonpath={.spec.podCIDR}"});
+    block.replace(block.rfind(".0/"), std::string::npos, ".1");
+    return cluster.must(from, {"ip", "route", "get", block});
+  };
+  CHECK(way("node1", "master").find("via " + cluster.address_of("master") + " dev host0") !=
+        std::string::npos);
+  for (const char* near : {"master", "node1"}) {
+    CHECK(way(near, "node2").find("dev slipway-vx") != std::string::npos);
+    CHECK(way("node2", near).find("dev slipway-vx") != std::string::npos);
+  }
   cluster.remove();
 }
