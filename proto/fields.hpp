@@ -281,6 +281,29 @@ template <class V> void fields(V& v, HealthCheck& x) {
   v.optional("warning", x.warning);
 }
 template <class V> void fields(V& v, HealthReport& x) { v("ok", x.ok); v("checks", x.checks); }
+template <class V> void fields(V& v, ProbeOffer& x) {
+  v("probe", x.probe); v.optional("bridges", x.bridges); v.optional("pods", x.pods); v.optional("note", x.note);
+}
+template <class V> void fields(V& v, ProbeTarget& x) {
+  v("node", x.node); v("addresses", x.addresses); v.optional("bridges", x.bridges); v.optional("pods", x.pods);
+}
+template <class V> void fields(V& v, ProbeTargets& x) { v("probe", x.probe); v("targets", x.targets); }
+template <class V> void fields(V& v, ProbeLoss& x) {
+  v("node", x.node); v("what", x.what); v("address", x.address); v.optional("bytes", x.bytes); v("result", x.result); v.optional("mtu", x.mtu);
+}
+template <class V> void fields(V& v, ProbeReport& x) {
+  v("probe", x.probe); v("pings", x.pings); v.optional("losses", x.losses); v.optional("note", x.note);
+}
+template <class V> void fields(V& v, NetworkPair& x) {
+  v("from", x.from); v("to", x.to); v("what", x.what); v("family", x.family); v("address", x.address); v("bytes", x.bytes);
+  v("result", x.result); v("cause", x.cause); v("cure", x.cure);
+}
+template <class V> void fields(V& v, SilentNode& x) { v("node", x.node); v("reason", x.reason); v("cure", x.cure); }
+template <class V> void fields(V& v, NetworkProbe& x) {
+  v("id", x.id); v("state", x.state); v("startedAt", x.started_at); v("ok", x.ok); v("nodes", x.nodes); v("reported", x.reported);
+  v("pairs", x.pairs); v("pings", x.pings); v("failing", x.failing); v("sampled", x.sampled); v("failed", x.failed);
+  v("silent", x.silent); v("notes", x.notes);
+}
 template <class V> void fields(V& v, VersionInfo& x) { v("version", x.version); v("apiVersion", x.api_version); }
 template <class V> void fields(V& v, Problem& x) {
   v("type", x.type); v("title", x.title); v("status", x.status); v("detail", x.detail); v("code", x.code);
@@ -386,7 +409,8 @@ template <class V> void fields(V& v, FetchReport& x) { v("dryRun", x.dry_run); v
   X(PoolTenantList) X(DrainRequest) X(DrainPod) X(DrainReport) X(RotateReply) X(ComponentSettings) X(NodeSettings) X(NodeGroupMatch) \
   X(NodeGroup) X(RolloutSettings) X(NodeOverrides) X(SettingsStatus) X(SettingValue) X(SettingDifference) X(NodeConfigView) \
   X(RolloutView) X(RestartRequest) X(RestartReply) \
-  X(ArtifactSettings) X(ManifestUpload) X(ManifestView) X(CollectRequest) X(CollectedBlob) X(CollectReply)
+  X(ArtifactSettings) X(ManifestUpload) X(ManifestView) X(CollectRequest) X(CollectedBlob) X(CollectReply) \
+  X(ProbeOffer) X(ProbeTarget) X(ProbeTargets) X(ProbeLoss) X(ProbeReport) X(NetworkPair) X(SilentNode) X(NetworkProbe)
 
 // Types of files: coded by the same lists, but no part of the API's contract.
 #define SLIPWAY_FILE_TYPES(X) \

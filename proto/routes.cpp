@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t k_small = 16 * 1024;
 constexpr std::size_t k_join = 64 * 1024;  // a master sends twelve CSRs
+constexpr std::size_t k_probe = 128 * 1024;  // 64 targets that answer to nothing
 constexpr std::size_t k_spec = 256 * 1024;
 constexpr std::size_t k_blob = std::size_t{4} * 1024 * 1024 * 1024;
 
@@ -22,9 +23,11 @@ constexpr Route with_query(Route route, std::string_view keys) {
 constexpr std::array k_routes = {
     Route{"joinNode", "POST", "/v1/join", Role::none, 200, k_join},
     Route{"getCaCertificates", "GET", "/v1/cacerts", Role::none},
-    with_query(Route{"syncAgent", "GET", "/v1/agent/sync", Role::agent}, "epoch revision applied wait"),
+    with_query(Route{"syncAgent", "GET", "/v1/agent/sync", Role::agent}, "epoch revision applied wait probe"),
     Route{"reportStatus", "POST", "/v1/agent/status", Role::agent, 204, k_join},
     Route{"requestRestart", "POST", "/v1/agent/restart-permit", Role::agent, 200, k_small},
+    Route{"offerProbe", "POST", "/v1/agent/network-probe", Role::agent, 200, k_small},
+    Route{"reportProbe", "POST", "/v1/agent/network-probe/report", Role::agent, 204, k_probe},
     Route{"renewCertificates", "POST", "/v1/agent/certificates", Role::agent, 200, k_join},
     Route{"getMasterSecrets", "GET", "/v1/agent/secrets", Role::agent},
     Route{"getCaBundles", "GET", "/v1/agent/ca-bundles", Role::agent},
@@ -78,6 +81,8 @@ constexpr std::array k_routes = {
     Route{"listCas", "GET", "/v1/cas", Role::viewer},
     Route{"getCa", "GET", "/v1/cas/{kind}", Role::viewer},
     Route{"changeCa", "POST", "/v1/cas/{kind}", Role::admin, 200, k_small},
+    Route{"startNetworkProbe", "POST", "/v1/network/probe", Role::op},
+    with_query(Route{"getNetworkProbe", "GET", "/v1/network/probe", Role::viewer}, "wait"),
     Route{"getHealth", "GET", "/v1/health", Role::viewer},
     Route{"getOpenApi", "GET", "/v1/openapi.json", Role::none},
     Route{"getLivez", "GET", "/livez", Role::none},

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "proto/network_probe.hpp"
 #include "proto/network_types.hpp"
 #include "proto/settings_types.hpp"
 

@@ -13,6 +13,7 @@ struct SyncWish {
   std::uint64_t revision = 0;
   std::uint64_t applied = 0;
   std::uint64_t wait = 0;  // seconds
+  std::optional<std::string> probe;
 };
 
 Status read_number(const http::Request& request, const char* name, std::uint64_t& number) {
@@ -33,6 +34,7 @@ Result<SyncWish> sync_wish(const http::Request& request) {
     if (!wait) return parameter_error("wait", " must be a number of seconds from 0 to 60");
     wish.wait = *wait;
   }
+  wish.probe = http::query_parameter(request, "probe");
   return wish;
 }
 
@@ -90,8 +92,14 @@ Handling Handlers::get_ca_certificates(RequestContext) {
 Handling Handlers::sync_agent(RequestContext context) {
   auto wish = sync_wish(context.request);
   if (!wish) return refuse_live(context.principal, context.request.peer.address, wish.error());
-  SyncPosition position{context.principal, std::move(wish->epoch), wish->revision, wish->applied, accepts_deltas(context.request),
-                        deps_.clock.steady() + std::chrono::seconds(wish->wait), context.request.peer.address};
+  SyncPosition position{context.principal,
+                        std::move(wish->epoch),
+                        wish->revision,
+                        wish->applied,
+                        accepts_deltas(context.request),
+                        deps_.clock.steady() + std::chrono::seconds(wish->wait),
+                        context.request.peer.address,
+                        std::move(wish->probe)};
   const auto have = std::make_shared<const SyncPosition>(std::move(position));
   std::function<Handling()> there = [this, have] { return sync_on_state(have); };
   return run_on<http::Response>(deps_.state, std::move(there));
@@ -114,9 +122,17 @@ Handling Handlers::sync_on_state(std::shared_ptr<const SyncPosition> have) {
     const bool same_epoch = feed.epoch() == have->epoch;
     // Only now has it spoken; what it says later, in a report, is newer.
     if (arrives) deps_.board.contact((*live)->uid, same_epoch ? have->applied : 0, origin_of(nat_sources(), **live, have->from));
+    const std::string probe = probe_news(*have, **live);
     if (feed.revision() > 0 && (!same_epoch || feed.revision() > have->revision)) {
       Handling telling = tell_news(have);
-      co_return co_await std::move(telling);
+      Reply news = co_await std::move(telling);
+      if (news && !probe.empty()) news->headers.set(proto::k_probe_header, probe);
+      co_return news;
+    }
+    if (!probe.empty()) {
+      http::Response asking = empty_response(204);
+      asking.headers.set(proto::k_probe_header, probe);
+      co_return asking;
     }
     const auto left = std::chrono::ceil<Millis>(have->deadline - deps_.clock.steady());
     if (left <= Millis(0) || stopping_) co_return empty_response(204);

@@ -195,6 +195,10 @@ const std::map<std::string_view, Handlers::Function>& Handlers::table() {
       {"getCrl", &Handlers::get_crl},
       {"listAudit", &Handlers::list_audit},
       {"verifyAudit", &Handlers::verify_audit},
+      {"startNetworkProbe", &Handlers::start_network_probe},
+      {"getNetworkProbe", &Handlers::get_network_probe},
+      {"offerProbe", &Handlers::offer_probe},
+      {"reportProbe", &Handlers::report_probe},
       {"getHealth", &Handlers::get_health},
       {"getOpenApi", &Handlers::get_open_api},
       {"getLivez", &Handlers::get_livez},
@@ -344,6 +348,7 @@ void Handlers::stop_waiting() {
   stopping_ = true;
   deps_.registrar.feed().changed().notify();
   nodes_changed_.notify();
+  probe_changed_.notify();
 }
 
 Api::Api(std::unique_ptr<Handlers> handlers) : handlers_(std::move(handlers)) {}

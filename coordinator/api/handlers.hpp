@@ -16,6 +16,7 @@
 #include "coordinator/api/page.hpp"
 #include "coordinator/api/principal.hpp"
 #include "coordinator/api/range.hpp"
+#include "coordinator/service/probe_round.hpp"
 #include "coordinator/service/restart_budget.hpp"
 #include "proto/codec.hpp"
 #include "proto/problem.hpp"
@@ -121,6 +122,11 @@ class Handlers {
   Handling list_cas(RequestContext context);
   Handling get_ca(RequestContext context);
   Handling change_ca(RequestContext context);
+  // network_probe.cpp
+  Handling start_network_probe(RequestContext context);
+  Handling get_network_probe(RequestContext context);
+  Handling offer_probe(RequestContext context);
+  Handling report_probe(RequestContext context);
   // service.cpp
   Handling get_health(RequestContext context);
   Handling get_open_api(RequestContext context);
@@ -137,6 +143,8 @@ class Handlers {
     bool takes_deltas = false;
     SteadyTime deadline{};
     IpAddress from;
+    std::optional<std::string> probe =
+        {};  // of the network, that it knows of; absent: an agent that takes part in none
   };
   Handling dispatch(http::Request request);
   Handling dispatch_live(const proto::Route& route, RequestContext context);
@@ -156,6 +164,20 @@ class Handlers {
   };
   boost::asio::awaitable<Result<bool>> repeats_on_state(Sender sender);
   Handling status_on_state(std::shared_ptr<const proto::NodeStatusReport> given, Sender sender);
+  const std::string& probe_news(const SyncPosition& have, const Node& node);  // state thread; empty: none
+  Handling start_probe_on_state();
+  Handling get_probe_on_state(SteadyTime deadline);
+  Handling probe_view();
+  Handling answer_durably(Reply reply);
+  struct ProbeSender {
+    std::shared_ptr<const Principal> who;  // an agent
+    IpAddress from;
+  };
+  Handling offer_on_state(std::shared_ptr<const proto::ProbeOffer> offer, ProbeSender sender);
+  Handling await_targets(std::shared_ptr<const proto::ProbeOffer> offer, ProbeSender sender);
+  Handling report_probe_on_state(std::shared_ptr<const proto::ProbeReport> report, ProbeSender sender);
+  void tell_probe_changes(std::uint64_t before);
+  std::vector<ProbeMember> probe_members() const;  // state thread
   Handling refuse_live(std::shared_ptr<const Principal> principal, IpAddress from, Error error);
   Handling apply_on_state(proto::ClusterSpec spec, proto::AuditActor actor, Guard guard);
   boost::asio::awaitable<Result<Outcome>> delete_on_state(std::string name, proto::AuditActor actor, Guard guard);
@@ -212,7 +234,10 @@ class Handlers {
   RestartBudget budget_{deps_.clock, deps_.board};  // state thread
   WallTime started_;
   bool stopping_ = false;  // state thread
-  // Notified when a node reported something new or was removed; state thread. Joins are noticed within a second.
+  ProbeRound probe_;       // state thread
+  Notifier probe_changed_;  // notified with each phase of it; state thread
+  // Notified when a node reported something new or was removed; state thread. Joins are noticed within a
+  // second.
   Notifier nodes_changed_;
   std::atomic<std::size_t> watches_{0};
   // By Errc; the last is for success. Counted on all I/O threads.

@@ -49,6 +49,14 @@ const BadValue k_bad_values[] = {
     {"reportStatus", "/settings", R"({"message": ""})", "/settings/state"},
     {"requestRestart", "/done", R"("yes")", nullptr},
     {"requestRestart", "/components", R"([1])", "/components/0"},
+    {"offerProbe", "/probe", "5", nullptr},
+    {"offerProbe", "/bridges", "[1]", "/bridges/0"},
+    {"offerProbe", "/pods", "{}", nullptr},
+    {"offerProbe", "/note", "0", nullptr},
+    {"reportProbe", "/probe", "", nullptr},
+    {"reportProbe", "/pings", "-1", nullptr},
+    {"reportProbe", "/losses", R"([{"node": "n2"}])", "/losses/0/what"},
+    {"reportProbe", "/note", "[]", nullptr},
     {"renewCertificates", "/csrs", "{}", nullptr},
     {"renewCertificates", "/csrs/agent", R"("no CSR")", nullptr},
     {"renewCertificates", "/address", R"("10.77.0.300")", nullptr},
@@ -66,7 +74,8 @@ const BadValue k_bad_values[] = {
     {"applyCluster", "/network/dnsIP", R"("10.0.0.1")", nullptr},
     {"applyCluster", "/network/backend", R"("ipip")", nullptr},
     {"applyCluster", "/network/nodeCIDRs", R"(["10.77.0.0"])", "/network/nodeCIDRs/0"},
-    {"applyCluster", "/network/pools", R"([{"name": "a", "ranges": ["10.20.0.0/16", "10.20.4.0/22"]}])", "/network/pools/0/ranges/1"},
+    {"applyCluster", "/network/pools", R"([{"name": "a", "ranges": ["10.20.0.0/16", "10.20.4.0/22"]}])",
+     "/network/pools/0/ranges/1"},
     {"applyCluster", "/network/adoptNodes", "1", nullptr},
     {"applyCluster", "/runtime", R"("rkt")", nullptr},
     {"applyCluster", "/versions/etcd", R"("v3")", nullptr},
@@ -87,8 +96,10 @@ const BadValue k_bad_values[] = {
     {"applyCluster", "/kubelet/config", R"({"evictionHrd": {}})", "/kubelet/config/evictionHrd"},
     {"applyCluster", "/nodeLabels", R"({"a b": "c"})", "/nodeLabels/a b"},
     {"applyCluster", "/nodeTaints", R"(["k:NoSchedule", "k:Never"])", "/nodeTaints/1"},
-    {"applyCluster", "/nodeGroups", R"([{"name": "a", "match": {"role": "king"}}])", "/nodeGroups/0/match/role"},
-    {"applyCluster", "/nodeGroups", R"([{"name": "a", "kubelet": {"config": {"nope": 1}}}])", "/nodeGroups/0/kubelet/config/nope"},
+    {"applyCluster", "/nodeGroups", R"([{"name": "a", "match": {"role": "king"}}])",
+     "/nodeGroups/0/match/role"},
+    {"applyCluster", "/nodeGroups", R"([{"name": "a", "kubelet": {"config": {"nope": 1}}}])",
+     "/nodeGroups/0/kubelet/config/nope"},
     {"applyCluster", "/rollout", R"({"maxUnavailable": 0})", "/rollout/maxUnavailable"},
     {"applyCluster", "/rollout/maxUnavailable", "1.5", nullptr},
     {"applyCluster", "/artifacts/signers", R"(["no key"])", nullptr},
@@ -102,7 +113,8 @@ const BadValue k_bad_values[] = {
     {"drainNode", "/force", "1", nullptr},
     {"setNodeConfig", "/kubelet", R"({"config": {"evictionHrd": {}}})", "/kubelet/config/evictionHrd"},
     {"setNodeConfig", "/kubelet", R"({"extraArgs": ["v=2"]})", "/kubelet/extraArgs/0"},
-    {"setNodeConfig", "/kubeProxy", R"({"config": {"clientConnection": {}}})", "/kubeProxy/config/clientConnection"},
+    {"setNodeConfig", "/kubeProxy", R"({"config": {"clientConnection": {}}})",
+     "/kubeProxy/config/clientConnection"},
     {"setNodeConfig", "/labels", R"({"kubernetes.io/hostname": "x"})", "/labels/kubernetes.io~1hostname"},
     {"setNodeConfig", "/taints", R"(["k:Never"])", "/taints/0"},
     {"replaceNode", "/ttl", R"("soon")", nullptr},
@@ -140,7 +152,8 @@ const BadValue k_bad_values[] = {
     {"registerArtifact", "/version", R"("../1")", nullptr},
     {"registerArtifact", "/format", R"("zip")", nullptr},
     {"registerArtifact", "/sha256", R"("abc")", nullptr},
-    {"registerArtifact", "/sha256", R"("0000000000000000000000000000000000000000000000000000000000000000")", nullptr},  // not uploaded
+    {"registerArtifact", "/sha256", R"("0000000000000000000000000000000000000000000000000000000000000000")",
+     nullptr},  // not uploaded
     {"registerArtifact", "/size", R"("large")", nullptr},
     {"registerArtifact", "/importedAt", "0", nullptr},
     {"collectBlobs", "/minAge", R"("soon")", nullptr},
@@ -199,6 +212,8 @@ struct World {
   json good_body(const std::string& operation) const {
     if (operation == "joinNode") return join_body();
     if (operation == "reportStatus") return {{"phase", "Running"}, {"appliedRevision", 1}, {"conditions", json::array()}};
+    if (operation == "offerProbe") return {{"probe", "0123456789abcdef"}};
+    if (operation == "reportProbe") return {{"probe", "0123456789abcdef"}, {"pings", 1}};
     if (operation == "renewCertificates") return {{"csrs", agent->csrs}};
     if (operation == "applyCluster" || operation == "planCluster") return spec;
     if (operation == "createKubeconfig") return {{"csr", csr}, {"user", "ada"}};
