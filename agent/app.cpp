@@ -30,8 +30,10 @@
 #include "agent/local_surface.hpp"
 #include "agent/memory.hpp"
 #include "agent/net/firewalld.hpp"
+#include "agent/net/icmp_pinger.hpp"
 #include "agent/net/kernel_network.hpp"
 #include "agent/net/network_managers.hpp"
+#include "agent/net/pod_leases.hpp"
 #include "agent/net/quiet_state.hpp"
 #include "agent/process/direct_supervisor.hpp"
 #include "agent/process/journal_unit_log.hpp"
@@ -44,6 +46,7 @@
 #include "agent/service/drift_watch.hpp"
 #include "agent/service/enroll.hpp"
 #include "agent/service/liveness.hpp"
+#include "agent/service/network_prober.hpp"
 #include "agent/service/reconcile.hpp"
 #include "agent/service/renew.hpp"
 #include "agent/service/rounds.hpp"
@@ -77,6 +80,8 @@ constexpr Millis k_stop_patience{3'000};
 constexpr Millis k_first_trim{30'000};
 constexpr Millis k_trim_period{60'000};  // once for each full pass,
 constexpr Millis k_trim_after{10'000};   // so long after it began
+constexpr char k_pod_network[] = "/slipway";  // as our CNI configuration names it
+constexpr std::size_t k_most_leases = 1024;   // of both families
 constexpr int k_workers =
     1;  // the agent's blocking jobs are few and short; a second thread would cost memory for nothing
 
@@ -284,6 +289,9 @@ class Agent {
     ca_sync_ = std::make_unique<CaSync>(role_, deps());
     follower_ = std::make_unique<AddressFollower>(AddressFollower::Deps{
         clock_, workers_, state_, [named = config_.node_address, endpoints = endpoints_](IpAddress registered) { return address_sight(registered, named, endpoints); }});
+    prober_ = std::make_unique<NetworkProber>(NetworkProber::Deps{
+        coordinator_, *network_, pinger_, workers_, state_,
+        [] { return net::leased_addresses(HostPaths{}.cni_state_dir + k_pod_network, k_most_leases); }});
     FileNodeStore* store = store_.get();
     ReconcileDeps reconcile{
         *store_,
@@ -374,6 +382,7 @@ class Agent {
     group_.spawn("CA bundles", ca_sync_->run());
     group_.spawn("renewal", renewer_->run());
     group_.spawn("address", follower_->run());
+    group_.spawn("network probe", prober_->run());
     co_return Status{};
   }
 
@@ -420,6 +429,7 @@ class Agent {
   ArtifactGate gate_;
   std::vector<http::Endpoint> endpoints_;
   std::unique_ptr<KernelNetwork> network_;
+  IcmpPinger pinger_{thread_.executor()};
   Firewalld firewalld_{thread_.executor()};
   NetworkManagers managers_{thread_.executor()};
   std::unique_ptr<FileWatch> files_;  // null: the kernel has none to give
@@ -430,6 +440,7 @@ class Agent {
   std::unique_ptr<Renewer> renewer_;
   std::unique_ptr<CaSync> ca_sync_;
   std::unique_ptr<AddressFollower> follower_;
+  std::unique_ptr<NetworkProber> prober_;
   std::unique_ptr<Reconciler> reconciler_;
   std::unique_ptr<LivenessKeeper> liveness_;
   std::unique_ptr<UnitWatch> unit_watch_;

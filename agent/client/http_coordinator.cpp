@@ -28,6 +28,7 @@ constexpr Millis k_poll_grace{15'000};  // beyond the wait that was asked for
 constexpr Millis k_deadline{30'000};
 constexpr std::uint64_t k_longest_wait = 3600;  // seconds: no answer may send an agent to sleep for days
 constexpr int k_accepted = 202;
+constexpr std::size_t k_longest_probe = 64;  // bytes of its id
 
 // The desired state of 50,000 nodes is ten megabytes.
 http::ClientLimits client_limits() {
@@ -105,6 +106,12 @@ std::string percent_encode(std::string_view text) {
     out += k_digits[byte & 15];
   }
   return out;
+}
+
+// The probe of the network that the answer tells of; empty: none.
+std::string probe_in(const http::Response& response) {
+  const std::string* const id = response.headers.find(proto::k_probe_header);
+  return id == nullptr || id->size() > k_longest_probe ? std::string() : *id;
 }
 
 Error not_joined() {
@@ -200,6 +207,7 @@ asio::awaitable<Result<std::optional<SyncNews>>> HttpCoordinator::sync(SyncPosit
   std::string target = "/v1/agent/sync?revision=" + std::to_string(position.revision) +
                        "&applied=" + std::to_string(position.applied);
   if (!position.epoch.empty()) target += "&epoch=" + percent_encode(position.epoch);
+  target += "&probe=" + (position.probe.empty() ? std::string("none") : percent_encode(position.probe));
   target += "&wait=" + std::to_string(position.at_once ? 0 : k_poll_seconds);
   http::Request get = make_request(http::Method::get, std::move(target));
   if (position.takes_delta) get.headers.set("Accept", std::string(proto::k_delta_type) + ", application/json");
@@ -207,12 +215,15 @@ asio::awaitable<Result<std::optional<SyncNews>>> HttpCoordinator::sync(SyncPosit
   asio::awaitable<Result<http::Response>> calling = call(polling_, tls_, std::move(get), deadline);
   const Result<http::Response> response = co_await std::move(calling);
   if (!response) co_return context(response.error(), "asking for the desired state");
-  if (response->status == 204 || response->status == 304) co_return std::optional<SyncNews>();
+  const std::string probe = probe_in(*response);
+  if (response->status == 204 || response->status == 304)
+    co_return probe.empty() ? std::optional<SyncNews>() : std::optional<SyncNews>({"", false, probe});
   if (!is_success(*response))
     co_return context(refusal_of(*response),
                       "asking for the desired state");
   const std::string* const type = response->headers.find("Content-Type");
-  co_return std::optional<SyncNews>({body_of(*response), type != nullptr && *type == proto::k_delta_type});
+  co_return std::optional<SyncNews>(
+      {body_of(*response), type != nullptr && *type == proto::k_delta_type, probe});
 }
 
 asio::awaitable<Status> HttpCoordinator::report(proto::NodeStatusReport report) {
@@ -252,6 +263,27 @@ asio::awaitable<Result<proto::RestartReply>> HttpCoordinator::request_restart(pr
   asio::awaitable<Result<http::Response>> calling = call_once(std::move(post));
   const Result<http::Response> response = co_await std::move(calling);
   co_return decode_answer<proto::RestartReply>(response, "asking leave to restart for new settings");
+}
+
+asio::awaitable<Result<proto::ProbeTargets>> HttpCoordinator::offer_probe(proto::ProbeOffer offer) {
+  if (!tls_) co_return not_joined();
+  http::Request post = make_request(http::Method::post, "/v1/agent/network-probe", proto::encode(offer));
+  asio::awaitable<Result<http::Response>> calling = call(probing_, tls_, std::move(post), k_deadline);
+  const Result<http::Response> response = co_await std::move(calling);
+  co_return decode_answer<proto::ProbeTargets>(response, "taking part in a probe of the network");
+}
+
+asio::awaitable<Status> HttpCoordinator::report_probe(proto::ProbeReport report) {
+  if (!tls_) co_return not_joined();
+  http::Request post =
+      make_request(http::Method::post, "/v1/agent/network-probe/report", proto::encode(report));
+  asio::awaitable<Result<http::Response>> calling = call(probing_, tls_, std::move(post), k_deadline);
+  const Result<http::Response> response = co_await std::move(calling);
+  probing_ = {};  // probes are rare
+  if (!response) co_return context(response.error(), "telling what the probe of the network found");
+  if (!is_success(*response))
+    co_return context(refusal_of(*response), "telling what the probe of the network found");
+  co_return Status{};
 }
 
 asio::awaitable<Status> HttpCoordinator::fetch(ArtifactRef artifact, std::string to_path) {

@@ -32,6 +32,8 @@ class HttpCoordinator final : public CoordinatorApi, public ArtifactSource {
   boost::asio::awaitable<Result<proto::MasterSecrets>> master_secrets() override;
   boost::asio::awaitable<Result<proto::CaBundles>> ca_bundles() override;
   boost::asio::awaitable<Result<proto::RestartReply>> request_restart(proto::RestartRequest request) override;
+  boost::asio::awaitable<Result<proto::ProbeTargets>> offer_probe(proto::ProbeOffer offer) override;
+  boost::asio::awaitable<Status> report_probe(proto::ProbeReport report) override;
   Status use_identity(const std::string& ca_pem, const KeyPair& pair) override;
 
   boost::asio::awaitable<Status> fetch(ArtifactRef artifact, std::string to_path) override;
@@ -60,6 +62,7 @@ class HttpCoordinator final : public CoordinatorApi, public ArtifactSource {
   Tls tls_;                  // null until use_identity()
   Channel polling_;
   Channel reporting_;
+  Channel probing_;  // from an offer to its report
 };
 
 // "https://IP:7443" each. Errc::invalid names the one that is wrong.

@@ -24,12 +24,14 @@ struct SyncPosition {
   std::uint64_t applied = 0;  // revision whose routes are programmed
   bool at_once = false;       // do not wait for news: is it there again?
   bool takes_delta = false;   // what has changed since `revision` will do
+  std::string probe = {};     // of the network, that was heard of last; empty: none
 };
 
 // The JSON of a DesiredState, or of a DesiredDelta from the position that was told.
 struct SyncNews {
-  std::string json;
+  std::string json;  // empty: there is only a probe to take part in
   bool is_delta = false;
+  std::string probe = {};  // of the network, that this node is to take part in; empty: none
 };
 
 // Used on the agent's state thread. Several coordinators are tried in turn inside. Errors carry the
@@ -54,6 +56,11 @@ class CoordinatorApi {
   virtual boost::asio::awaitable<Result<proto::CaBundles>> ca_bundles() = 0;
   // Leave to restart components for new settings, or that it is given back. Errc::not_found: the coordinator is older and has no such rule.
   virtual boost::asio::awaitable<Result<proto::RestartReply>> request_restart(proto::RestartRequest request) = 0;
+  // Where this node's pods are, for the probe of the network that sync() told of; the answer says whom to
+  // ping, and comes when all nodes have said so, some seconds later. Errc::conflict: that probe is over.
+  // Errc::not_found: the coordinator knows none.
+  virtual boost::asio::awaitable<Result<proto::ProbeTargets>> offer_probe(proto::ProbeOffer offer) = 0;
+  virtual boost::asio::awaitable<Status> report_probe(proto::ProbeReport report) = 0;
   // From now on calls use this certificate and trust these CAs; calls on their way are not disturbed.
   virtual Status use_identity(const std::string& ca_pem, const KeyPair& pair) = 0;
 };

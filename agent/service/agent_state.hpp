@@ -85,6 +85,7 @@ struct AgentState {
   std::optional<IpAddress> moves_to;  // this host's address for good, which is not the registered one: to be asked for
   std::string address_message;        // why this node cannot follow its address
   std::optional<WallTime> last_contact;
+  std::string probe;  // of the network, that the coordinator told of last; empty: none yet
   std::string coordinator;                  // https://ADDRESS:7443 that answered last; empty: none yet
   TroubleLog troubles;                      // what stands in the way, and since when
   std::optional<PassReport> last_pass;
@@ -106,6 +107,7 @@ struct AgentState {
   std::map<std::string, BundleUse> ca_uses;  // where components read them, by kind
 
   Trigger routes_news;       // `routes` has moved on
+  Trigger probe_news;        // the network is to be probed
   Trigger ca_news;           // the coordinator may have announced other CAs
   Trigger renew;             // certificates may come from a CA that is being replaced, or are to be rotated
   Trigger reconcile;         // something to bring about

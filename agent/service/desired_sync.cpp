@@ -68,6 +68,7 @@ SyncPosition DesiredSync::position() {
     position.revision = wants_whole_ ? 0 : deps_.state.desired->revision;
     position.takes_delta = !wants_whole_;
   }
+  position.probe = deps_.state.probe;
   position.at_once = !deps_.state.sync_message.empty();
   if (deps_.state.routes.epoch == position.epoch) position.applied = deps_.state.routes.revision;
   return position;
@@ -85,6 +86,11 @@ asio::awaitable<Status> DesiredSync::poll_once() {
   }
   deps_.state.last_contact = deps_.clock.wall();
   if (!answer->has_value()) co_return Status{};
+  if (!(*answer)->probe.empty()) {
+    deps_.state.probe = (*answer)->probe;
+    deps_.state.probe_news.set();
+  }
+  if ((*answer)->json.empty()) co_return Status{};
   asio::awaitable<Status> taking = take(std::move(**answer));
   co_return co_await std::move(taking);
 }

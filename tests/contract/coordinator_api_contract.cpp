@@ -248,6 +248,30 @@ TEMPLATE_TEST_CASE("a report arrives", "[coordinator-api]", EACH_COORDINATOR) {
   }
 }
 
+TEMPLATE_TEST_CASE("a probe of the network is told once, and taken part in", "[coordinator-api]", EACH_COORDINATOR) {
+  TestType rig;
+  CHECK(code_of(rig.io.run(rig.api().offer_probe({"x"}))) == Errc::unauthenticated);
+  CHECK(code_of(rig.io.run(rig.api().report_probe({"x"}))) == Errc::unauthenticated);
+  settle(rig);
+  SyncPosition position = position_of(state_in(sync(rig, {})), true);
+  CHECK_FALSE(sync(rig, position)->has_value());
+  const std::string id = rig.start_probe();
+  const auto told = sync(rig, position);
+  REQUIRE(told);
+  REQUIRE(*told);
+  CHECK((*told)->json.empty());
+  CHECK((*told)->probe == id);
+  position.probe = id;
+  CHECK_FALSE(sync(rig, position)->has_value());
+  const auto targets = rig.io.run(rig.api().offer_probe({id}));
+  REQUIRE(targets);
+  CHECK(targets->probe == id);
+  CHECK(targets->targets.empty());  // nobody else is there
+  REQUIRE(rig.io.run(rig.api().report_probe({id})));
+  CHECK(code_of(rig.io.run(rig.api().offer_probe({id}))) == Errc::conflict);
+  CHECK(code_of(rig.io.run(rig.api().report_probe({id}))) == Errc::conflict);
+}
+
 TEMPLATE_TEST_CASE("leave to restart is given, kept and given back", "[coordinator-api]", EACH_COORDINATOR) {
   TestType rig;
   CHECK(code_of(rig.io.run(rig.api().request_restart({false, {"kubelet"}}))) == Errc::unauthenticated);

@@ -89,6 +89,12 @@ class MortalCoordinator final : public CoordinatorApi {
     effect_("after CA bundles");
     co_return bundles;
   }
+  asio::awaitable<Result<proto::ProbeTargets>> offer_probe(proto::ProbeOffer offer) override {
+    return inner_.offer_probe(std::move(offer));
+  }
+  asio::awaitable<Status> report_probe(proto::ProbeReport report) override {
+    return inner_.report_probe(std::move(report));
+  }
   Status use_identity(const std::string& ca_pem, const KeyPair& pair) override { return inner_.use_identity(ca_pem, pair); }
 
  private:

@@ -33,6 +33,11 @@ void FakeCoordinatorRig::go_away() {
   fake.refusal = make_error(Errc::unavailable, "connection refused");
 }
 
+std::string FakeCoordinatorRig::start_probe() {
+  fake.probe = "0123456789abcdef";
+  return fake.probe;
+}
+
 std::string FakeCoordinatorRig::reported_phase() {
   return fake.reports.empty() ? "" : fake.reports.back().phase;
 }
@@ -64,6 +69,10 @@ void RealCoordinatorRig::remove_node() {
 
 void RealCoordinatorRig::go_away() {
   cluster.stop();
+}
+
+std::string RealCoordinatorRig::start_probe() {
+  return as<proto::NetworkProbe>(cluster.admin().post("/v1/network/probe", "")).id;
 }
 
 std::string RealCoordinatorRig::reported_phase() {

@@ -30,6 +30,8 @@ struct FakeCoordinatorRig {
   void remove_node();
   void go_away();
   std::string reported_phase();
+  // Its id.
+  std::string start_probe();
 
   ManualClock clock;
   IoTest io;
@@ -46,6 +48,8 @@ struct RealCoordinatorRig {
   void remove_node();
   void go_away();
   std::string reported_phase();
+  // Its id.
+  std::string start_probe();
 
   ClusterFixture cluster;
   IoTest io;

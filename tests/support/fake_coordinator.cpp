@@ -67,6 +67,8 @@ boost::asio::awaitable<Result<std::optional<SyncNews>>> FakeCoordinator::sync(Sy
     deltas.pop_front();
     co_return std::optional<SyncNews>(std::move(next));
   }
+  if (!probe.empty() && position.probe != probe)
+    co_return std::optional<SyncNews>(SyncNews{"", false, probe});
   if (newer_than(position) || !waits || position.at_once) co_return newer_than(position);
   boost::asio::awaitable<bool> waiting = changed_.wait(std::chrono::seconds(50));
   (void)co_await std::move(waiting);
@@ -130,6 +132,23 @@ boost::asio::awaitable<Result<proto::RestartReply>> FakeCoordinator::request_res
   if (const Status admitted = admit_agent(); !admitted) co_return admitted.error();
   restarts.push_back(request);
   co_return proto::RestartReply{request.done || restart_refusal.empty(), request.done ? std::string() : restart_refusal, 10};
+}
+
+boost::asio::awaitable<Result<proto::ProbeTargets>> FakeCoordinator::offer_probe(proto::ProbeOffer offer) {
+  if (refusal) co_return *refusal;
+  if (const Status admitted = admit_agent(); !admitted) co_return admitted.error();
+  offers.push_back(offer);
+  if (offer.probe != probe) co_return make_error(Errc::conflict, "that probe is over");
+  co_return proto::ProbeTargets{offer.probe, targets};
+}
+
+boost::asio::awaitable<Status> FakeCoordinator::report_probe(proto::ProbeReport report) {
+  if (refusal) co_return *refusal;
+  if (const Status admitted = admit_agent(); !admitted) co_return admitted.error();
+  if (report.probe != probe) co_return make_error(Errc::conflict, "that probe is over");
+  probe_reports.push_back(std::move(report));
+  probe.clear();  // all are done
+  co_return Status{};
 }
 
 Status FakeCoordinator::use_identity(const std::string& ca_pem, const KeyPair& pair) {

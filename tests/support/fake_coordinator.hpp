@@ -46,6 +46,8 @@ class FakeCoordinator final : public CoordinatorApi {
   boost::asio::awaitable<Result<proto::MasterSecrets>> master_secrets() override;
   boost::asio::awaitable<Result<proto::CaBundles>> ca_bundles() override;
   boost::asio::awaitable<Result<proto::RestartReply>> request_restart(proto::RestartRequest request) override;
+  boost::asio::awaitable<Result<proto::ProbeTargets>> offer_probe(proto::ProbeOffer offer) override;
+  boost::asio::awaitable<Status> report_probe(proto::ProbeReport report) override;
   Status use_identity(const std::string& ca_pem, const KeyPair& pair) override;
 
   FileSigner& signer() { return signer_; }
@@ -97,6 +99,10 @@ class FakeCoordinator final : public CoordinatorApi {
   std::vector<proto::RestartRequest> restarts;  // wishes, and what was given back
   std::string restart_refusal;                  // why nobody may; empty: everybody may
   std::string used_ca, used_chain;
+  std::string probe;                        // of the network, that sync() tells of; empty: none
+  std::vector<proto::ProbeTarget> targets;  // of any probe
+  std::vector<proto::ProbeOffer> offers;
+  std::vector<proto::ProbeReport> probe_reports;
 
  private:
   struct Issued {
