@@ -65,7 +65,8 @@ std::string positionals(const CLI::App& app) {
 void append_commands(std::string& out, const CLI::App& app, const std::string& path) {
   for (const CLI::App* sub : commands_of(app)) {
     const std::string words = path + " " + sub->get_name();
-    if (!commands_of(*sub).empty()) {
+    const bool has_commands = !commands_of(*sub).empty();
+    if (has_commands && sub->get_require_subcommand_min() > 0) {  // does nothing by itself
       append_commands(out, *sub, words);
       continue;
     }
@@ -73,6 +74,7 @@ void append_commands(std::string& out, const CLI::App& app, const std::string& p
     const std::string taken = positionals(*sub);
     if (!taken.empty()) out += "\\fB" + roff(words) + "\\fR" + taken + "\n.PP\n";
     out += roff(sub->get_description()) + "\n" + options_text(*sub);
+    if (has_commands) append_commands(out, *sub, words);
   }
 }
 

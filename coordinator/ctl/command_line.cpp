@@ -314,11 +314,13 @@ cli::ManualFrame manual_frame() {
       "settings, artifacts, certificates, operators and health.",
       "Results go to standard output as a table, or as JSON or YAML with -o; errors go to standard error and say "
       "what failed, at which stage, and the cure."};
-  frame.exit_codes = {{"0", "all went well"},
-                      {"1", "an error; of health: something is not well"},
-                      {"3", "wrong usage, or a value that the coordinator refused"},
-                      {"5", "denied: the certificate is unknown, revoked or has too small a role"},
-                      {"6", "no answer in time, or what --wait waits for did not come within --timeout"}};
+  frame.exit_codes = {
+      {"0", "all went well"},
+      {"1",
+       "an error; of health: something is not well; of health network: a pair fails, or no node took part"},
+      {"3", "wrong usage, or a value that the coordinator refused"},
+      {"5", "denied: the certificate is unknown, revoked or has too small a role"},
+      {"6", "no answer in time, or what --wait waits for did not come within --timeout"}};
   frame.environment = {{"SLIPWAYCTL_CONFIG", "the configuration to use without --config"}};
   frame.files = {{"/etc/slipway/admin.conf", "clusters and credentials, mode 0600; may hold several clusters"}};
   frame.see_also = {"slipway-coordinator(8)", "slipway-agent(8)"};
@@ -371,6 +373,26 @@ void add_certs(CLI::App& app, CommandLine& line) {
   add_yes(*rotate, options->yes);
 }
 
+void add_health(CLI::App& app, CommandLine& line) {
+  CLI::App* const health =
+      app.add_subcommand("health", "check the whole cluster; exits with 1 when something is not well");
+  health->fallthrough();
+  const auto options = std::make_shared<Health>();
+  add_watch(*health, options->watch);
+  auto [network, probed] = add_command<HealthNetwork>(
+      *health, line, "network",
+      "let all nodes ping each other and each other's pods, up to the MTU, and name for each pair that fails "
+      "the likely cause and the cure; exits with 1 when one fails");
+  network->add_flag("--last", probed->last, "show what the last one found, and start none");
+  // CLI11 calls the command that stands before last.
+  health->callback([&line, network = network, options] {
+    if (!network->parsed())
+      line.command = *options;
+    else if (options->watch)
+      throw CLI::ValidationError("--watch", "a probe of the network is not repeated");
+  });
+}
+
 void add_all(CLI::App& app, CommandLine& line) {
   add_token(app, line);
   add_node(app, line);
@@ -381,8 +403,7 @@ void add_all(CLI::App& app, CommandLine& line) {
   add_operator(app, line);
   add_config(app, line);
   add_audit(app, line);
-  auto [health, checked] = add_command<Health>(app, line, "health", "check the whole cluster; exits with 1 when something is not well");
-  add_watch(*health, checked->watch);
+  add_health(app, line);
   auto [support, made] = add_command<Support>(app, line, "support", "gather what the coordinator tells in an archive, without secrets (of a host: slipway-agent support there)");
   support->add_option("-O,--output-file", made->file, "archive to make; default: a name with the time, in the present folder");
 }

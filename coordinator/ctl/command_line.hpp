@@ -229,6 +229,9 @@ struct AuditVerify {};
 struct Health {
   bool watch = false;
 };
+struct HealthNetwork {
+  bool last = false;  // show the last probe, start none
+};
 struct Support {
   std::string file;  // empty: a name with the time, in the present folder
 };
@@ -252,12 +255,12 @@ struct ConfigUseContext {
 using Command =
     std::variant<TokenCreate, TokenList, TokenDelete, NodeList, NodeGet, NodeDelete, ClusterGet, ClusterApply,
                  ClusterKubeconfig, ArtifactImport, ArtifactList, CertsCheckExpiration, Health,
-                 OperatorCreate, OperatorList, OperatorRevoke, ConfigGetContexts, ConfigCurrentContext, ConfigUseContext,
-                 NodeApprove, NodeDeny, NodeReplace, CertsList, AuditList, AuditVerify,
+                 OperatorCreate, OperatorList, OperatorRevoke, ConfigGetContexts, ConfigCurrentContext,
+                 ConfigUseContext, NodeApprove, NodeDeny, NodeReplace, CertsList, AuditList, AuditVerify,
                  PoolList, PoolGet, PoolCreate, PoolGrow, PoolDrain, PoolDelete, PoolHold, PoolRelease,
-                 CertsStatus, CertsRotateCa, NodeCordon, NodeDrain, PoolNodes, CertsRotate, Support, NodeConfig,
-                 ArtifactDelete, ArtifactCollect, ArtifactKeygen, ManifestSign, ManifestVerify, ManifestCreate, ManifestPut, ManifestGet,
-                 ArtifactFetch>;
+                 CertsStatus, CertsRotateCa, NodeCordon, NodeDrain, PoolNodes, CertsRotate, Support,
+                 NodeConfig, ArtifactDelete, ArtifactCollect, ArtifactKeygen, ManifestSign, ManifestVerify,
+                 ManifestCreate, ManifestPut, ManifestGet, ArtifactFetch, HealthNetwork>;
 
 enum class Format { table, wide, json, yaml };
 

@@ -343,6 +343,7 @@ struct Runner {
     }
     return make_error(Errc::not_found, "the coordinator knows no authority " + kind);
   }
+  int operator()(const HealthNetwork& wish) { return probe_network(wish, line.format, connection, console); }
   int operator()(const Support& wish) { return make_support_archive(wish, connection, console); }
   int operator()(const Health&) {
     auto report = ask<proto::HealthReport>(connection, make_request(Method::get, "/v1/health"));

@@ -52,6 +52,8 @@ int redraw(Format format, const std::function<int(Console& console)>& once, Cons
 int wait_until(const std::string& what, const std::string& timeout, const std::function<Result<std::vector<std::string>>()>& missing, Console& console);
 // Live nodes that have not applied this desired revision.
 Result<std::vector<std::string>> nodes_behind(std::uint64_t revision, Connection& connection, WallTime now);
+// network_probe.cpp
+int probe_network(const HealthNetwork& wish, Format format, Connection& connection, Console& console);
 // support.cpp
 int make_support_archive(const Support& wish, Connection& connection, Console& console);
 // cluster_apply.cpp

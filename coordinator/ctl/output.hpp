@@ -42,6 +42,8 @@ Table context_table(const proto::AdminConfig& config, const std::string& current
 Table artifact_table(const proto::ArtifactList& list, bool wide, WallTime now);
 Table certificate_table(const proto::CertificateList& list, bool wide, WallTime now);
 Table health_table(const proto::HealthReport& report);
+// A line of counts, the pairs that failed, the nodes that took no part, and what was not tried.
+std::string network_text(const proto::NetworkProbe& probe, bool wide);
 Table pool_table(const proto::PoolList& list, bool wide, WallTime now);
 Table pool_node_table(const proto::PoolTenantList& list);
 std::string pool_text(const proto::PoolView& pool, WallTime now);

@@ -248,7 +248,8 @@ TEMPLATE_TEST_CASE("a report arrives", "[coordinator-api]", EACH_COORDINATOR) {
   }
 }
 
-TEMPLATE_TEST_CASE("a probe of the network is told once, and taken part in", "[coordinator-api]", EACH_COORDINATOR) {
+TEMPLATE_TEST_CASE("a probe of the network is told once, and taken part in", "[coordinator-api]",
+                   EACH_COORDINATOR) {
   TestType rig;
   CHECK(code_of(rig.io.run(rig.api().offer_probe({"x"}))) == Errc::unauthenticated);
   CHECK(code_of(rig.io.run(rig.api().report_probe({"x"}))) == Errc::unauthenticated);

@@ -116,6 +116,35 @@ TEST_CASE(
 }
 
 TEST_CASE(
+    "system 85: a probe of the network finds a cluster whole, and then the node that forwards nothing to its "
+    "pods",
+    "[system][network]") {
+  const Cluster cluster("sysprobe", "10.85.0", {});
+  INFO(cluster.made().out << cluster.made().err);
+  REQUIRE(cluster.made().ok());
+  const auto whole = cluster.on("master", {"slipwayctl", "health", "network"});
+  INFO(whole.out << whole.err);
+  CHECK(whole.ok());
+  CHECK(whole.out.find("3 of 3 nodes took part") != std::string::npos);
+  CHECK(whole.out.find("all answered") != std::string::npos);
+  // node1 has the pod check-web, node2 the pod check-client.
+  cluster.must("node1", {"nft", "add", "table", "inet", "other"});
+  cluster.must("node1", {"nft", "add", "chain", "inet", "other", "forward",
+                         "{ type filter hook forward priority 0; policy drop; }"});
+  const auto broken = cluster.on("master", {"slipwayctl", "health", "network", "-o", "wide"});
+  INFO(broken.out << broken.err);
+  CHECK(broken.status == 1);
+  CHECK(broken.out.find("node1  pod IPv4") != std::string::npos);
+  CHECK(broken.out.find("LIKELY CAUSE") != std::string::npos);
+  const auto last = cluster.on("master", {"slipwayctl", "health", "network", "--last", "-o", "json"});
+  CHECK(last.status == 1);
+  CHECK(last.out.find("\"to\": \"node1\"") != std::string::npos);
+  cluster.must("node1", {"nft", "delete", "table", "inet", "other"});
+  CHECK(cluster.on("master", {"slipwayctl", "health", "network"}).ok());
+  cluster.remove();
+}
+
+TEST_CASE(
     "system 84b: a containerd that knows one folder of plugins finds ours beside somebody else's, which a "
     "reset leaves",
     "[system][network][containerd]") {

@@ -45,6 +45,10 @@ TEST_CASE("slipwayctl describes itself to shells and manuals", "[ctl][command_li
   CHECK(usage_text({"completion", "bash"}).find("\" node list\") words=\"--help --all --watch") != std::string::npos);
   CHECK(usage_code({"completion", "tcsh"}) == k_usage);
   CHECK(usage_text({"manual-page"}).find(".SS \"slipwayctl token create\"") != std::string::npos);
+  // A command that stands by itself and has one below it.
+  for (const char* words : {"health", "health network"})
+    CHECK(usage_text({"manual-page"}).find(".SS \"slipwayctl " + std::string(words) + "\"") != std::string::npos);
+  CHECK(usage_text({"completion", "bash"}).find("\" health network\") words=\"--help --last\"") != std::string::npos);
   CHECK(usage_text({"--help"}).find("manual-page") == std::string::npos);
 }
 
@@ -131,6 +135,10 @@ TEST_CASE("commands and their options", "[ctl][command_line]") {
   CHECK((drain.name == "web-1" && drain.timeout == "90s" && drain.force && drain.yes));
   CHECK(command_of<NodeDrain>({"node", "drain", "web-1"}).timeout == "5m");
   command_of<Health>({"health"});
+  CHECK_FALSE(command_of<HealthNetwork>({"health", "network"}).last);
+  CHECK(command_of<HealthNetwork>({"health", "network", "--last", "-o", "json"}).last);
+  CHECK(usage_code({"health", "network", "--watch"}) == k_usage);
+  CHECK(usage_code({"health", "netwrk"}) == k_usage);
   CHECK(command_of<Health>({"health", "-w"}).watch);
   CHECK(command_of<PoolList>({"pool", "list", "--watch"}).watch);
   CHECK(command_of<CertsStatus>({"certs", "status", "--watch"}).watch);
