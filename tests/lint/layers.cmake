@@ -15,6 +15,7 @@ set(allow_common/http "common/core;common/log;common/async;common/crypto;common/
 set(allow_common/systemd "common/core;common/log;common/async")
 set(allow_common/config "common/core;common/files")
 set(allow_common/cli "")
+set(allow_common/portable "")
 set(allow_common/kube "common/core;proto")
 foreach(daemon coordinator agent)
   set(allow_${daemon}/domain "common/core;common/kube;proto")
