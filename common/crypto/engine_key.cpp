@@ -9,6 +9,14 @@
 
 #include "common/crypto/ossl.hpp"
 
+// Fedora and CentOS Stream are taking engines out of OpenSSL 3, under the same soname: a program that insists on
+// the functions would not even start there. Where they are missing these are null.
+#pragma weak ENGINE_by_id
+#pragma weak ENGINE_ctrl_cmd_string
+#pragma weak ENGINE_free
+#pragma weak ENGINE_init
+#pragma weak ENGINE_load_private_key
+
 namespace slipway::ossl {
 
 namespace {
@@ -51,7 +59,13 @@ Result<ENGINE*> engine(const std::string& module) {
   const std::lock_guard lock(mutex);
   if (loaded != nullptr) {
     if (module.empty() || module == loaded_module) return loaded;
-    return make_error(Errc::invalid, "two PKCS#11 modules (" + loaded_module + ", " + module + ") cannot be used at once");
+    return make_error(Errc::invalid,
+                      "two PKCS#11 modules (" + loaded_module + ", " + module + ") cannot be used at once");
+  }
+  if (ENGINE_by_id == nullptr) {
+    return make_error(Errc::unavailable,
+                      "this host's OpenSSL was built without engines, which keys in PKCS#11 tokens need; "
+                      "keep the keys in files");
   }
   ENGINE* const found = ENGINE_by_id("pkcs11");
   if (found == nullptr) {
@@ -60,11 +74,15 @@ Result<ENGINE*> engine(const std::string& module) {
   }
   // It would write URIs to standard error, PIN and all.
   const bool quiet = ENGINE_ctrl_cmd_string(found, "QUIET", nullptr, 0) == 1;
-  const bool ready = quiet && (module.empty() || ENGINE_ctrl_cmd_string(found, "MODULE_PATH", module.c_str(), 0) == 1) && ENGINE_init(found) == 1;
+  const bool ready =
+      quiet && (module.empty() || ENGINE_ctrl_cmd_string(found, "MODULE_PATH", module.c_str(), 0) == 1) &&
+      ENGINE_init(found) == 1;
   ERR_clear_error();
   if (!ready) {
     ENGINE_free(found);
-    return make_error(Errc::unavailable, "the PKCS#11 module " + (module.empty() ? std::string("of p11-kit") : module) + " cannot be used");
+    return make_error(
+        Errc::unavailable,
+        "the PKCS#11 module " + (module.empty() ? std::string("of p11-kit") : module) + " cannot be used");
   }
   loaded = found;
   loaded_module = module;
@@ -74,14 +92,17 @@ Result<ENGINE*> engine(const std::string& module) {
 }  // namespace
 
 Result<PkeyPtr> load_engine_key(const Secret& text) {
-  if (!text.reveal().starts_with(k_scheme)) return make_error(Errc::invalid, "a key's URI starts with pkcs11:");
+  if (!text.reveal().starts_with(k_scheme))
+    return make_error(Errc::invalid, "a key's URI starts with pkcs11:");
   const Uri uri = split_module(text.reveal());
   const auto loaded = engine(uri.module);
   if (!loaded) return loaded.error();
   PkeyPtr key(ENGINE_load_private_key(*loaded, uri.key.c_str(), nullptr, nullptr));
   ERR_clear_error();
   if (!key) {
-    return make_error(Errc::unavailable, "the PKCS#11 token does not give the key: is it there, are token and object named as in the URI, is the PIN right?");
+    return make_error(Errc::unavailable,
+                      "the PKCS#11 token does not give the key: is it there, are token and object named as "
+                      "in the URI, is the PIN right?");
   }
   return key;
 }

@@ -86,6 +86,7 @@ def upgraded(host):
 def removed(host):
     said = host.dpkg("-r", *PACKAGES)
     check("slipway-agent reset" in said, f"removing the agent of a node says nothing of reset: {said}")
+    check("stay in /var/lib/slipway/coordinator" in said, f"removing the coordinator does not say what stays: {said}")
     jobs = tree.jobs(host.root)
     for unit in ("slipway-coordinator", "slipway-agent"):
         check(f"stop {unit}.service" in jobs, f"{unit} was not stopped: {jobs}")

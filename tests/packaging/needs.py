@@ -55,6 +55,12 @@ def check_needs(name, program, table, on_debian):
               f"{name} needs {version} of {soname}, docs/packages.md says {limit or 'none'}: {users(program, version)}")
 
 
+def check_weak(name, program):
+    """OpenSSL's engines are missing on newer distributions: programs have to start without."""
+    strong = re.findall(r" GLOBAL \S+ +UND (ENGINE_\w+)", run("readelf", "--dyn-syms", "-W", program))
+    check(not strong, f"{name} does not start where OpenSSL has no engines: {', '.join(strong)}")
+
+
 def users(program, version):
     """The symbols that want this version: whoever reads the failure looks for them first."""
     symbols = re.findall(r"UND (\S+)@" + re.escape(version) + r"\b", run("readelf", "--dyn-syms", "-W", program))
@@ -96,6 +102,7 @@ def main(folder, on_debian=""):
         for name in PROGRAMS.values():
             program = f"{tree}/usr/bin/{name}"
             check_needs(name, program, table, on_debian == "--on-debian")
+            check_weak(name, program)
             check_hardening(name, program, release=on_debian != "--on-debian")
             started = subprocess.run([program, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             check(started.returncode == 0, f"{name} --version: exit {started.returncode}: {started.stdout}")
