@@ -9,8 +9,8 @@
 
 #include "common/crypto/ossl.hpp"
 
-// Fedora and CentOS Stream are taking engines out of OpenSSL 3, under the same soname: a program that insists on
-// the functions would not even start there. Where they are missing these are null.
+// Fedora and CentOS Stream are taking engines out of OpenSSL 3, under the same soname: a program that insists
+// on the functions would not even start there. Where they are missing these are null.
 #pragma weak ENGINE_by_id
 #pragma weak ENGINE_ctrl_cmd_string
 #pragma weak ENGINE_free
