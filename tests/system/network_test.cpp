@@ -28,6 +28,23 @@ void check_ipv6(const Cluster& cluster) {
   lab::eventually("an answer by IPv6 from " + address, 30s, [&] { return cluster.fetched_in_pod("http://[" + address + "]:8080/") == k_web; }, {});
 }
 
+// A table of somebody else's that drops all that a host forwards.
+class ForwardsNothing {
+ public:
+  ForwardsNothing(const lab::Cluster& cluster, std::string host) : cluster_(cluster), host_(std::move(host)) {
+    cluster_.must(host_, {"nft", "add", "table", "inet", "other"});
+    cluster_.must(host_, {"nft", "add", "chain", "inet", "other", "forward",
+                          "{ type filter hook forward priority 0; policy drop; }"});
+  }
+  ~ForwardsNothing() { cluster_.on(host_, {"nft", "delete", "table", "inet", "other"}); }
+  ForwardsNothing(const ForwardsNothing&) = delete;
+  ForwardsNothing& operator=(const ForwardsNothing&) = delete;
+
+ private:
+  const lab::Cluster& cluster_;
+  std::string host_;
+};
+
 }  // namespace
 
 TEST_CASE("system 83: pods of a vxlan cluster reach each other in both families, services, node ports and the world", "[system][network]") {
@@ -119,29 +136,25 @@ TEST_CASE(
     "system 85: a probe of the network finds a cluster whole, and then the node that forwards nothing to its "
     "pods",
     "[system][network]") {
-  const Cluster cluster("sysprobe", "10.85.0", {});
-  INFO(cluster.made().out << cluster.made().err);
-  REQUIRE(cluster.made().ok());
+  const lab::Cluster cluster = lab::shared_cluster();
   const auto whole = cluster.on("master", {"slipwayctl", "health", "network"});
   INFO(whole.out << whole.err);
   CHECK(whole.ok());
-  CHECK(whole.out.find("3 of 3 nodes took part") != std::string::npos);
+  CHECK(whole.out.find(" nodes took part") != std::string::npos);
   CHECK(whole.out.find("all answered") != std::string::npos);
-  // node1 has the pod check-web, node2 the pod check-client.
-  cluster.must("node1", {"nft", "add", "table", "inet", "other"});
-  cluster.must("node1", {"nft", "add", "chain", "inet", "other", "forward",
-                         "{ type filter hook forward priority 0; policy drop; }"});
-  const auto broken = cluster.on("master", {"slipwayctl", "health", "network", "-o", "wide"});
-  INFO(broken.out << broken.err);
-  CHECK(broken.status == 1);
-  CHECK(broken.out.find("node1  pod IPv4") != std::string::npos);
-  CHECK(broken.out.find("LIKELY CAUSE") != std::string::npos);
-  const auto last = cluster.on("master", {"slipwayctl", "health", "network", "--last", "-o", "json"});
-  CHECK(last.status == 1);
-  CHECK(last.out.find("\"to\": \"node1\"") != std::string::npos);
-  cluster.must("node1", {"nft", "delete", "table", "inet", "other"});
+  {
+    // node1 has the pod check-web, node2 the pod check-client.
+    const ForwardsNothing node1(cluster, "node1");
+    const auto broken = cluster.on("master", {"slipwayctl", "health", "network", "-o", "wide"});
+    INFO(broken.out << broken.err);
+    CHECK(broken.status == 1);
+    CHECK(broken.out.find("node1  pod IPv4") != std::string::npos);
+    CHECK(broken.out.find("LIKELY CAUSE") != std::string::npos);
+    const auto last = cluster.on("master", {"slipwayctl", "health", "network", "--last", "-o", "json"});
+    CHECK(last.status == 1);
+    CHECK(last.out.find("\"to\": \"node1\"") != std::string::npos);
+  }
   CHECK(cluster.on("master", {"slipwayctl", "health", "network"}).ok());
-  cluster.remove();
 }
 
 TEST_CASE(
