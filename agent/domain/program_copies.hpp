@@ -8,15 +8,9 @@
 #include <vector>
 
 #include "agent/domain/change_ledger.hpp"
+#include "agent/domain/wanted_copies.hpp"
 
 namespace slipway {
-
-// That all programs of an installed component are to lie in a folder, too.
-struct ProgramCopies {
-  std::string component;  // "cni-plugins"
-  std::string folder;     // "/opt/cni/bin"
-  bool operator==(const ProgramCopies&) const = default;
-};
 
 // A copy that is, or was, ours.
 struct ProgramCopy {

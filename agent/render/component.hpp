@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/domain/program_copies.hpp"
+#include "agent/domain/wanted_copies.hpp"
 #include "agent/domain/unit_spec.hpp"
 #include "common/core/ip.hpp"
 #include "common/core/result.hpp"
