@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "agent/domain/wanted_copies.hpp"
 #include "agent/domain/unit_spec.hpp"
+#include "agent/domain/wanted_copies.hpp"
 #include "common/core/ip.hpp"
 #include "common/core/result.hpp"
 #include "proto/types.hpp"
