@@ -536,9 +536,11 @@ TEST_CASE("a setting of the host's own interface stands in the ledger before it 
           "[agent][reconcile][ledger]") {
   ReconcileWorld w;
   w.network->state().links[0].v6 = LinkIpv6{false, 1, true};
-  w.desired.nodes.push_back(
-      {"node1", w.life->state.identity->node_uid, 1, "node", "10.77.0.13", "10.10.3.0/24"});
-  w.desired.nodes.back().second_pod_cidr = "fd00:10:3::/64";
+  const auto own = std::find_if(w.desired.nodes.begin(), w.desired.nodes.end(), [&](const proto::PeerNode& node) {
+    return node.uid == w.life->state.identity->node_uid;
+  });
+  REQUIRE(own != w.desired.nodes.end());
+  own->second_pod_cidr = "fd00:10:3::/64";
   bool refuse = true;
   bool noted = false;
   w.noting = [&](const std::vector<Intent>& intents) -> Status {
