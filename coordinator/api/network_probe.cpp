@@ -12,16 +12,6 @@ constexpr Seconds k_heard{150};  // agents report every minute
 constexpr std::uint64_t k_max_wait_seconds = 30;
 constexpr std::size_t k_id_bytes = 8;
 
-std::string hex_of(const std::string& bytes) {
-  static constexpr char k_digits[] = "0123456789abcdef";
-  std::string out;
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    out += {k_digits[byte >> 4], k_digits[byte & 15]};
-  }
-  return out;
-}
-
 std::string unready_text(const NodeContact& contact) {
   for (const proto::Condition& condition : contact.report.conditions)
     if (condition.type == "NetworkReady" && !condition.ok)
@@ -44,7 +34,7 @@ Handling Handlers::start_network_probe(RequestContext) {
 Handling Handlers::start_probe_on_state() {
   const SteadyTime now = deps_.clock.steady();
   if (!probe_.under_way(now)) {
-    std::string id = hex_of(deps_.random_bytes(k_id_bytes));
+    std::string id = to_hex(deps_.random_bytes(k_id_bytes));
     probe_.start(std::move(id), probe_members(), deps_.registrar.state().cluster().spec.network, now,
                  deps_.clock.wall());
     probe_changed_.notify();
