@@ -80,6 +80,7 @@ constexpr Millis k_stop_patience{3'000};
 constexpr Millis k_first_trim{30'000};
 constexpr Millis k_trim_period{60'000};  // once for each full pass,
 constexpr Millis k_trim_after{10'000};   // so long after it began
+constexpr std::size_t k_small = std::size_t{9} << 20;  // resident; what is given back has to be fetched again
 constexpr char k_pod_network[] = "/slipway";  // as our CNI configuration names it
 constexpr std::size_t k_most_leases = 1024;   // of both families
 constexpr int k_workers =
@@ -186,7 +187,7 @@ asio::awaitable<Status> stay_small(Clock* clock) {
     asio::awaitable<Status> sleeping = clock->sleep_for(pause);
     const Status slept = co_await std::move(sleeping);
     if (!slept) co_return slept.error();
-    release_idle_memory();
+    if (resident_bytes() > k_small) release_idle_memory();
     pause = until_round(clock->steady(), k_trim_period) + k_trim_after;
   }
 }

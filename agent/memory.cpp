@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <charconv>
 #include <cstdint>
@@ -36,6 +37,14 @@ bool read_header(const std::string& line, Mapping& mapping) {
 }
 
 }  // namespace
+
+std::size_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::size_t all = 0;
+  std::size_t resident = 0;
+  if (!(statm >> all >> resident)) return 0;
+  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
 
 void release_idle_memory() {
   ::malloc_trim(0);

@@ -2,7 +2,6 @@
 
 #include <linux/neighbour.h>
 #include <linux/netconf.h>
-#include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/epoll.h>
@@ -10,15 +9,19 @@
 
 #include <array>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "agent/domain/link_hop.hpp"
 #include "agent/domain/network_plan.hpp"
 #include "agent/net/event_filter.hpp"
 #include "agent/net/nl_message.hpp"
+#include "agent/net/rule_events.hpp"
 #include "common/core/unique_fd.hpp"
 
 namespace slipway::net {
@@ -27,12 +30,8 @@ namespace asio = boost::asio;
 
 namespace {
 
-// linux/netfilter.h: NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6
-constexpr std::uint8_t k_inet = 1;
-constexpr std::uint8_t k_ipv4 = 2;
-constexpr std::uint8_t k_ipv6 = 10;
-constexpr std::string_view k_firewalld = "firewalld";  // its table, in each of these
 constexpr int k_buffer = 1 << 20;  // bytes: a burst that does not fit costs a look at everything
+constexpr int k_rules_buffer = 4 << 20;  // kube-proxy's rules of some thousand services, written in one go
 
 // Who listens, to tell own changes from others'.
 struct Listener {
@@ -88,35 +87,25 @@ bool concerns_forwarding(const Message& message) {
   return u32_of(find_attribute(*attributes, NETCONFA_IFINDEX)) == static_cast<std::uint32_t>(NETCONFA_IFINDEX_ALL);
 }
 
-std::string_view name_in(const std::vector<Attribute>& attributes, std::uint16_t type) {
-  const std::string_view text = find_attribute(attributes, type);
-  return text.substr(0, text.find('\0'));
-}
-
-// Takes all that is there. Lost events are a change.
-Result<bool> drain(int fd, const Listener& own, bool rules) {
-  bool changed = false;
+// Takes all that is there, handing each message to `take`. True: some were lost, or could not be read.
+template <class Take> Result<bool> drain(int fd, const Take& take) {
+  bool lost = false;
   std::array<char, 32768> buffer{};
   for (;;) {
     const ssize_t got = ::recv(fd, buffer.data(), buffer.size(), 0);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno == EAGAIN) return changed;
+    if (got < 0 && errno == EAGAIN) return lost;
     if (got < 0 && errno != ENOBUFS) return from_errno("receive network events", errno);
     if (got < 0) {
-      changed = true;
+      lost = true;
       continue;
     }
     const auto messages = parse_messages({buffer.data(), static_cast<std::size_t>(got)});
     if (!messages) {
-      changed = true;
+      lost = true;
       continue;
     }
-    for (const Message& message : *messages) {
-      const bool news = rules ? concerns_our_rules(message.type, message.payload)
-                              : concerns_our_links(message) || concerns_our_routes(message, own.port) ||
-                                    concerns_our_tunnel(message, own) || concerns_forwarding(message);
-      changed = changed || news;
-    }
+    for (const Message& message : *messages) take(message);
   }
 }
 
@@ -141,6 +130,7 @@ UniqueFd subscribe_rules() {
   sockaddr_nl own{};
   own.nl_family = AF_NETLINK;
   const int group = NFNLGRP_NFTABLES;
+  if (fd) (void)::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &k_rules_buffer, sizeof k_rules_buffer);
   // A socket without an address hears nothing.
   if (!fd || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0 ||
       ::setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0)
@@ -163,38 +153,34 @@ Result<UniqueFd> gather(const UniqueFd& routes, const UniqueFd& rules) {
 
 }  // namespace
 
-bool concerns_our_rules(std::uint16_t type, std::string_view payload) {
-  if (type >> 8 != NFNL_SUBSYS_NFTABLES || payload.size() < sizeof(nfgenmsg)) return false;
-  const auto family = static_cast<std::uint8_t>(payload[0]);
-  if (family != k_ipv4 && family != k_ipv6 && family != k_inet) return false;
-  const int what = type & 0xff;
-  if (what == NFT_MSG_NEWGEN) return false;
-  const auto attributes = parse_attributes(payload.substr(NLMSG_ALIGN(sizeof(nfgenmsg))));
-  if (!attributes) return true;
-  // The table's name is attribute 1 of every kind of message.
-  const std::string_view table = name_in(*attributes, NFTA_TABLE_NAME);
-  // A reload of firewalld makes its table anew; what it does within is its own business.
-  if (table == k_firewalld) return what == NFT_MSG_NEWTABLE || what == NFT_MSG_DELTABLE;
-  if (family == k_inet) return false;
-  if (table == k_masquerade_table) return true;
-  if (table != "filter") return false;
-  const auto is_ours = [](std::string_view chain) { return chain == "FORWARD" || chain == k_forward_chain; };
-  if (what == NFT_MSG_NEWCHAIN || what == NFT_MSG_DELCHAIN) return is_ours(name_in(*attributes, NFTA_CHAIN_NAME));
-  if (what == NFT_MSG_NEWRULE || what == NFT_MSG_DELRULE) return is_ours(name_in(*attributes, NFTA_RULE_CHAIN));
-  return what == NFT_MSG_DELTABLE;
-}
-
 struct ChangeWatch::Impl {
   UniqueFd routes, rules;
   Listener own;
   asio::posix::stream_descriptor either;
+  bool untold = false;  // changed() has still to tell of something
+  bool woken = false;   // its waiting was ended for that
+  std::uint64_t filter_changes = 0;
 
-  Result<bool> drain_all() {
-    auto changed = drain(routes.get(), own, false);
-    if (!changed || !rules) return changed;
-    const auto rules_changed = drain(rules.get(), own, true);
-    if (!rules_changed) return rules_changed.error();
-    return *changed || *rules_changed;
+  Status hear() {
+    const auto lost = drain(routes.get(), [this](const Message& message) {
+      untold = untold || concerns_our_links(message) || concerns_our_routes(message, own.port) ||
+               concerns_our_tunnel(message, own) || concerns_forwarding(message);
+    });
+    if (!lost) return lost.error();
+    untold = untold || *lost;
+    return hear_rules();
+  }
+
+  Status hear_rules() {
+    if (!rules) return {};
+    const auto lost = drain(rules.get(), [this](const Message& message) {
+      untold = untold || concerns_our_rules(message.type, message.payload);
+      if (may_change_filter(message.type, message.payload)) ++filter_changes;
+    });
+    if (!lost) return lost.error();
+    untold = untold || *lost;
+    filter_changes += *lost ? 1 : 0;
+    return {};
   }
 };
 
@@ -223,17 +209,30 @@ void ChangeWatch::watch_overlay(int overlay) {
   filter_events(impl_->routes.get(), impl_->own.port, overlay);
 }
 
+std::optional<std::uint64_t> ChangeWatch::filter_changes() {
+  if (!impl_->rules || !impl_->hear_rules()) return std::nullopt;
+  // Who waits does so for what has just been taken.
+  if (impl_->untold) {
+    impl_->woken = true;
+    boost::system::error_code ignored;
+    impl_->either.cancel(ignored);
+  }
+  return impl_->filter_changes;
+}
+
 asio::awaitable<Status> ChangeWatch::changed() {
   for (;;) {
-    const auto changed = impl_->drain_all();
-    if (!changed) co_return changed.error();
-    if (*changed) co_return Status{};
+    if (const Status heard = impl_->hear(); !heard) co_return heard.error();
+    if (std::exchange(impl_->untold, false)) co_return Status{};
+    impl_->woken = false;
     const auto waited = co_await impl_->either.async_wait(asio::posix::stream_descriptor::wait_read,
                                                           asio::as_tuple(asio::use_awaitable));
     const boost::system::error_code ec = std::get<0>(waited);
-    if (ec == asio::error::operation_aborted)
+    const asio::cancellation_state stopped = co_await asio::this_coro::cancellation_state;
+    const bool only_woken = impl_->woken && stopped.cancelled() == asio::cancellation_type::none;
+    if (ec == asio::error::operation_aborted && !only_woken)
       co_return make_error(Errc::canceled, "waiting for network events: canceled");
-    if (ec) co_return make_error(Errc::internal, "waiting for network events: " + ec.message());
+    if (ec && ec != asio::error::operation_aborted) co_return make_error(Errc::internal, "waiting for network events: " + ec.message());
   }
 }
 

@@ -4,7 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
 #include <memory>
-#include <string_view>
+#include <optional>
 
 #include "common/core/result.hpp"
 
@@ -28,14 +28,14 @@ class ChangeWatch {
   // bridge are none.
   boost::asio::awaitable<Status> changed();
 
+  // How often so far something was heard of that may have changed what FilterRules::observe() reads of nftables; what was lost
+  // counts. Takes what is there to hear; changed() tells of it all the same. Empty: nothing is to be heard.
+  std::optional<std::uint64_t> filter_changes();
+
  private:
   struct Impl;
   explicit ChangeWatch(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
-
-// Whether a broadcast of the packet filter (NFNLGRP_NFTABLES) is about our table, or our chain and jump in FORWARD, which the iptables of
-// most hosts keeps there too. `type` and `payload` as in the message. For tests.
-bool concerns_our_rules(std::uint16_t type, std::string_view payload);
 
 }  // namespace slipway::net

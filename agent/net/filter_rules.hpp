@@ -1,6 +1,7 @@
 #pragma once
 // The packet filter's part of the Network port: what there is, and the steps that change it. In the network
 // namespace of the calling thread. Blocks for some milliseconds; see ForwardRules.
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,12 +17,23 @@ class FilterRules {
   // Programs are looked for in `folders`.
   explicit FilterRules(std::vector<std::string> folders) : forward_(std::move(folders)) {}
 
-  Result<FilterState> observe() const;
+  // `heard`: ChangeWatch::filter_changes(), of before this call. While it stays the same, the last answer holds but for what nftables
+  // does not tell of: the older iptables, and whether there is a program. Every tenth time all is read whatever was heard.
+  Result<FilterState> observe(std::optional<std::uint64_t> heard);
   // Empty: the step is not one of the packet filter.
   std::optional<Status> apply(const NetworkStep& step) const;
 
  private:
+  struct Known {
+    FilterState state;
+    std::uint64_t heard = 0;
+    int used = 0;
+  };
+  bool holds(const std::optional<std::uint64_t>& heard) const;
+  Result<FilterState> read() const;
+
   ForwardRules forward_;
+  std::optional<Known> known_;
 };
 
 }  // namespace slipway::net

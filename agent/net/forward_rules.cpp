@@ -106,6 +106,10 @@ ForwardState parse_forward(std::string_view forward, std::string_view chain) {
   return state;
 }
 
+bool ForwardRules::has_tool(IpFamily family) const {
+  return !find_program(folders_, program_name(family)).empty();
+}
+
 Result<ForwardState> ForwardRules::observe(IpFamily family, bool table_there) const {
   const std::string program = find_program(folders_, program_name(family));
   ForwardState state;

@@ -16,6 +16,7 @@ class ForwardRules {
   // Looks for iptables, ip6tables and their -restore programs in `folders`.
   explicit ForwardRules(std::vector<std::string> folders) : folders_(std::move(folders)) {}
 
+  bool has_tool(IpFamily family) const;
   // Blocks for the two runs of the program, at most some seconds when somebody holds its lock. Runs nothing where
   // the kernel has no filter table of that family (has_filter_table()).
   Result<ForwardState> observe(IpFamily family, bool table_there) const;

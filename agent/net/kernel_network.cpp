@@ -74,7 +74,7 @@ Result<NetworkObserved> KernelNetwork::observe() {
   // A host that forwards has none, but where it listens in any case: then nothing hangs on it.
   if (!forwards_v6(observed))
     if (auto marked = netlink_.mark_learnt(observed.links); !marked) return marked.error();
-  auto filter = filter_.observe();
+  auto filter = filter_.observe(watch_.filter_changes());
   if (!filter) return filter.error();
   observed.filter = std::move(*filter);
   auto files = net::read_network_files(paths_.etc);

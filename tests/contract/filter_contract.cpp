@@ -43,6 +43,31 @@ struct Addresses {
 const Addresses k_v4{"10.10.1.2", "10.77.0.11", "10.77.0.12", "10.10.2.2", "192.0.2.1"};
 const Addresses k_v6{"fd00:10:0:1::2", "fd77::11", "fd77::12", "fd00:10:0:2::2", "2001:db8::1"};
 
+// Programs that write a line for each run, then are the real ones.
+class CountedIptables {
+ public:
+  explicit CountedIptables(const std::string& variant = "iptables-nft") {
+    const std::string v6 = "ip6" + variant.substr(2);
+    put("iptables", "/usr/sbin/" + variant);
+    put("ip6tables", "/usr/sbin/" + v6);
+    put("iptables-restore", "/usr/sbin/" + variant + "-restore");
+    put("ip6tables-restore", "/usr/sbin/" + v6 + "-restore");
+  }
+  std::string folder() const { return dir_.path(); }
+  int runs() const {
+    const std::string lines = std::filesystem::exists(dir_ / "runs") ? get_file(dir_ / "runs") : "";
+    return static_cast<int>(std::count(lines.begin(), lines.end(), '\n'));
+  }
+  void remove(const std::string& name) const { std::filesystem::remove(dir_ / name); }
+
+ private:
+  void put(const std::string& name, const std::string& real) {
+    put_file(dir_ / name, "#!/bin/sh\necho >> " + dir_.path() + "/runs\nexec " + real + " \"$@\"\n");
+    std::filesystem::permissions(dir_ / name, std::filesystem::perms::owner_all);
+  }
+  TempDir dir_;
+};
+
 // u0 with the node's addresses leads to the other host; p0 to the pod.
 struct FilterRig {
   IoTest io;
@@ -51,7 +76,7 @@ struct FilterRig {
   TempDir etc;
   std::unique_ptr<KernelNetwork> network;
 
-  FilterRig() {
+  explicit FilterRig(std::vector<std::string> program_folders = {}) {
     wire("u0", "u1", outside);
     wire("p0", "p1", pod);
     for (const char* line :
@@ -72,6 +97,7 @@ struct FilterRig {
       outside.run(line);
     KernelNetworkPaths paths;
     paths.etc = etc.path();
+    if (!program_folders.empty()) paths.program_folders = std::move(program_folders);
     auto opened = KernelNetwork::open(io.executor(), paths);
     if (!opened) throw std::runtime_error(opened.error().message);
     network = std::move(*opened);
@@ -337,6 +363,81 @@ TEST_CASE("kernel filter: the older ip6tables is looked at, for it tells nobody"
   const std::string before = state.look();
   run_words("ip6tables-legacy -A FORWARD -s 2001:db8:1::/64 -j DROP");
   CHECK(state.look() != before);
+}
+
+TEST_CASE("kernel filter: what nftables says nothing of is not read again", "[network][filter][drift]") {
+  if (skip_without_root()) return;
+  const CountedIptables iptables;
+  FilterRig rig({iptables.folder()});
+  const NetworkDesired desired = dual_stack();
+  converge(*rig.network, desired);
+  REQUIRE(planned(*rig.network, desired) == Nothing{});
+  const int settled = iptables.runs();
+  CHECK(settled > 0);
+  CHECK(planned(*rig.network, desired) == Nothing{});
+  CHECK(iptables.runs() == settled);
+  // Neither is what kube-proxy writes over and over again, but that a table is new.
+  run_words("iptables-nft -t nat -N KUBE-SERVICES");
+  (void)observed(*rig.network);
+  const int with_table = iptables.runs();
+  CHECK(with_table > settled);
+  run_words("iptables-nft -t nat -A KUBE-SERVICES -j RETURN");
+  run_words("iptables-nft -N KUBE-FORWARD");
+  CHECK(planned(*rig.network, desired) == Nothing{});
+  CHECK(iptables.runs() == with_table);
+  // Any change is seen, whoever has heard of it first.
+  run_words("iptables-nft -P FORWARD DROP");
+  CHECK(observed(*rig.network).filter.forward.v4.policy_drop);
+  run_words("ip6tables-nft -I FORWARD -s 2001:db8:1::/64 -j DROP");
+  CHECK_FALSE(observed(*rig.network).filter.forward.v6.jump_first);
+  run_words("nft add table inet theirs");
+  run_words("nft add chain inet theirs forward { type filter hook forward priority 0; policy drop; }");
+  CHECK(observed(*rig.network).filter.refusals.size() == 1);
+  REQUIRE(rig.io.run(rig.network->changed()));
+  iptables.remove("ip6tables");
+  CHECK_FALSE(observed(*rig.network).filter.forward.v6.tool_present);
+}
+
+TEST_CASE("kernel filter: every tenth look reads all, whatever was heard", "[network][filter][drift]") {
+  if (skip_without_root()) return;
+  const CountedIptables iptables;
+  FilterRig rig({iptables.folder()});
+  converge(*rig.network, dual_stack());
+  (void)observed(*rig.network);
+  const int settled = iptables.runs();
+  for (int i = 0; i < 9; ++i) (void)observed(*rig.network);
+  CHECK(iptables.runs() == settled);
+  (void)observed(*rig.network);
+  CHECK(iptables.runs() > settled);
+}
+
+TEST_CASE("kernel filter: who waits for news gets it though an observation has taken it first", "[network][filter][drift]") {
+  if (skip_without_root()) return;
+  FilterRig rig;
+  converge(*rig.network, dual_stack());
+  forget_news(rig.io, *rig.network);
+  const auto waiting = rig.io.start(rig.network->changed());
+  rig.io.poll();
+  REQUIRE_FALSE(waiting->done);
+  run_words("nft delete table ip6 slipway");
+  (void)observed(*rig.network);
+  rig.io.poll();
+  REQUIRE(waiting->done);
+  CHECK(waiting->value->has_value());
+}
+
+TEST_CASE("kernel filter: the older variant of iptables is read each time", "[network][filter][drift]") {
+  if (skip_without_root()) return;
+  if (!have("iptables-legacy")) {
+    WARN("SKIPPED: needs the older variant of iptables");
+    return;
+  }
+  const CountedIptables iptables("iptables-legacy");
+  FilterRig rig({iptables.folder()});
+  converge(*rig.network, dual_stack());
+  CHECK_FALSE(observed(*rig.network).filter.forward.v4.policy_drop);
+  run_words("iptables-legacy -P FORWARD DROP");
+  CHECK(observed(*rig.network).filter.forward.v4.policy_drop);
 }
 
 TEST_CASE("kernel filter: a reset takes away the tables, the rules and the files", "[network][filter][reset]") {

@@ -527,12 +527,3 @@ TEST_CASE("kernel network: what a module brings and takes along is looked at as 
   CHECK(state.look() != there);
   CHECK(state.look() != nothing);
 }
-
-TEST_CASE("broadcasts of the packet filter of any content are understood", "[network][parse]") {
-  for (const std::string& text : {std::string(), std::string("\2"), std::string("\2\0\0\0", 4), std::string("\2\0\0\0\377\377\1\0", 8), std::string("\2\0\0\0\10\0\1\0slip", 12)}) {
-    for (const std::uint16_t type : {0, 10 << 8, (10 << 8) + 6, 65535}) (void)net::concerns_our_rules(type, text);
-  }
-  const std::string ours = std::string("\2\0\0\0\14\0\1\0slipway\0", 16);
-  CHECK(net::concerns_our_rules(10 << 8, ours));
-  CHECK_FALSE(net::concerns_our_rules(0, ours));
-}
