@@ -18,7 +18,6 @@
 #include "agent/client/http_coordinator.hpp"
 #include "agent/client/mirror_source.hpp"
 #include "agent/config.hpp"
-#include "agent/domain/sysctl_plan.hpp"
 #include "agent/host/file_watch.hpp"
 #include "agent/host/program_files.hpp"
 #include "agent/host/settings_files.hpp"
@@ -353,8 +352,8 @@ class Agent {
     group_.spawn("membership", live());
     group_.spawn("network events", watch_network(network_.get(), &clock_, &state_));
     if (files_) group_.spawn("files", watch_host_files(files_.get(), &clock_, &state_));
-    const auto quiet = std::make_shared<net::QuietState>("/proc/sys", network_sysctl_keys());
-    group_.spawn("kernel settings", watch_quiet_state([quiet] { return quiet->look(); }, &clock_, &state_));
+    const auto quiet = std::make_shared<net::QuietState>("/proc/sys");
+    group_.spawn("kernel settings", watch_quiet_state([this, quiet] { return quiet->look(state_.silent_sysctls); }, &clock_, &state_));
     group_.spawn("status", reporter_->run());
     group_.spawn("liveness", liveness_->run());
     group_.spawn("units", unit_watch_->run());

@@ -98,7 +98,7 @@ template <class V> void fields(V& v, NodeFacts& x) {
   v.optional("machineId", x.machine_id); v.optional("os", x.os); v.optional("kernel", x.kernel);
   v.optional("architecture", x.architecture); v.optional("cpus", x.cpus); v.optional("memoryBytes", x.memory_bytes);
   v.optional("agentVersion", x.agent_version); v.optional("hostRoutes", x.host_routes);
-  v.optional("productUuid", x.product_uuid);
+  v.optional("productUuid", x.product_uuid); v.optional("podMtu", x.pod_mtu);
 }
 template <class V> void fields(V& v, PreflightFinding& x) {
   v("check", x.check); v("severity", x.severity); v("message", x.message); v("cure", x.cure); v("ignored", x.ignored);

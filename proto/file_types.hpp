@@ -136,6 +136,7 @@ struct LocalError {
   std::string cure;     // empty: it ends by itself
   std::string since;
   std::optional<std::string> ended = {};  // absent: it stands
+  bool operator==(const LocalError&) const = default;
 };
 struct LocalCertificate {
   std::string usage;
@@ -143,10 +144,12 @@ struct LocalCertificate {
   std::string not_before;
   std::string not_after;
   std::string renew_at;
+  bool operator==(const LocalCertificate&) const = default;
 };
 struct LocalDrift {
   std::string at;
   std::vector<std::string> what;  // changed by somebody else, put back
+  bool operator==(const LocalDrift&) const = default;
 };
 // <dataDir>/artifact-trust.json: whose word this host takes, and the newest manifest it has seen.
 struct ArtifactTrust {
@@ -178,6 +181,7 @@ struct AgentLocalStatus {
   std::vector<LocalError> errors = {};                      // that stand
   std::optional<LocalError> last_error = {};                // the newest, also when it is over
   std::optional<LocalDrift> drift = {};
+  bool operator==(const AgentLocalStatus&) const = default;
 };
 // <data dir>/applied.json: with what the node's components were brought about last and came up.
 struct AppliedSettings {

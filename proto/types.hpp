@@ -114,6 +114,7 @@ struct NodeFacts {
   std::string agent_version;
   std::vector<std::string> host_routes = {};  // "172.17.0.0/16 dev docker0": what the host has beside the cluster's, without default routes
   std::string product_uuid = {};              // of the machine's firmware, lower case; empty: not known, or a container
+  std::uint64_t pod_mtu = 0;  // what the interface with the node's address and the backend leave for pods; 0: not known, or not ours to set
   bool operator==(const NodeFacts&) const = default;
 };
 struct JoinRequest {

@@ -63,9 +63,10 @@ const NetworkLink* underlay_of(const NetworkObserved& observed, const IpAddress&
 }
 
 int pod_mtu(const NetworkDesired& desired, const NetworkObserved& observed) {
-  if (desired.mtu > 0) return desired.mtu;
   const NetworkLink* underlay = underlay_of(observed, desired.node_address);
-  return underlay == nullptr ? 0 : mtu_left(desired, *underlay);
+  if (underlay == nullptr) return desired.mtu;
+  const int left = mtu_left(desired, *underlay);
+  return desired.mtu > 0 ? std::min(desired.mtu, left) : left;
 }
 
 std::uint32_t route_metric(const Cidr& prefix) {

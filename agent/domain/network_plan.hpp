@@ -186,7 +186,7 @@ const NetworkLink* underlay_of(const NetworkObserved& observed, const IpAddress&
 // net.ipv4.conf.*.rp_filter must not be 1 (strict) on the underlay, the tunnel and the bridge.
 bool uses_overlay(const NetworkDesired& desired);
 
-// The MTU to write in the CNI configuration: the wanted one, or what the underlay leaves; 0 when neither is known.
+// The MTU to write in the CNI configuration: what the underlay leaves, at most the wanted one; 0 when neither is known.
 int pod_mtu(const NetworkDesired& desired, const NetworkObserved& observed);
 
 }  // namespace slipway

@@ -41,6 +41,7 @@ void want_neighbours(IpFamily family, std::size_t limit, std::vector<WantedSysct
   wanted.push_back({{thresh_key(family, 1), std::to_string(limit / 8)}, true, true, ""});
 }
 
+constexpr char k_v4_forwarding[] = "net/ipv4/ip_forward";
 constexpr char k_v6_forwarding[] = "net/ipv6/conf/all/forwarding";
 
 // With slashes, or the dot in a name such as eth0.100 would be taken for one (sysctl.d(5)).
@@ -91,7 +92,7 @@ bool at_least(const std::optional<std::string>& have, const std::string& want) {
 }  // namespace
 
 std::vector<Sysctl> network_sysctls() {
-  std::vector<Sysctl> all = {{"net/ipv4/ip_forward", "1"},
+  std::vector<Sysctl> all = {{k_v4_forwarding, "1"},
                              {bridge_key(IpFamily::v4), "1"},
                              {k_v6_forwarding, "1"},
                              {bridge_key(IpFamily::v6), "1"},
@@ -111,7 +112,7 @@ std::vector<std::string> network_sysctl_keys() {
 std::vector<WantedSysctl> wanted_sysctls(const NetworkDesired& desired) {
   const bool v6 = own_block(desired, IpFamily::v6).has_value();
   std::vector<WantedSysctl> wanted;
-  wanted.push_back({{"net/ipv4/ip_forward", "1"}, false, false, ""});
+  wanted.push_back({{k_v4_forwarding, "1"}, false, false, ""});
   // Without it a pod's reply to a pod of the same node skips the service address translation.
   wanted.push_back({{bridge_key(IpFamily::v4), "1"}, false, false, "br_netfilter"});
   if (v6) {
@@ -123,6 +124,20 @@ std::vector<WantedSysctl> wanted_sysctls(const NetworkDesired& desired) {
   want_neighbours(IpFamily::v4, limit, wanted);
   if (v6) want_neighbours(IpFamily::v6, limit, wanted);
   return wanted;
+}
+
+std::vector<std::string> silent_sysctls(const NetworkDesired& desired, const NetworkObserved& observed) {
+  std::vector<std::string> keys;
+  for (const WantedSysctl& want : wanted_sysctls(desired)) {
+    const std::string& key = want.sysctl.key;
+    const ObservedSysctl* now = find_sysctl(observed, key);
+    const bool ours = !want.optional || (now != nullptr && now->value && now->writable);
+    if (ours && key != k_v4_forwarding && key != k_v6_forwarding) keys.push_back(key);
+  }
+  if (const auto accept_ra = wanted_accept_ra(desired, observed)) keys.push_back(accept_ra->key);
+  if (!uses_overlay(desired)) return keys;
+  for (const char* device : {"all", "default", k_overlay_device, k_pod_bridge}) keys.push_back(rp_filter_key(device));
+  return keys;
 }
 
 bool forwards_v6(const NetworkObserved& observed) {

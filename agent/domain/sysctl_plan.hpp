@@ -13,6 +13,9 @@ std::vector<Sysctl> network_sysctls();
 // The keys to observe.
 std::vector<std::string> network_sysctl_keys();
 
+// Of those that this node has set, the keys whose change nobody tells of: forwarding is announced (RTM_NEWNETCONF).
+std::vector<std::string> silent_sysctls(const NetworkDesired& desired, const NetworkObserved& observed);
+
 struct WantedSysctl {
   Sysctl sysctl;
   bool optional = false;  // only where the key exists and may be written

@@ -9,13 +9,20 @@
 
 #include <array>
 #include <cstring>
+#include <utility>
 
 namespace slipway::net {
 
-QuietState::QuietState(const std::string& proc_sys, const std::vector<std::string>& sysctl_keys)
-    : old_filters_{OldFilter{AF_INET, {"/proc/thread-self/net/ip_tables_names", {}}, {}},
-                   OldFilter{AF_INET6, {"/proc/thread-self/net/ip6_tables_names", {}}, {}}} {
-  for (const std::string& key : sysctl_keys) sysctls_.push_back({proc_sys + "/" + key, {}});
+QuietState::QuietState(std::string proc_sys)
+    : proc_sys_(std::move(proc_sys)),
+      net_(::open("/proc/thread-self/net", O_PATH | O_DIRECTORY | O_CLOEXEC)),
+      old_filters_{OldFilter{AF_INET, {net_.get(), "ip_tables_names", {}}, {}}, OldFilter{AF_INET6, {net_.get(), "ip6_tables_names", {}}, {}}} {}
+
+void QuietState::take_keys(const std::vector<std::string>& keys) {
+  if (keys == keys_) return;
+  keys_ = keys;
+  sysctls_.clear();
+  for (const std::string& key : keys) sysctls_.push_back({-1, proc_sys_ + "/" + key, {}});
 }
 
 // False: it is not there. Files of /proc are made anew for each reading from their beginning; one whose module went away says ENOENT.
@@ -28,7 +35,7 @@ bool QuietState::append(Source& source, std::string& text) {
       return true;
     }
   }
-  source.file.reset(::open(source.path.c_str(), O_RDONLY | O_CLOEXEC));
+  source.file.reset(::openat(source.folder, source.path.c_str(), O_RDONLY | O_CLOEXEC));
   const ssize_t got = source.file ? ::pread(source.file.get(), content.data(), content.size(), 0) : -1;
   if (got > 0) text.append(content.data(), static_cast<std::size_t>(got));
   return got >= 0;
@@ -50,7 +57,8 @@ void QuietState::append_old_filter_table(OldFilter& old) {
   now_.append(reinterpret_cast<const char*>(&info), sizeof info);
 }
 
-const std::string& QuietState::look() {
+const std::string& QuietState::look(const std::vector<std::string>& sysctl_keys) {
+  take_keys(sysctl_keys);
   now_.clear();
   for (Source& sysctl : sysctls_) {
     if (!append(sysctl, now_)) now_ += '-';

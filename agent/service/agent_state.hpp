@@ -102,6 +102,7 @@ struct AgentState {
   std::optional<Drift> drift;  // of the last minutes
   bool was_running = false;
   proto::NodeFacts facts;
+  std::vector<std::string> silent_sysctls;  // keys below /proc/sys that this node has set and nobody tells of
   std::optional<proto::SettingsStatus> settings;  // how far the components are with theirs
   BundleDigests ca_stored;                   // on the disk; "fabric": trusted by our connections as well
   std::map<std::string, BundleUse> ca_uses;  // where components read them, by kind

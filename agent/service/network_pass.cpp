@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/domain/network_rules.hpp"
+#include "agent/domain/sysctl_plan.hpp"
+
 namespace slipway {
 
 namespace {
@@ -94,6 +97,9 @@ void judge(const NetworkDesired& wanted, const NetworkObserved& seen, NetworkOut
   }
   const NetworkLink* underlay = underlay_of(seen, wanted.node_address);
   if (underlay != nullptr) outcome.underlay = underlay->name;
+  if (underlay != nullptr && wanted.backend != NetworkBackend::external)
+    outcome.mtu_left = static_cast<std::uint32_t>(std::max(0, mtu_left(wanted, *underlay)));
+  outcome.silent_sysctls = silent_sysctls(wanted, seen);
   const int mtu = pod_mtu(wanted, seen);
   if (mtu > 0) outcome.pod_mtu = static_cast<std::uint32_t>(mtu);
 }

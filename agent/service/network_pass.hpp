@@ -18,7 +18,9 @@ struct NetworkOutcome {
   std::vector<std::string> changes;
   std::vector<std::string> problems;
   std::uint32_t pod_mtu = 1500;
+  std::uint32_t mtu_left = 0;  // for pods on this node, whatever is wanted; 0: not known, or somebody else's to say
   std::vector<NetworkFile> files;  // that were written or removed
+  std::vector<std::string> silent_sysctls;  // set here, to be looked at: nobody tells when they change
   std::string underlay;  // the interface that has the node's address, or ""
 };
 

@@ -155,6 +155,8 @@ asio::awaitable<Status> Reconciler::work(Pass& pass) {
   pass.report.network_ready = network.ready;
   pass.report.network_message = network.message;
   pass.report.peers_applied = network.peers_applied;
+  deps_.state.facts.pod_mtu = network.mtu_left;
+  deps_.state.silent_sysctls = std::move(network.silent_sysctls);
   if (network.peers_applied) note_routes(deps_.state, pass.desired);
   pass.report.changes = std::move(network.changes);
   const std::optional<PassReport>& before = deps_.state.last_pass;

@@ -19,6 +19,8 @@ namespace {
 constexpr Millis k_routes_period{60'000};
 constexpr Millis k_period{10'000};
 constexpr Millis k_told_lately{9'000};  // less than the period: a sign of life goes out in each
+constexpr Millis k_same_for{25'000};      // seen to be the same process: looked at again in the third round
+constexpr Millis k_file_stands{45'000};   // the local status file, when only its times are old; readers wonder after a minute
 constexpr Millis k_gather{1'000};  // changes within this time go out together
 
 std::string unit_state(const UnitStatus& unit) {
@@ -262,12 +264,19 @@ asio::awaitable<Status> StatusReporter::watch_units() {
   co_return Status{};
 }
 
-// An idle node's units are the same processes every ten seconds. Other changes of a unit show in the reconciler's next pass.
+// An idle node's units are the same processes for days, and the supervisor tells when they are not (UnitWatch): this looks for what it may
+// have failed to tell. Other changes of a unit show in the reconciler's next pass.
 asio::awaitable<Result<UnitStatus>> StatusReporter::look_at(std::string name) {
   const auto known = deps_.state.units.find(name);
   if (known != deps_.state.units.end() && known->second.main_pid > 0 && deps_.environment_of) {
+    SameProcess& same = same_[name];
+    const SteadyTime now = deps_.clock.steady();
+    if (same.invocation == known->second.invocation && now - same.seen < k_same_for) co_return known->second;
     const Result<std::string> environment = deps_.environment_of(known->second.main_pid);
-    if (environment && is_same_start(known->second, *environment)) co_return known->second;
+    if (environment && is_same_start(known->second, *environment)) {
+      same = {known->second.invocation, now};
+      co_return known->second;
+    }
   }
   asio::awaitable<Result<UnitStatus>> asking = deps_.supervisor.status(name);
   co_return co_await std::move(asking);
@@ -280,6 +289,19 @@ void StatusReporter::look_at_routes() {
   routes_read_ = now;
   auto routes = deps_.host_routes();
   if (routes) deps_.state.facts.host_routes = std::move(*routes);
+}
+
+// It is for the time when no agent answers: then everybody can see how old it is.
+Status StatusReporter::write_file(const proto::AgentLocalStatus& local) {
+  proto::AgentLocalStatus content = local;
+  content.updated_at.clear();
+  content.last_contact.clear();
+  const SteadyTime now = deps_.clock.steady();
+  if (written_ && written_->content == content && now - written_->at < k_file_stands) return {};
+  written_.reset();
+  if (const Status written = deps_.write_local(local); !written) return written;
+  written_ = WrittenFile{std::move(content), now};
+  return {};
 }
 
 asio::awaitable<Status> StatusReporter::tick() {
@@ -301,7 +323,7 @@ asio::awaitable<Status> StatusReporter::tick() {
     last_phase_ = local.report.phase;
     deps_.tell_systemd(local.report.phase + (local.message.empty() ? "" : ": " + local.message));
   }
-  const Status written = deps_.write_local(local);
+  const Status written = write_file(local);
   if (!written && local_trouble_.worth_logging(written.error().message, deps_.clock.steady())) {
     log::warning("the local status file could not be written", {{"error", written.error()}});
   }

@@ -52,6 +52,16 @@ class StatusReporter {
   boost::asio::awaitable<Status> watch_units();
   boost::asio::awaitable<Result<UnitStatus>> look_at(std::string name);
   void look_at_routes();
+  Status write_file(const proto::AgentLocalStatus& local);
+
+  struct SameProcess {
+    std::string invocation;
+    SteadyTime seen{};
+  };
+  struct WrittenFile {
+    proto::AgentLocalStatus content;  // without its times
+    SteadyTime at{};
+  };
 
   Deps deps_;
   std::map<std::string, CrashWatch> watches_;
@@ -60,6 +70,8 @@ class StatusReporter {
   std::optional<SteadyTime> sent_at_;  // absent: it did not arrive
   bool first_tick_ = true;
   std::optional<SteadyTime> routes_read_;
+  std::map<std::string, SameProcess> same_;  // by unit
+  std::optional<WrittenFile> written_;
   RepeatedError local_trouble_;
 };
 

@@ -162,6 +162,20 @@ void check_clones(const HealthInput& input, Tally& tally) {
   }
 }
 
+// The nodes agree on the smallest by themselves, but somebody may wonder what became of the jumbo frames.
+void check_mtu(const HealthInput& input, Tally& tally) {
+  std::map<std::uint64_t, std::vector<std::string>> nodes;  // by what they can carry
+  for (const proto::NodeView& node : input.nodes) {
+    if (node.facts.pod_mtu != 0) nodes[node.facts.pod_mtu].push_back(node.name);
+  }
+  if (nodes.size() < 2) return;
+  const auto& [least, small] = *nodes.begin();
+  if (input.wanted_mtu != 0 && input.wanted_mtu <= least) return;
+  tally.warn("pod mtu", "interfaces of the nodes differ: pods have " + std::to_string(least) + " everywhere, for nodes " + some_of(small) + " can carry no more; others could up to " +
+                            std::to_string(nodes.rbegin()->first),
+             "raise the MTU of the interface that has the node's address there, or set network.mtu to " + std::to_string(least) + " in cluster.yaml, if it is meant to be so");
+}
+
 void check_settings(const HealthInput& input, Tally& tally) {
   std::size_t failed = 0;
   std::size_t behind = 0;
@@ -203,6 +217,7 @@ proto::HealthReport check_health(const HealthInput& input) {
   check_routes(input, tally);
   check_outside(input, tally);
   check_clones(input, tally);
+  check_mtu(input, tally);
   check_settings(input, tally);
   return std::move(tally.report);
 }

@@ -62,6 +62,7 @@ HealthInput Handlers::health_input() const {
   const Lifetimes lifetimes = lifetimes_of(state.cluster());
   for (const auto& [kind, line] : state.cas()) input.authorities.push_back({deps_.cas.view(line), longest_life(kind, lifetimes)});
   input.route_collisions = route_collisions(state, deps_.board);
+  input.wanted_mtu = state.cluster().spec.network.mtu;
   input.audit_damage = deps_.audit_damage;
   input.now = deps_.clock.wall();
   input.started = started_;

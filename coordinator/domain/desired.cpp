@@ -57,6 +57,13 @@ std::vector<proto::CaRef> ca_refs(const State& state) {
   return cas;
 }
 
+// What agents get: where an operator has set no MTU, the limit that nodes' interfaces give.
+proto::ClusterSpec told_spec(const State& state) {
+  proto::ClusterSpec spec = state.cluster().spec;
+  if (spec.network.mtu == 0) spec.network.mtu = state.pod_mtu_limit();
+  return spec;
+}
+
 }  // namespace
 
 std::vector<std::string> component_names() {
@@ -81,7 +88,7 @@ proto::DesiredState desired_state(const State& state) {
   proto::DesiredState desired;
   desired.epoch = state.identity().epoch;
   desired.revision = state.desired_revision();
-  desired.cluster = state.cluster().spec;
+  desired.cluster = told_spec(state);
   desired.components = desired_components(state);
   desired.pod_ranges = pod_ranges(state);
   if (state.artifact_manifest()) desired.artifact_manifest = state.artifact_manifest()->text;
@@ -116,7 +123,7 @@ std::optional<proto::DesiredDelta> desired_delta(const State& state, std::uint64
     delta.del.push_back({gone->uid, gone->generation, {}});
     for (const Cidr& block : gone->blocks) delta.del.back().pod_cidrs.push_back(block.to_string());
   }
-  if (changes->has(DesiredPart::cluster)) delta.cluster = state.cluster().spec;
+  if (changes->has(DesiredPart::cluster)) delta.cluster = told_spec(state);
   if (changes->has(DesiredPart::components)) delta.components = desired_components(state);
   if (changes->has(DesiredPart::pod_ranges)) delta.pod_ranges = pod_ranges(state);
   if (changes->has(DesiredPart::cas)) delta.cas = ca_refs(state);

@@ -201,7 +201,9 @@ class Applier {
       editor_.erase_quarantined(freed);
       any = true;
     }
-    return any ? done(false) : unchanged();
+    const bool told = op.pod_mtu_limit != state_.pod_mtu_limit();
+    if (told) editor_.set_pod_mtu_limit(op.pod_mtu_limit);
+    return any || told ? done(told) : unchanged();
   }
 
   Result<Outcome> operator()(const QueueNode& op) { return apply_queue(state_, editor_, op); }

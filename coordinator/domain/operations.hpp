@@ -97,6 +97,7 @@ struct PutManifest {
 struct Sweep {
   Maturity maturity;
   Seconds keep{7 * 86400};
+  std::uint32_t pod_mtu_limit = 0;  // as it is now (pod_mtu.hpp)
 };
 
 // A host whose admission is AdmissionKind::wait: token use and the record of who waits in one; for a host that waits

@@ -379,6 +379,11 @@ void StateEditor::put_ca(CaLine line) {
   state_.cas_.insert_or_assign(line.kind, line);
 }
 
+void StateEditor::set_pod_mtu_limit(std::uint32_t limit) {
+  state_.counters_.pod_mtu_limit = limit;
+  state_.nodes_.history().part(DesiredPart::cluster, next_revision());
+}
+
 void StateEditor::put_counters(Counters counters) {
   state_.counters_ = counters;
   note(counters);

@@ -49,6 +49,7 @@ struct Counters {
   bool nodes_imported = false;  // the Node objects that were there before us have been read (ImportNodes)
   // The latest NotBefore of all certificates that were ever recorded, also of those that are forgotten: the clock was there once.
   WallTime clock_floor{};
+  std::uint32_t pod_mtu_limit = 0;  // pod_mtu.hpp
   bool operator==(const Counters&) const = default;
 };
 
@@ -157,6 +158,7 @@ class State {
   const ClusterIdentity& identity() const { return identity_; }
   std::uint64_t revision() const { return counters_.revision; }
   std::uint64_t desired_revision() const { return counters_.desired_revision; }
+  std::uint32_t pod_mtu_limit() const { return counters_.pod_mtu_limit; }  // 0: none
   WallTime clock_floor() const { return counters_.clock_floor; }
 
   const std::map<std::string, Node>& nodes() const { return nodes_.by_name(); }

@@ -23,6 +23,7 @@ class StateEditor {
   void erase_hold(const Cidr& block) { erase(RecordKind::hold, block.to_string()); }
   void put_history(PoolHistory history);
   void set_nodes_imported() { state_.counters_.nodes_imported = true; }  // stored by finish()
+  void set_pod_mtu_limit(std::uint32_t limit);  // stored by finish(), which has to tell agents
   void put_quarantined(const QuarantinedBlock& block) { note(block); }
   void erase_quarantined(const Cidr& prefix) { erase(RecordKind::quarantined, prefix.to_string()); }
   void put_node(Node node);

@@ -31,7 +31,7 @@ struct Encoder {
   }
   std::string operator()(const Counters& x) const {
     return proto::encode_json(stored::Counts{x.revision, x.desired_revision, x.nodes_imported,
-                                             x.clock_floor == WallTime{} ? std::string() : to_rfc3339(x.clock_floor)});
+                                             x.clock_floor == WallTime{} ? std::string() : to_rfc3339(x.clock_floor), x.pod_mtu_limit});
   }
   std::string operator()(const proto::ClusterSpec& x) const { return proto::encode_json(x); }
   std::string operator()(const Node& x) const {
@@ -157,7 +157,8 @@ struct Parts {
 
 Record convert(Parts& parts, const stored::Identity& x) { return ClusterIdentity{x.id, x.epoch, parts.time("createdAt", x.created_at)}; }
 Record convert(Parts& parts, const stored::Counts& x) {
-  return Counters{x.revision, x.desired_revision, x.nodes_imported, x.clock_floor.empty() ? WallTime{} : parts.time("clockFloor", x.clock_floor)};
+  return Counters{x.revision, x.desired_revision, x.nodes_imported, x.clock_floor.empty() ? WallTime{} : parts.time("clockFloor", x.clock_floor),
+                  static_cast<std::uint32_t>(x.pod_mtu_limit)};
 }
 Record convert(Parts&, const proto::ClusterSpec& x) { return x; }
 Record convert(Parts&, const proto::Artifact& x) { return x; }

@@ -21,6 +21,7 @@ struct Counts {
   std::uint64_t revision = 0, desired_revision = 0;
   bool nodes_imported = false;  // absent: not yet
   std::string clock_floor;      // absent or empty: what the certificates say
+  std::uint64_t pod_mtu_limit = 0;  // absent: none
 };
 struct Node {
   std::string name, uid, role, address, machine_id, pod_cidr, joined_at, token_id, identity, previous_identity, previous_agent_serial;
@@ -102,7 +103,7 @@ struct History {
 };
 
 template <class V> void fields(V& v, Identity& x) { v("id", x.id); v("epoch", x.epoch); v("createdAt", x.created_at); }
-template <class V> void fields(V& v, Counts& x) { v("revision", x.revision); v("desiredRevision", x.desired_revision); v.optional("nodesImported", x.nodes_imported); v.optional("clockFloor", x.clock_floor); }
+template <class V> void fields(V& v, Counts& x) { v("revision", x.revision); v("desiredRevision", x.desired_revision); v.optional("nodesImported", x.nodes_imported); v.optional("clockFloor", x.clock_floor); v.optional("podMtuLimit", x.pod_mtu_limit); }
 template <class V> void fields(V& v, Node& x) {
   v("name", x.name); v("uid", x.uid); v("generation", x.generation); v("role", x.role); v("address", x.address);
   v("machineId", x.machine_id); v("podCIDR", x.pod_cidr); v("joinedAt", x.joined_at); v("tokenId", x.token_id);

@@ -359,10 +359,10 @@ TEST_CASE("kernel filter: the older ip6tables is looked at, for it tells nobody"
     return;
   }
   const NetNamespace alone;
-  net::QuietState state("/proc/sys", {});
-  const std::string before = state.look();
+  net::QuietState state("/proc/sys");
+  const std::string before = state.look({});
   run_words("ip6tables-legacy -A FORWARD -s 2001:db8:1::/64 -j DROP");
-  CHECK(state.look() != before);
+  CHECK(state.look({}) != before);
 }
 
 TEST_CASE("kernel filter: what nftables says nothing of is not read again", "[network][filter][drift]") {

@@ -69,6 +69,20 @@ std::vector<NetworkFinding> findings_of(NetworkFindingKind kind, const NetworkDe
 
 }  // namespace
 
+TEST_CASE("what is polled for is what this node has set and nobody tells of", "[agent][drift]") {
+  NetworkDesired desired;
+  desired.own_cidr = *Cidr::parse("10.10.1.0/24");
+  NetworkObserved observed;
+  for (const std::string& key : network_sysctl_keys()) observed.sysctls.push_back({key, "0", true});
+  using Keys = std::vector<std::string>;
+  CHECK(silent_sysctls(desired, observed) == Keys{"net/bridge/bridge-nf-call-iptables"});
+  desired.own_second_cidr = *Cidr::parse("fd00:10:0:1::/64");
+  CHECK(silent_sysctls(desired, observed) == Keys{"net/bridge/bridge-nf-call-iptables", "net/bridge/bridge-nf-call-ip6tables"});
+  desired.own_second_cidr.reset();
+  desired.backend = NetworkBackend::vxlan;
+  CHECK(silent_sysctls(desired, observed).size() == 5);  // rp_filter as well
+}
+
 TEST_CASE("each family has its own table and its own ranges in it", "[filter_plan]") {
   NetworkDesired desired = dual_stack();
   desired.no_masquerade = {cidr("192.168.7.0/24"), cidr("fd00:99::/64")};

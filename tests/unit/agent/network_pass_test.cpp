@@ -119,6 +119,13 @@ TEST_CASE("network pass: pods have what the tunnel leaves, and a rival of it kee
   CHECK(outcome.ready);
   CHECK(outcome.peers_applied);
   CHECK(outcome.pod_mtu == 1450);
+  CHECK(outcome.mtu_left == 1450);
+  desired.cluster.network.mtu = 1400;
+  CHECK(bring_network_about(network, desired, self()).pod_mtu == 1400);
+  CHECK(bring_network_about(network, desired, self()).mtu_left == 1450);  // that others want less is not this node's doing
+  desired.cluster.network.mtu = 8950;
+  CHECK(bring_network_about(network, desired, self()).pod_mtu == 1450);
+  desired.cluster.network.mtu = 0;
   CHECK(bring_network_about(network, desired, self()).changes.empty());
 
   FakeNetwork with_rival(ip("10.77.0.11"), 24);

@@ -340,6 +340,20 @@ TEST_CASE("routes in the way fail, machines that look alike are pointed out", "[
   CHECK(message_of(input, "machines").find("warning: nodes a, b have the same product UUID 4c4c4544") == 0);
 }
 
+TEST_CASE("nodes that differ in the MTU that they can give pods are pointed out", "[api][health]") {
+  HealthInput input = healthy();
+  input.nodes[0].facts.pod_mtu = 1450;  // the other is an agent that does not tell yet
+  CHECK(message_of(input, "pod mtu").empty());
+  input.nodes[1].facts.pod_mtu = 8950;
+  CHECK(failing(input).empty());
+  CHECK(message_of(input, "pod mtu") ==
+        "warning: interfaces of the nodes differ: pods have 1450 everywhere, for nodes a can carry no more; others could up to 8950");
+  input.wanted_mtu = 1450;
+  CHECK(message_of(input, "pod mtu").empty());
+  input.wanted_mtu = 1500;
+  CHECK_FALSE(message_of(input, "pod mtu").empty());
+}
+
 TEST_CASE("metrics have the documented names and escaped labels", "[api][metrics]") {
   MetricsInput input;
   input.nodes = {healthy_node("a")};

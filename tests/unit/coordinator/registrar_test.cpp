@@ -276,6 +276,42 @@ TEST_CASE("the sweeper lets blocks out of quarantine when all nodes have applied
   CHECK_FALSE(sweeping->done);
 }
 
+TEST_CASE("the sweeper publishes the smallest MTU that nodes report, and keeps it over a restart") {
+  ManualClock clock(k_start + Seconds(1000));
+  NodeStatusBoard status(clock);
+  Fixture f;
+  f.init();
+  REQUIRE(f.io.run(f.registrar->submit(CreateToken{demo_token("many00", 10)})));
+  for (const char* name : {"n1", "n2"}) {
+    const auto request = demo_request(name, 20 + name[1], name, "many00");
+    REQUIRE(f.io.run(f.registrar->submit(demo_admit(f.registrar->state(), request, std::string("uid-") + name, name))));
+  }
+  const auto says = [&](const char* name, std::uint64_t mtu) {
+    proto::NodeStatusReport report;
+    report.facts.pod_mtu = mtu;
+    status.report(std::string("uid-") + name, report);
+  };
+  const auto sweeping = f.io.start(sweep_regularly({*f.registrar, status, clock}));
+  const auto minute = [&] {
+    f.io.poll();
+    clock.advance(std::chrono::minutes(1));
+    f.io.poll();
+    REQUIRE(f.io.run(f.registrar->drained()));
+  };
+  says("n1", 1500);
+  says("n2", 1450);
+  minute();
+  CHECK(f.registrar->state().pod_mtu_limit() == 1450);
+  CHECK(f.stored() == f.registrar->state());
+  status.forget("uid-n2");  // as after a restart, before it is heard of
+  minute();
+  CHECK(f.registrar->state().pod_mtu_limit() == 1450);
+  says("n2", 1500);
+  minute();
+  CHECK(f.registrar->state().pod_mtu_limit() == 0);
+  CHECK_FALSE(sweeping->done);
+}
+
 // The threads as in the daemon: others submit from theirs. For the thread sanitizer above all.
 TEST_CASE("operations come from several threads") {
   MemoryStore store;
