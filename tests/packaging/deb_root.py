@@ -4,6 +4,7 @@ maintainer scripts do, and what they leave. Dependencies are apt's work on a rea
 usage: deb_root.py DEBS"""
 import os
 import pathlib
+import re
 import sys
 import tempfile
 
@@ -20,6 +21,14 @@ CLUSTER = {"var/lib/slipway/coordinator/state.db": "db", "var/lib/slipway/coordi
            "etc/slipway/admin.conf": ADMIN_CONF, "etc/slipway/master.token": "token\n"}
 # systemd-sysusers keeps these beside the files that it changes.
 ACCOUNTS = {f"/etc/{name}" for name in ("passwd", "group", "shadow", "gshadow", "passwd-", "group-", "shadow-", "gshadow-", ".pwd.lock")}
+
+
+CONFFILES = {"slipway-coordinator": ["/etc/apparmor.d/slipway-coordinator"]}
+
+
+def conffiles(deb):
+    names = run("dpkg-deb", "-I", deb)
+    return run("dpkg-deb", "-I", deb, "conffiles").split() if re.search(r"\bconffiles\b", names) else []
 
 
 class Host:
@@ -66,8 +75,9 @@ def installed(host):
         check(not folder.exists() or not list(folder.iterdir()), f"the packages wrote into /{path}")
     for package, program in PROGRAMS.items():
         run("chroot", host.root, f"/usr/bin/{program}", "--version")
-        scripts = run("dpkg-deb", "-I", host.files[package])
-        check("conffiles" not in scripts, f"{package} has configuration files")
+        check(conffiles(host.files[package]) == CONFFILES.get(package, []), f"{package} has the configuration files {conffiles(host.files[package])}")
+    local = host.root / "etc/apparmor.d/local/slipway-coordinator"
+    check(local.exists(), "there is no place for what a site adds to the AppArmor profile")
 
 
 def upgraded(host):
