@@ -103,7 +103,7 @@ host_folders() {
 }
 
 # host_clone CLUSTER HOST ADDRESS IMAGE: a copy of the disk of host IMAGE, which is off. Name and address are given to it, as
-# DHCP would; a machine id it makes at its first boot.
+# DHCP would; its machine id is what is on the disk.
 host_clone() {
     local cluster=$1 host=$2 address=$3 image
     image=$(host_dir "$cluster" "$4")
@@ -112,8 +112,7 @@ host_clone() {
     host_folders "$cluster" "$host" "$address" "$(<"$image/base")"
     cp -a "$image/upper/." "$(host_dir "$cluster" "$host")/upper/"
     host_mount "$cluster" "$host"
-    host_write_identity "$cluster" "$host" "$address"
-    : >"$(host_root "$cluster" "$host")/etc/machine-id"
+    host_write_identity "$cluster" "$host" "$address" "$(cat "$(host_root "$cluster" "$host")/etc/machine-id")"
 }
 
 # host_credential CLUSTER HOST NAME: from standard input; given to the host's systemd at its boots, as firmware would.
@@ -135,7 +134,7 @@ host_mount() {
 
 # The address, the name, and the unit that sets them up at each boot without any help from outside.
 host_write_identity() {
-    local cluster=$1 host=$2 address=$3 root net
+    local cluster=$1 host=$2 address=$3 machine_id=${4-$(systemd-id128 new)} root net
     root=$(host_root "$cluster" "$host")
     net=$(host_net "$cluster" "$address")
     mkdir -p "$root/etc/slipway-lab"
@@ -144,7 +143,7 @@ host_write_identity() {
     printf '127.0.0.1 localhost\n%s %s\n' "$address" "$host" >"$root/etc/hosts"
     # Nothing answers there; without a name server Docker would ask public ones.
     printf 'nameserver %s\n' "${net%.0/*}.1" >"$root/etc/resolv.conf"
-    systemd-id128 new >"$root/etc/machine-id"
+    printf '%s' "${machine_id:+$machine_id$'\n'}" >"$root/etc/machine-id"
     # Pods whose first process ignores SIGTERM would hold up each shutdown for 90 s.
     mkdir -p "$root/etc/systemd/system.conf.d"
     printf '[Manager]\nDefaultTimeoutStopSec=10s\n' >"$root/etc/systemd/system.conf.d/lab.conf"

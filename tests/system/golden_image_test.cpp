@@ -54,6 +54,8 @@ TEST_CASE("system 42: two hosts cloned from one image join at their first boot, 
     lab::ExtraHost image(k_image, 51);
     lab::write_file(k_image, "/etc/slipway/agent.yaml", "coordinators: [\"" + lab::coordinator_url() + "\"]\n", "0644");
     CHECK_FALSE(lab::on(k_image, {"test", "-e", "/var/lib/slipway/agent"}).ok());
+    must(k_image, {"truncate", "-s", "0", "/etc/machine-id"});
+    must(k_image, {"rm", "-f", "/var/lib/dbus/machine-id"});
     REQUIRE(lab::tool({"poweroff", lab::cluster_name(), k_image}).ok());
     const std::string token = lab::create_token({"--max-uses", "2"});
     const Clone one("clone1", 52, token);
