@@ -4,7 +4,7 @@
 
 #include "coordinator/api/metrics.hpp"
 #include "slipway_test_paths.hpp"
-#include "tests/support/files.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace slipway::api {
 namespace {
