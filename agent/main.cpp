@@ -18,6 +18,7 @@
 #include "common/cli/manual.hpp"
 #include "common/files/tree.hpp"
 #include "common/log/log.hpp"
+#include "common/systemd/journal_log.hpp"
 #include "slipway_version.hpp"
 
 namespace {
@@ -33,6 +34,7 @@ int run(const std::string& config_file) {
   auto config = load_agent_config(config_file);
   if (!config) return fail(config.error());
   if (auto ready = log::setup("slipway-agent", config->log_level); !ready) return fail(ready.error());
+  systemd::log_to_journal();
   const Status ended = run_agent(*config);
   if (ended) return k_ok;
   log::error("the agent ends", {{"error", ended.error()}});

@@ -15,6 +15,7 @@
 
 #include "common/cli/manual.hpp"
 #include "common/log/log.hpp"
+#include "common/systemd/journal_log.hpp"
 #include "common/systemd/notify.hpp"
 #include "coordinator/app.hpp"
 #include "coordinator/ca/ca_passphrase.hpp"
@@ -125,6 +126,7 @@ int run(const Arguments& arguments) {
   if (!arguments.listen.empty()) config->listen = arguments.listen;
   const Status logging = log::setup("slipway-coordinator", config->log_level);
   if (!logging) return fail(logging.error());
+  systemd::log_to_journal();
   // Blocked before any thread is made, so that all threads inherit it and only sigwait() below sees the
   // signals.
   sigset_t signals;

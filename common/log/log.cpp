@@ -2,8 +2,12 @@
 
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
+
+#include "common/log/sink.hpp"
 
 namespace slipway::log {
 
@@ -30,7 +34,15 @@ std::string_view journal_priority(Level level) {
   return "<3>";
 }
 
-bool g_journal = std::getenv("JOURNAL_STREAM") != nullptr;  // set once before threads, read-only afterwards
+bool stderr_is_journal() {
+  const char* stream = std::getenv("JOURNAL_STREAM");  // "DEVICE:INODE"
+  struct stat info {};
+  if (stream == nullptr || ::fstat(STDERR_FILENO, &info) != 0) return false;
+  return stream == std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino);
+}
+
+const bool g_journal = stderr_is_journal();
+Sink g_sink = nullptr;  // set once before threads, read-only afterwards
 
 bool needs_quotes(std::string_view value) {
   for (const char c : value) {
@@ -96,11 +108,17 @@ Status setup(std::string_view program, std::string_view level_name) {
   return {};
 }
 
+void set_sink(Sink sink) { g_sink = sink; }
+
+bool writes_to_journal() { return g_journal; }
+
 void write(Level level, std::string_view message, Fields fields) {
-  if (!spdlog::default_logger_raw()->should_log(to_spdlog(level))) return;
+  spdlog::logger& logger = *spdlog::default_logger_raw();
+  if (!logger.should_log(to_spdlog(level))) return;
   std::string line = format_line(message, fields);
+  if (g_sink != nullptr && g_sink({level, logger.name(), message, line, fields})) return;
   if (g_journal) line.insert(0, journal_priority(level));
-  spdlog::default_logger_raw()->log(to_spdlog(level), std::string_view(line));
+  logger.log(to_spdlog(level), std::string_view(line));
 }
 
 }  // namespace slipway::log

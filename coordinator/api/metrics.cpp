@@ -171,7 +171,7 @@ std::string render_metrics(const MetricsInput& input) {
   Writer out;
   out.family("slipway_build_info", "gauge", "Version of the coordinator, as a label.");
   out.sample({{"version", k_version}}, 1);
-  out.family("slipway_state_revision", "counter", "Changes of the state, ever.");
+  out.family("slipway_state_revision", "gauge", "Number of the last change of the state; grows with each.");
   out.sample({}, input.revision);
   out.family("slipway_connections", "gauge", "Open connections.");
   out.sample({}, input.connections);

@@ -86,6 +86,12 @@ host_bridge() { if is_far "$1" "$2"; then far_bridge_name "$1"; else bridge_name
 
 # host_create CLUSTER HOST ADDRESS BASE_TREE: a host that is switched off; its root can be written to.
 host_create() {
+    host_folders "$@"
+    host_mount "$1" "$2"
+    host_write_identity "$1" "$2" "$3"
+}
+
+host_folders() {
     local cluster=$1 host=$2 address=$3 base=$4 dir
     dir=$(host_dir "$cluster" "$host")
     [[ ! -e $dir ]] || die "host $host of cluster $cluster exists already"
@@ -94,8 +100,28 @@ host_create() {
     mkdir -p "$dir"/{upper,work,root,docker,containerd}
     printf '%s\n' "$address" >"$dir/address"
     printf '%s\n' "$base" >"$dir/base"
+}
+
+# host_clone CLUSTER HOST ADDRESS IMAGE: a copy of the disk of host IMAGE, which is off. Name and address are given to it, as
+# DHCP would; its machine id is what is on the disk.
+host_clone() {
+    local cluster=$1 host=$2 address=$3 image
+    image=$(host_dir "$cluster" "$4")
+    [[ -d $image ]] || die "no host $4 in cluster $cluster"
+    host_is_off "$cluster" "$4" || die "host $4 is up: switch it off before it is copied"
+    host_folders "$cluster" "$host" "$address" "$(<"$image/base")"
+    cp -a "$image/upper/." "$(host_dir "$cluster" "$host")/upper/"
     host_mount "$cluster" "$host"
-    host_write_identity "$cluster" "$host" "$address"
+    host_write_identity "$cluster" "$host" "$address" "$(cat "$(host_root "$cluster" "$host")/etc/machine-id")"
+}
+
+# host_credential CLUSTER HOST NAME: from standard input; given to the host's systemd at its boots, as firmware would.
+host_credential() {
+    local dir
+    dir=$(host_dir "$1" "$2")/credentials
+    [[ $3 =~ ^[a-z][a-z0-9.-]*$ ]] || die "name of a credential '$3'"
+    mkdir -p -m 0700 "$dir"
+    (umask 077 && cat >"$dir/$3")
 }
 
 host_mount() {
@@ -108,7 +134,7 @@ host_mount() {
 
 # The address, the name, and the unit that sets them up at each boot without any help from outside.
 host_write_identity() {
-    local cluster=$1 host=$2 address=$3 root net
+    local cluster=$1 host=$2 address=$3 machine_id=${4-$(systemd-id128 new)} root net
     root=$(host_root "$cluster" "$host")
     net=$(host_net "$cluster" "$address")
     mkdir -p "$root/etc/slipway-lab"
@@ -117,7 +143,7 @@ host_write_identity() {
     printf '127.0.0.1 localhost\n%s %s\n' "$address" "$host" >"$root/etc/hosts"
     # Nothing answers there; without a name server Docker would ask public ones.
     printf 'nameserver %s\n' "${net%.0/*}.1" >"$root/etc/resolv.conf"
-    systemd-id128 new >"$root/etc/machine-id"
+    printf '%s' "${machine_id:+$machine_id$'\n'}" >"$root/etc/machine-id"
     # Pods whose first process ignores SIGTERM would hold up each shutdown for 90 s.
     mkdir -p "$root/etc/systemd/system.conf.d"
     printf '[Manager]\nDefaultTimeoutStopSec=10s\n' >"$root/etc/systemd/system.conf.d/lab.conf"
@@ -206,7 +232,7 @@ host_is_up() { leader_pid "$1" "$2" >/dev/null; }
 # Runs the host's systemd-nspawn in the foreground until the host is switched off. A reboot from inside
 # ends systemd-nspawn with status 133 (with --keep-unit it leaves the restart to its caller).
 host_run() {
-    local cluster=$1 host=$2 dir machine nspawn status
+    local cluster=$1 host=$2 dir machine nspawn status credential
     dir=$(host_dir "$cluster" "$host")
     machine=$(machine_name "$cluster" "$host")
     nspawn=(systemd-nspawn --quiet --settings=no --register=no --keep-unit -M "$machine" --hostname="$host" -D "$dir/root" -b
@@ -214,6 +240,9 @@ host_run() {
         --resolv-conf=off --timezone=off --link-journal=no --console=read-only
         --bind=/dev/kmsg --bind=/dev/net/tun
         --bind="$dir/docker:/var/lib/docker" --bind="$dir/containerd:/var/lib/containerd")
+    for credential in "$dir"/credentials/*; do
+        [[ ! -f $credential ]] || nspawn+=(--load-credential="${credential##*/}:$credential")
+    done
     export SYSTEMD_NSPAWN_API_VFS_WRITABLE=1
     [[ -d /run/systemd/system ]] || enter_cgroups "$machine"
     while :; do

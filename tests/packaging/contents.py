@@ -10,8 +10,9 @@ from common import PACKAGES, PROGRAMS, REPO, check, deb_entries, finish, need, p
 RENAMED = ((re.compile(r"^/lib/systemd/system/"), "/usr/lib/systemd/system/"),
            (re.compile(r"^/usr/share/zsh/vendor-completions/"), "/usr/share/zsh/site-functions/"))
 # What the rules of one kind of packages want: licence and changelog in Debian's place, presets instead of
-# deb-systemd-helper.
-DEB_ONLY = re.compile(r"^/usr/share/(doc|lintian/overrides)/")
+# deb-systemd-helper; AppArmor, for distributions of the other kind have SELinux.
+APPARMOR = "/etc/apparmor.d/slipway-coordinator"
+DEB_ONLY = re.compile(r"^/usr/share/(doc|lintian/overrides)/|^/etc/apparmor.d/")
 RPM_ONLY = re.compile(r"^/usr/share/licenses/|^/usr/lib/systemd/system-preset/80-slipway-(coordinator|agent)\.preset$")
 # Folders of the system's; a .deb lists every parent.
 OUR_FOLDERS = ("/etc/slipway", "/usr/share/slipway")
@@ -92,7 +93,9 @@ def main(debs, rpms):
         same_files(package, deb, rpm)
         same_relations(package, deb, rpm)
         presets(package, rpm)
-        check(not run("rpm", "-qp", "--configfiles", rpm), f"{package}.rpm has configuration files, the .deb has none")
+        check(not run("rpm", "-qp", "--configfiles", rpm), f"{package}.rpm has configuration files")
+        conffiles = {name for name, entry in deb_entries(deb).items() if name.startswith("/etc/") and entry.digest is not None}
+        check(conffiles == ({APPARMOR} if package == "slipway-coordinator" else set()), f"{package}.deb has the configuration files {conffiles}")
     versions(debs, rpms)
     finish()
 

@@ -4,6 +4,7 @@ maintainer scripts do, and what they leave. Dependencies are apt's work on a rea
 usage: deb_root.py DEBS"""
 import os
 import pathlib
+import re
 import sys
 import tempfile
 
@@ -20,6 +21,16 @@ CLUSTER = {"var/lib/slipway/coordinator/state.db": "db", "var/lib/slipway/coordi
            "etc/slipway/admin.conf": ADMIN_CONF, "etc/slipway/master.token": "token\n"}
 # systemd-sysusers keeps these beside the files that it changes.
 ACCOUNTS = {f"/etc/{name}" for name in ("passwd", "group", "shadow", "gshadow", "passwd-", "group-", "shadow-", "gshadow-", ".pwd.lock")}
+
+
+# Links of enabled units, and the part of the AppArmor profile that is a site's.
+MADE_BY_SCRIPTS = ("/etc/systemd/system/multi-user.target.wants", "/var/lib/systemd/deb-systemd-helper", "/etc/apparmor.d/local")
+CONFFILES = {"slipway-coordinator": ["/etc/apparmor.d/slipway-coordinator"]}
+
+
+def conffiles(deb):
+    names = run("dpkg-deb", "-I", deb)
+    return run("dpkg-deb", "-I", deb, "conffiles").split() if re.search(r"\bconffiles\b", names) else []
 
 
 class Host:
@@ -53,6 +64,26 @@ class Host:
         return sorted(p for p in changed if not os.path.isdir(f"{self.root}{p}") or p not in self.before)
 
 
+def unowned(host):
+    """What an installation made that no package has: nobody would take it away, were it not for the scripts."""
+    owned = {line for package in PACKAGES for line in host.dpkg("-L", package).splitlines()}
+    owned |= {line.replace("/lib/systemd", "/usr/lib/systemd", 1) for line in owned if line.startswith("/lib/systemd")}
+    return [path for path in host.left() if path not in owned and not path.startswith(MADE_BY_SCRIPTS)]
+
+
+def dangling(host):
+    """Links of ours that lead nowhere. Links of units are read by systemd within the root."""
+    found = []
+    for path in host.left():
+        file = host.root / path.lstrip("/")
+        if file.is_symlink():
+            target = os.readlink(file)
+            there = host.root / target.lstrip("/") if target.startswith("/") else file.parent / target
+            if not there.exists():
+                found.append(f"{path} -> {target}")
+    return found
+
+
 def installed(host):
     host.install(*PACKAGES)
     check(tree.enabled(host.root) == ["slipway-agent.service", "slipway-coordinator.service", "slipway-pods.service"],
@@ -66,8 +97,11 @@ def installed(host):
         check(not folder.exists() or not list(folder.iterdir()), f"the packages wrote into /{path}")
     for package, program in PROGRAMS.items():
         run("chroot", host.root, f"/usr/bin/{program}", "--version")
-        scripts = run("dpkg-deb", "-I", host.files[package])
-        check("conffiles" not in scripts, f"{package} has configuration files")
+        check(conffiles(host.files[package]) == CONFFILES.get(package, []), f"{package} has the configuration files {conffiles(host.files[package])}")
+    check(not unowned(host), f"no package owns {unowned(host)}")
+    check(not dangling(host), f"links lead nowhere: {dangling(host)}")
+    local = host.root / "etc/apparmor.d/local/slipway-coordinator"
+    check(local.exists(), "there is no place for what a site adds to the AppArmor profile")
 
 
 def upgraded(host):
@@ -112,10 +146,37 @@ def purged_cluster(host):
 
 
 def nothing_left(work, files, programs):
-    """Installed, set up, reset, purged: as before."""
-    host = Host(work / "clean", files, programs)
+    """Installed, set up, reset, purged: as before. Also when there was an upgrade, or a removal, in between."""
+    between = {"once": lambda host: None, "upgraded": lambda host: host.install(*PACKAGES),
+               "removed": lambda host: (host.dpkg("-r", *PACKAGES), host.install(*PACKAGES)), "removed-first": lambda host: host.dpkg("-r", *PACKAGES)}
+    for name, step in between.items():
+        host = Host(work / name, files, programs)
+        host.install(*PACKAGES)
+        host.write(AFTER_RESET | CLUSTER)
+        step(host)
+        host.dpkg("-P", *PACKAGES)
+        check(not host.left(), f"purging ({name}) leaves {host.left()}")
+
+
+def each_alone(work, files, programs):
+    """Each package by itself, and none leaves a thing."""
+    host = Host(work / "alone", files, programs)
+    for package in PACKAGES:
+        host.install(package)
+        host.dpkg("-P", package)
+        check(not host.left(), f"purging {package} leaves {host.left()}")
+
+
+def site_changed_profile(work, files, programs):
+    """What an administrator wrote into the AppArmor profile and its local part outlives upgrade and removal, not a purge."""
+    host = Host(work / "apparmor", files, programs)
     host.install(*PACKAGES)
-    host.write(AFTER_RESET | CLUSTER)
+    mine = {"etc/apparmor.d/slipway-coordinator": "# mine\n", "etc/apparmor.d/local/slipway-coordinator": "/srv/hook rix,\n"}
+    host.write(mine)
+    host.dpkg("--force-confold", "-i", host.files["slipway-coordinator"])
+    host.has(mine, "an upgrade")
+    host.dpkg("-r", "slipway-coordinator")
+    host.has(mine, "removing")
     host.dpkg("-P", *PACKAGES)
     check(not host.left(), f"purging leaves {host.left()}")
 
@@ -149,6 +210,8 @@ def main(folder):
         purged_node(host)
         purged_cluster(host)
         nothing_left(work, files, programs)
+        each_alone(work, files, programs)
+        site_changed_profile(work, files, programs)
         others_stay(work, files, programs)
     finish()
 

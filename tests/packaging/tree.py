@@ -9,7 +9,7 @@ from common import run
 
 TOOLS = ("/bin/sh", "/bin/ls", "/bin/rm", "/bin/rmdir", "/bin/cat", "/bin/grep", "/bin/sed", "/bin/mkdir", "/bin/true", "/usr/bin/du",
          "/usr/bin/env", "/bin/systemd-sysusers")
-DEBIAN_TOOLS = ("/usr/bin/perl", "/usr/bin/deb-systemd-helper", "/usr/bin/deb-systemd-invoke")
+DEBIAN_TOOLS = ("/usr/bin/dirname", "/usr/bin/install", "/usr/bin/perl", "/usr/bin/deb-systemd-helper", "/usr/bin/deb-systemd-invoke")
 # Answers as on a host that runs: files are changed by the real one, jobs are only written down.
 SYSTEMCTL = """#!/bin/sh
 echo "$*" >>/var/log/systemctl
