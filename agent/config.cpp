@@ -24,6 +24,8 @@ namespace {
 
 constexpr std::size_t k_max_config = std::size_t{1} << 20;
 constexpr std::size_t k_max_token = 4096;
+// A certificate's common name has at most 64 (RFC 5280 ub-common-name), and the kubelet's begins with "system:node:".
+constexpr std::size_t k_max_node_name = 52;
 
 // Each file is held against the field list by itself, so that all its mistakes are named with its own lines.
 Result<YamlText> read_one(const std::string& path) {
@@ -132,6 +134,8 @@ Status check_agent_config(const proto::AgentConfig& config) {
     problems.add("/nodeName", quoted(config.node_name) +
                                   " is no name for a node: lower-case letters, digits, '-' and '.'; set nodeName in agent.yaml");
   }
+  if (config.node_name.size() > k_max_node_name)
+    problems.add("/nodeName", quoted(config.node_name) + " is longer than " + std::to_string(k_max_node_name) + " characters; set nodeName in agent.yaml");
   check_address(problems, config.node_address);
   if (config.data_dir.empty()) problems.add("/dataDir", "is empty: an absolute path");
   check_absolute(problems, "/dataDir", config.data_dir);

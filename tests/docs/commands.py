@@ -8,6 +8,7 @@ A line right before a block says what is done with it:
   <!-- run: exit 3 -->         the same, and the last one must end with 3
   <!-- not run: REASON -->
   <!-- file: NAME -->          it is put into that folder as NAME, for blocks that run later
+  <!-- said -->                each of its lines is one of what the last block that was run has printed
 Blocks of a language that holds no commands (yaml, json, text, ...) need no such line."""
 import os
 import pathlib
@@ -173,20 +174,33 @@ def run_block(block, folder, binaries):
         done = subprocess.run(["/bin/sh", "-eu", "-c", block.text], cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
-        return f"{block.where()}: still runs after {TIMEOUT} s"
+        return f"{block.where()}: still runs after {TIMEOUT} s", ""
     if done.returncode != wanted:
-        return f"{block.where()}: ended with {done.returncode}, not {wanted}:\n{block.text}{done.stdout}"
-    return None
+        return f"{block.where()}: ended with {done.returncode}, not {wanted}:\n{block.text}{done.stdout}", done.stdout
+    return None, done.stdout
+
+
+def check_said(block, output, problems):
+    printed = output.split("\n")
+    for line in block.text.rstrip("\n").split("\n"):
+        if line not in printed:
+            problems.append(f"{block.where()}: the commands before did not print: {line}\nbut:\n{output}")
+            return
 
 
 def check_page(path, name, programs, binaries, problems, counts):
     blocks, prose = blocks_and_prose(name, path.read_text())
+    output = ""
     with tempfile.TemporaryDirectory() as folder:
         for block in blocks:
             mark = block.mark
             if mark.startswith("file: "):
                 pathlib.Path(folder, mark[len("file: "):]).write_text(block.text)
                 counts["files"] += 1
+                continue
+            if mark == "said":
+                counts["said"] += 1
+                check_said(block, output, problems)
                 continue
             runs = mark == "run" or mark.startswith("run: exit ")
             if block.language in SHELL and not runs and not re.match(r"not run: \S", mark):
@@ -197,7 +211,7 @@ def check_page(path, name, programs, binaries, problems, counts):
                 counts["calls"] += check_line(programs, block.where(), line, problems)
             counts["run" if runs else "not run"] += 1
             if runs:
-                problem = run_block(block, folder, binaries)
+                problem, output = run_block(block, folder, binaries)
                 if problem:
                     problems.append(problem)
     for number, line in prose:
@@ -209,11 +223,11 @@ def main(binaries, root=None):
     root = pathlib.Path(root or pathlib.Path(__file__).resolve().parents[2])
     binaries = os.path.abspath(binaries)
     programs, problems = load_programs(binaries), []
-    counts = {"run": 0, "not run": 0, "files": 0, "calls": 0}
+    counts = {"run": 0, "not run": 0, "files": 0, "said": 0, "calls": 0}
     pages = [root / "README.md"] + sorted((root / "docs").glob("*.md"))
     for path in pages:
         check_page(path, str(path.relative_to(root)), programs, binaries, problems, counts)
-    print(f"{len(pages)} pages: {counts['run']} blocks run, {counts['not run']} not, {counts['files']} files, {counts['calls']} calls of our programs looked at")
+    print(f"{len(pages)} pages: {counts['run']} blocks run, {counts['not run']} not, {counts['files']} files, {counts['said']} outputs, {counts['calls']} calls of our programs looked at")
     if problems:
         sys.exit("\n".join(problems))
     if not counts["calls"]:

@@ -34,6 +34,7 @@ OFFENCES = {
         ("a command that fails", append("\n<!-- run -->\n```\nfalse\n```\n"), "ended with 1, not 0"),
         ("a failure that does not come", append("\n<!-- run: exit 3 -->\n```\ntrue\n```\n"), "ended with 0, not 3"),
         ("a failure before the last line", append("\n<!-- run -->\n```\nfalse\ntrue\n```\n"), "ended with 1, not 0"),
+        ("an output that is another", append("\n<!-- run -->\n```\necho one\n```\n\n<!-- said -->\n```text\ntwo\n```\n"), "did not print: two"),
         ("a block without an end", append("\n```\nls\n"), "a block without an end"),
     ],
     "reference": [

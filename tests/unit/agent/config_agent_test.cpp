@@ -64,6 +64,7 @@ TEST_CASE("mistakes in agent.yaml are named with file, line and field", "[agent]
   has(refusal(ok + "logLevel: inf\n"), "agent.yaml:2:1: /logLevel: \"inf\" is not known: debug, info, warning or error; did you mean info?");
   has(refusal(ok + "cgroupDriver: cgroup\n"), "systemd or cgroupfs");
   has(refusal(ok + "nodeName: Node_1\n"), "agent.yaml:2:1: /nodeName: \"Node_1\"");
+  has(refusal(ok + "nodeName: " + std::string(53, 'a') + "\n"), "is longer than 52 characters");
   has(refusal(ok + "nodeAddress: 127.0.0.1\n"), "agent.yaml:2:1: /nodeAddress: 127.0.0.1");
   has(refusal(ok + "dataDir: here\n"), "/dataDir: \"here\" is no absolute path");
   has(refusal("nodeName: a\n"), "agent.yaml: /coordinators: is missing");
