@@ -8,6 +8,7 @@
 #include "common/config/config_file.hpp"
 #include "common/config/yaml_to_json.hpp"
 #include "common/core/ip.hpp"
+#include "common/core/problems.hpp"
 #include "common/core/text.hpp"
 #include "common/files/atomic_file.hpp"
 #include "common/files/tree.hpp"
@@ -15,6 +16,7 @@
 #include "common/http/client.hpp"
 #include "proto/artifact_manifest.hpp"
 #include "proto/codec.hpp"
+#include "proto/config_reference.hpp"
 
 namespace slipway {
 
@@ -22,17 +24,19 @@ namespace {
 
 constexpr std::size_t k_max_config = std::size_t{1} << 20;
 constexpr std::size_t k_max_token = 4096;
+// A certificate's common name has at most 64 (RFC 5280 ub-common-name), and the kubelet's begins with "system:node:".
+constexpr std::size_t k_max_node_name = 52;
 
-// Each file is held against the field list by itself, so that an error names the file that has the mistake.
-Result<std::string> read_one(const std::string& path) {
+// Each file is held against the field list by itself, so that all its mistakes are named with its own lines.
+Result<YamlText> read_one(const std::string& path) {
   auto text = read_file(path, k_max_config);
   if (!text) return text.error();
-  auto json = yaml_to_json(*text, path);
-  if (!json) return json.error();
-  if (trim(*json) == "null") return std::string("{}");
-  auto strict = proto::decode_strict<proto::AgentConfig>(*json);
-  if (!strict) return context(strict.error(), path);
-  return json;
+  auto yaml = read_yaml(*text, path);
+  if (!yaml) return yaml.error();
+  if (trim(yaml->json) == "null") yaml->json = "{}";
+  auto strict = proto::decode_strict<proto::AgentConfig>(yaml->json);
+  if (!strict) return yaml->places.located(strict.error());
+  return yaml;
 }
 
 Result<std::vector<std::string>> config_files(const std::string& file) {
@@ -60,8 +64,38 @@ Result<std::string> host_name() {
   return lower(name.data());
 }
 
-Status invalid(const std::string& what) {
-  return make_error(Errc::invalid, what);
+void check_choice(Problems& problems, std::string_view field, const std::string& value) {
+  if (auto problem = proto::choice_problem(proto::note_of(proto::agent_notes(), field), value)) problems.add("/" + std::string(field), *problem);
+}
+
+void check_absolute(Problems& problems, const char* field, const std::string& path) {
+  if (!path.empty() && !path.starts_with('/')) problems.add(field, quoted(path) + " is no absolute path: it must begin with /");
+}
+
+void check_coordinators(Problems& problems, const std::vector<std::string>& urls) {
+  if (urls.empty()) problems.add("/coordinators", "is missing: name at least one, such as https://10.0.0.1:7443");
+  for (std::size_t i = 0; i < urls.size(); ++i) {
+    if (auto endpoint = http::parse_https_url(urls[i], 7443); !endpoint)
+      problems.add("/coordinators/" + std::to_string(i), quoted(urls[i]) + ": " + endpoint.error().message);
+  }
+}
+
+void check_address(Problems& problems, const std::string& text) {
+  if (text.empty()) return;
+  auto address = IpAddress::parse(text);
+  if (!address) return problems.add("/nodeAddress", address.error().message);
+  if (address->is_loopback() || address->is_unspecified() || address->is_multicast() || address->is_link_local())
+    problems.add("/nodeAddress", text + " cannot be reached from other nodes");
+}
+
+void check_artifacts(Problems& problems, const proto::AgentConfig& config) {
+  for (std::size_t i = 0; i < config.artifact_mirrors.size(); ++i) {
+    if (const auto url = http::parse_https_base(config.artifact_mirrors[i]); !url)
+      problems.add("/artifactMirrors/" + std::to_string(i), url.error().message);
+  }
+  check_absolute(problems, "/artifactMirrorCAFile", config.artifact_mirror_ca_file);
+  if (const Status signers = proto::check_signers(config.artifact_signers, config.artifact_threshold); !signers)
+    problems.add("/artifactSigners", signers.error().message);
 }
 
 }  // namespace
@@ -70,63 +104,47 @@ Result<proto::AgentConfig> load_agent_config(const std::string& file) {
   const auto files = config_files(file);
   if (!files) return files.error();
   std::string merged = "{}";
+  Places places(files->front());
   for (const std::string& path : *files) {
-    auto json = read_one(path);
-    if (!json) return json.error();
-    auto next = merge_json(merged, *json);
+    auto yaml = read_one(path);
+    if (!yaml) return yaml.error();
+    auto next = merge_json(merged, yaml->json);
     if (!next) return context(next.error(), path);
     merged = std::move(*next);
+    places.lay_over(yaml->places);
   }
   auto config = proto::decode_strict<proto::AgentConfig>(merged);
-  if (!config) return context(config.error(), file);
+  if (!config) return places.located(config.error());
   if (config->node_name.empty()) {
     auto name = host_name();
     if (!name) return name.error();
     config->node_name = std::move(*name);
   }
-  if (auto checked = check_agent_config(*config); !checked) return context(checked.error(), file);
+  if (auto checked = check_agent_config(*config); !checked) return places.located(checked.error());
   return config;
 }
 
 Status check_agent_config(const proto::AgentConfig& config) {
-  if (config.coordinators.empty())
-    return invalid("coordinators is missing: name at least one, such as https://10.0.0.1:7443");
-  for (const std::string& url : config.coordinators) {
-    if (auto endpoint = http::parse_https_url(url, 7443); !endpoint)
-      return context(endpoint.error(), "coordinators: " + url);
-  }
-  if (config.role != "node" && config.role != "master")
-    return invalid("role is \"" + config.role + "\"; it must be node or master");
+  Problems problems;
+  check_coordinators(problems, config.coordinators);
+  check_choice(problems, "role", config.role);
+  check_choice(problems, "logLevel", config.log_level);
+  if (!config.cgroup_driver.empty()) check_choice(problems, "cgroupDriver", config.cgroup_driver);
   if (!is_dns_subdomain(config.node_name)) {
-    return invalid(
-        "nodeName \"" + config.node_name +
-        "\" is no name for a node: lower-case letters, digits, '-' and '.'; set nodeName in agent.yaml");
+    problems.add("/nodeName", quoted(config.node_name) +
+                                  " is no name for a node: lower-case letters, digits, '-' and '.'; set nodeName in agent.yaml");
   }
-  if (!config.node_address.empty()) {
-    auto address = IpAddress::parse(config.node_address);
-    if (!address) return context(address.error(), "nodeAddress");
-    if (address->is_loopback() || address->is_unspecified() || address->is_multicast() ||
-        address->is_link_local()) {
-      return invalid("nodeAddress " + config.node_address + " cannot be reached from other nodes");
-    }
-  }
-  if (!config.data_dir.starts_with('/')) return invalid("dataDir must be an absolute path");
-  if (!config.token_file.empty() && !config.token_file.starts_with('/'))
-    return invalid("tokenFile must be an absolute path");
-  if (config.local_group.find_first_of(" :/") != std::string::npos) return invalid("localGroup \"" + config.local_group + "\" is no name of a group");
-  if (!config.cgroup_driver.empty() && config.cgroup_driver != "systemd" &&
-      config.cgroup_driver != "cgroupfs") {
-    return invalid("cgroupDriver is \"" + config.cgroup_driver +
-                   "\"; it must be systemd or cgroupfs, or left out");
-  }
-  for (const std::string& mirror : config.artifact_mirrors) {
-    if (const auto url = http::parse_https_base(mirror); !url) return error_of(url, "artifactMirrors");
-  }
-  if (!config.artifact_mirror_ca_file.empty() && !config.artifact_mirror_ca_file.starts_with('/'))
-    return invalid("artifactMirrorCAFile must be an absolute path");
-  if (const Status signers = proto::check_signers(config.artifact_signers, config.artifact_threshold); !signers)
-    return error_of(signers, "artifactSigners");
-  return {};
+  if (config.node_name.size() > k_max_node_name)
+    problems.add("/nodeName", quoted(config.node_name) + " is longer than " + std::to_string(k_max_node_name) + " characters; set nodeName in agent.yaml");
+  check_address(problems, config.node_address);
+  if (config.data_dir.empty()) problems.add("/dataDir", "is empty: an absolute path");
+  check_absolute(problems, "/dataDir", config.data_dir);
+  check_absolute(problems, "/tokenFile", config.token_file);
+  if (config.local_group.find_first_of(" :/") != std::string::npos)
+    problems.add("/localGroup", quoted(config.local_group) + " is no name of a group");
+  check_artifacts(problems, config);
+  if (problems.none()) return {};
+  return problems.error(Errc::invalid);
 }
 
 Result<Secret> read_token(const std::string& token_file, const std::string& credentials_dir) {

@@ -30,7 +30,16 @@ int fail(const Error& error) {
   return error.code == Errc::invalid ? k_usage : k_error;
 }
 
-int run(const std::string& config_file) {
+// Of --check: nothing but the settings is read, so that anybody may who may read them.
+int check_settings(const std::string& config_file) {
+  const auto config = load_agent_config(config_file);
+  if (!config) return fail(config.error());
+  std::cout << config_file << " and its drop-ins are in order: node " << config->node_name << "\n";
+  return k_ok;
+}
+
+int run(const std::string& config_file, bool check) {
+  if (check) return check_settings(config_file);
   auto config = load_agent_config(config_file);
   if (!config) return fail(config.error());
   if (auto ready = log::setup("slipway-agent", config->log_level); !ready) return fail(ready.error());
@@ -170,7 +179,7 @@ cli::ManualFrame manual_frame() {
       "the components of a node (and of the control plane on masters) from the coordinator's verified artifacts, sets "
       "up the pod network, supervises and repairs all of it. The token is used once; its file is deleted then.",
       "The node runs on without its agent and without the coordinator."};
-  frame.exit_codes = {{"0", "all went well"}, {"1", "an error; reset: something is left"}, {"2", "preflight found an error"}, {"3", "wrong usage"}, {"4", "the host has not joined, or the agent does not run"},
+  frame.exit_codes = {{"0", "all went well"}, {"1", "an error; reset: something is left"}, {"2", "preflight found an error"}, {"3", "wrong usage, or settings that are refused"}, {"4", "the host has not joined, or the agent does not run"},
                       {"5", "the host waits for approval or was refused"}};
   frame.files = {{"/etc/slipway/agent.yaml", "settings; agent.yaml.d/*.yaml are merged over them"},
                  {"/etc/slipway/join.token", "the join token, mode 0600; deleted when the host has joined"},
@@ -193,6 +202,8 @@ int run_command(int argc, char** argv) {
   options.config_file = k_agent_config_file;
   CLI::App* run_app = app.add_subcommand("run", "run the agent (slipway-agent.service does)");
   run_app->add_option("--config", config_file, "configuration file")->capture_default_str();
+  bool check = false;
+  run_app->add_flag("--check", check, "only check the settings: exit code 0 when they are in order, 3 when not, 1 when there are none; needs no root");
   CLI::App* join_app = app.add_subcommand("join", "configure this host for a cluster and start the agent");
   add_join(*join_app, options, ignore);
   CLI::App* preflight_app =
@@ -228,7 +239,7 @@ int run_command(int argc, char** argv) {
     std::cout << cli::manual_page(app, manual_frame());
     return k_ok;
   }
-  if (run_app->parsed()) return run(config_file);
+  if (run_app->parsed()) return run(config_file, check);
   if (pods_app->parsed()) return end_pods(grace, at_shutdown);
   if (join_app->parsed()) return join(options, ignore);
   if (preflight_app->parsed()) return preflight_now(local, fix);

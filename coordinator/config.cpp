@@ -4,49 +4,77 @@
 
 #include <algorithm>
 
-#include "common/config/config_file.hpp"
+#include "common/config/yaml_to_json.hpp"
+#include "common/core/ip.hpp"
+#include "common/core/problems.hpp"
+#include "common/core/text.hpp"
+#include "common/files/atomic_file.hpp"
 #include "coordinator/routes/program_hook.hpp"
 #include "proto/codec.hpp"
+#include "proto/config_reference.hpp"
 
 namespace slipway {
 
 namespace {
 
 constexpr Seconds k_longest_rest{30 * 86400};
-// A connection is a descriptor and some tens of KiB: more than this is a slip of the finger.
-constexpr std::uint64_t k_most_connections = 1'000'000;
+constexpr std::size_t k_max_file = 1024 * 1024;
 
-Status check_limits(const proto::ConnectionLimits& limits, const std::string& at) {
-  const auto bad = [&at](const char* what) { return make_error(Errc::invalid, at + what); };
-  if (limits.connections == 0 || limits.connections > k_most_connections) return bad("connections must be 1 to 1000000");
+proto::FieldNote note(std::string_view field) { return proto::note_of(proto::coordinator_notes(), field); }
+
+void check_bounds(Problems& problems, std::string_view field, const std::string& pointer, std::uint64_t value, const char* why = "") {
+  if (auto problem = proto::bounds_problem(note(field), value)) problems.add(pointer, *problem + why);
+}
+
+void check_limits(Problems& problems, const proto::ConnectionLimits& limits) {
+  // A connection is a descriptor and some tens of KiB: more than the table has is a slip of the finger.
+  check_bounds(problems, "limits.connections", "/limits/connections", limits.connections);
   if (limits.known_connections.value_or(0) >= limits.connections) {
-    return bad("knownConnections must be less than connections: a host that is new, or every host after a restart, is not known yet");
+    problems.add("/limits/knownConnections", "must be less than connections: a host that is new, or every host after a restart, is not known yet");
   }
-  if (limits.anonymous_connections == 0) return bad("anonymousConnections must be at least 1: a host that joins has no certificate yet");
-  if (limits.connections_per_address == 0) return bad("connectionsPerAddress must be at least 1");
-  return {};
+  check_bounds(problems, "limits.anonymousConnections", "/limits/anonymousConnections", limits.anonymous_connections, ": a host that joins has no certificate yet");
+  check_bounds(problems, "limits.connectionsPerAddress", "/limits/connectionsPerAddress", limits.connections_per_address);
+}
+
+void check_listen(Problems& problems, const std::string& listen) {
+  const std::size_t colon = listen.rfind(':');
+  std::string host = listen.substr(0, colon == std::string::npos ? listen.size() : colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  const auto port = colon == std::string::npos ? std::nullopt : parse_u64(listen.substr(colon + 1), 65535);
+  if (!port || !IpAddress::parse(host)) problems.add("/listen", quoted(listen) + " is not ADDRESS:PORT, as in 0.0.0.0:7443 or [::]:7443");
+}
+
+Status check_coordinator_config(const proto::CoordinatorConfig& config) {
+  Problems problems;
+  check_listen(problems, config.listen);
+  check_bounds(problems, "ioThreads", "/ioThreads", config.io_threads);
+  if (auto problem = proto::choice_problem(note("logLevel"), config.log_level)) problems.add("/logLevel", *problem);
+  if (!config.data_dir.starts_with('/')) problems.add("/dataDir", quoted(config.data_dir) + " is no absolute path: it must begin with /");
+  const auto rest = parse_duration(config.quarantine_min_age);
+  if (!rest || *rest > k_longest_rest) {
+    problems.add("/quarantineMinAge", quoted(config.quarantine_min_age) + " must be a duration such as 10m, at most 30d; 0s lets a block go as soon as no agent routes to it");
+  }
+  if (!config.routes_hook.command.empty()) {
+    problems.add(hook_problems(config.routes_hook));
+  }
+  check_limits(problems, config.limits);
+  if (problems.none()) return {};
+  return problems.error(Errc::invalid);
 }
 
 }  // namespace
 
 Result<proto::CoordinatorConfig> load_coordinator_config(const std::string& path) {
-  const auto json = load_config(path, "");
-  if (!json && json.error().code == Errc::not_found) return proto::CoordinatorConfig{};
-  if (!json) return json.error();
-  auto config = proto::decode_strict<proto::CoordinatorConfig>(*json);
-  if (!config) return error_of(config, path);
-  if (config->io_threads > 256) return make_error(Errc::invalid, path + ": /ioThreads must be at most 256");
-  if (config->data_dir.empty() || config->data_dir.front() != '/')
-    return make_error(Errc::invalid, path + ": /dataDir must be an absolute path");
-  const auto rest = parse_duration(config->quarantine_min_age);
-  if (!rest || *rest > k_longest_rest) {
-    return make_error(Errc::invalid, path + ": /quarantineMinAge must be a duration such as 10m, at most 30d; 0s lets a block go as soon as no agent routes to it");
-  }
-  if (!config->routes_hook.command.empty()) {
-    if (const auto hook = hook_settings(config->routes_hook); !hook) return error_of(hook, path);
-  }
-  const Status limits = check_limits(config->limits, path + ": /limits/");
-  if (!limits) return limits.error();
+  const auto text = read_file(path, k_max_file);
+  if (!text && text.error().code == Errc::not_found) return proto::CoordinatorConfig{};
+  if (!text) return error_of(text, "read configuration");
+  auto yaml = read_yaml(*text, path);
+  if (!yaml) return yaml.error();
+  // An empty document is an empty configuration.
+  if (yaml->json == "null") yaml->json = "{}";
+  auto config = proto::decode_strict<proto::CoordinatorConfig>(yaml->json);
+  if (!config) return yaml->places.located(config.error());
+  if (const Status checked = check_coordinator_config(*config); !checked) return yaml->places.located(checked.error());
   return config;
 }
 

@@ -20,7 +20,7 @@
 
 namespace slipway {
 
-// A missing file means the defaults. Errc::invalid names the field.
+// A missing file means the defaults. Errc::invalid: a line for each problem, "FILE:LINE:COLUMN: /field: ...". Reads no secret.
 Result<proto::CoordinatorConfig> load_coordinator_config(const std::string& path);
 
 // How long a block of pod addresses rests at least; of a checked configuration.

@@ -35,12 +35,12 @@ constexpr const char* k_admin_user = "admin";
 Result<ValidatedCluster> read_cluster(const std::string& path) {
   const auto yaml = read_file(path, k_max_file);
   if (!yaml) return error_of(yaml, "reading the cluster settings");
-  const auto json = yaml_to_json(*yaml, path);
-  if (!json) return json.error();
-  const auto spec = proto::decode_strict<proto::ClusterSpec>(*json);
-  if (!spec) return error_of(spec, path);
+  const auto text = read_yaml(*yaml, path);
+  if (!text) return text.error();
+  const auto spec = proto::decode_strict<proto::ClusterSpec>(text->json);
+  if (!spec) return text->places.located(spec.error());
   auto cluster = validate(*spec);
-  if (!cluster) return make_error(cluster.error().code, path + " was refused:\n" + cluster.error().message);
+  if (!cluster) return text->places.located(make_error(cluster.error().code, path + " was refused:\n" + cluster.error().message));
   return cluster;
 }
 
@@ -63,10 +63,10 @@ Result<proto::AdminConfig> read_admin_conf(const std::string& path) {
   const auto text = read_secret_file(path, k_max_file);
   if (!text && text.error().code == Errc::not_found) return proto::AdminConfig{};
   if (!text) return text.error();
-  const auto json = yaml_to_json(text->reveal(), path);
-  if (!json) return json.error();
-  auto config = proto::decode_strict<proto::AdminConfig>(*json);
-  if (!config) return error_of(config, path);
+  const auto yaml = read_yaml(text->reveal(), path);
+  if (!yaml) return yaml.error();
+  auto config = proto::decode_strict<proto::AdminConfig>(yaml->json);
+  if (!config) return yaml->places.located(config.error());
   return config;
 }
 
@@ -301,6 +301,12 @@ Result<Reissued> reissue_admin(const AdminConfOptions& options, WallTime now) {
 }
 
 }  // namespace
+
+Result<std::string> check_cluster_file(const std::string& path) {
+  const auto cluster = read_cluster(path);
+  if (!cluster) return cluster.error();
+  return path + " is in order: cluster " + cluster->spec.metadata.name + "\n" + capacity_report(*cluster);
+}
 
 Result<std::string> init_cluster(const InitOptions& options, WallTime now) {
   const auto cluster = read_cluster(options.config);

@@ -27,6 +27,10 @@ struct InitOptions {
 // of this name.
 Result<std::string> init_cluster(const InitOptions& options, WallTime now);
 
+// What init would say of the settings, without making anything: the plan's arithmetic. Errc::invalid lists all that is wrong with them, each with
+// its line. Reads that file alone.
+Result<std::string> check_cluster_file(const std::string& path);
+
 struct AdminConfOptions {
   std::string data_dir = "/var/lib/slipway/coordinator";
   std::string admin_conf = "/etc/slipway/admin.conf";

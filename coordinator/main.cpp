@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "common/cli/manual.hpp"
+#include "common/files/tree.hpp"
 #include "common/log/log.hpp"
 #include "common/systemd/journal_log.hpp"
 #include "common/systemd/notify.hpp"
@@ -43,6 +44,7 @@ struct Arguments {
   std::string config = "/etc/slipway/coordinator.yaml";
   std::string data_dir;  // of run: over the file's
   std::string listen;
+  bool check = false;       // of init and run: look at the settings and do nothing
 };
 
 int fail(const Error& error) {
@@ -119,7 +121,16 @@ int wait_for_signal(const sigset_t& signals, signer::SignerProcess& keeper) {
   }
 }
 
+// Of --check: nothing but the file is read, so that anybody may who may read it.
+int check_settings(const std::string& path) {
+  const auto config = load_coordinator_config(path);
+  if (!config) return fail(config.error());
+  std::cout << (path_exists(path) ? path + " is in order\n" : "there is no " + path + ": the defaults are used\n");
+  return 0;
+}
+
 int run(const Arguments& arguments) {
+  if (arguments.check) return check_settings(arguments.config);
   auto config = load_coordinator_config(arguments.config);
   if (!config) return fail(config.error());
   if (!arguments.data_dir.empty()) config->data_dir = arguments.data_dir;
@@ -181,7 +192,7 @@ constexpr const char* k_passphrase_help = "file (0600) with the passphrase of th
 
 CLI::App* add_init(CLI::App& app, InitOptions& options) {
   CLI::App* command = app.add_subcommand("init", "make a cluster from cluster.yaml");
-  command->add_option("--config", options.config, "cluster.yaml")->required();
+  command->add_option("--config,-f", options.config, "cluster.yaml")->required();
   command->add_option("--data-dir", options.data_dir, "where the cluster lives")->capture_default_str();
   command->add_option("--admin-conf", options.admin_conf, "gets the operator's credential")->capture_default_str();
   command->add_option("--master-token-file", options.master_token_file, "gets a token for one master")->capture_default_str();
@@ -195,6 +206,7 @@ CLI::App* add_run(CLI::App& app, Arguments& arguments) {
   command->add_option("--config", arguments.config, "settings of the daemon")->capture_default_str();
   command->add_option("--data-dir", arguments.data_dir, "instead of the settings' dataDir");
   command->add_option("--listen", arguments.listen, "instead of the settings' listen");
+  command->add_flag("--check", arguments.check, "only check the settings: exit code 0 when they are in order, 3 when not; needs no root");
   return command;
 }
 
@@ -241,7 +253,8 @@ int command(int argc, char** argv) {
   CLI::App app("slipway-coordinator: owns a cluster and serves its API", "slipway-coordinator");
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("slipway-coordinator ") + k_version);
-  const CLI::App* init_command = add_init(app, arguments.init);
+  CLI::App* init_command = add_init(app, arguments.init);
+  init_command->add_flag("--check", arguments.check, "only check cluster.yaml, and show the plan's arithmetic; needs no root, reads nothing else");
   add_run(app, arguments);
   const CLI::App* admin_command = add_admin_conf(app, arguments.admin);
   const CLI::App* verify_command = add_audit_verify(app, arguments.audit);
@@ -256,7 +269,7 @@ int command(int argc, char** argv) {
     std::cout << cli::manual_page(app, manual_frame());
     return 0;
   }
-  if (init_command->parsed()) return init(arguments.init);
+  if (init_command->parsed()) return arguments.check ? print(check_cluster_file(arguments.init.config)) : init(arguments.init);
   if (verify_command->parsed()) return audit_verify(arguments.audit);
   if (admin_command->parsed()) return print(renew_admin_conf(arguments.admin, now()));
   if (ca_command->parsed()) return print(convert_ca_keys(arguments.convert));

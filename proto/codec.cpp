@@ -1,5 +1,6 @@
 #include "proto/codec.hpp"
 
+#include "common/core/nearest.hpp"
 #include "proto/json_fields.hpp"
 
 namespace slipway::proto {
@@ -80,6 +81,15 @@ struct Describer {
 }  // namespace
 
 namespace json_detail {
+
+std::string unknown_field(std::string_view key, const std::vector<std::string_view>& known) {
+  constexpr std::size_t k_few = 12;
+  std::string text = " is not a field that is known here";
+  if (const auto meant = nearest_name(key, known)) return text + "; did you mean " + std::string(*meant) + "?";
+  if (known.empty() || known.size() > k_few) return text;
+  for (const std::string_view name : known) text += (name == known.front() ? ": there are " : ", ") + std::string(name);
+  return text;
+}
 
 void write_text(std::string& out, std::string_view text) {
   const std::size_t start = out.size();

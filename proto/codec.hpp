@@ -13,7 +13,8 @@ namespace slipway::proto {
 template <class T> Result<T> decode(std::string_view json);
 template <class T> std::string encode(const T& value);
 
-// As decode(), but a field that no field list knows is refused with its pointer: for what people write.
+// As decode(), but a field that no field list knows is refused with its pointer and the name that was probably meant, and all that is wrong is told
+// at once, a line each (at most 50): for what people write.
 template <class T> Result<T> decode_strict(std::string_view json);
 
 struct FieldInfo {

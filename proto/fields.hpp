@@ -3,6 +3,7 @@
 // Encoding, decoding and the check against openapi.json all visit these lists. All fields are here since /v1.
 #include "proto/audit.hpp"
 #include "proto/drain.hpp"
+#include "proto/address_plan.hpp"
 #include "proto/fetch_report.hpp"
 #include "proto/file_types.hpp"
 #include "proto/preflight.hpp"
@@ -389,6 +390,12 @@ template <class V> void fields(V& v, FetchedFile& x) {
   v("component", x.component); v("version", x.version); v("url", x.url); v("checksumUrl", x.checksum_url); v("sha256", x.sha256);
   v.optional("size", x.size); v("result", x.result);
 }
+template <class V> void fields(V& v, AddressPlanReport& x) {
+  v("podCIDR", x.pod_cidr); v("nodePrefixLength", x.node_prefix_length); v("serviceCIDR", x.service_cidr);
+  v("serviceReserve", x.service_reserve); v("ipv6Range", x.ipv6_range); v("wantedNodes", x.wanted_nodes); v("maxNodes", x.max_nodes);
+  v("wantedPodsPerNode", x.wanted_pods); v("podAddressesPerNode", x.addresses_per_node); v("maxServices", x.max_services);
+  v("kubernetesIP", x.kubernetes_ip); v("dnsIP", x.dns_ip); v("arithmetic", x.arithmetic);
+}
 template <class V> void fields(V& v, FetchReport& x) { v("dryRun", x.dry_run); v("files", x.files); }
 
 }  // namespace slipway::proto
@@ -416,4 +423,4 @@ template <class V> void fields(V& v, FetchReport& x) { v("dryRun", x.dry_run); v
 #define SLIPWAY_FILE_TYPES(X) \
   X(AdminCluster) X(AdminConfig) X(ConnectionLimits) X(RoutesHook) X(HookRoute) X(HookRequest) X(HookFound) X(HookAnswer) X(SetRoute) X(SetRoutes) X(CoordinatorConfig) X(KubeconfigClusterData) X(KubeconfigCluster) X(KubeconfigUserData) \
   X(KubeconfigUser) X(KubeconfigContextData) X(KubeconfigContext) X(KubeconfigFile) X(AgentConfig) X(AgentLocalStatus) X(LocalError) X(LocalCertificate) X(LocalDrift) \
-  X(NodeOverview) X(PreflightFinding) X(PreflightReport) X(ResetLeftover) X(ResetReport) X(AppliedSettings) X(ArtifactTrust) X(FetchedFile) X(FetchReport)
+  X(NodeOverview) X(PreflightFinding) X(PreflightReport) X(ResetLeftover) X(ResetReport) X(AppliedSettings) X(ArtifactTrust) X(FetchedFile) X(FetchReport) X(AddressPlanReport)

@@ -27,11 +27,16 @@ template <class T> struct is_map<std::map<std::string, T>> : std::true_type {};
 template <class T> void write_json(std::string& out, const T& value);
 // How a document is read, and in the end what is wrong with it.
 struct Reading {
-  bool strict = false;  // a field that no list knows is wrong, too
-  std::string pointer = {};
-  std::string problem = {};
+  bool strict = false;  // a field that no list knows is wrong, too, and all that is wrong is told, not only the first of it
+  std::string pointer = {};  // to what is wrong first
+  std::string problem = {};  // a line each
+  std::size_t problems = 0;
 };
+constexpr std::size_t k_most_problems = 50;
 template <class T> bool from_json(const Json& json, T& value, const std::string& where, Reading& reading);
+
+// What to say of a field that no list knows: the one that was probably meant, or, where there are few, all that there are.
+std::string unknown_field(std::string_view key, const std::vector<std::string_view>& known);
 
 // Appends `text` as a JSON string. Printable ASCII and line ends are copied; the rest is the library's, which also checks UTF-8.
 void write_text(std::string& out, std::string_view text);
@@ -105,9 +110,11 @@ template <class T> void write_json(std::string& out, const T& value) {
   }
 }
 
-inline bool wrong(Reading& reading, const std::string& where, const char* what) {
-  reading.pointer = where;
-  reading.problem = (where.empty() ? std::string("the document") : where) + what;
+inline bool wrong(Reading& reading, const std::string& where, std::string_view what) {
+  if (reading.problems >= k_most_problems) return false;
+  if (++reading.problems == 1) reading.pointer = where;
+  else reading.problem += '\n';
+  reading.problem += (where.empty() ? std::string("the document") : where) + std::string(what);
   return false;
 }
 
@@ -120,19 +127,20 @@ struct Reader {
 
   template <class T> void read(const char* name, T& member, bool required) {
     if (reading.strict) known.emplace_back(name);
-    if (!ok) return;
+    if (!ok && !reading.strict) return;
     const auto found = object.find(name);
     if (found == object.end() || (found->is_null() && !required)) {
       if (required) ok = wrong(reading, where + "/" + name, " is missing");
       return;
     }
-    ok = from_json(*found, member, where + "/" + name, reading);
+    ok = from_json(*found, member, where + "/" + name, reading) && ok;
   }
   bool all_known() {
+    bool all = true;
     for (const auto& [key, item] : object.items()) {
-      if (std::find(known.begin(), known.end(), key) == known.end()) return wrong(reading, pointer_below(where, key), " is not a field that is known here");
+      if (std::find(known.begin(), known.end(), key) == known.end()) all = wrong(reading, pointer_below(where, key), unknown_field(key, known));
     }
-    return true;
+    return all;
   }
   template <class T> void operator()(const char* name, T& member) { read(name, member, true); }
   template <class T> void optional(const char* name, T& member) { read(name, member, false); }
@@ -154,19 +162,22 @@ template <class T> bool number_from_json(const Json& json, T& value, const std::
 
 template <class T> bool items_from_json(const Json& json, T& value, const std::string& where, Reading& reading) {
   value.clear();
+  bool good = true;
   if constexpr (is_vector<T>::value) {
     if (!json.is_array()) return wrong(reading, where, " must be a list");
     for (const Json& item : json) {
       const std::string here = where + "/" + std::to_string(value.size());
-      if (!from_json(item, value.emplace_back(), here, reading)) return false;
+      good = from_json(item, value.emplace_back(), here, reading) && good;
+      if (!good && !reading.strict) return false;
     }
   } else {
     if (!json.is_object()) return wrong(reading, where, " must be a map");
     for (const auto& [key, item] : json.items()) {
-      if (!from_json(item, value[key], pointer_below(where, key), reading)) return false;
+      good = from_json(item, value[key], pointer_below(where, key), reading) && good;
+      if (!good && !reading.strict) return false;
     }
   }
-  return true;
+  return good;
 }
 
 template <class T> bool from_json(const Json& json, T& value, const std::string& where, Reading& reading) {
@@ -193,7 +204,8 @@ template <class T> bool from_json(const Json& json, T& value, const std::string&
     if (!json.is_object()) return wrong(reading, where, " must be a map");
     Reader reader{json, where, reading};
     fields(reader, value);
-    return reader.ok && (!reading.strict || reader.all_known());
+    const bool known = !reading.strict || reader.all_known();
+    return reader.ok && known;
   }
 }
 

@@ -19,35 +19,48 @@ constexpr std::size_t k_most_files = 64;
 
 using Check = std::vector<kube::SettingProblem> (*)(const proto::ComponentSettings&, int);
 
-Result<proto::ComponentSettings> parse_yaml(const std::string& text, const std::string& path) {
-  const auto json = yaml_to_json(text, path);
-  if (!json) return json.error();
+struct HostFile {
   proto::ComponentSettings settings;
-  if (trim(*json) == "null") return settings;
+  Places places;  // of the keys, and of the arguments as /extraArgs/0
+};
+
+Result<HostFile> parse_yaml(const std::string& text, const std::string& path) {
+  auto yaml = read_yaml(text, path);
+  if (!yaml) return yaml.error();
+  if (trim(yaml->json) == "null") return HostFile{{}, std::move(yaml->places)};
   // Through the field list of a map, so that depth, duplicate keys and "no map" are its refusals.
-  auto config = proto::decode<proto::ComponentSettings>("{\"config\":" + *json + "}");
+  auto config = proto::decode<proto::ComponentSettings>("{\"config\":" + yaml->json + "}");
   if (!config) return make_error(Errc::invalid, path + ": " + config.error().message);
-  return *config;
+  return HostFile{std::move(*config), std::move(yaml->places)};
 }
 
-proto::ComponentSettings parse_args(const std::string& text) {
-  proto::ComponentSettings settings;
+HostFile parse_args(const std::string& text, const std::string& path) {
+  HostFile file{{}, Places(path)};
+  int number = 0;
   for (const std::string_view line : split(text, '\n')) {
+    ++number;
     const std::string_view argument = trim(line);
-    if (!argument.empty() && argument.front() != '#') settings.extra_args.emplace_back(argument);
+    if (argument.empty() || argument.front() == '#') continue;
+    file.places.set("/extraArgs/" + std::to_string(file.settings.extra_args.size()), {path, number, 1});
+    file.settings.extra_args.emplace_back(argument);
   }
-  return settings;
+  return file;
 }
 
 Result<proto::ComponentSettings> read_one(const std::string& path, int minor, Check check) {
   const auto text = read_file(path, k_max_file);
   if (!text) return text.error();
-  Result<proto::ComponentSettings> settings =
-      path.ends_with(".args") ? Result<proto::ComponentSettings>(parse_args(*text)) : parse_yaml(*text, path);
-  if (!settings) return settings.error();
-  for (const kube::SettingProblem& problem : check(*settings, minor))
-    return make_error(Errc::invalid, path + ": " + problem.what);
-  return settings;
+  Result<HostFile> file = path.ends_with(".args") ? Result<HostFile>(parse_args(*text, path)) : parse_yaml(*text, path);
+  if (!file) return file.error();
+  std::vector<std::string> problems;
+  for (const kube::SettingProblem& problem : check(file->settings, minor)) {
+    constexpr std::string_view k_config = "config/";  // the file is what stands there
+    std::string_view where = problem.where;
+    if (where.starts_with(k_config)) where.remove_prefix(k_config.size());
+    problems.push_back(file->places.of("/" + std::string(where)) + ": " + problem.what);
+  }
+  if (!problems.empty()) return make_error(Errc::invalid, join(problems, "; "));
+  return std::move(file->settings);
 }
 
 Result<proto::ComponentSettings> read_folder(const std::string& dir, int minor, Check check,

@@ -26,11 +26,17 @@ std::string upper(std::string text) {
 }
 
 std::vector<const CLI::App*> commands_of(const CLI::App& app) {
-  return app.get_subcommands([](const CLI::App* sub) { return !sub->get_group().empty(); });
+  return app.get_subcommands([](const CLI::App* sub) { return !sub->get_group().empty() && !sub->get_name().empty(); });
 }
 
 std::vector<const CLI::Option*> options_of(const CLI::App& app) {
-  return app.get_options([](const CLI::Option* option) { return !option->get_group().empty(); });
+  std::vector<const CLI::Option*> options = app.get_options([](const CLI::Option* option) { return !option->get_group().empty(); });
+  // Options that exclude each other are, to CLI11, those of a command without a name.
+  for (const CLI::App* group : app.get_subcommands([](const CLI::App* sub) { return sub->get_name().empty(); })) {
+    for (const CLI::Option* option : group->get_options([group](const CLI::Option* one) { return one != group->get_help_ptr() && !one->get_group().empty(); }))
+      options.push_back(option);
+  }
+  return options;
 }
 
 // "-o, --output TEXT"

@@ -23,14 +23,15 @@ using Json = nlohmann::json;
 constexpr std::size_t k_max_text_bytes = 1024 * 1024;
 constexpr std::size_t k_max_values = 100'000;
 constexpr std::size_t k_max_levels = 64;
+constexpr std::size_t k_max_pointer = 512;
 
 // Leaves the parser's callbacks; caught in yaml_to_json and nowhere else.
 struct Refusal {
-  int line = 0;  // from 1; 0: none
+  YAML::Mark mark;
   std::string why;
 };
 
-[[noreturn]] void refuse(const YAML::Mark& mark, std::string why) { throw Refusal{mark.line + 1, std::move(why)}; }
+[[noreturn]] void refuse(const YAML::Mark& mark, std::string why) { throw Refusal{mark, std::move(why)}; }
 
 template <class T>
 std::optional<T> number(std::string_view text, int base) {
@@ -96,7 +97,10 @@ std::size_t levels(const Json& value) {
 // Builds one value from the parser's events.
 class Builder : public YAML::EventHandler {
  public:
+  explicit Builder(std::string_view origin) : places(std::string(origin)), origin_(origin) {}
+
   Json result;
+  Places places;
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (started_) refuse(mark, "a second document starts here; one file holds one");
@@ -122,6 +126,7 @@ class Builder : public YAML::EventHandler {
     // Counted before it is copied: aliases of aliases grow without end otherwise.
     take_values(mark, known->second.values);
     if (stack_.size() + known->second.levels > k_max_levels) refuse_depth(mark);
+    note_entry(mark);
     place(mark, Json(known->second.value));
   }
 
@@ -139,6 +144,7 @@ class Builder : public YAML::EventHandler {
     Json value;
     YAML::anchor_t anchor = 0;
     YAML::Mark mark;
+    std::optional<std::string> pointer;
     std::optional<std::string> key;
   };
   struct Anchored {
@@ -160,6 +166,24 @@ class Builder : public YAML::EventHandler {
     if (anchor != 0) refuse(mark, "a key cannot have an anchor");
     if (stack_.back().value.contains(key)) refuse(mark, "key " + key.substr(0, 100) + " is there twice");
     stack_.back().key = key;
+    note(mark);
+  }
+
+  // To the value that comes next; absent where the way is longer than any field's: long keys above many entries would fill the memory.
+  std::optional<std::string> pointer() const {
+    if (stack_.empty()) return std::string();
+    const Frame& top = stack_.back();
+    if (!top.pointer || (top.key && top.key->size() > k_max_pointer)) return std::nullopt;
+    std::string below = pointer_below(*top.pointer, top.key ? *top.key : std::to_string(top.value.size()));
+    if (below.size() > k_max_pointer) return std::nullopt;
+    return below;
+  }
+  void note(const YAML::Mark& mark) {
+    if (auto here = pointer()) places.set(std::move(*here), {origin_, mark.line + 1, mark.column + 1});
+  }
+  // Fields are where their keys are, entries of lists have none.
+  void note_entry(const YAML::Mark& mark) {
+    if (!stack_.empty() && stack_.back().value.is_array()) note(mark);
   }
 
   void take_values(const YAML::Mark& mark, std::size_t count) {
@@ -170,6 +194,7 @@ class Builder : public YAML::EventHandler {
   void add(const YAML::Mark& mark, YAML::anchor_t anchor, Json value) {
     take_values(mark, 1);
     if (anchor != 0) remember(anchor, value);
+    note_entry(mark);
     place(mark, std::move(value));
   }
 
@@ -194,7 +219,9 @@ class Builder : public YAML::EventHandler {
     if (expects_key()) refuse(mark, "a key must be a scalar");
     if (stack_.size() >= k_max_levels) refuse_depth(mark);
     take_values(mark, 1);
-    stack_.push_back({std::move(value), anchor, mark, std::nullopt});
+    note_entry(mark);
+    auto here = pointer();
+    stack_.push_back({std::move(value), anchor, mark, std::move(here), std::nullopt});
   }
 
   void close() {
@@ -204,37 +231,44 @@ class Builder : public YAML::EventHandler {
     place(frame.mark, std::move(frame.value));
   }
 
+  std::string origin_;
   bool started_ = false;
   std::size_t values_ = 0;
   std::vector<Frame> stack_;
   std::map<YAML::anchor_t, Anchored> anchors_;
 };
 
-Error at_line(std::string_view origin, int line, std::string why) {
-  std::string where(origin);
-  if (line > 0) where += ":" + std::to_string(line);
-  return make_error(Errc::invalid, where + ": " + std::move(why));
+Error at_mark(std::string_view origin, const YAML::Mark& mark, const std::string& why) {
+  const std::string place = mark.is_null() ? std::string() : ":" + std::to_string(mark.line + 1) + ":" + std::to_string(mark.column + 1);
+  return make_error(Errc::invalid, std::string(origin) + place + ": " + why);
 }
 
 }  // namespace
 
-Result<std::string> yaml_to_json(std::string_view yaml, std::string_view origin) {
-  if (yaml.size() > k_max_text_bytes) return at_line(origin, 0, "larger than 1 MiB");
-  if (yaml.find('\0') != std::string_view::npos) return at_line(origin, 0, "has NUL characters: not a YAML text in UTF-8");
+Result<YamlText> read_yaml(std::string_view yaml, std::string_view origin) {
+  const YAML::Mark nowhere = YAML::Mark::null_mark();
+  if (yaml.size() > k_max_text_bytes) return at_mark(origin, nowhere, "larger than 1 MiB");
+  if (yaml.find('\0') != std::string_view::npos) return at_mark(origin, nowhere, "has NUL characters: not a YAML text in UTF-8");
   try {
     std::istringstream input{std::string(yaml)};
     YAML::Parser parser(input);
-    Builder builder;
+    Builder builder(origin);
     while (parser.HandleNextDocument(builder)) {
     }
-    return builder.result.dump();
+    return YamlText{builder.result.dump(), std::move(builder.places)};
   } catch (const Refusal& refusal) {
-    return at_line(origin, refusal.line, refusal.why);
+    return at_mark(origin, refusal.mark, refusal.why);
   } catch (const YAML::Exception& e) {
-    return at_line(origin, e.mark.is_null() ? 0 : e.mark.line + 1, e.msg);
+    return at_mark(origin, e.mark, e.msg);
   } catch (const Json::exception&) {
-    return at_line(origin, 0, "not valid UTF-8");
+    return at_mark(origin, nowhere, "not valid UTF-8");
   }
+}
+
+Result<std::string> yaml_to_json(std::string_view yaml, std::string_view origin) {
+  auto text = read_yaml(yaml, origin);
+  if (!text) return text.error();
+  return std::move(text->json);
 }
 
 }  // namespace slipway

@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <optional>
 
-#include "common/core/text.hpp"
+#include "common/core/nearest.hpp"
 
 namespace slipway::kube {
 
@@ -99,38 +98,13 @@ constexpr std::array k_proxy_modes = std::to_array<ConfigKey>({
 });
 // clang-format on
 
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t above = row[j + 1];
-      row[j + 1] = std::min({above + 1, row[j] + 1, diagonal + (a[i] == b[j] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row.back();
-}
-
 // The nearest of what exists in that minor, if anybody could have meant it.
-std::optional<std::string_view> nearest(std::string_view written, std::span<const ConfigKey> keys,
-                                        int minor) {
-  constexpr std::size_t k_longest = 80;  // of a key that was meant to be one
-  if (written.size() > k_longest) return std::nullopt;
-  const std::string lowered = lower(written);
-  std::optional<std::string_view> best;
-  std::size_t least = std::max<std::size_t>(2, written.size() / 4) + 1;
+std::optional<std::string_view> nearest(std::string_view written, std::span<const ConfigKey> keys, int minor) {
+  std::vector<std::string_view> names;
   for (const ConfigKey& key : keys) {
-    if (!key.span.contains(minor)) continue;
-    const std::size_t d = distance(lowered, lower(key.name));
-    if (d < least) {
-      least = d;
-      best = key.name;
-    }
+    if (key.span.contains(minor)) names.push_back(key.name);
   }
-  return best;
+  return nearest_name(written, names);
 }
 
 std::string minor_text(int minor) {

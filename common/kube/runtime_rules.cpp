@@ -1,6 +1,7 @@
 #include "common/kube/runtime_rules.hpp"
 
 #include "common/kube/version_table.hpp"
+#include "proto/config_reference.hpp"
 
 namespace slipway::kube {
 
@@ -31,7 +32,6 @@ void check_etcd(std::vector<FieldProblem>& problems, const std::string& text) {
 }
 
 void check_name(std::vector<FieldProblem>& problems, const std::string& runtime) {
-  if (runtime == "docker" || runtime == "containerd") return;
   if (runtime == "rkt") {
     problems.push_back({"/runtime",
                         "rkt was retired in 2019 and its Kubernetes support removed in 1.11: containerd took "
@@ -39,9 +39,7 @@ void check_name(std::vector<FieldProblem>& problems, const std::string& runtime)
                         "(or docker)"});
     return;
   }
-  std::string shown = runtime.substr(0, 40);
-  for (char& c : shown) c = static_cast<unsigned char>(c) < 0x20 ? '?' : c;
-  problems.push_back({"/runtime", "\"" + shown + "\" is not known: use docker or containerd"});
+  if (auto problem = proto::choice_problem(proto::note_of(proto::cluster_notes(), "runtime"), runtime)) problems.push_back({"/runtime", std::move(*problem)});
 }
 
 void check_docker(std::vector<FieldProblem>& problems, const proto::ClusterSpec& spec) {

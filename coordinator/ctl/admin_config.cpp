@@ -39,10 +39,10 @@ Result<proto::AdminConfig> load_admin_config(const std::string& path) {
   const auto text = read_secret_file(path, max_bytes);
   if (!text)
     return error_of(text, "reading the credentials " + path + " (choose another file with --config)");
-  const auto json = yaml_to_json(text->reveal(), path);
-  if (!json) return json.error();
-  auto config = proto::decode_strict<proto::AdminConfig>(*json);
-  if (!config) return error_of(config, path);
+  const auto yaml = read_yaml(text->reveal(), path);
+  if (!yaml) return yaml.error();
+  auto config = proto::decode_strict<proto::AdminConfig>(yaml->json);
+  if (!config) return yaml->places.located(config.error());
   return config;
 }
 

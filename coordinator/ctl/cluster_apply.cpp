@@ -12,14 +12,19 @@ namespace {
 
 using http::Method;
 
-Result<proto::ClusterSpec> read_spec(const std::string& file) {
-  const auto yaml = read_file(file, 1024 * 1024);
-  if (!yaml) return error_of(yaml, "reading the cluster settings");
-  const auto json = yaml_to_json(*yaml, file);
-  if (!json) return json.error();
-  auto spec = proto::decode_strict<proto::ClusterSpec>(*json);
-  if (!spec) return error_of(spec, file);
-  return spec;
+struct Written {
+  proto::ClusterSpec spec;
+  Places places;  // of its fields, for what the coordinator finds wrong with them
+};
+
+Result<Written> read_spec(const std::string& file) {
+  const auto text = read_file(file, 1024 * 1024);
+  if (!text) return error_of(text, "reading the cluster settings");
+  auto yaml = read_yaml(*text, file);
+  if (!yaml) return yaml.error();
+  auto spec = proto::decode_strict<proto::ClusterSpec>(yaml->json);
+  if (!spec) return yaml->places.located(spec.error());
+  return Written{std::move(*spec), std::move(yaml->places)};
 }
 
 struct Living {
@@ -45,13 +50,13 @@ int show(const proto::ClusterView& view, Format format, Console& console) {
 }  // namespace
 
 int apply_cluster(const ClusterApply& wish, Format format, Connection& connection, Console& console) {
-  const auto spec = read_spec(wish.file);
-  if (!spec) return fail(console, spec.error());
-  const std::string body = proto::encode(*spec);
+  const auto written = read_spec(wish.file);
+  if (!written) return fail(console, written.error());
+  const std::string body = proto::encode(written->spec);
   const auto living = read_living(connection);
   if (!living) return fail(console, living.error());
   const auto planned = ask<proto::ClusterView>(connection, make_request(Method::post, "/v1/cluster/plan", body));
-  if (!planned) return fail(console, planned.error());
+  if (!planned) return fail(console, written->places.located(planned.error()));
   const auto changes = spec_changes(living->view.spec, planned->spec);
   for (const std::string& change : changes) console.err << change << "\n";
   if (changes.empty()) console.err << "nothing changes\n";

@@ -393,6 +393,18 @@ void add_health(CLI::App& app, CommandLine& line) {
   });
 }
 
+void add_plan(CLI::App& app, CommandLine& line) {
+  auto [plan, options] = add_command<Plan>(
+      app, line, "plan", "propose the address ranges of a cluster that is to be, with the arithmetic, as a piece of cluster.yaml; asks no coordinator");
+  plan->add_option("--nodes", options->nodes, "how many nodes there will be")->required();
+  plan->add_option("--pods", options->pods, "how many pods a node runs at most")->capture_default_str();
+  plan->add_option("--services", options->services, "how many services there will be")->capture_default_str();
+  plan->add_option("--growth", options->growth, "for how many more nodes there is to be room, in percent")->capture_default_str();
+  plan->add_flag("--tight", options->tight, "give a node no more addresses than its pods need; otherwise two for each");
+  plan->add_option("--avoid", options->avoid, "a range to keep clear of, such as the hosts' network; may be given several times")->delimiter(',');
+  plan->add_option("--ipv6", options->ipv6, "also an IPv6 pool, cut from this range: one of your own, such as a /48");
+}
+
 void add_all(CLI::App& app, CommandLine& line) {
   add_token(app, line);
   add_node(app, line);
@@ -404,6 +416,7 @@ void add_all(CLI::App& app, CommandLine& line) {
   add_config(app, line);
   add_audit(app, line);
   add_health(app, line);
+  add_plan(app, line);
   auto [support, made] = add_command<Support>(app, line, "support", "gather what the coordinator tells in an archive, without secrets (of a host: slipway-agent support there)");
   support->add_option("-O,--output-file", made->file, "archive to make; default: a name with the time, in the present folder");
 }

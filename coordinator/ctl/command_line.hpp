@@ -252,6 +252,17 @@ struct ConfigUseContext {
   std::string name;
 };
 
+// No coordinator is asked: there is none yet.
+struct Plan {
+  std::uint64_t nodes = 0;
+  std::uint64_t pods = 110;
+  std::uint64_t services = 4000;
+  std::uint64_t growth = 100;
+  bool tight = false;
+  std::string ipv6 = {};  // a range; empty: none
+  std::vector<std::string> avoid = {};
+};
+
 using Command =
     std::variant<TokenCreate, TokenList, TokenDelete, NodeList, NodeGet, NodeDelete, ClusterGet, ClusterApply,
                  ClusterKubeconfig, ArtifactImport, ArtifactList, CertsCheckExpiration, Health,
@@ -260,7 +271,7 @@ using Command =
                  PoolList, PoolGet, PoolCreate, PoolGrow, PoolDrain, PoolDelete, PoolHold, PoolRelease,
                  CertsStatus, CertsRotateCa, NodeCordon, NodeDrain, PoolNodes, CertsRotate, Support,
                  NodeConfig, ArtifactDelete, ArtifactCollect, ArtifactKeygen, ManifestSign, ManifestVerify,
-                 ManifestCreate, ManifestPut, ManifestGet, ArtifactFetch, HealthNetwork>;
+                 ManifestCreate, ManifestPut, ManifestGet, ArtifactFetch, HealthNetwork, Plan>;
 
 enum class Format { table, wide, json, yaml };
 

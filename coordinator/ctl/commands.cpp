@@ -315,6 +315,7 @@ struct Runner {
   int operator()(const ConfigCurrentContext&) { return k_usage; }
   int operator()(const ConfigUseContext&) { return k_usage; }
   int operator()(const ArtifactKeygen&) { return k_usage; }
+  int operator()(const Plan&) { return k_usage; }
   int operator()(const ManifestSign&) { return k_usage; }
   int operator()(const ManifestVerify&) { return k_usage; }
   int operator()(const CertsStatus&) {

@@ -41,6 +41,8 @@ bool confirmed(bool yes, const std::string& question, Console& console);
 
 // config.cpp: commands that need no connection; the code to exit with, absent for all others.
 std::optional<int> run_local_command(const CommandLine& line, Console& console);
+// plan.cpp: as run_local_command().
+std::optional<int> run_plan(const CommandLine& line, Console& console);
 // operators.cpp
 int create_operator(const OperatorCreate& wish, Connection& connection, Console& console);
 // watch.cpp: until the coordinator ends it, or forever.

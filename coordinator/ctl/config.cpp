@@ -27,6 +27,7 @@ int use_context(const std::string& path, proto::AdminConfig config, const std::s
 std::optional<int> run_local_command(const CommandLine& line, Console& console) {
   if (const auto code = run_signing_command(line, console)) return code;
   if (const auto code = run_local_fetch(line, console)) return code;
+  if (const auto code = run_plan(line, console)) return code;
   const auto* const use = std::get_if<ConfigUseContext>(&line.command);
   const bool list = std::holds_alternative<ConfigGetContexts>(line.command);
   const bool current = std::holds_alternative<ConfigCurrentContext>(line.command);

@@ -46,14 +46,19 @@ std::string diff_text(const proto::NodeConfigView& view) {
   return render(table) + state_text(view);
 }
 
-Result<proto::NodeSettings> read_settings(const std::string& file) {
-  const auto yaml = read_file(file, k_max_file);
-  if (!yaml) return error_of(yaml, "reading the node's settings");
-  const auto json = yaml_to_json(*yaml, file);
-  if (!json) return json.error();
-  auto settings = proto::decode_strict<proto::NodeSettings>(*json);
-  if (!settings) return error_of(settings, file);
-  return settings;
+struct Written {
+  proto::NodeSettings settings;
+  Places places;  // of its fields, for what the coordinator finds wrong with them
+};
+
+Result<Written> read_settings(const std::string& file) {
+  const auto text = read_file(file, k_max_file);
+  if (!text) return error_of(text, "reading the node's settings");
+  auto yaml = read_yaml(*text, file);
+  if (!yaml) return yaml.error();
+  auto settings = proto::decode_strict<proto::NodeSettings>(yaml->json);
+  if (!settings) return yaml->places.located(settings.error());
+  return Written{std::move(*settings), std::move(yaml->places)};
 }
 
 int show(const NodeConfig& wish, const proto::NodeConfigView& view, const std::string& json, Format format,
@@ -65,20 +70,19 @@ int show(const NodeConfig& wish, const proto::NodeConfigView& view, const std::s
 
 // On what was shown and nothing else: a change that somebody made meanwhile is not overwritten.
 int set_config(const NodeConfig& wish, Format format, Connection& connection, Console& console) {
-  Result<proto::NodeSettings> settings =
-      wish.clear ? Result<proto::NodeSettings>(proto::NodeSettings{}) : read_settings(wish.file);
-  if (!settings) return fail(console, settings.error());
+  const Result<Written> written = wish.clear ? Result<Written>(Written{}) : read_settings(wish.file);
+  if (!written) return fail(console, written.error());
   const auto living = exchange(connection, make_request(Method::get, path_of(wish.name)));
   if (!living) return fail(console, living.error());
   if (!confirmed(wish.yes,
                  "replace the own settings of node " + wish.name + "; its kubelet or kube-proxy may restart",
                  console))
     return k_usage;
-  http::Request request = make_request(Method::put, path_of(wish.name), proto::encode(*settings));
+  http::Request request = make_request(Method::put, path_of(wish.name), proto::encode(written->settings));
   if (const std::string* etag = living->headers.find("ETag")) request.headers.set("If-Match", *etag);
   std::string json;
   const auto view = ask<proto::NodeConfigView>(connection, std::move(request), &json);
-  if (!view) return fail(console, view.error());
+  if (!view) return fail(console, written->places.located(view.error()));
   return show(wish, *view, json, format, console);
 }
 

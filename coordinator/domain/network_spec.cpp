@@ -1,31 +1,28 @@
 #include "coordinator/domain/network_spec.hpp"
 
-#include <algorithm>
-#include <array>
 #include <string>
 #include <string_view>
 
 #include "common/core/ip.hpp"
+#include "proto/config_reference.hpp"
 
 namespace slipway {
 
 namespace {
 
-constexpr std::array<std::string_view, 4> k_backends{"host-gw", "vxlan", "external", "routes"};
-constexpr std::uint64_t k_max_vni = (1U << 24) - 1;  // RFC 7348 section 5: 24 bits
-constexpr std::uint64_t k_max_port = 65535;
 constexpr std::uint64_t k_least_mtu = 576;        // RFC 791: what every host must take
 constexpr std::uint64_t k_least_mtu_ipv6 = 1280;  // RFC 8200 section 5
 constexpr std::uint64_t k_max_mtu = 65535;
 constexpr std::size_t k_max_exceptions = 64;
 
+proto::FieldNote note(std::string_view field) { return proto::note_of(proto::cluster_notes(), field); }
+
 bool tunnels(const proto::NetworkSettings& network) { return network.backend == "vxlan" || network.cross_subnet; }
 
 void check_tunnel(Problems& problems, const proto::NetworkSettings& network) {
-  if (network.vxlan.id == 0 || network.vxlan.id > k_max_vni)
-    problems.add("/network/vxlan/id", std::to_string(network.vxlan.id) + " is no VXLAN network identifier: 1 to " + std::to_string(k_max_vni));
-  if (network.vxlan.port == 0 || network.vxlan.port > k_max_port)
-    problems.add("/network/vxlan/port", std::to_string(network.vxlan.port) + " is no UDP port: 1 to " + std::to_string(k_max_port));
+  // RFC 7348 section 5: 24 bits.
+  if (auto problem = proto::bounds_problem(note("network.vxlan.id"), network.vxlan.id)) problems.add("/network/vxlan/id", *problem);
+  if (auto problem = proto::bounds_problem(note("network.vxlan.port"), network.vxlan.port)) problems.add("/network/vxlan/port", *problem);
   if (network.cross_subnet && network.backend != "host-gw")
     problems.add("/network/crossSubnet", "is for backend host-gw; this one is " + network.backend);
 }
@@ -50,8 +47,8 @@ std::string text_of(const proto::VxlanSettings& vxlan) { return "id " + std::to_
 }  // namespace
 
 void check_pod_network(Problems& problems, const proto::NetworkSettings& network, bool dual_stack) {
-  if (std::find(k_backends.begin(), k_backends.end(), network.backend) == k_backends.end()) {
-    problems.add("/network/backend", quoted(network.backend) + " is not known: host-gw, vxlan, external or routes");
+  if (auto problem = proto::choice_problem(note("network.backend"), network.backend)) {
+    problems.add("/network/backend", *problem);
     return;
   }
   check_tunnel(problems, network);

@@ -1,6 +1,6 @@
 #pragma once
 // Whether the settings of the pod network (cluster.yaml's network.backend and what belongs to it) make sense. Pure.
-#include "coordinator/domain/problems.hpp"
+#include "common/core/problems.hpp"
 #include "proto/types.hpp"
 
 namespace slipway {

@@ -10,7 +10,7 @@
 #include "common/core/result.hpp"
 #include "common/core/time.hpp"
 #include "coordinator/domain/join_token.hpp"
-#include "coordinator/domain/problems.hpp"
+#include "common/core/problems.hpp"
 #include "proto/types.hpp"
 
 namespace slipway {

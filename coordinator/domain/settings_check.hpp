@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "coordinator/domain/problems.hpp"
+#include "common/core/problems.hpp"
 #include "proto/types.hpp"
 
 namespace slipway {

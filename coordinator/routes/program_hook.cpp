@@ -14,6 +14,7 @@
 #include "common/core/unique_fd.hpp"
 #include "common/process/run_program.hpp"
 #include "proto/codec.hpp"
+#include "proto/config_reference.hpp"
 
 namespace slipway {
 
@@ -25,7 +26,6 @@ constexpr std::size_t k_max_answer = std::size_t{16} << 20;  // 100,000 routes a
 constexpr std::size_t k_max_routes = 100'000;
 constexpr std::size_t k_max_words = 300;
 constexpr Seconds k_longest_call{300};
-constexpr std::uint64_t k_most_calls = 32;
 
 }  // namespace
 
@@ -54,17 +54,24 @@ struct ProgramHook::Shared {
   }
 };
 
-Result<ProgramHookSettings> hook_settings(const proto::RoutesHook& hook) {
-  const auto bad = [](const char* what) { return make_error(Errc::invalid, std::string("/routesHook/") + what); };
-  if (hook.command.empty() || !hook.command.front().starts_with('/')) return bad("command must begin with the absolute path of a program");
+Problems hook_problems(const proto::RoutesHook& hook) {
+  Problems problems;
+  if (hook.command.empty() || !hook.command.front().starts_with('/')) problems.add("/routesHook/command", "must begin with the absolute path of a program");
   const auto timeout = parse_duration(hook.timeout);
-  if (!timeout || *timeout < Seconds(1) || *timeout > k_longest_call) return bad("timeout must be 1s to 5m");
-  if (hook.concurrency == 0 || hook.concurrency > k_most_calls) return bad("concurrency must be 1 to 32");
+  if (!timeout || *timeout < Seconds(1) || *timeout > k_longest_call) problems.add("/routesHook/timeout", "must be 1s to 5m");
+  const auto calls = proto::note_of(proto::coordinator_notes(), "routesHook.concurrency");
+  if (auto problem = proto::bounds_problem(calls, hook.concurrency)) problems.add("/routesHook/concurrency", *problem);
   const auto period = parse_duration(hook.period);
-  if (!period || *period < Seconds(1) || *period > Seconds(86400)) return bad("period must be 1s to 24h");
+  if (!period || *period < Seconds(1) || *period > Seconds(86400)) problems.add("/routesHook/period", "must be 1s to 24h");
+  return problems;
+}
+
+Result<ProgramHookSettings> hook_settings(const proto::RoutesHook& hook) {
+  const Problems problems = hook_problems(hook);
+  if (!problems.none()) return problems.error(Errc::invalid);
   ProgramHookSettings settings;
   settings.command = hook.command;
-  settings.timeout = *timeout;
+  settings.timeout = *parse_duration(hook.timeout);
   settings.concurrency = static_cast<std::size_t>(hook.concurrency);
   return settings;
 }

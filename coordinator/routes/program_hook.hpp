@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/async/runtime.hpp"
+#include "common/core/problems.hpp"
 #include "coordinator/ports/route_hook.hpp"
 #include "proto/file_types.hpp"
 
@@ -20,7 +21,9 @@ struct ProgramHookSettings {
   std::string cluster_id;
 };
 
-// Of a checked configuration. Errc::invalid names the field.
+// What is wrong with the fields of a hook that is there, below /routesHook. Pure.
+Problems hook_problems(const proto::RoutesHook& hook);
+// Errc::invalid with all problems.
 Result<ProgramHookSettings> hook_settings(const proto::RoutesHook& hook);
 
 // Errc::denied when somebody else than root and the daemon's own user could have written the program. Blocks.

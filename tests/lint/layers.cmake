@@ -28,7 +28,7 @@ set(allow_coordinator/signer "common/*;proto;coordinator/domain;coordinator/port
 set(allow_coordinator/kube "common/*;proto;coordinator/domain;coordinator/ports")
 set(allow_coordinator/routes "common/*;proto;coordinator/domain;coordinator/ports")
 set(allow_coordinator/api "common/*;proto;coordinator/domain;coordinator/ports;coordinator/service")
-set(allow_coordinator/ctl "common/*;proto")
+set(allow_coordinator/ctl "common/*;proto;coordinator/domain")  # domain: address plans, which need no coordinator
 set(allow_coordinator "common/*;proto;coordinator/*")
 foreach(folder client net process install host)
   set(allow_agent/${folder} "common/*;proto;agent/domain;agent/ports")
@@ -40,7 +40,7 @@ set(allow_agent "common/*;proto;agent/*")
 set(confined
   "boost/beast=^common/http/[a-z_]+\\.cpp$"
   "nlohmann/=^(proto/codec\\.cpp|proto/settings\\.cpp|proto/json_fields\\.hpp|common/config/[a-z_]+\\.cpp|common/kube/[a-z_]+\\.cpp|(coordinator|agent)/store/[a-z_]+\\.cpp|agent/render/[a-z_]+\\.(cpp|hpp)|coordinator/kube/[a-z_]+\\.cpp)$"
-  "proto/json_fields\\.hpp=^(proto/codec\\.cpp|(coordinator|agent)/store/[a-z_]+\\.(cpp|hpp)|coordinator/kube/[a-z_]+\\.cpp|common/config/[a-z_]+\\.cpp)$"
+  "proto/json_fields\\.hpp=^(proto/(codec|config_reference)\\.cpp|(coordinator|agent)/store/[a-z_]+\\.(cpp|hpp)|coordinator/kube/[a-z_]+\\.cpp|common/config/[a-z_]+\\.cpp)$"
   "openssl/=^(common/crypto/([a-z_]+\\.cpp|ossl\\.hpp)|common/http/tls[a-z_]*\\.(cpp|hpp))$"
   "systemd/sd-=^common/systemd/[a-z_]+\\.cpp$"
   "sqlite3\\.h=^coordinator/store/sqlite_store\\.cpp$"

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 
@@ -33,39 +34,65 @@ const std::string k_token = "slipway1" + std::string(64, 'a') + "::abc123.abcdef
 
 TEST_CASE("agent.yaml and drop-ins make one configuration", "[agent][config]") {
   TempDir dir;
-  put_file(dir / "agent.yaml", "coordinators: [\"https://10.77.0.10:7443\"]\nnodeName: node1\n");
+  put_file(dir / "agent.yaml", "coordinators: [\"https://10.77.0.10:7443\"]\nnodeName: node1\nlocalGroup: ops\n");
   std::filesystem::create_directory(dir / "agent.yaml.d");
   put_file(dir / "agent.yaml.d/10-role.yaml", "role: master\n");
   put_file(dir / "agent.yaml.d/20-level.yaml", "logLevel: debug\nnodeAddress: 10.77.0.13\n");
+  put_file(dir / "agent.yaml.d/30-group.yaml", "localGroup: null\n");
+  put_file(dir / "agent.yaml.d/40-empty.yaml", "# nothing\n");
   put_file(dir / "agent.yaml.d/ignored.txt", "role: king\n");
+  put_file(dir / "agent.yaml.d/.hidden.yaml", "role: [\n");
+  put_file(dir / "agent.yaml.d/50.yaml.dpkg-old", "role: [\n");
   const auto config = load_agent_config(dir / "agent.yaml");
   REQUIRE(config);
   CHECK(config->role == "master");
   CHECK(config->log_level == "debug");
+  CHECK(config->local_group.empty());
   CHECK(config->token_file == "/etc/slipway/join.token");
   CHECK(config->data_dir == "/var/lib/slipway/agent");
 }
 
-TEST_CASE("mistakes in agent.yaml are named with file and key", "[agent][config]") {
+TEST_CASE("mistakes in agent.yaml are named with file, line and field", "[agent][config]") {
   const std::string ok = "coordinators: [\"https://10.77.0.10:7443\"]\n";
-  CHECK(refusal(ok + "tokenfile: /x\n").find("agent.yaml: /tokenfile") != std::string::npos);
-  CHECK(refusal(ok + "role: worker\n").find("role is \"worker\"") != std::string::npos);
-  CHECK(refusal(ok + "nodeName: Node_1\n").find("nodeName \"Node_1\"") != std::string::npos);
-  CHECK(refusal(ok + "nodeAddress: 127.0.0.1\n").find("nodeAddress 127.0.0.1") != std::string::npos);
-  CHECK(refusal("nodeName: a\n").find("coordinators is missing") != std::string::npos);
-  CHECK(refusal("coordinators: [\"http://10.77.0.10:7443\"]\nnodeName: a\n").find("http://10.77.0.10:7443") !=
-        std::string::npos);
-  CHECK(refusal(ok + "role: [\n").find("agent.yaml:") != std::string::npos);
+  const auto has = [](const std::string& text, const char* part) {
+    INFO(text);
+    CHECK(text.find(part) != std::string::npos);
+  };
+  has(refusal(ok + "tokenfile: /x\n"), "agent.yaml:2:1: /tokenfile is not a field that is known here; did you mean tokenFile?");
+  has(refusal(ok + "role: worker\n"), "agent.yaml:2:1: /role: \"worker\" is not known: node or master");
+  has(refusal(ok + "role: mastr\n"), "did you mean master?");
+  has(refusal(ok + "logLevel: inf\n"), "agent.yaml:2:1: /logLevel: \"inf\" is not known: debug, info, warning or error; did you mean info?");
+  has(refusal(ok + "cgroupDriver: cgroup\n"), "systemd or cgroupfs");
+  has(refusal(ok + "nodeName: Node_1\n"), "agent.yaml:2:1: /nodeName: \"Node_1\"");
+  has(refusal(ok + "nodeName: " + std::string(53, 'a') + "\n"), "is longer than 52 characters");
+  has(refusal(ok + "nodeAddress: 127.0.0.1\n"), "agent.yaml:2:1: /nodeAddress: 127.0.0.1");
+  has(refusal(ok + "dataDir: here\n"), "/dataDir: \"here\" is no absolute path");
+  has(refusal("nodeName: a\n"), "agent.yaml: /coordinators: is missing");
+  has(refusal("coordinators:\n- \"http://10.77.0.10:7443\"\nnodeName: a\n"), "agent.yaml:2:3: /coordinators/0: \"http://10.77.0.10:7443\"");
+  has(refusal(ok + "role: [\n"), "agent.yaml:");
   CHECK(load_agent_config("/nonexistent/agent.yaml").error().code == Errc::not_found);
 }
 
-TEST_CASE("a drop-in's mistake names the drop-in", "[agent][config]") {
+TEST_CASE("all mistakes of agent.yaml are told at once", "[agent][config]") {
+  const std::string fields = refusal("nodeNmae: a\nrole: 7\nlogLevel: [x]\n");
+  CHECK(fields.find(":1:1: /nodeNmae is not a field that is known here; did you mean nodeName?") != std::string::npos);
+  CHECK(fields.find(":2:1: /role must be text") != std::string::npos);
+  CHECK(fields.find(":3:1: /logLevel must be text") != std::string::npos);
+  const std::string values = refusal("nodeName: a\nrole: king\nlogLevel: loud\ntokenFile: x\n");
+  CHECK(std::count(values.begin(), values.end(), '\n') == 3);
+}
+
+TEST_CASE("a drop-in's mistake names the drop-in and its line", "[agent][config]") {
   TempDir dir;
-  put_file(dir / "agent.yaml", "coordinators: [\"https://10.77.0.10:7443\"]\nnodeName: node1\n");
+  put_file(dir / "agent.yaml", "coordinators: [\"https://10.77.0.10:7443\"]\nnodeName: node1\nrole: node\n");
   std::filesystem::create_directory(dir / "agent.yaml.d");
-  put_file(dir / "agent.yaml.d/10-role.yaml", "rolle: master\n");
-  CHECK(load_agent_config(dir / "agent.yaml").error().message.find("10-role.yaml: /rolle") !=
-        std::string::npos);
+  put_file(dir / "agent.yaml.d/10-role.yaml", "# ours\nrolle: master\n");
+  CHECK(load_agent_config(dir / "agent.yaml").error().message.find("10-role.yaml:2:1: /rolle") != std::string::npos);
+  put_file(dir / "agent.yaml.d/10-role.yaml", "# ours\n\nrole: king\n");
+  CHECK(load_agent_config(dir / "agent.yaml").error().message.find("10-role.yaml:3:1: /role: \"king\"") != std::string::npos);
+  put_file(dir / "agent.yaml.d/10-role.yaml", "nodeName: node2\n");
+  put_file(dir / "agent.yaml.d/20-more.yaml", "nodeAddress: 0.0.0.0\n");
+  CHECK(load_agent_config(dir / "agent.yaml").error().message.find("20-more.yaml:1:1: /nodeAddress") != std::string::npos);
 }
 
 TEST_CASE("the token comes from its file or from systemd's credentials", "[agent][config]") {

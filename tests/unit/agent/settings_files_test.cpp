@@ -46,6 +46,10 @@ TEST_CASE("a file that is wrong is named with what is wrong, and the other compo
     return all.kubelet_problem;
   };
   CHECK(problem("a.yaml", "evictionHrd: {}\n").find("did you mean evictionHard?") != std::string::npos);
+  const std::string both = problem("a.yaml", "# ours\nevictionHrd: {}\nmaxPod: 7\n");
+  CHECK(both.find("a.yaml:2:1: ") != std::string::npos);
+  CHECK(both.find("a.yaml:3:1: ") != std::string::npos);
+  CHECK(problem("a.args", "# ours\n--v=4\n\nv=4\n").find("a.args:4:1: ") != std::string::npos);
   CHECK(problem("a.yaml", "authentication: {}\n").find("Slipway decides it") != std::string::npos);
   CHECK(problem("a.yaml", "- 1\n").find("must be a map") != std::string::npos);
   CHECK_FALSE(problem("a.yaml", "a: [\n").empty());

@@ -11,6 +11,9 @@ void describe(CLI::App& app) {
   CLI::App* make = group->add_subcommand("make", "make a thing");
   make->add_option("NAME", "its name");
   make->add_option("--from-file", ".conf to read, with a \\ in it");
+  CLI::Option_group* step = make->add_option_group("step", "which one");
+  step->add_flag("--first", "the first step");
+  step->add_flag("--last", "the last step");
   app.add_subcommand("secret", "for packagers")->group("");
 }
 
@@ -29,6 +32,9 @@ TEST_CASE("a manual page has every command and option, safe for roff", "[cli]") 
   CHECK(page.find("\n\\&.conf to read, with a \\e in it") != std::string::npos);
   CHECK(page.find("\n\\&.starts with a dot") != std::string::npos);
   CHECK(page.find("secret") == std::string::npos);
+  // Options that exclude each other are their command's, not a nameless one's.
+  CHECK(page.find("\\fB\\-\\-last\\fR\nthe last step") != std::string::npos);
+  CHECK(page.find(".SS \"my\\-tool thing make \"") == std::string::npos);
   CHECK(page.find(".SH EXIT STATUS\n.TP\n\\fB0\\fR\nok\n") != std::string::npos);
 }
 
@@ -37,7 +43,7 @@ TEST_CASE("shells learn commands and options from the same description", "[cli]"
   describe(app);
   const std::string bash = completion(app, "bash");
   CHECK(bash.find("_my_tool()") != std::string::npos);
-  CHECK(bash.find("\" thing make\") words=\"--help --from-file\"") != std::string::npos);
+  CHECK(bash.find("\" thing make\") words=\"--help --from-file --first --last\"") != std::string::npos);
   CHECK(bash.find("secret") == std::string::npos);
   CHECK(completion(app, "zsh").find("#compdef my-tool\n") == 0);
   CHECK(completion(app, "fish").find("-n '__fish_seen_subcommand_from thing; and __fish_seen_subcommand_from make' -l from-file") !=

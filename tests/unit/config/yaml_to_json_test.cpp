@@ -39,19 +39,19 @@ TEST_CASE("config: maps, lists and aliases become JSON") {
 
 TEST_CASE("config: errors name the file and the line") {
   const std::pair<const char*, const char*> rows[] = {
-      {"a: 1\nb: 2\na: 3\n", "t.yaml:3: key a is there twice"},
-      {"a:\n  b: 1\n  b: 2\n", "t.yaml:3: key b is there twice"},
-      {"a: 1\n\"a\": 2\n", "t.yaml:2: key a is there twice"},
+      {"a: 1\nb: 2\na: 3\n", "t.yaml:3:1: key a is there twice"},
+      {"a:\n  b: 1\n  b: 2\n", "t.yaml:3:3: key b is there twice"},
+      {"a: 1\n\"a\": 2\n", "t.yaml:2:1: key a is there twice"},
       {"a: [1\nb: 2\n", "t.yaml:2:"},
-      {"a: !!python/object x\n", "t.yaml:1: tags are not supported"},
-      {"? [a]\n: b\n", "t.yaml:1: a key must be a scalar"},
+      {"a: !!python/object x\n", "t.yaml:1:4: tags are not supported"},
+      {"? [a]\n: b\n", "t.yaml:1:3: a key must be a scalar"},
       {"a: 1\n---\nb: 2\n", "a second document"},
-      {"a: &x 1\nb:\n  <<: *x\n", "t.yaml:3: merge keys"},
+      {"a: &x 1\nb:\n  <<: *x\n", "t.yaml:3:3: merge keys"},
       {"a: *nothing\n", "t.yaml:1:"},
       {"a: &x [*x]\n", "within the very value"},
-      {"a: .inf\n", "t.yaml:1: .inf is no number"},
-      {"a: 99999999999999999999\n", "t.yaml:1: number 99999999999999999999 is too large"},
-      {"a: 1e999\n", "t.yaml:1: number 1e999 is out of range"},
+      {"a: .inf\n", "t.yaml:1:4: .inf is no number"},
+      {"a: 99999999999999999999\n", "t.yaml:1:4: number 99999999999999999999 is too large"},
+      {"a: 1e999\n", "t.yaml:1:4: number 1e999 is out of range"},
       {"a: \"\xff\xfe\"\n", "UTF-8"},
       {"\ta: 1\n", "t.yaml:1:"},
   };
@@ -65,7 +65,43 @@ TEST_CASE("config: errors name the file and the line") {
   CHECK_FALSE(yaml_to_json(std::string("a: \0b", 5), "t.yaml"));
 }
 
+TEST_CASE("config: every field and entry has a place") {
+  const auto text = read_yaml("a: 1\nb:\n  c: [x, {d: 1}]\n  e/f: 2\ng:\n  - h\n  - i: 1\nj: &k {l: 1}\nm: [*k]\n", "t.yaml");
+  REQUIRE(text);
+  const Places& places = text->places;
+  CHECK(places.of("/a") == "t.yaml:1:1");
+  CHECK(places.of("/b") == "t.yaml:2:1");
+  CHECK(places.of("/b/c") == "t.yaml:3:3");
+  CHECK(places.of("/b/c/0") == "t.yaml:3:7");
+  CHECK(places.of("/b/c/1") == "t.yaml:3:10");
+  CHECK(places.of("/b/c/1/d") == "t.yaml:3:11");
+  CHECK(places.of("/b/e~1f") == "t.yaml:4:3");
+  CHECK(places.of("/g/0") == "t.yaml:6:5");
+  CHECK(places.of("/g/1/i") == "t.yaml:7:5");
+  CHECK(places.of("/m/0/l") == "t.yaml:9:5");
+  // What is missing has the place of what it would stand in.
+  CHECK(places.of("/b/none/deeper") == "t.yaml:2:1");
+  CHECK(places.of("/none") == "t.yaml");
+  CHECK(places.of("") == "t.yaml");
+}
+
+TEST_CASE("config: problems get their places, and a drop-in's fields its own") {
+  Places places = read_yaml("a: 1\nb: {c: 1, d: 2}\n", "main.yaml")->places;
+  places.lay_over(read_yaml("b:\n  d: 3\n", "more.yaml")->places);
+  CHECK(places.located("/a: is wrong") == "main.yaml:1:1: /a: is wrong");
+  CHECK(places.located("refused:\n  /b/d is too large\n  /b/c: no") ==
+        "refused:\n  more.yaml:2:3: /b/d is too large\n  main.yaml:2:5: /b/c: no");
+  CHECK(places.located("no field") == "no field");
+}
+
 TEST_CASE("config: documents made to exhaust are refused") {
+  SECTION("long keys above many entries") {
+    std::string yaml = std::string(800, 'k') + ":\n";
+    for (int i = 0; i < 50'000; ++i) yaml += "- x\n";
+    const auto text = read_yaml(yaml, "t.yaml");
+    REQUIRE(text);
+    CHECK(text->places.of("/" + std::string(800, 'k') + "/7") == "t.yaml");
+  }
   SECTION("nesting") {
     CHECK_FALSE(yaml_to_json(std::string(65, '[') + std::string(65, ']'), "t.yaml"));
     CHECK_FALSE(yaml_to_json(std::string(100'000, '['), "t.yaml"));

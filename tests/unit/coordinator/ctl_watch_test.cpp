@@ -82,6 +82,20 @@ TEST_CASE("cluster apply tries first and shows what changes", "[ctl][apply]") {
   CHECK(connection.requests.back().target == "/v1/cluster/plan");
 }
 
+TEST_CASE("what the coordinator finds wrong has its line in the operator's file", "[ctl][apply]") {
+  const test::TempDir dir;
+  test::put_file(dir / "c.yaml", std::string("# ours\n") + k_settings);
+  FakeConnection connection;
+  answer_apply(connection);
+  connection.on("POST /v1/cluster/plan", 400, problem(Errc::invalid, "the cluster cannot be made as written:\n  /metadata/name: is no name\n  /network/mtu: is out of bounds"));
+  const Run refused = run(connection, ClusterApply{dir / "c.yaml"});
+  CHECK(refused.code == k_usage);
+  const auto places = read_yaml(test::get_file(dir / "c.yaml"), dir / "c.yaml")->places;
+  CHECK(refused.err.find("  " + places.of("/metadata/name") + ": /metadata/name: is no name") != std::string::npos);
+  CHECK(refused.err.find("  " + places.of("/network") + ": /network/mtu: is out of bounds") != std::string::npos);
+  CHECK(refused.err.find("c.yaml:2:") != std::string::npos);
+}
+
 // A console whose time goes on while it waits; `changes` are made between two looks.
 struct Waiting {
   std::ostringstream out;

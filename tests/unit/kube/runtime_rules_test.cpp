@@ -83,7 +83,7 @@ TEST_CASE("runtime rules: the CRI that containerd and kubelet both speak") {
 
 TEST_CASE("runtime rules: a runtime that is not known is told without its control characters") {
   CHECK(lines(spec("po\nd", "1.20.2")) ==
-        std::vector<std::string>{"/runtime: \"po?d\" is not known: use docker or containerd"});
+        std::vector<std::string>{"/runtime: \"po?d\" is not known: docker or containerd"});
 }
 
 TEST_CASE("runtime rules: an etcd that would not take its command line") {

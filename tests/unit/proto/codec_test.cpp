@@ -1,5 +1,6 @@
 #include "proto/codec.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -46,14 +47,30 @@ TEST_CASE("decode ignores what newer peers send, decode_strict does not", "[prot
   REQUIRE(decode<TokenRequest>(newer));
   const auto strict = decode_strict<TokenRequest>(newer);
   REQUIRE_FALSE(strict);
-  CHECK(strict.error().message == "/flavour is not a field that is known here");
+  CHECK(strict.error().message == "/flavour is not a field that is known here: there are ttl, maxUses, role, node, pool, sources");
   const auto deep = decode_strict<NodeStatusReport>(
       R"({"phase": "x", "appliedRevision": 0, "conditions": [{"type": "A", "ok": true, "okay": true}]})");
   REQUIRE_FALSE(deep);
-  CHECK(deep.error().message == "/conditions/0/okay is not a field that is known here");
+  CHECK(deep.error().message.starts_with("/conditions/0/okay is not a field that is known here"));
   CHECK(deep.error().pointer == "/conditions/0/okay");
   CHECK(decode_strict<TokenRequest>(R"({"flavour": null})").error().pointer == "/flavour");
   CHECK(decode_strict<TokenRequest>(R"({"a/b~c": 1})").error().pointer == "/a~1b~0c");
+}
+
+TEST_CASE("decode_strict tells all that is wrong, and what was probably meant", "[proto]") {
+  const auto strict = decode_strict<TokenRequest>(R"({"tll": "1h", "maxUses": "ten", "role": 7, "sources": ["a", 1, 2]})");
+  REQUIRE_FALSE(strict);
+  CHECK(strict.error().message ==
+        "/maxUses must be a whole number, not negative\n/role must be text\n/sources/1 must be text\n/sources/2 must be text\n"
+        "/tll is not a field that is known here; did you mean ttl?");
+  CHECK(strict.error().pointer == "/maxUses");
+  const auto loose = decode<TokenRequest>(R"({"maxUses": "ten", "role": 7})");
+  REQUIRE_FALSE(loose);
+  CHECK(loose.error().message == "/maxUses must be a whole number, not negative");
+  std::string many = R"({"sources": [1)";
+  for (int i = 0; i < 500; ++i) many += ",1";
+  const std::string text = decode_strict<TokenRequest>(many + "]}").error().message;
+  CHECK(std::count(text.begin(), text.end(), '\n') == 49);
 }
 
 TEST_CASE("settings of other programs pass through unread", "[proto]") {

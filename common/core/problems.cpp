@@ -1,4 +1,4 @@
-#include "coordinator/domain/problems.hpp"
+#include "common/core/problems.hpp"
 
 #include <algorithm>
 
