@@ -20,6 +20,16 @@ std::size_t most_edits(std::size_t length) {
   return std::min(std::max<std::size_t>(2, length / 4), (length - 1) / 2 + (length == 2 ? 1 : 0));
 }
 
+// The one name that begins so: `warn` for warning.
+std::optional<std::string_view> only_longer(const std::string& lowered, std::span<const std::string_view> known) {
+  constexpr std::size_t k_shortest = 3;
+  if (lowered.size() < k_shortest) return std::nullopt;
+  const auto begins_so = [&lowered](std::string_view name) { return lower(name).starts_with(lowered); };
+  const auto found = std::find_if(known.begin(), known.end(), begins_so);
+  if (found == known.end() || std::count_if(known.begin(), known.end(), begins_so) > 1) return std::nullopt;
+  return *found;
+}
+
 }  // namespace
 
 std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t most) {
@@ -54,7 +64,7 @@ std::optional<std::string_view> nearest_name(std::string_view written, std::span
     if (edits == 0) break;
     most = edits - 1;  // only what is nearer counts from here on
   }
-  return best;
+  return best ? best : only_longer(lowered, known);
 }
 
 }  // namespace slipway

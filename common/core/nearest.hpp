@@ -12,7 +12,7 @@ namespace slipway {
 std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t most);
 
 // The nearest of `known`, the first of equals; absent when none is near enough for anybody to have meant it: two edits, in long names one for every
-// four letters, and always fewer than half of what was written. Letter case does not count. The view is into `known`.
+// four letters, and always fewer than half of what was written. Then the only one that begins so. Letter case does not count. The view is into `known`.
 std::optional<std::string_view> nearest_name(std::string_view written, std::span<const std::string_view> known);
 
 }  // namespace slipway

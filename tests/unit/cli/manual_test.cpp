@@ -12,8 +12,8 @@ void describe(CLI::App& app) {
   make->add_option("NAME", "its name");
   make->add_option("--from-file", ".conf to read, with a \\ in it");
   CLI::Option_group* step = make->add_option_group("step", "which one");
-  step->add_flag("--first", "the first step");
-  step->add_flag("--last", "the last step");
+  step->add_flag_callback("--first", [] {}, "the first step");
+  step->add_flag_callback("--last", [] {}, "the last step");
   app.add_subcommand("secret", "for packagers")->group("");
 }
 

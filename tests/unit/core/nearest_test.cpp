@@ -41,6 +41,14 @@ TEST_CASE("the name that was probably meant is found, and none where nobody mean
   CHECK_FALSE(nearest_name("role", {}));
 }
 
+TEST_CASE("the beginning of one name stands for it, the beginning of two for none", "[core][nearest]") {
+  static constexpr std::array<std::string_view, 4> k_known = {"warning", "nodeName", "nodeAddress", "info"};
+  CHECK(nearest_name("warn", k_known) == "warning");
+  CHECK(nearest_name("nodeaddr", k_known) == "nodeAddress");
+  CHECK_FALSE(nearest_name("node", k_known));
+  CHECK_FALSE(nearest_name("wa", k_known));
+}
+
 TEST_CASE("of two names as near the first is taken, a nearer one before both", "[core][nearest]") {
   static constexpr std::array<std::string_view, 3> k_known = {"band", "bend", "bind"};
   CHECK(nearest_name("bund", k_known) == "band");
