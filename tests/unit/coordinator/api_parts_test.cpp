@@ -238,6 +238,11 @@ TEST_CASE("each trouble has its check with a cure", "[api][health]") {
   }
 }
 
+bool has_check(const HealthInput& input, const std::string& name) {
+  const auto report = check_health(input);
+  return std::any_of(report.checks.begin(), report.checks.end(), [&](const auto& check) { return check.name == name; });
+}
+
 // The text of one check, which must be there.
 std::string message_of(const HealthInput& input, const std::string& name) {
   const auto report = check_health(input);
@@ -343,15 +348,14 @@ TEST_CASE("routes in the way fail, machines that look alike are pointed out", "[
 TEST_CASE("nodes that differ in the MTU that they can give pods are pointed out", "[api][health]") {
   HealthInput input = healthy();
   input.nodes[0].facts.pod_mtu = 1450;  // the other is an agent that does not tell yet
-  CHECK(message_of(input, "pod mtu").empty());
+  CHECK_FALSE(has_check(input, "pod mtu"));
   input.nodes[1].facts.pod_mtu = 8950;
   CHECK(failing(input).empty());
-  CHECK(message_of(input, "pod mtu") ==
-        "warning: interfaces of the nodes differ: pods have 1450 everywhere, for nodes a can carry no more; others could up to 8950");
+  CHECK(message_of(input, "pod mtu").find("warning: interfaces of the nodes differ: pods have 1450 everywhere, for nodes a can carry no more; others could up to 8950; ") == 0);
   input.wanted_mtu = 1450;
-  CHECK(message_of(input, "pod mtu").empty());
+  CHECK_FALSE(has_check(input, "pod mtu"));
   input.wanted_mtu = 1500;
-  CHECK_FALSE(message_of(input, "pod mtu").empty());
+  CHECK(has_check(input, "pod mtu"));
 }
 
 TEST_CASE("metrics have the documented names and escaped labels", "[api][metrics]") {
