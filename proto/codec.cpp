@@ -9,18 +9,34 @@ namespace {
 
 constexpr int k_max_depth = 32;
 
-// Watches the parse for duplicate keys and depth, which the DOM would hide.
-class Watch {
+// Looks for duplicate keys, which the DOM would hide. A reading of its own: the library's callbacks, which could see them on the way, search all members
+// of a list again at the end of each (nlohmann 3.11, json_sax_dom_callback_parser::end_object), so that a megabyte of {},{},... would take minutes.
+class KeyWatch final : public nlohmann::json_sax<Json> {
  public:
-  bool operator()(int depth, Json::parse_event_t event, Json& parsed) {
-    if (depth > k_max_depth) problem_ = "the document is nested too deeply";
-    if (event == Json::parse_event_t::object_start) keys_.emplace_back();
-    if (event == Json::parse_event_t::object_end && !keys_.empty()) keys_.pop_back();
-    if (event == Json::parse_event_t::key && !keys_.empty() && !keys_.back().insert(parsed.get_ref<const std::string&>()).second) {
-      problem_ = "the key \"" + parsed.get_ref<const std::string&>().substr(0, 64) + "\" stands twice in one map";
-    }
+  bool start_object(std::size_t) override {
+    keys_.emplace_back();
     return true;
   }
+  bool end_object() override {
+    keys_.pop_back();
+    return true;
+  }
+  bool key(std::string& name) override {
+    if (keys_.back().insert(name).second) return true;
+    problem_ = "the key \"" + name.substr(0, 64) + "\" stands twice in one map";
+    return false;
+  }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(std::int64_t) override { return true; }
+  bool number_unsigned(std::uint64_t) override { return true; }
+  bool number_float(double, const std::string&) override { return true; }
+  bool string(std::string&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
+  // Empty: none, or the text is no JSON.
   const std::string& problem() const { return problem_; }
 
  private:
@@ -125,11 +141,12 @@ void write_amount(std::string& out, const std::string& text) {
 
 Result<Json> parse_json(std::string_view text) {
   if (too_deep(text)) return make_error(Errc::invalid, "the document is nested too deeply");
-  Watch watch;
-  // nlohmann copies the callback: a reference wrapper keeps what it saw.
-  Json json = Json::parse(text.begin(), text.end(), std::ref(watch), false);
-  if (json.is_discarded()) return make_error(Errc::invalid, "not valid JSON");
+  KeyWatch watch;
+  const bool read = Json::sax_parse(text.begin(), text.end(), &watch);
   if (!watch.problem().empty()) return make_error(Errc::invalid, watch.problem());
+  if (!read) return make_error(Errc::invalid, "not valid JSON");
+  Json json = Json::parse(text.begin(), text.end(), nullptr, false);
+  if (json.is_discarded()) return make_error(Errc::invalid, "not valid JSON");
   return json;
 }
 
