@@ -138,6 +138,7 @@ struct Reader {
   bool all_known() {
     bool all = true;
     for (const auto& [key, item] : object.items()) {
+      if (reading.problems >= k_most_problems) return false;  // no more are told: their nearest names need not be looked for
       if (std::find(known.begin(), known.end(), key) == known.end()) all = wrong(reading, pointer_below(where, key), unknown_field(key, known));
     }
     return all;
