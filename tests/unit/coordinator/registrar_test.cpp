@@ -245,16 +245,21 @@ TEST_CASE("a restart finds every acknowledged operation") {
   CHECK((*document)->revision == published->revision);
 }
 
-TEST_CASE("the sweeper lets blocks out of quarantine when all nodes have applied their removal") {
-  ManualClock clock(k_start + Seconds(1000));  // outlives the sweeper, which ends with the reactor
-  NodeStatusBoard status(clock);
-  Fixture f;
+// n1 and n2, with the uids uid-n1 and uid-n2.
+void init_with_two_nodes(Fixture& f) {
   f.init();
   REQUIRE(f.io.run(f.registrar->submit(CreateToken{demo_token("many00", 10)})));
   for (const char* name : {"n1", "n2"}) {
     const auto request = demo_request(name, 20 + name[1], name, "many00");
     REQUIRE(f.io.run(f.registrar->submit(demo_admit(f.registrar->state(), request, std::string("uid-") + name, name))));
   }
+}
+
+TEST_CASE("the sweeper lets blocks out of quarantine when all nodes have applied their removal") {
+  ManualClock clock(k_start + Seconds(1000));  // outlives the sweeper, which ends with the reactor
+  NodeStatusBoard status(clock);
+  Fixture f;
+  init_with_two_nodes(f);
   REQUIRE(f.io.run(f.registrar->submit(DeleteNode{"n1", clock.wall()})));
   const auto sweeping = f.io.start(sweep_regularly({*f.registrar, status, clock}));
   const auto minutes = [&](int count) {
@@ -280,12 +285,7 @@ TEST_CASE("the sweeper publishes the smallest MTU that nodes report, and keeps i
   ManualClock clock(k_start + Seconds(1000));
   NodeStatusBoard status(clock);
   Fixture f;
-  f.init();
-  REQUIRE(f.io.run(f.registrar->submit(CreateToken{demo_token("many00", 10)})));
-  for (const char* name : {"n1", "n2"}) {
-    const auto request = demo_request(name, 20 + name[1], name, "many00");
-    REQUIRE(f.io.run(f.registrar->submit(demo_admit(f.registrar->state(), request, std::string("uid-") + name, name))));
-  }
+  init_with_two_nodes(f);
   const auto says = [&](const char* name, std::uint64_t mtu) {
     proto::NodeStatusReport report;
     report.facts.pod_mtu = mtu;
