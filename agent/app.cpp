@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "agent/client/health_probe.hpp"
+#include "agent/client/kept_probes.hpp"
 #include "agent/client/http_coordinator.hpp"
 #include "agent/client/mirror_source.hpp"
 #include "agent/config.hpp"
@@ -116,20 +117,18 @@ Result<std::shared_ptr<http::TlsClientContext>> probe_tls(CredentialStore& crede
   return http::TlsClientContext::make(**bundle, &identity);
 }
 
-asio::awaitable<Status> ask_health(CredentialStore* credentials, HealthProbe probe) {
-  switch (probe.kind) {
-    case HealthProbe::Kind::http:
-      return probe_http(probe.host, probe.port, probe.path, k_probe_limit);
-    case HealthProbe::Kind::unix_socket:
-      return probe.path.empty() ? probe_unix_grpc(probe.host, k_probe_limit) : probe_unix_http(probe.host, probe.path, k_probe_limit);
-    case HealthProbe::Kind::https:
-      break;
+// `kept`: connections to ask over; null: a new one.
+asio::awaitable<Status> ask_health(CredentialStore* credentials, KeptProbes* kept, HealthProbe probe) {
+  if (probe.kind != HealthProbe::Kind::https) {
+    ProbeQuestion question{{probe.host, probe.port}, probe.path};
+    return kept == nullptr ? probe_once(std::move(question), k_probe_limit) : kept->ask(std::move(question), k_probe_limit);
   }
   // A certificate that the component signed itself proves nothing: that it listens must do.
   if (probe.ca.empty()) return probe_tcp(probe.host, probe.port, k_probe_limit);
   auto tls = probe_tls(*credentials, probe);
   // Without credentials there is no asking: the port will do until they are there.
   if (!tls) return probe_tcp(probe.host, probe.port, k_probe_limit);
+  // A connection of its own each time: the certificates of both sides are looked at again.
   return probe_https(probe.host, probe.port, probe.path, *tls, k_probe_limit);
 }
 
@@ -302,7 +301,7 @@ class Agent {
         workers_,
         state_,
         [this](ArtifactRef artifact) { return install(&gate_, &installer_, std::move(artifact)); },
-        [store](HealthProbe probe) { return ask_health(store, std::move(probe)); },
+        [store](HealthProbe probe) { return ask_health(store, nullptr, std::move(probe)); },
         process_environment,
         HostPaths{},
         config_.cgroup_driver.empty() ? host_cgroup_driver() : config_.cgroup_driver,
@@ -317,7 +316,7 @@ class Agent {
         &managers_};
     reconciler_ = std::make_unique<Reconciler>(std::move(reconcile), random_seed());
     liveness_ = std::make_unique<LivenessKeeper>(LivenessKeeper::Deps{
-        clock_, state_, [store](HealthProbe probe) { return ask_health(store, std::move(probe)); }});
+        clock_, state_, [store, kept = &kept_probes_](HealthProbe probe) { return ask_health(store, kept, std::move(probe)); }});
     unit_watch_ = std::make_unique<UnitWatch>(UnitWatch::Deps{*supervisor_, clock_, workers_, state_, *unit_log_});
     reporter_ = std::make_unique<StatusReporter>(StatusReporter::Deps{
         coordinator_, *supervisor_, clock_, state_,
@@ -325,7 +324,7 @@ class Agent {
         [](const std::string& line) { systemd::status(line); }, process_environment, host_routes,
         [this] { return coordinator_.last_answered(); }});
     local_ = std::make_unique<LocalSurface>(LocalSurface::Deps{thread_.executor(), config_, clock_, state_, *network_,
-                                                               [store](HealthProbe probe) { return ask_health(store, std::move(probe)); }});
+                                                               [store](HealthProbe probe) { return ask_health(store, nullptr, std::move(probe)); }});
   }
 
   MirrorWish mirror_wish() const {
@@ -442,6 +441,7 @@ class Agent {
   std::unique_ptr<AddressFollower> follower_;
   std::unique_ptr<NetworkProber> prober_;
   std::unique_ptr<Reconciler> reconciler_;
+  KeptProbes kept_probes_;
   std::unique_ptr<LivenessKeeper> liveness_;
   std::unique_ptr<UnitWatch> unit_watch_;
   std::unique_ptr<StatusReporter> reporter_;

@@ -107,7 +107,7 @@ struct PlainServer {
     request.clear();
     const auto serving = io.start(serve_once(&acceptor, reply, &request));
     const std::uint16_t port = acceptor.local_endpoint().port();
-    return io.run(probe_http("127.0.0.1", port, "/healthz", k_enough));
+    return io.run(probe_once({{"127.0.0.1", port}, "/healthz"}, k_enough));
   }
 };
 
@@ -176,12 +176,12 @@ TEST_CASE("a component that is not there is ill at once", "[probe]") {
   const std::uint16_t port = closed_port();
   CHECK(says(io.run(probe_https("127.0.0.1", port, "/healthz", pki.client_tls(), k_enough)),
              Errc::unavailable, "connection refused"));
-  CHECK(says(io.run(probe_http("127.0.0.1", port, "/healthz", k_enough)), Errc::unavailable,
+  CHECK(says(io.run(probe_once({{"127.0.0.1", port}, "/healthz"}, k_enough)), Errc::unavailable,
              "connecting to port"));
   CHECK(says(io.run(probe_tcp("127.0.0.1", port, k_enough)), Errc::unavailable, "connecting to port"));
   const TempDir dir;
-  CHECK(says(io.run(probe_unix_http(dir / "absent.sock", "/_ping", k_enough)), Errc::unavailable, "absent.sock"));
-  CHECK(says(io.run(probe_unix_grpc(dir / "absent.sock", k_enough)), Errc::unavailable, "absent.sock"));
+  CHECK(says(io.run(probe_once({{dir / "absent.sock"}, "/_ping"}, k_enough)), Errc::unavailable, "absent.sock"));
+  CHECK(says(io.run(probe_once({{dir / "absent.sock"}, ""}, k_enough)), Errc::unavailable, "absent.sock"));
 }
 
 TEST_CASE("a component that listens and says nothing is ill after the limit", "[probe]") {
@@ -191,7 +191,7 @@ TEST_CASE("a component that listens and says nothing is ill after the limit", "[
   const auto begin = std::chrono::steady_clock::now();
   CHECK(says(io.run(probe_https("127.0.0.1", silent.port(), "/healthz", pki.client_tls(), 100ms)),
              Errc::timeout, "TLS handshake with 127.0.0.1:"));
-  CHECK(says(io.run(probe_http("127.0.0.1", silent.port(), "/healthz", 100ms)), Errc::timeout, ""));
+  CHECK(says(io.run(probe_once({{"127.0.0.1", silent.port()}, "/healthz"}, 100ms)), Errc::timeout, ""));
   CHECK(std::chrono::steady_clock::now() - begin >= 200ms);
   // That something listens is all that these ask.
   CHECK(io.run(probe_tcp("127.0.0.1", silent.port(), k_enough)));
@@ -206,7 +206,7 @@ TEST_CASE("a component is asked over plain HTTP", "[probe]") {
              "/healthz answers 500"));
   CHECK(says(server.probe("220 mail.example ready\r\n"), Errc::unavailable, "answers"));
   CHECK(says(server.probe("HTTP/1.1"), Errc::unavailable, "reading /healthz"));
-  CHECK(says(server.io.run(probe_http("no-address", 1, "/", k_enough)), Errc::invalid, "not an address"));
+  CHECK(says(server.io.run(probe_once({{"no-address", 1}, "/"}, k_enough)), Errc::invalid, "not an address"));
 }
 
 namespace {
@@ -245,21 +245,21 @@ struct LocalServer {
 
 TEST_CASE("a component on a local socket is well when it answers, not when the kernel accepts for it", "[probe]") {
   LocalServer server;
-  CHECK_FALSE(server.io.run(probe_unix_http(server.path, "/_ping", k_enough)));  // bound, nobody listens
+  CHECK_FALSE(server.io.run(probe_once({{server.path}, "/_ping"}, k_enough)));  // bound, nobody listens
   REQUIRE(::listen(server.fd, 4) == 0);
-  CHECK(says(server.io.run(probe_unix_http(server.path, "/_ping", 50ms)), Errc::timeout, ""));
-  CHECK(says(server.io.run(probe_unix_grpc(server.path, 50ms)), Errc::timeout, ""));
+  CHECK(says(server.io.run(probe_once({{server.path}, "/_ping"}, 50ms)), Errc::timeout, ""));
+  CHECK(says(server.io.run(probe_once({{server.path}, ""}, 50ms)), Errc::timeout, ""));
   ::close(::accept(server.fd, nullptr, nullptr));
   ::close(::accept(server.fd, nullptr, nullptr));
 
-  CHECK(server.answered(probe_unix_http(server.path, "/_ping", k_enough), "HTTP/1.1 200 OK\r\n\r\nOK"));
+  CHECK(server.answered(probe_once({{server.path}, "/_ping"}, k_enough), "HTTP/1.1 200 OK\r\n\r\nOK"));
   CHECK(server.request.starts_with("GET /_ping HTTP/1.1\r\n"));
-  CHECK_FALSE(server.answered(probe_unix_http(server.path, "/_ping", k_enough), "HTTP/1.1 500 Internal Server Error\r\n\r\n"));
+  CHECK_FALSE(server.answered(probe_once({{server.path}, "/_ping"}, k_enough), "HTTP/1.1 500 Internal Server Error\r\n\r\n"));
 
-  const std::string settings("\0\0\0\4\0\0\0\0\0", 9);
-  CHECK(server.answered(probe_unix_grpc(server.path, k_enough), settings));
+  const std::string settings("\0\0\0\4\0\0\0\0\0\0\0\0\4\1\0\0\0\0", 18);  // and that it takes ours
+  CHECK(server.answered(probe_once({{server.path}, ""}, k_enough), settings));
   CHECK(server.request.starts_with("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
-  CHECK_FALSE(server.answered(probe_unix_grpc(server.path, k_enough), "HTTP/1.1 400 Bad Request\r\n\r\n"));
-  CHECK_FALSE(server.answered(probe_unix_grpc(server.path, k_enough), "\0"));
-  CHECK(server.io.run(probe_unix_grpc(server.dir / std::string(200, 'x'), k_enough)).error().code == Errc::invalid);
+  CHECK_FALSE(server.answered(probe_once({{server.path}, ""}, k_enough), "HTTP/1.1 400 Bad Request\r\n\r\n"));
+  CHECK_FALSE(server.answered(probe_once({{server.path}, ""}, k_enough), "\0"));
+  CHECK(server.io.run(probe_once({{server.dir / std::string(200, 'x')}, ""}, k_enough)).error().code == Errc::invalid);
 }

@@ -1,0 +1,33 @@
+#pragma once
+// Asks components on this host again and again, over connections that are kept: a new one costs both sides many times what a question does.
+#include <boost/asio/awaitable.hpp>
+#include <map>
+#include <memory>
+
+#include "agent/client/probe_connection.hpp"
+#include "common/async/clock.hpp"
+
+namespace slipway {
+
+// One executor's thread. Must outlive its questions.
+class KeptProbes {
+ public:
+  // So often one connection is asked; then a new one shows that the component still takes any.
+  static constexpr int k_questions = 6;
+
+  // As probe_once(). That a kept connection has gone, as after a restart, is no illness: a new one is asked.
+  boost::asio::awaitable<Status> ask(ProbeQuestion question, Millis limit);
+
+ private:
+  struct Kept {
+    std::unique_ptr<ProbeConnection> connection;
+    int asked = 0;
+  };
+  boost::asio::awaitable<Status> ask_kept_or_new(ProbeQuestion question);
+  boost::asio::awaitable<Status> ask_new(ProbeQuestion question);
+  void keep(ProbeQuestion question, Kept kept);
+
+  std::map<ProbeQuestion, Kept> idle_;
+};
+
+}  // namespace slipway

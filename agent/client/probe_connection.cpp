@@ -1,0 +1,154 @@
+#include "agent/client/probe_connection.hpp"
+
+#include <sys/un.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <string_view>
+#include <utility>
+
+namespace asio = boost::asio;
+namespace beast_http = boost::beast::http;
+
+namespace slipway {
+
+namespace {
+
+// What "ok" or a list of checks takes; more is not read.
+constexpr std::uint32_t k_most_header = 16 * 1024;
+constexpr std::uint64_t k_most_body = 64 * 1024;
+
+// RFC 9113 sections 4.1, 4.2 and 6
+constexpr std::string_view k_preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+constexpr std::string_view k_no_settings("\0\0\0\4\0\0\0\0\0", 9);
+constexpr std::string_view k_settings_taken("\0\0\0\4\1\0\0\0\0", 9);
+constexpr std::size_t k_frame_head = 9;
+constexpr std::size_t k_most_payload = 16 * 1024;
+constexpr int k_most_frames = 16;  // settings, an acknowledgement, perhaps a window and a ping between them
+constexpr char k_settings_frame = 4;
+constexpr char k_go_away_frame = 7;
+constexpr char k_acknowledged = 1;
+
+Error failed(std::string_view doing, const boost::system::error_code& ec) {
+  return make_error(ec == asio::error::operation_aborted ? Errc::canceled : Errc::unavailable, std::string(doing) + ": " + ec.message());
+}
+
+std::string name_of(const ProbeAddress& address) {
+  return address.port == 0 ? address.host : "port " + std::to_string(address.port);
+}
+
+// No Result of it: this endpoint can be made of anything that has a data(), an error too.
+Status find_endpoint(const ProbeAddress& address, asio::generic::stream_protocol::endpoint& endpoint) {
+  if (address.port == 0) {
+    if (address.host.size() >= sizeof(sockaddr_un::sun_path)) return make_error(Errc::invalid, address.host + ": too long for a socket");
+    endpoint = asio::local::stream_protocol::endpoint(address.host);
+    return {};
+  }
+  boost::system::error_code ec;
+  const auto parsed = asio::ip::make_address(address.host, ec);
+  if (ec) return make_error(Errc::invalid, "probe of " + address.host + ": not an address");
+  endpoint = asio::ip::tcp::endpoint(parsed, address.port);
+  return {};
+}
+
+bool is_no_http(const boost::system::error_code& ec) {
+  using Error = beast_http::error;
+  return ec.category() == make_error_code(Error::bad_version).category() && ec != Error::end_of_stream && ec != Error::partial_message;
+}
+
+}  // namespace
+
+asio::awaitable<Status> ProbeConnection::connect(ProbeAddress address) {
+  asio::generic::stream_protocol::endpoint endpoint;
+  if (const Status found = find_endpoint(address, endpoint); !found) co_return found.error();
+  boost::system::error_code ec;
+  co_await socket_.async_connect(endpoint, asio::redirect_error(asio::use_awaitable, ec));
+  if (ec) co_return failed("connecting to " + name_of(address), ec);
+  co_return Status{};
+}
+
+asio::awaitable<Status> ProbeConnection::write(std::string bytes, std::string what) {
+  boost::system::error_code ec;
+  co_await asio::async_write(socket_, asio::buffer(bytes), asio::redirect_error(asio::use_awaitable, ec));
+  if (ec) co_return failed(what, ec);
+  co_return Status{};
+}
+
+asio::awaitable<Status> ProbeConnection::ask(ProbeQuestion question) {
+  reusable_ = false;
+  answered_ = false;
+  if (question.path.empty()) return greet_http2();
+  return get(question.address.port == 0 ? "localhost" : std::move(question.address.host), std::move(question.path));
+}
+
+asio::awaitable<Status> ProbeConnection::get(std::string host, std::string path) {
+  asio::awaitable<Status> asking = write("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n", "asking for " + path);
+  if (const Status asked = co_await std::move(asking); !asked) co_return asked.error();
+  beast_http::response_parser<beast_http::string_body> parser;
+  parser.header_limit(k_most_header);
+  parser.body_limit(k_most_body);
+  boost::system::error_code ec;
+  co_await beast_http::async_read(socket_, buffer_, parser, asio::redirect_error(asio::use_awaitable, ec));
+  answered_ = parser.got_some();
+  if (is_no_http(ec)) co_return make_error(Errc::unavailable, path + " answers what is no HTTP: " + ec.message());
+  if (ec) co_return failed("reading " + path, ec);
+  reusable_ = parser.keep_alive();
+  const unsigned status = parser.get().result_int();
+  if (status != 200) co_return make_error(Errc::unavailable, path + " answers " + std::to_string(status) + ' ' + std::string(parser.get().reason()));
+  co_return Status{};
+}
+
+asio::awaitable<Result<char>> ProbeConnection::read_frame(char& flags) {
+  std::string head(k_frame_head, '\0');
+  boost::system::error_code ec;
+  co_await asio::async_read(socket_, asio::buffer(head), asio::redirect_error(asio::use_awaitable, ec));
+  if (ec) co_return failed("reading its settings", ec);
+  answered_ = true;
+  const auto byte = [&head](std::size_t at) { return std::size_t{static_cast<unsigned char>(head[at])}; };
+  const std::size_t size = byte(0) << 16 | byte(1) << 8 | byte(2);
+  if (size > k_most_payload) co_return make_error(Errc::unavailable, "it does not speak HTTP/2");
+  std::string payload(size, '\0');
+  co_await asio::async_read(socket_, asio::buffer(payload), asio::redirect_error(asio::use_awaitable, ec));
+  if (ec) co_return failed("reading its settings", ec);
+  flags = head[4];
+  co_return head[3];
+}
+
+asio::awaitable<Status> ProbeConnection::settings_acknowledged() {
+  for (int frames = 0; frames < k_most_frames; ++frames) {
+    char flags = 0;
+    asio::awaitable<Result<char>> reading = read_frame(flags);
+    const Result<char> type = co_await std::move(reading);
+    if (!type) co_return type.error();
+    // A server begins with its settings.
+    if (!greeted_ && (*type != k_settings_frame || flags != 0)) co_return make_error(Errc::unavailable, "it does not speak HTTP/2");
+    greeted_ = true;
+    if (*type == k_go_away_frame) co_return make_error(Errc::unavailable, "it ends the connection");
+    if (*type != k_settings_frame) continue;
+    if (flags == k_acknowledged) co_return Status{};
+    owes_acknowledgement_ = true;
+  }
+  co_return make_error(Errc::unavailable, "it does not acknowledge settings");
+}
+
+asio::awaitable<Status> ProbeConnection::greet_http2() {
+  std::string frames(greeted_ ? std::string_view() : k_preface);
+  if (std::exchange(owes_acknowledgement_, false)) frames += k_settings_taken;
+  frames += k_no_settings;
+  asio::awaitable<Status> greeting = write(std::move(frames), "greeting it");
+  if (const Status greeted = co_await std::move(greeting); !greeted) co_return greeted.error();
+  asio::awaitable<Status> waiting = settings_acknowledged();
+  const Status acknowledged = co_await std::move(waiting);
+  reusable_ = acknowledged.has_value();
+  co_return acknowledged;
+}
+
+}  // namespace slipway
