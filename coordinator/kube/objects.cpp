@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/core/text.hpp"
+#include "coordinator/kube/shallow_json.hpp"
 
 namespace slipway::kube {
 
@@ -49,12 +50,7 @@ AccessObject coordinator_role() {
   return {k_roles, k_own, object.dump()};
 }
 
-// Discarded when it is no JSON. What is nested deeper than anything we read is left out: it would cost many
-// times its size.
-Json parse(std::string_view text) {
-  const auto keep = [](int depth, Json::parse_event_t, Json&) { return depth <= k_depth; };
-  return Json::parse(text.begin(), text.end(), keep, false);
-}
+Json parse(std::string_view text) { return parse_shallow(text, k_depth); }
 
 const Json* member(const Json& object, const char* name) {
   if (!object.is_object()) return nullptr;
