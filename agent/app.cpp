@@ -120,7 +120,7 @@ Result<std::shared_ptr<http::TlsClientContext>> probe_tls(CredentialStore& crede
 // `kept`: connections to ask over; null: a new one.
 asio::awaitable<Status> ask_health(CredentialStore* credentials, KeptProbes* kept, HealthProbe probe) {
   if (probe.kind != HealthProbe::Kind::https) {
-    ProbeQuestion question{{probe.host, probe.port}, probe.path};
+    http::ProbeQuestion question{{probe.host, probe.port}, probe.path};
     return kept == nullptr ? probe_once(std::move(question), k_probe_limit) : kept->ask(std::move(question), k_probe_limit);
   }
   // A certificate that the component signed itself proves nothing: that it listens must do.

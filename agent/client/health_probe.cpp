@@ -13,16 +13,16 @@ namespace slipway {
 
 namespace {
 
-asio::awaitable<Status> connect_only(ProbeAddress address) {
+asio::awaitable<Status> connect_only(http::ProbeAddress address) {
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
-  ProbeConnection connection(executor);
+  http::ProbeConnection connection(executor);
   asio::awaitable<Status> connecting = connection.connect(std::move(address));
   co_return co_await std::move(connecting);
 }
 
-asio::awaitable<Status> ask_once(ProbeQuestion question) {
+asio::awaitable<Status> ask_once(http::ProbeQuestion question) {
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
-  ProbeConnection connection(executor);
+  http::ProbeConnection connection(executor);
   asio::awaitable<Status> connecting = connection.connect(question.address);
   const Status connected = co_await std::move(connecting);
   if (!connected) co_return connected.error();
@@ -32,7 +32,7 @@ asio::awaitable<Status> ask_once(ProbeQuestion question) {
 
 }  // namespace
 
-asio::awaitable<Status> probe_once(ProbeQuestion question, Millis limit) {
+asio::awaitable<Status> probe_once(http::ProbeQuestion question, Millis limit) {
   asio::awaitable<Status> asking = ask_once(std::move(question));
   asio::awaitable<Status> limited = with_timeout<void>(limit, std::move(asking));
   co_return co_await std::move(limited);
@@ -55,7 +55,7 @@ asio::awaitable<Status> probe_https(std::string host, std::uint16_t port, std::s
 }
 
 asio::awaitable<Status> probe_tcp(std::string host, std::uint16_t port, Millis limit) {
-  ProbeAddress address{std::move(host), port};
+  http::ProbeAddress address{std::move(host), port};
   asio::awaitable<Status> connecting = connect_only(std::move(address));
   asio::awaitable<Status> limited = with_timeout<void>(limit, std::move(connecting));
   co_return co_await std::move(limited);

@@ -5,9 +5,9 @@
 #include <memory>
 #include <string>
 
-#include "agent/client/probe_connection.hpp"
 #include "common/async/clock.hpp"
 #include "common/core/result.hpp"
+#include "common/http/probe_connection.hpp"
 #include "common/http/tls.hpp"
 
 namespace slipway {
@@ -15,7 +15,7 @@ namespace slipway {
 // All: within `limit`, on the calling coroutine's executor, over a connection of its own. Success: well. Errors say what came instead.
 
 // A process that is stopped or hangs still has its connections accepted, by the kernel: only an answer counts.
-boost::asio::awaitable<Status> probe_once(ProbeQuestion question, Millis limit);
+boost::asio::awaitable<Status> probe_once(http::ProbeQuestion question, Millis limit);
 // With the certificates in `tls`.
 boost::asio::awaitable<Status> probe_https(std::string host, std::uint16_t port, std::string path,
                                            std::shared_ptr<http::TlsClientContext> tls, Millis limit);

@@ -10,14 +10,14 @@ namespace asio = boost::asio;
 
 namespace slipway {
 
-void KeptProbes::keep(ProbeQuestion question, Kept kept) {
+void KeptProbes::keep(http::ProbeQuestion question, Kept kept) {
   if (!kept.connection->reusable() || ++kept.asked >= k_questions) return;
   idle_.insert_or_assign(std::move(question), std::move(kept));
 }
 
-asio::awaitable<Status> KeptProbes::ask_new(ProbeQuestion question) {
+asio::awaitable<Status> KeptProbes::ask_new(http::ProbeQuestion question) {
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
-  Kept fresh{std::make_unique<ProbeConnection>(executor)};
+  Kept fresh{std::make_unique<http::ProbeConnection>(executor)};
   asio::awaitable<Status> connecting = fresh.connection->connect(question.address);
   const Status connected = co_await std::move(connecting);
   if (!connected) co_return connected.error();
@@ -27,7 +27,7 @@ asio::awaitable<Status> KeptProbes::ask_new(ProbeQuestion question) {
   co_return answer;
 }
 
-asio::awaitable<Status> KeptProbes::ask_kept_or_new(ProbeQuestion question) {
+asio::awaitable<Status> KeptProbes::ask_kept_or_new(http::ProbeQuestion question) {
   // Taken out: who asks the same meanwhile has a connection of its own.
   auto taken = idle_.extract(question);
   if (taken.empty()) {
@@ -46,7 +46,7 @@ asio::awaitable<Status> KeptProbes::ask_kept_or_new(ProbeQuestion question) {
   co_return answer;
 }
 
-asio::awaitable<Status> KeptProbes::ask(ProbeQuestion question, Millis limit) {
+asio::awaitable<Status> KeptProbes::ask(http::ProbeQuestion question, Millis limit) {
   asio::awaitable<Status> asking = ask_kept_or_new(std::move(question));
   asio::awaitable<Status> limited = with_timeout<void>(limit, std::move(asking));
   co_return co_await std::move(limited);

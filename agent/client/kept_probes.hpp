@@ -4,8 +4,8 @@
 #include <map>
 #include <memory>
 
-#include "agent/client/probe_connection.hpp"
 #include "common/async/clock.hpp"
+#include "common/http/probe_connection.hpp"
 
 namespace slipway {
 
@@ -16,18 +16,18 @@ class KeptProbes {
   static constexpr int k_questions = 6;
 
   // As probe_once(). That a kept connection has gone, as after a restart, is no illness: a new one is asked.
-  boost::asio::awaitable<Status> ask(ProbeQuestion question, Millis limit);
+  boost::asio::awaitable<Status> ask(http::ProbeQuestion question, Millis limit);
 
  private:
   struct Kept {
-    std::unique_ptr<ProbeConnection> connection;
+    std::unique_ptr<http::ProbeConnection> connection;
     int asked = 0;
   };
-  boost::asio::awaitable<Status> ask_kept_or_new(ProbeQuestion question);
-  boost::asio::awaitable<Status> ask_new(ProbeQuestion question);
-  void keep(ProbeQuestion question, Kept kept);
+  boost::asio::awaitable<Status> ask_kept_or_new(http::ProbeQuestion question);
+  boost::asio::awaitable<Status> ask_new(http::ProbeQuestion question);
+  void keep(http::ProbeQuestion question, Kept kept);
 
-  std::map<ProbeQuestion, Kept> idle_;
+  std::map<http::ProbeQuestion, Kept> idle_;
 };
 
 }  // namespace slipway

@@ -1,5 +1,6 @@
 #include "coordinator/kube/shallow_json.hpp"
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>

@@ -1,6 +1,6 @@
 #pragma once
 // JSON from a server that may be old, new or hostile, read to a depth.
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string_view>
 
 namespace slipway::kube {

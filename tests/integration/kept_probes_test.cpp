@@ -101,7 +101,7 @@ TEST_CASE("an ill answer ends no connection, and is told as it is", "[probe]") {
   CHECK(component.ask("/_ping"));
   const Status ill = component.ask("/_ping");
   REQUIRE_FALSE(ill);
-  CHECK(ill.error().message == "/_ping answers 503 Service Unavailable");
+  CHECK(ill.error().message == "/_ping answers 503");
   CHECK(component.ask("/_ping"));
   CHECK(component.questions() == Counts{3});
 }

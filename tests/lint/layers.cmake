@@ -39,7 +39,7 @@ set(allow_agent "common/*;proto;agent/*")
 # third-party header (regular expression) -> files (regular expression) that may include it
 set(confined
   "boost/beast=^common/http/[a-z_]+\\.cpp$"
-  "nlohmann/=^(proto/codec\\.cpp|proto/settings\\.cpp|proto/json_fields\\.hpp|common/config/[a-z_]+\\.cpp|common/kube/[a-z_]+\\.cpp|(coordinator|agent)/store/[a-z_]+\\.cpp|agent/render/[a-z_]+\\.(cpp|hpp)|coordinator/kube/[a-z_]+\\.cpp)$"
+  "nlohmann/=^(proto/codec\\.cpp|proto/settings\\.cpp|proto/json_fields\\.hpp|common/config/[a-z_]+\\.cpp|common/kube/[a-z_]+\\.cpp|(coordinator|agent)/store/[a-z_]+\\.cpp|agent/render/[a-z_]+\\.(cpp|hpp)|coordinator/kube/([a-z_]+\\.cpp|shallow_json\\.hpp))$"
   "proto/json_fields\\.hpp=^(proto/(codec|config_reference)\\.cpp|(coordinator|agent)/store/[a-z_]+\\.(cpp|hpp)|coordinator/kube/[a-z_]+\\.cpp|common/config/[a-z_]+\\.cpp)$"
   "openssl/=^(common/crypto/([a-z_]+\\.cpp|ossl\\.hpp)|common/http/tls[a-z_]*\\.(cpp|hpp))$"
   "systemd/sd-=^common/systemd/[a-z_]+\\.cpp$"

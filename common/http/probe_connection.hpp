@@ -1,16 +1,17 @@
 #pragma once
-// One connection to a component on this host, over which it can be asked more than once.
+// One connection in the clear to a program on this host, over which it can be asked more than once whether it is well.
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
 #include <compare>
 #include <cstdint>
 #include <string>
 
 #include "common/core/result.hpp"
 
-namespace slipway {
+namespace slipway::http {
+
+class MessageReader;
 
 struct ProbeAddress {
   std::string host;        // literal address, or the path of a local socket
@@ -42,17 +43,19 @@ class ProbeConnection {
 
  private:
   boost::asio::awaitable<Status> get(std::string host, std::string path);
+  boost::asio::awaitable<Status> read_answer(MessageReader& reader, std::string path);
+  boost::asio::awaitable<Status> read_more(MessageReader& reader);
   boost::asio::awaitable<Status> greet_http2();
   boost::asio::awaitable<Status> settings_acknowledged();
   boost::asio::awaitable<Result<char>> read_frame(char& flags);
   boost::asio::awaitable<Status> write(std::string bytes, std::string what);
 
   boost::asio::generic::stream_protocol::socket socket_;
-  boost::beast::flat_buffer buffer_;  // of HTTP/1.1: what came in with an answer
+  std::string buffer_;  // of HTTP/1.1: read, not yet parsed
   bool greeted_ = false;               // the peer's settings came
   bool owes_acknowledgement_ = false;  // of them; goes with the next question
   bool reusable_ = false;
   bool answered_ = false;
 };
 
-}  // namespace slipway
+}  // namespace slipway::http

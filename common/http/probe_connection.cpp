@@ -1,4 +1,4 @@
-#include "agent/client/probe_connection.hpp"
+#include "common/http/probe_connection.hpp"
 
 #include <sys/un.h>
 
@@ -8,23 +8,21 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/http/error.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <string_view>
 #include <utility>
 
-namespace asio = boost::asio;
-namespace beast_http = boost::beast::http;
+#include "common/http/wire.hpp"
 
-namespace slipway {
+namespace asio = boost::asio;
+
+namespace slipway::http {
 
 namespace {
 
 // What "ok" or a list of checks takes; more is not read.
-constexpr std::uint32_t k_most_header = 16 * 1024;
-constexpr std::uint64_t k_most_body = 64 * 1024;
+constexpr std::size_t k_most_header = 16 * 1024;
+constexpr std::size_t k_most_body = 64 * 1024;
+constexpr std::size_t k_read_block = 1024;
 
 // RFC 9113 sections 4.1, 4.2 and 6
 constexpr std::string_view k_preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -59,11 +57,6 @@ Status find_endpoint(const ProbeAddress& address, asio::generic::stream_protocol
   return {};
 }
 
-bool is_no_http(const boost::system::error_code& ec) {
-  using Error = beast_http::error;
-  return ec.category() == make_error_code(Error::bad_version).category() && ec != Error::end_of_stream && ec != Error::partial_message;
-}
-
 }  // namespace
 
 asio::awaitable<Status> ProbeConnection::connect(ProbeAddress address) {
@@ -89,20 +82,44 @@ asio::awaitable<Status> ProbeConnection::ask(ProbeQuestion question) {
   return get(question.address.port == 0 ? "localhost" : std::move(question.address.host), std::move(question.path));
 }
 
+asio::awaitable<Status> ProbeConnection::read_answer(MessageReader& reader, std::string path) {
+  std::size_t body = 0;
+  for (bool in_body = false; !reader.done();) {
+    if (const Status fed = reader.feed(buffer_); !fed) co_return make_error(Errc::unavailable, path + " answers what is no HTTP: " + fed.error().message);
+    if (reader.header_done() && !std::exchange(in_body, true)) {
+      reader.read_body();
+      continue;
+    }
+    body += reader.take_body().size();
+    if (body > k_most_body) co_return make_error(Errc::unavailable, path + " answers with more than anybody's health takes");
+    if (reader.done()) break;
+    asio::awaitable<Status> reading = read_more(reader);
+    if (const Status read = co_await std::move(reading); !read) co_return context(read.error(), "reading " + path);
+  }
+  co_return Status{};
+}
+
+asio::awaitable<Status> ProbeConnection::read_more(MessageReader& reader) {
+  const std::size_t before = buffer_.size();
+  buffer_.resize(before + k_read_block);
+  boost::system::error_code ec;
+  const std::size_t got =
+      co_await socket_.async_read_some(asio::buffer(buffer_.data() + before, k_read_block), asio::redirect_error(asio::use_awaitable, ec));
+  buffer_.resize(before + got);
+  if (got > 0) answered_ = true;
+  if (ec == asio::error::eof) co_return reader.feed_end();
+  if (ec) co_return failed("waiting for an answer", ec);
+  co_return Status{};
+}
+
 asio::awaitable<Status> ProbeConnection::get(std::string host, std::string path) {
   asio::awaitable<Status> asking = write("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n", "asking for " + path);
   if (const Status asked = co_await std::move(asking); !asked) co_return asked.error();
-  beast_http::response_parser<beast_http::string_body> parser;
-  parser.header_limit(k_most_header);
-  parser.body_limit(k_most_body);
-  boost::system::error_code ec;
-  co_await beast_http::async_read(socket_, buffer_, parser, asio::redirect_error(asio::use_awaitable, ec));
-  answered_ = parser.got_some();
-  if (is_no_http(ec)) co_return make_error(Errc::unavailable, path + " answers what is no HTTP: " + ec.message());
-  if (ec) co_return failed("reading " + path, ec);
-  reusable_ = parser.keep_alive();
-  const unsigned status = parser.get().result_int();
-  if (status != 200) co_return make_error(Errc::unavailable, path + " answers " + std::to_string(status) + ' ' + std::string(parser.get().reason()));
+  MessageReader reader(MessageKind::response, k_most_header);
+  asio::awaitable<Status> reading = read_answer(reader, path);
+  if (const Status read = co_await std::move(reading); !read) co_return read.error();
+  reusable_ = reader.keep_alive() && buffer_.empty();
+  if (reader.status() != 200) co_return make_error(Errc::unavailable, path + " answers " + std::to_string(reader.status()));
   co_return Status{};
 }
 
@@ -151,4 +168,4 @@ asio::awaitable<Status> ProbeConnection::greet_http2() {
   co_return acknowledged;
 }
 
-}  // namespace slipway
+}  // namespace slipway::http
