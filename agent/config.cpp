@@ -69,14 +69,14 @@ void check_choice(Problems& problems, std::string_view field, const std::string&
 }
 
 void check_absolute(Problems& problems, const char* field, const std::string& path) {
-  if (!path.empty() && !path.starts_with('/')) problems.add(field, quoted(path) + " is no absolute path: it must begin with /");
+  if (!path.empty() && !path.starts_with('/')) problems.add(field, in_quotes(path) + " is no absolute path: it must begin with /");
 }
 
 void check_coordinators(Problems& problems, const std::vector<std::string>& urls) {
   if (urls.empty()) problems.add("/coordinators", "is missing: name at least one, such as https://10.0.0.1:7443");
   for (std::size_t i = 0; i < urls.size(); ++i) {
     if (auto endpoint = http::parse_https_url(urls[i], 7443); !endpoint)
-      problems.add("/coordinators/" + std::to_string(i), quoted(urls[i]) + ": " + endpoint.error().message);
+      problems.add("/coordinators/" + std::to_string(i), in_quotes(urls[i]) + ": " + endpoint.error().message);
   }
 }
 
@@ -131,17 +131,17 @@ Status check_agent_config(const proto::AgentConfig& config) {
   check_choice(problems, "logLevel", config.log_level);
   if (!config.cgroup_driver.empty()) check_choice(problems, "cgroupDriver", config.cgroup_driver);
   if (!is_dns_subdomain(config.node_name)) {
-    problems.add("/nodeName", quoted(config.node_name) +
+    problems.add("/nodeName", in_quotes(config.node_name) +
                                   " is no name for a node: lower-case letters, digits, '-' and '.'; set nodeName in agent.yaml");
   }
   if (config.node_name.size() > k_max_node_name)
-    problems.add("/nodeName", quoted(config.node_name) + " is longer than " + std::to_string(k_max_node_name) + " characters; set nodeName in agent.yaml");
+    problems.add("/nodeName", in_quotes(config.node_name) + " is longer than " + std::to_string(k_max_node_name) + " characters; set nodeName in agent.yaml");
   check_address(problems, config.node_address);
   if (config.data_dir.empty()) problems.add("/dataDir", "is empty: an absolute path");
   check_absolute(problems, "/dataDir", config.data_dir);
   check_absolute(problems, "/tokenFile", config.token_file);
   if (config.local_group.find_first_of(" :/") != std::string::npos)
-    problems.add("/localGroup", quoted(config.local_group) + " is no name of a group");
+    problems.add("/localGroup", in_quotes(config.local_group) + " is no name of a group");
   check_artifacts(problems, config);
   if (problems.none()) return {};
   return problems.error(Errc::invalid);

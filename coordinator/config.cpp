@@ -41,7 +41,7 @@ void check_listen(Problems& problems, const std::string& listen) {
   std::string host = listen.substr(0, colon == std::string::npos ? listen.size() : colon);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   const auto port = colon == std::string::npos ? std::nullopt : parse_u64(listen.substr(colon + 1), 65535);
-  if (!port || !IpAddress::parse(host)) problems.add("/listen", quoted(listen) + " is not ADDRESS:PORT, as in 0.0.0.0:7443 or [::]:7443");
+  if (!port || !IpAddress::parse(host)) problems.add("/listen", in_quotes(listen) + " is not ADDRESS:PORT, as in 0.0.0.0:7443 or [::]:7443");
 }
 
 Status check_coordinator_config(const proto::CoordinatorConfig& config) {
@@ -49,10 +49,10 @@ Status check_coordinator_config(const proto::CoordinatorConfig& config) {
   check_listen(problems, config.listen);
   check_bounds(problems, "ioThreads", "/ioThreads", config.io_threads);
   if (auto problem = proto::choice_problem(note("logLevel"), config.log_level)) problems.add("/logLevel", *problem);
-  if (!config.data_dir.starts_with('/')) problems.add("/dataDir", quoted(config.data_dir) + " is no absolute path: it must begin with /");
+  if (!config.data_dir.starts_with('/')) problems.add("/dataDir", in_quotes(config.data_dir) + " is no absolute path: it must begin with /");
   const auto rest = parse_duration(config.quarantine_min_age);
   if (!rest || *rest > k_longest_rest) {
-    problems.add("/quarantineMinAge", quoted(config.quarantine_min_age) + " must be a duration such as 10m, at most 30d; 0s lets a block go as soon as no agent routes to it");
+    problems.add("/quarantineMinAge", in_quotes(config.quarantine_min_age) + " must be a duration such as 10m, at most 30d; 0s lets a block go as soon as no agent routes to it");
   }
   if (!config.routes_hook.command.empty()) {
     problems.add(hook_problems(config.routes_hook));

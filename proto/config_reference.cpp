@@ -88,7 +88,7 @@ std::optional<std::string> choice_problem(const FieldNote& note, std::string_vie
   if (note.choices.empty()) return std::nullopt;
   const std::vector<std::string_view> words = split(note.choices, ' ');
   if (std::find(words.begin(), words.end(), value) != words.end()) return std::nullopt;
-  std::string text = quoted(value) + " is not known: " + alternatives(words, "");
+  std::string text = in_quotes(value) + " is not known: " + alternatives(words, "");
   if (const auto meant = nearest_name(value, words)) text += "; did you mean " + std::string(*meant) + "?";
   return text;
 }

@@ -58,7 +58,7 @@ void append_escaped(std::string& out, char c) {
   out += digits[byte & 15U];
 }
 
-std::string quoted(std::string_view word) {
+std::string in_quotes(std::string_view word) {
   std::string out = "\"";
   for (const char c : word) append_escaped(out, c);
   return out + "\"";
@@ -162,7 +162,7 @@ void list_line(std::string& out, std::string_view key, const std::vector<std::st
 
 // One word a line, so that an operator can read and compare a long command.
 std::string exec_text(const std::vector<std::string>& argv) {
-  std::string out = needs_quotes(argv[0]) ? quoted(doubled(argv[0], false)) : doubled(argv[0], false);
+  std::string out = needs_quotes(argv[0]) ? in_quotes(doubled(argv[0], false)) : doubled(argv[0], false);
   for (std::size_t i = 1; i < argv.size(); ++i) out += " \\\n  " + quote_exec_word(argv[i]);
   return out;
 }
@@ -260,11 +260,11 @@ void service_section(std::string& out, const UnitSpec& spec) {
 
 std::string quote_exec_word(std::string_view word) {
   const std::string text = doubled(word, true);
-  return needs_quotes(text) ? quoted(text) : text;
+  return needs_quotes(text) ? in_quotes(text) : text;
 }
 
 std::string quote_environment(std::string_view name, std::string_view value) {
-  return quoted(std::string(name) + "=" + doubled(value, false));
+  return in_quotes(std::string(name) + "=" + doubled(value, false));
 }
 
 Result<std::string> render(const UnitSpec& spec) {

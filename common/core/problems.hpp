@@ -9,8 +9,9 @@
 
 namespace slipway {
 
-// A text from outside, for a report of problems: cut, and without the control characters that would tear the report apart.
-std::string quoted(std::string_view text);
+// A text from outside, for a report of problems: cut, and without the control characters that would tear the report apart. Not quoted(): of
+// a std::string_view the standard library has one, too, and finds it first.
+std::string in_quotes(std::string_view text);
 
 class Problems {
  public:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "common/core/problems.hpp"
 #include "common/core/text.hpp"
 #include "common/kube/config_keys.hpp"
 #include "proto/settings.hpp"
@@ -85,13 +86,6 @@ void check_node_labels(const std::string& argument, const std::string& where,
   }
 }
 
-// Control characters would tear a report apart.
-std::string quoted(std::string_view text) {
-  std::string shown(text.substr(0, 80));
-  std::replace_if(shown.begin(), shown.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
-  return "\"" + shown + "\"";
-}
-
 void check_arguments(const std::vector<std::string>& arguments, std::span<const std::string_view> kept,
                      std::vector<SettingProblem>& problems) {
   for (std::size_t i = 0; i < arguments.size(); ++i) {
@@ -100,7 +94,7 @@ void check_arguments(const std::vector<std::string>& arguments, std::span<const 
     const bool proper = argument.starts_with("--") && argument.size() >= 4 &&
                         argument.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos;
     if (!proper)
-      problems.push_back({where, quoted(argument) + " is no argument: write --name=value"});
+      problems.push_back({where, in_quotes(argument) + " is no argument: write --name=value"});
     else if (is_one_of(proto::flag_name(argument), kept))
       problems.push_back({where, proto::flag_name(argument) + " cannot be set: Slipway decides it"});
     else if (proto::flag_name(argument) == "--node-labels")

@@ -244,7 +244,7 @@ void check_network(Problems& problems, ValidatedCluster& cluster) {
   if (has_field(ranges, "/network/serviceCIDR")) check_services(problems, cluster);
   const proto::NetworkSettings& network = cluster.spec.network;
   if (!is_dns_subdomain(network.dns_domain)) {
-    problems.add("/network/dnsDomain", quoted(network.dns_domain) + " is not a DNS domain: cluster.local is usual");
+    problems.add("/network/dnsDomain", in_quotes(network.dns_domain) + " is not a DNS domain: cluster.local is usual");
   }
   const bool dual_stack = std::any_of(cluster.pools.begin(), cluster.pools.end(), [](const PoolRecord& pool) { return !pool.ranges.front().is_v4(); });
   check_pod_network(problems, network, dual_stack);

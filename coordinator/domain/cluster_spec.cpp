@@ -26,7 +26,7 @@ void check_host(Problems& problems, const std::string& field, const std::string&
     // A name whose last label is a number is a mistyped address to every URL parser.
     const auto labels = split(host, '.');
     if (!is_dns_subdomain(host) || parse_u64(labels.back())) {
-      problems.add(field, quoted(host) + " is neither an IP address nor a DNS name");
+      problems.add(field, in_quotes(host) + " is neither an IP address nor a DNS name");
     }
     return;
   }
@@ -37,7 +37,7 @@ void check_host(Problems& problems, const std::string& field, const std::string&
 
 void check_name(Problems& problems, const std::string& name) {
   if (!is_dns_label(name) || name.size() > k_max_name) {
-    problems.add("/metadata/name", quoted(name) + " is not a cluster name: 1 to " + std::to_string(k_max_name) +
+    problems.add("/metadata/name", in_quotes(name) + " is not a cluster name: 1 to " + std::to_string(k_max_name) +
                                       " lower-case letters, digits and hyphens, no hyphen at the ends");
   }
 }
@@ -68,12 +68,12 @@ void read_endpoint(Problems& problems, ValidatedCluster& cluster) {
   }
   std::string port;
   if (!text.starts_with(k_scheme) || !split_authority(text.substr(k_scheme.size()), cluster.endpoint_host, port)) {
-    problems.add(k_field, quoted(text) + " must be https://ADDRESS:PORT, as in https://10.0.0.1:6443");
+    problems.add(k_field, in_quotes(text) + " must be https://ADDRESS:PORT, as in https://10.0.0.1:6443");
     return;
   }
   const auto number = parse_u64(port, 65535);
   if (!number || *number == 0) {
-    problems.add(k_field, quoted(port) + " is not a port: write https://" + cluster.endpoint_host + ":6443, without a path");
+    problems.add(k_field, in_quotes(port) + " is not a port: write https://" + cluster.endpoint_host + ":6443, without a path");
     return;
   }
   cluster.endpoint_port = static_cast<std::uint16_t>(*number);
@@ -100,7 +100,7 @@ void check_version(Problems& problems, const std::string& field, const std::stri
   }
   const auto parts = split(text, '.');
   const bool good = parts.size() == 3 && std::all_of(parts.begin(), parts.end(), [](std::string_view part) { return parse_u64(part, 9999).has_value(); });
-  if (!good) problems.add(field, quoted(text) + " is not a version: three numbers without a v, as in 1.20.2");
+  if (!good) problems.add(field, in_quotes(text) + " is not a version: three numbers without a v, as in 1.20.2");
 }
 
 void check_versions(Problems& problems, const proto::ClusterSpec& spec) {
@@ -118,14 +118,14 @@ void check_versions(Problems& problems, const proto::ClusterSpec& spec) {
 
 void check_kubelet(Problems& problems, const proto::KubeletSettings& kubelet) {
   if (kubelet.pod_infra_container_image.find_first_of(" \t\r\n") != std::string::npos) {
-    problems.add("/kubelet/podInfraContainerImage", quoted(kubelet.pod_infra_container_image) + " has white space in it");
+    problems.add("/kubelet/podInfraContainerImage", in_quotes(kubelet.pod_infra_container_image) + " has white space in it");
   }
 }
 
 Seconds read_ttl(Problems& problems, const std::string& field, const std::string& text) {
   const auto duration = parse_duration(text);
   if (!duration) {
-    problems.add(field, quoted(text) + " is not a duration: write it as in 24h, 90m or 7d");
+    problems.add(field, in_quotes(text) + " is not a duration: write it as in 24h, 90m or 7d");
     return k_min_ttl;
   }
   if (*duration < k_min_ttl || *duration > k_max_ttl) {
@@ -156,7 +156,7 @@ void check_artifacts(Problems& problems, const proto::ArtifactSettings& artifact
   for (std::size_t i = 0; i < artifacts.mirrors.size(); ++i) {
     const std::string& url = artifacts.mirrors[i];
     const bool plain = url.starts_with("https://") && url.size() > 8 && url.find_first_of(" \t\r\n?#@") == std::string::npos;
-    if (!plain) problems.add("/artifacts/mirrors/" + std::to_string(i), quoted(url) + " is not a place: write it as in https://mirror.example/slipway");
+    if (!plain) problems.add("/artifacts/mirrors/" + std::to_string(i), in_quotes(url) + " is not a place: write it as in https://mirror.example/slipway");
   }
   if (!artifacts.mirror_ca.empty() && artifacts.mirror_ca.find("-----BEGIN CERTIFICATE-----") == std::string::npos)
     problems.add("/artifacts/mirrorCA", "is no certificate in PEM");
