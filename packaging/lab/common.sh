@@ -7,19 +7,27 @@ lab_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repo_dir=$(cd "$lab_dir/../.." && pwd)
 log_dir=$SLIPWAY_CACHE/logs
 
-# The versions come from the Debian release the lab is made from.
-k_kubernetes_version=1.20.2
-k_docker_version=20.10.24
-k_cni_version=1.1.1
-k_etcd_version=3.4.23
-k_containerd_version=1.6.20
-k_runc_version=1.1.5
-
 say() { printf '%s\n' "$*"; }
 warn() { printf 'warning: %s\n' "$*" >&2; }
 die() {
     printf 'error: %s\n' "$*" >&2
     exit 1
+}
+
+# choose_release NAME: the Debian release of the lab's hosts, and of the packages for them. The other programs' versions are
+# those of that release; Kubernetes comes from the source package of Debian 12 for both, 13 has none.
+choose_release() {
+    k_kubernetes_version=1.20.2
+    case $1 in
+        bookworm)
+            k_docker_version=20.10.24 k_cni_version=1.1.1 k_etcd_version=3.4.23 k_containerd_version=1.6.20 k_runc_version=1.1.5
+            ;;
+        trixie)
+            k_docker_version=26.1.5 k_cni_version=1.1.1 k_etcd_version=3.5.16 k_containerd_version=1.7.24 k_runc_version=1.1.15
+            ;;
+        *) die "release '$1': expected bookworm or trixie" ;;
+    esac
+    export SLIPWAY_RELEASE=$1  # the lab's scripts call each other
 }
 
 need_root() { [[ $(id -u) -eq 0 ]] || die "this needs root: run it with sudo"; }
@@ -108,3 +116,5 @@ with_lock() {
         "$@" 9>&-
     ) 9>"$SLIPWAY_CACHE/locks/$name"
 }
+
+choose_release "${SLIPWAY_RELEASE:-bookworm}"

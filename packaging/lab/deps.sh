@@ -1,10 +1,17 @@
 # shellcheck shell=bash
 # Packages that this machine lacks, from packaging/build-deps.txt. Source after common.sh.
 
-# missing_packages [nolab]: with nolab, only what stands before the list's lab part.
+# build_deps RELEASE [nolab]: what that release of Debian needs; with nolab, only what stands before the list's lab part.
+build_deps() {
+    sed -e "${2:+/^# lab only/,\$d}" -e 's/#.*//' -e "s/^$1: *//" -e '/^[a-z]*:/d' -e '/^[[:space:]]*$/d' "$repo_dir/packaging/build-deps.txt"
+}
+
+# Of this machine: what Slipway is compiled with here, whichever release the lab's hosts have. What is neither is treated as the older.
+own_release() { (. /etc/os-release && if [[ ${VERSION_CODENAME:-} == trixie ]]; then say trixie; else say bookworm; fi); }
+
 missing_packages() {
     local package
-    sed -e "${1:+/^# lab only/,\$d}" -e 's/#.*//' -e '/^[[:space:]]*$/d' "$repo_dir/packaging/build-deps.txt" | while read -r package; do
+    build_deps "$(own_release)" "${1:-}" | while read -r package; do
         [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || printf '%s\n' "$package"
     done
 }

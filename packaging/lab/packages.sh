@@ -15,7 +15,7 @@ source_files() {
 source_hash() {
     {
         (cd "$repo_dir" && source_files | xargs -0 sha256sum)
-        printf '%s\n' "${options[@]}"
+        printf '%s\n' "$SLIPWAY_RELEASE" "${options[@]}"
         if [[ -n $programs ]]; then (cd "$programs" && sha256sum slipway-coordinator slipway-agent slipwayctl); fi
     } | short_hash
 }

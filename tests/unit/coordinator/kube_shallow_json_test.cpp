@@ -2,6 +2,7 @@
 #include "coordinator/kube/shallow_json.hpp"
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 #include <string>
 
 using slipway::kube::parse_shallow;
