@@ -111,7 +111,7 @@ TEST_CASE("pods reach each other by routes that the example hook has given to a 
   settings.command = {std::string(SLIPWAY_SOURCE_DIR) + "/packaging/examples/routes-hook/bird", router.routes(), router.socket()};
   settings.concurrency = 1;
   settings.cluster_name = "demo";
-  const auto hook = std::move(*ProgramHook::make(std::move(settings)));
+  const auto hook = *ProgramHook::make(std::move(settings));
   IoTest io;
   ManualClock clock;
   MemoryRouteNotes notes;

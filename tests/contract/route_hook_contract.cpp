@@ -83,7 +83,7 @@ std::unique_ptr<ProgramHook> hook_of(const TempDir& dir, const std::string& scri
   write_program(dir / "hook", "#!/bin/sh\n" + script);
   ProgramHookSettings settings = settings_of(dir / "hook");
   settings.timeout = timeout;
-  return std::move(*ProgramHook::make(std::move(settings)));
+  return *ProgramHook::make(std::move(settings));
 }
 
 }  // namespace
@@ -194,7 +194,7 @@ TEST_CASE("a routes hook that others can write is not run", "[route-hook]") {
   TempDir dir;
   write_program(dir / "hook", "#!/bin/sh\ntouch " + (dir / "ran") + "\n", 0775);
   IoTest io;
-  const auto hook = std::move(*ProgramHook::make(settings_of(dir / "hook")));
+  const auto hook = *ProgramHook::make(settings_of(dir / "hook"));
   const Status done = io.run(hook->create(k_route));
   REQUIRE_FALSE(done);
   CHECK(done.error().message.find("chmod go-w") != std::string::npos);

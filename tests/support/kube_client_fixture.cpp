@@ -30,7 +30,7 @@ std::unique_ptr<kube::KubeClient> KubeClientParts::client(IoTest& io, std::uint1
   kube::KubeClientDeps deps{io.executor(), clock, workers, with, random_bytes, kube_test_cluster, {}, {}};
   deps.record = [this](CertUsage, std::string, IssuedCert, std::string) { return note(); };
   deps.endpoint = "https://127.0.0.1:" + std::to_string(port);
-  return std::move(kube::KubeClient::make(std::move(deps)).value());
+  return kube::KubeClient::make(std::move(deps)).value();
 }
 
 std::unique_ptr<kube::KubeClient> KubeClientParts::client(IoTest& io, std::uint16_t port) {

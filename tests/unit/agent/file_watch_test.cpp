@@ -25,7 +25,7 @@ struct WatchWorld {
   TempDir dir;
   std::string file = dir / "etc/config.yaml";
   IoTest io;
-  FileWatch watch = std::move(FileWatch::open(io.executor()).value());
+  FileWatch watch = FileWatch::open(io.executor()).value();
 };
 
 }  // namespace

@@ -41,7 +41,7 @@ std::vector<ComponentFiles> rendered(const NodeContext& node) {
   return *components;
 }
 
-const ComponentFiles& named(const std::vector<ComponentFiles>& components, const std::string& name) {
+const ComponentFiles& named(const std::vector<ComponentFiles>& components, std::string_view name) {
   const auto found = std::find_if(components.begin(), components.end(),
                                   [&](const ComponentFiles& c) { return c.name == name; });
   if (found == components.end()) FAIL("no component " << name);

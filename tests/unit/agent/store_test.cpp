@@ -14,7 +14,7 @@ using test::TempDir;
 
 namespace {
 
-std::unique_ptr<FileNodeStore> open(const TempDir& dir) { return std::move(FileNodeStore::open(dir / "agent").value()); }
+std::unique_ptr<FileNodeStore> open(const TempDir& dir) { return FileNodeStore::open(dir / "agent").value(); }
 
 mode_t mode_of(const std::string& path) {
   struct stat info {};

@@ -4,6 +4,7 @@
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_message.hpp>
 #include <catch2/catch_session.hpp>
+#include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/catch_tostring.hpp>
 #include <catch2/generators/catch_generators_all.hpp>
@@ -25,3 +26,5 @@ using Matchers::Equals;
 using Matchers::StartsWith;
 
 }  // namespace Catch
+
+using Catch::Approx;
