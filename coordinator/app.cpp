@@ -31,6 +31,7 @@
 #include "coordinator/service/ca_rotation.hpp"
 #include "coordinator/service/join_log_file.hpp"
 #include "coordinator/service/pool_view.hpp"
+#include "coordinator/service/sweeper.hpp"
 #include "coordinator/store/audit_files.hpp"
 #include "coordinator/store/records.hpp"
 #include "coordinator/store/sqlite_store.hpp"
@@ -472,16 +473,12 @@ asio::awaitable<Status> App::Impl::housekeeping() {
     asio::awaitable<Status> sleeping = clock.sleep_for(k_housekeeping_interval);
     const Status slept = co_await std::move(sleeping);
     if (!slept) co_return slept.error();
-    board.prune(registrar.state());
     asio::awaitable<Status> flushing = trail.flush();
     const Status flushed = co_await std::move(flushing);
     if (!flushed) co_return flushed;
-    const std::uint64_t acknowledged = board.acknowledged(registrar.state());
-    registrar.feed().trim(acknowledged);
-    Sweep sweep;
-    sweep.maturity = {clock.wall(), quarantine_min_age(options.config), acknowledged};
-    asio::awaitable<Result<Outcome>> sweeping = registrar.submit(std::move(sweep));
-    const auto swept = co_await std::move(sweeping);
+    SweeperDeps sweeper{registrar, board, clock, quarantine_min_age(options.config)};
+    asio::awaitable<Status> sweeping = sweep_once(std::move(sweeper));
+    const Status swept = co_await std::move(sweeping);
     if (!swept) log::warning("housekeeping failed", {{"error", swept.error()}});
     asio::awaitable<Result<Outcome>> sampling = registrar.submit(SamplePools{clock.wall()});
     const auto sampled = co_await std::move(sampling);

@@ -33,20 +33,18 @@ std::uint32_t limit_now(const State& state, const NodeStatusBoard& board) {
 
 }  // namespace
 
-asio::awaitable<Status> sweep_regularly(SweeperDeps deps) {
-  for (;;) {
-    asio::awaitable<Status> sleeping = deps.clock.sleep_for(deps.every);
-    const Status slept = co_await std::move(sleeping);
-    if (!slept) co_return slept;
-    const State& state = deps.registrar.state();
-    deps.status.prune(state);
-    Sweep sweep;
-    sweep.maturity = {deps.clock.wall(), deps.quarantine_min_age, deps.status.acknowledged(state)};
-    sweep.pod_mtu_limit = limit_now(state, deps.status);
-    asio::awaitable<Result<Outcome>> submitting = deps.registrar.submit(sweep);
-    const Result<Outcome> swept = co_await std::move(submitting);
-    if (!swept) co_return swept.error();
-  }
+asio::awaitable<Status> sweep_once(SweeperDeps deps) {
+  const State& state = deps.registrar.state();
+  deps.status.prune(state);
+  const std::uint64_t acknowledged = deps.status.acknowledged(state);
+  deps.registrar.feed().trim(acknowledged);
+  Sweep sweep;
+  sweep.maturity = {deps.clock.wall(), deps.quarantine_min_age, acknowledged};
+  sweep.pod_mtu_limit = limit_now(state, deps.status);
+  asio::awaitable<Result<Outcome>> submitting = deps.registrar.submit(std::move(sweep));
+  const Result<Outcome> swept = co_await std::move(submitting);
+  if (!swept) co_return swept.error();
+  co_return Status{};
 }
 
 }  // namespace slipway

@@ -1,5 +1,6 @@
 #pragma once
-// Housekeeping: blocks leave quarantine, long expired tokens and certificates are forgotten. State thread only.
+// Housekeeping, once a minute: blocks leave quarantine, long expired tokens and certificates are forgotten, and the MTU of pods follows what nodes
+// report. State thread only.
 #include <boost/asio/awaitable.hpp>
 
 #include "common/async/clock.hpp"
@@ -8,16 +9,15 @@
 
 namespace slipway {
 
-// Borrowed: all outlive the task.
+// Borrowed: all outlive the sweep.
 struct SweeperDeps {
   Registrar& registrar;
   NodeStatusBoard& status;
   Clock& clock;
   Seconds quarantine_min_age{600};
-  Millis every = std::chrono::minutes(1);
 };
 
-// Runs until it is cancelled or the store fails.
-boost::asio::awaitable<Status> sweep_regularly(SweeperDeps deps);
+// Resumes when what it changed is durable.
+boost::asio::awaitable<Status> sweep_once(SweeperDeps deps);
 
 }  // namespace slipway

@@ -90,6 +90,26 @@ bool leads_to(const std::string& host, const std::string& block, const std::stri
   return route_to(host, block).find("via " + address + " ") != std::string::npos;
 }
 
+// The interface of the host's own address, in a lab host.
+constexpr char k_interface[] = "host0";
+
+// What new pods of the host get; empty: its configuration says nothing.
+std::string pod_mtu_of(const std::string& host) {
+  const std::string text = on(host, {"cat", "/etc/cni/net.d/10-slipway.conflist"}).out;
+  const std::size_t key = text.find("\"mtu\":");
+  if (key == std::string::npos) return {};
+  const std::size_t digits = text.find_first_of("0123456789", key);
+  return text.substr(digits, text.find_first_not_of("0123456789", digits) - digits);
+}
+
+bool all_pods_get(const std::string& mtu) {
+  return std::all_of(k_hosts.begin(), k_hosts.end(), [&mtu](const std::string& host) { return pod_mtu_of(host) == mtu; });
+}
+
+struct MtuBack {
+  ~MtuBack() { on("node2", {"ip", "link", "set", "dev", k_interface, "mtu", "1500"}); }
+};
+
 // A node that comes and goes; nothing of it is left at the end.
 struct Guest {
   static constexpr char k_name[] = "guest1";
@@ -195,4 +215,22 @@ TEST_CASE("system 89b: a host that starts while the coordinator is away finds th
   wait_until_well();
   CHECK(routes_of("node2") == routes);
   CHECK(ping.stop("system 89b").lost == 0);
+}
+
+TEST_CASE("system 89c: one node with a smaller MTU makes the pods of all nodes so, says which it is, and lets them grow again",
+          "[system][network][faults]") {
+  const MtuBack at_the_end;
+  REQUIRE(all_pods_get("1500"));
+  PingLoop ping("node1", "master");
+  const std::string kubelet = lab::main_pid("node1", "kubelet");
+  must("node2", {"ip", "link", "set", "dev", k_interface, "mtu", "1400"});
+  eventually("the pods of all nodes to be made for 1400 bytes", 150s, [] { return all_pods_get("1400"); }, k_hosts);
+  const std::string health = lab::slipwayctl({"health"}).out;
+  INFO(health);
+  CHECK(health.find("pods have 1400 everywhere, for nodes node2 can carry no more") != std::string::npos);
+  must("node2", {"ip", "link", "set", "dev", k_interface, "mtu", "1500"});
+  eventually("the pods of all nodes to be made for 1500 bytes again", 150s, [] { return all_pods_get("1500"); }, k_hosts);
+  CHECK(lab::main_pid("node1", "kubelet") == kubelet);
+  CHECK(ping.stop("system 89c").lost == 0);
+  wait_until_well();
 }
