@@ -15,8 +15,8 @@
 #include <utility>
 
 #include "agent/client/health_probe.hpp"
-#include "agent/client/kept_probes.hpp"
 #include "agent/client/http_coordinator.hpp"
+#include "agent/client/kept_probes.hpp"
 #include "agent/client/mirror_source.hpp"
 #include "agent/config.hpp"
 #include "agent/host/file_watch.hpp"
