@@ -20,26 +20,52 @@ IpAddress ip(const std::string& text) {
   return *IpAddress::parse(text);
 }
 
-// near 10.1.0.2 and fd01::2, router, far 10.2.0.2 and fd02::2.
+// near 10.1.0.2 and fd01::2, router, far 10.2.0.2 and fd02::2. Who is there knows the others' link addresses
+// from the start: one lost neighbour solicitation is asked again after a second only, which is longer than
+// these pings wait.
 struct Line {
   LabNamespace near, router, far;
   IoTest io;
 
   Line() {
-    ip_batch(router, "link add r1 type veth peer name eth0 netns " + near.place() +
-                         "\nlink add r2 type veth peer name eth0 netns " + far.place() +
-                         "\naddress add 10.1.0.1/24 dev r1\naddress add 10.2.0.1/24 dev r2\naddress add "
-                         "fd01::1/64 dev r1 nodad\naddress add "
-                         "fd02::1/64 dev r2 nodad\nlink set r1 up\nlink set r2 up\n");
+    ip_batch(
+        router,
+        "link add r1 address 02:00:00:00:01:01 type veth peer name eth0 address 02:00:00:00:01:02 netns " +
+            near.place() +
+            "\nlink add r2 address 02:00:00:00:02:01 type veth peer name eth0 address 02:00:00:00:02:02 "
+            "netns " +
+            far.place() +
+            "\naddress add 10.1.0.1/24 dev r1\naddress add 10.2.0.1/24 dev r2"
+            "\naddress add fd01::1/64 dev r1 nodad\naddress add fd02::1/64 dev r2 nodad"
+            "\nlink set r1 up\nlink set r2 up\n");
     router.run("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1");
     ip_batch(near,
-             "address add 10.1.0.2/24 dev eth0\naddress add fd01::2/64 dev eth0 nodad\nlink set eth0 "
-             "up\nroute add default via "
-             "10.1.0.1\nroute add default via fd01::1\n");
+             "address add 10.1.0.2/24 dev eth0\naddress add fd01::2/64 dev eth0 nodad\nlink set eth0 up"
+             "\nroute add default via 10.1.0.1\nroute add default via fd01::1\n");
     ip_batch(far,
              "address add 10.2.0.2/24 dev eth0\naddress add 10.2.0.3/32 dev lo\naddress add fd02::2/64 dev "
-             "eth0 nodad\nlink set eth0 "
-             "up\nroute add default via 10.2.0.1\nroute add default via fd02::1\n");
+             "eth0 nodad"
+             "\nlink set eth0 up\nroute add default via 10.2.0.1\nroute add default via fd02::1\n");
+    await_carrier(near, "eth0");
+    await_carrier(far, "eth0");
+    for (const char* port : {"r1", "r2"}) await_carrier(router, port);
+    introduce(1, near);
+    introduce(2, far);
+  }
+  // The kernel takes a link into use a while after both its ends are up (linkwatch, at most once a second for
+  // all links).
+  static void await_carrier(const LabNamespace& ns, const std::string& device) {
+    const auto latest = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (ns.run("ip -oneline link show dev " + device).find("state UP") == std::string::npos)
+      if (std::chrono::steady_clock::now() > latest) throw std::runtime_error(device + " does not come up");
+  }
+  void introduce(int link, const LabNamespace& host) {
+    const std::string number = std::to_string(link);
+    const std::string mac = " nud permanent lladdr 02:00:00:00:0" + number + ":0";
+    for (const std::string& net : {"10." + number + ".0.", "fd0" + number + "::"}) {
+      ip_batch(host, "neighbour replace " + net + "1 dev eth0" + mac + "1\n");
+      ip_batch(router, "neighbour replace " + net + "2 dev r" + number + mac + "2\n");
+    }
   }
   std::vector<PingOutcome> ping(std::vector<Ping> pings,
                                 IcmpPinger::Patience patience = {Millis(300), Millis(300)}) {
