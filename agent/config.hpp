@@ -7,7 +7,6 @@
 #include "common/core/result.hpp"
 #include "common/core/secret.hpp"
 #include "proto/file_types.hpp"
-#include "proto/types.hpp"
 
 namespace slipway {
 

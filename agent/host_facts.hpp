@@ -9,7 +9,7 @@
 #include "common/core/ip.hpp"
 #include "common/core/result.hpp"
 #include "common/http/client.hpp"
-#include "proto/types.hpp"
+#include "proto/report_types.hpp"
 
 namespace slipway {
 

@@ -5,7 +5,7 @@
 #include "common/core/result.hpp"
 #include "common/core/time.hpp"
 #include "proto/file_types.hpp"
-#include "proto/types.hpp"
+#include "proto/view_types.hpp"
 
 namespace slipway {
 

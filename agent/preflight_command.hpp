@@ -7,7 +7,6 @@
 #include "common/core/result.hpp"
 #include "proto/file_types.hpp"
 #include "proto/preflight.hpp"
-#include "proto/types.hpp"
 
 namespace slipway {
 

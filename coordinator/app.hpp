@@ -14,7 +14,6 @@
 #include "coordinator/service/join_limiter.hpp"
 #include "coordinator/signer/client.hpp"
 #include "proto/file_types.hpp"
-#include "proto/types.hpp"
 
 namespace slipway {
 

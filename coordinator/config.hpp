@@ -16,7 +16,6 @@
 #include "common/core/time.hpp"
 #include "common/http/server.hpp"
 #include "proto/file_types.hpp"
-#include "proto/types.hpp"
 
 namespace slipway {
 

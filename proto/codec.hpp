@@ -6,7 +6,11 @@
 #include <vector>
 
 #include "common/core/result.hpp"
-#include "proto/types.hpp"
+#include "proto/cluster_types.hpp"
+#include "proto/desired_types.hpp"
+#include "proto/join_types.hpp"
+#include "proto/report_types.hpp"
+#include "proto/view_types.hpp"
 
 namespace slipway::proto {
 

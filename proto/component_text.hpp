@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "common/core/time.hpp"
-#include "proto/types.hpp"
+#include "proto/report_types.hpp"
 
 namespace slipway::proto {
 

@@ -1,5 +1,5 @@
 #pragma once
-// What is done with nodes that live: emptied, given new certificates. Parts of types.hpp and fields.hpp; names and contract as there.
+// What is done with nodes that live: emptied, given new certificates. Names on the wire and contract: as in fields.hpp.
 #include <cstdint>
 #include <string>
 #include <vector>

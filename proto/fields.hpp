@@ -1,13 +1,18 @@
 #pragma once
 // One field list a type: v(name, member) is required, v.optional(name, member) may be absent and keeps its default.
 // Encoding, decoding and the check against openapi.json all visit these lists. All fields are here since /v1.
-#include "proto/audit.hpp"
-#include "proto/drain.hpp"
 #include "proto/address_plan.hpp"
+#include "proto/audit.hpp"
+#include "proto/cluster_types.hpp"
+#include "proto/desired_types.hpp"
+#include "proto/drain.hpp"
 #include "proto/fetch_report.hpp"
 #include "proto/file_types.hpp"
+#include "proto/join_types.hpp"
+#include "proto/network_probe.hpp"
 #include "proto/preflight.hpp"
-#include "proto/types.hpp"
+#include "proto/report_types.hpp"
+#include "proto/view_types.hpp"
 
 namespace slipway::proto {
 

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <string>
 
-#include "proto/types.hpp"
+#include "proto/desired_types.hpp"
 
 namespace slipway::proto {
 

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "common/core/result.hpp"
-#include "proto/types.hpp"
+#include "proto/view_types.hpp"
 
 namespace slipway::proto {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/core/result.hpp"
-#include "proto/types.hpp"
+#include "proto/cluster_types.hpp"
 
 namespace slipway::proto {
 

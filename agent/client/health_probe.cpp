@@ -23,9 +23,6 @@ asio::awaitable<Status> connect_only(http::ProbeAddress address) {
 asio::awaitable<Status> ask_once(http::ProbeQuestion question) {
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
   http::ProbeConnection connection(executor);
-  asio::awaitable<Status> connecting = connection.connect(question.address);
-  const Status connected = co_await std::move(connecting);
-  if (!connected) co_return connected.error();
   asio::awaitable<Status> asking = connection.ask(std::move(question));
   co_return co_await std::move(asking);
 }

@@ -10,6 +10,7 @@
 #include "agent/ports/artifact_source.hpp"
 #include "agent/ports/coordinator_api.hpp"
 #include "common/http/client.hpp"
+#include "proto/network_probe.hpp"
 
 namespace slipway {
 

@@ -15,32 +15,22 @@ void KeptProbes::keep(http::ProbeQuestion question, Kept kept) {
   idle_.insert_or_assign(std::move(question), std::move(kept));
 }
 
-asio::awaitable<Status> KeptProbes::ask_new(http::ProbeQuestion question) {
-  const asio::any_io_executor executor = co_await asio::this_coro::executor;
-  Kept fresh{std::make_unique<http::ProbeConnection>(executor)};
-  asio::awaitable<Status> connecting = fresh.connection->connect(question.address);
-  const Status connected = co_await std::move(connecting);
-  if (!connected) co_return connected.error();
-  asio::awaitable<Status> asking = fresh.connection->ask(question);
-  Status answer = co_await std::move(asking);
-  keep(std::move(question), std::move(fresh));
-  co_return answer;
+// Taken out: who asks the same meanwhile has a connection of its own.
+KeptProbes::Kept KeptProbes::take(const http::ProbeQuestion& question, const asio::any_io_executor& executor) {
+  auto taken = idle_.extract(question);
+  return taken.empty() ? Kept{std::make_unique<http::ProbeConnection>(executor)} : std::move(taken.mapped());
 }
 
 asio::awaitable<Status> KeptProbes::ask_kept_or_new(http::ProbeQuestion question) {
-  // Taken out: who asks the same meanwhile has a connection of its own.
-  auto taken = idle_.extract(question);
-  if (taken.empty()) {
-    asio::awaitable<Status> asking_new = ask_new(std::move(question));
-    co_return co_await std::move(asking_new);
-  }
-  Kept kept = std::move(taken.mapped());
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  Kept kept = take(question, executor);
   asio::awaitable<Status> asking = kept.connection->ask(question);
   Status answer = co_await std::move(asking);
-  const bool gone_before = !answer && answer.error().code == Errc::unavailable && !kept.connection->answered();
+  const bool gone_before = kept.asked > 0 && !answer && answer.error().code == Errc::unavailable && !kept.connection->answered();
   if (gone_before) {
-    asio::awaitable<Status> asking_new = ask_new(std::move(question));
-    co_return co_await std::move(asking_new);
+    kept = take(question, executor);
+    asio::awaitable<Status> asking_again = kept.connection->ask(question);
+    answer = co_await std::move(asking_again);
   }
   keep(std::move(question), std::move(kept));
   co_return answer;

@@ -9,7 +9,7 @@
 #include "agent/domain/enrollment_state.hpp"
 #include "agent/domain/renewal.hpp"
 #include "common/core/time.hpp"
-#include "proto/types.hpp"
+#include "proto/desired_types.hpp"
 
 namespace slipway {
 

@@ -1,7 +1,7 @@
 #pragma once
 // A desired state from an older one and what has changed since. Pure.
 #include "common/core/result.hpp"
-#include "proto/types.hpp"
+#include "proto/desired_types.hpp"
 
 namespace slipway {
 

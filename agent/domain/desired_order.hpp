@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "common/core/result.hpp"
-#include "proto/types.hpp"
+#include "proto/desired_types.hpp"
 
 namespace slipway {
 

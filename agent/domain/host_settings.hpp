@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "proto/types.hpp"
+#include "proto/settings_types.hpp"
 
 namespace slipway {
 

@@ -7,7 +7,7 @@
 
 #include "agent/domain/network_plan.hpp"
 #include "agent/domain/ping.hpp"
-#include "proto/types.hpp"
+#include "proto/network_probe.hpp"
 
 namespace slipway {
 

@@ -8,7 +8,10 @@
 #include "agent/ports/node_store.hpp"
 #include "common/async/clock.hpp"
 #include "common/core/result.hpp"
-#include "proto/types.hpp"
+#include "proto/desired_types.hpp"
+#include "proto/join_types.hpp"
+#include "proto/network_probe.hpp"
+#include "proto/report_types.hpp"
 
 namespace slipway {
 

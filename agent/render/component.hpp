@@ -12,7 +12,7 @@
 #include "agent/domain/wanted_copies.hpp"
 #include "common/core/ip.hpp"
 #include "common/core/result.hpp"
-#include "proto/types.hpp"
+#include "proto/cluster_types.hpp"
 
 namespace slipway {
 

@@ -15,7 +15,8 @@
 #include "agent/service/trigger.hpp"
 #include "common/core/ip.hpp"
 #include "common/core/time.hpp"
-#include "proto/types.hpp"
+#include "proto/desired_types.hpp"
+#include "proto/report_types.hpp"
 
 namespace slipway {
 

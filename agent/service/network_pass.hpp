@@ -7,7 +7,7 @@
 
 #include "agent/ports/network.hpp"
 #include "agent/ports/node_store.hpp"
-#include "proto/types.hpp"
+#include "proto/desired_types.hpp"
 
 namespace slipway {
 

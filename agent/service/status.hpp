@@ -13,7 +13,7 @@
 #include "agent/service/agent_state.hpp"
 #include "common/async/clock.hpp"
 #include "proto/file_types.hpp"
-#include "proto/types.hpp"
+#include "proto/report_types.hpp"
 
 namespace slipway {
 

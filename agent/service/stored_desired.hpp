@@ -2,7 +2,7 @@
 // The desired state that the store holds: the whole one with what has changed since. Pure.
 #include "agent/ports/node_store.hpp"
 #include "common/core/result.hpp"
-#include "proto/types.hpp"
+#include "proto/desired_types.hpp"
 
 namespace slipway {
 

@@ -78,8 +78,13 @@ asio::awaitable<Status> ProbeConnection::write(std::string bytes, std::string wh
 asio::awaitable<Status> ProbeConnection::ask(ProbeQuestion question) {
   reusable_ = false;
   answered_ = false;
-  if (question.path.empty()) return greet_http2();
-  return get(question.address.port == 0 ? "localhost" : std::move(question.address.host), std::move(question.path));
+  if (!socket_.is_open()) {
+    asio::awaitable<Status> connecting = connect(question.address);
+    if (const Status connected = co_await std::move(connecting); !connected) co_return connected.error();
+  }
+  std::string host = question.address.port == 0 ? "localhost" : std::move(question.address.host);
+  asio::awaitable<Status> asking = question.path.empty() ? greet_http2() : get(std::move(host), std::move(question.path));
+  co_return co_await std::move(asking);
 }
 
 asio::awaitable<Status> ProbeConnection::read_answer(MessageReader& reader, std::string path) {

@@ -32,7 +32,7 @@ class ProbeConnection {
 
   // Errc::invalid: no such address can be. Errc::unavailable: nobody takes the connection.
   boost::asio::awaitable<Status> connect(ProbeAddress address);
-  // With a path: GET over HTTP/1.1 (RFC 9112); 200 is well. Without: settings, which a server of HTTP/2 has to acknowledge (RFC 9113 sections 3.4
+  // Connects first, if it is not connected yet: errors as of connect(), too. With a path: GET over HTTP/1.1 (RFC 9112); 200 is well. Without: settings, which a server of HTTP/2 has to acknowledge (RFC 9113 sections 3.4
   // and 6.5.3). A PING each ten seconds would not do: servers of gRPC count them on a connection without calls, and end it at the third.
   boost::asio::awaitable<Status> ask(ProbeQuestion question);
 

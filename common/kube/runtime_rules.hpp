@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "common/kube/versions.hpp"
-#include "proto/types.hpp"
+#include "proto/cluster_types.hpp"
 
 namespace slipway::kube {
 

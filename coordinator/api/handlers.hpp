@@ -19,6 +19,7 @@
 #include "coordinator/service/probe_round.hpp"
 #include "coordinator/service/restart_budget.hpp"
 #include "proto/codec.hpp"
+#include "proto/network_probe.hpp"
 #include "proto/problem.hpp"
 #include "proto/routes.hpp"
 

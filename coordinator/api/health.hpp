@@ -9,7 +9,8 @@
 #include "coordinator/ports/state_store.hpp"
 #include "coordinator/service/pool_view.hpp"
 #include "coordinator/service/registrar.hpp"
-#include "proto/types.hpp"
+#include "proto/desired_types.hpp"
+#include "proto/view_types.hpp"
 
 namespace slipway::api {
 

@@ -7,7 +7,7 @@
 #include "common/core/time.hpp"
 #include "common/http/message.hpp"
 #include "coordinator/service/join_log.hpp"
-#include "proto/types.hpp"
+#include "proto/view_types.hpp"
 
 namespace slipway::api {
 

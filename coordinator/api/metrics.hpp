@@ -8,7 +8,7 @@
 
 #include "common/core/time.hpp"
 #include "coordinator/service/registrar.hpp"
-#include "proto/types.hpp"
+#include "proto/view_types.hpp"
 
 namespace slipway::api {
 

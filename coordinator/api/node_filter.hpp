@@ -6,7 +6,7 @@
 #include "common/core/result.hpp"
 #include "common/http/message.hpp"
 #include "coordinator/domain/label_selector.hpp"
-#include "proto/types.hpp"
+#include "proto/view_types.hpp"
 
 namespace slipway::api {
 

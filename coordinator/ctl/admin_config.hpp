@@ -4,7 +4,6 @@
 
 #include "common/core/result.hpp"
 #include "proto/file_types.hpp"
-#include "proto/types.hpp"
 
 namespace slipway::ctl {
 

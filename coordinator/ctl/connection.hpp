@@ -10,7 +10,6 @@
 #include "proto/codec.hpp"
 #include "proto/problem.hpp"
 #include "proto/file_types.hpp"
-#include "proto/types.hpp"
 
 namespace slipway::ctl {
 

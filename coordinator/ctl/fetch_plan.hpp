@@ -9,7 +9,7 @@
 #include "common/core/result.hpp"
 #include "common/http/web_url.hpp"
 #include "coordinator/ctl/command_line.hpp"
-#include "proto/types.hpp"
+#include "proto/view_types.hpp"
 
 namespace slipway::ctl {
 

@@ -7,7 +7,10 @@
 #include "common/core/time.hpp"
 #include "coordinator/ctl/command_line.hpp"
 #include "proto/file_types.hpp"
-#include "proto/types.hpp"
+#include "proto/cluster_types.hpp"
+#include "proto/join_types.hpp"
+#include "proto/network_probe.hpp"
+#include "proto/view_types.hpp"
 
 namespace slipway::ctl {
 

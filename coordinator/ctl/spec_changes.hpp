@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "proto/types.hpp"
+#include "proto/cluster_types.hpp"
 
 namespace slipway::ctl {
 

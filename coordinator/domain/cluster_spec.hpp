@@ -10,7 +10,7 @@
 #include "common/core/time.hpp"
 #include "coordinator/domain/cert_profile.hpp"
 #include "coordinator/domain/pool_record.hpp"
-#include "proto/types.hpp"
+#include "proto/cluster_types.hpp"
 
 namespace slipway {
 

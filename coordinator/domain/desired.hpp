@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "coordinator/domain/state.hpp"
-#include "proto/types.hpp"
+#include "proto/desired_types.hpp"
 
 namespace slipway {
 

@@ -1,7 +1,7 @@
 #pragma once
 // Whether the settings of the pod network (cluster.yaml's network.backend and what belongs to it) make sense. Pure.
 #include "common/core/problems.hpp"
-#include "proto/types.hpp"
+#include "proto/network_types.hpp"
 
 namespace slipway {
 

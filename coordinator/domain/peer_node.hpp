@@ -1,7 +1,7 @@
 #pragma once
 // A node as all agents are told of it. Pure.
 #include "coordinator/domain/node.hpp"
-#include "proto/types.hpp"
+#include "proto/desired_types.hpp"
 
 namespace slipway {
 

@@ -11,7 +11,7 @@
 #include "common/core/time.hpp"
 #include "coordinator/domain/join_token.hpp"
 #include "common/core/problems.hpp"
-#include "proto/types.hpp"
+#include "proto/network_types.hpp"
 
 namespace slipway {
 

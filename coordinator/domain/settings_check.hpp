@@ -5,7 +5,7 @@
 #include <string>
 
 #include "common/core/problems.hpp"
-#include "proto/types.hpp"
+#include "proto/cluster_types.hpp"
 
 namespace slipway {
 

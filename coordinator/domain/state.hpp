@@ -21,7 +21,9 @@
 #include "coordinator/domain/join_token.hpp"
 #include "coordinator/domain/node_table.hpp"
 #include "coordinator/domain/pool_forecast.hpp"
-#include "proto/types.hpp"
+#include "proto/cluster_types.hpp"
+#include "proto/report_types.hpp"
+#include "proto/view_types.hpp"
 
 namespace slipway::proto {
 

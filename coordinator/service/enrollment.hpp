@@ -20,7 +20,7 @@
 #include "coordinator/service/nat_sources.hpp"
 #include "coordinator/service/node_status.hpp"
 #include "coordinator/service/registrar.hpp"
-#include "proto/types.hpp"
+#include "proto/join_types.hpp"
 
 namespace slipway {
 

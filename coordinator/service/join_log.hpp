@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "proto/types.hpp"
+#include "proto/join_types.hpp"
 
 namespace slipway {
 

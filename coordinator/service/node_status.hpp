@@ -11,7 +11,8 @@
 
 #include "common/async/clock.hpp"
 #include "coordinator/domain/state.hpp"
-#include "proto/types.hpp"
+#include "proto/report_types.hpp"
+#include "proto/view_types.hpp"
 
 namespace slipway {
 

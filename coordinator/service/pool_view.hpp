@@ -6,7 +6,7 @@
 
 #include "coordinator/domain/state.hpp"
 #include "coordinator/service/node_status.hpp"
-#include "proto/types.hpp"
+#include "proto/view_types.hpp"
 
 namespace slipway {
 

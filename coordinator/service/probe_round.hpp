@@ -12,7 +12,7 @@
 
 #include "common/async/clock.hpp"
 #include "coordinator/domain/network_health.hpp"
-#include "proto/types.hpp"
+#include "proto/network_probe.hpp"
 
 namespace slipway {
 

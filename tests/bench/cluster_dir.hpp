@@ -14,7 +14,7 @@
 #include "common/crypto/private_key.hpp"
 #include "common/http/client.hpp"
 #include "proto/file_types.hpp"
-#include "proto/types.hpp"
+#include "proto/join_types.hpp"
 
 namespace bench {
 

@@ -6,6 +6,7 @@
 
 #include "common/crypto/csr.hpp"
 #include "coordinator/app.hpp"
+#include "proto/network_probe.hpp"
 #include "tests/support/cluster_fixture.hpp"
 
 namespace slipway::test {

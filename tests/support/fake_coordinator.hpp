@@ -16,7 +16,9 @@
 #include "common/async/notifier.hpp"
 #include "coordinator/ca/file_signer.hpp"
 #include "coordinator/domain/cert_profile.hpp"
-#include "proto/types.hpp"
+#include "proto/desired_types.hpp"
+#include "proto/join_types.hpp"
+#include "proto/report_types.hpp"
 
 namespace slipway {
 struct CsrKey;

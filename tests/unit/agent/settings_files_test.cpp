@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "proto/settings_types.hpp"
 #include "tests/support/temp_dir.hpp"
 
 using namespace slipway;

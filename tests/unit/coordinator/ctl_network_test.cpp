@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "proto/network_probe.hpp"
 #include "tests/unit/coordinator/ctl_fixture.hpp"
 
 namespace slipway::ctl {
