@@ -178,7 +178,7 @@ Status KernelNetwork::load_module(const LoadModule& step) {
                     "load kernel module " + step.name + ": " + std::string(trim(output->err)));
 }
 
-boost::asio::awaitable<Status> KernelNetwork::changed() {
+boost::asio::awaitable<Result<NetworkNews>> KernelNetwork::changed() {
   return watch_.changed();
 }
 

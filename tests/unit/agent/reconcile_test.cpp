@@ -6,8 +6,10 @@
 #include "agent/service/reconcile.hpp"
 #include "agent/service/renew.hpp"
 #include "agent/service/status.hpp"
+#include "common/async/notifier.hpp"
 #include "common/core/text.hpp"
 #include "common/crypto/private_key.hpp"
+#include "tests/support/cancelable.hpp"
 #include "tests/support/fake_copier.hpp"
 #include "tests/support/fake_file_readers.hpp"
 #include "tests/support/fake_network.hpp"
@@ -37,9 +39,21 @@ HostPaths paths_in(const TempDir& dir) {
   return paths;
 }
 
+// A download that ends when it is let go on.
+struct SlowDownload {
+  bool on = false;
+  bool reached = false;
+  Notifier end;
+};
+
 boost::asio::awaitable<Result<bool>> install_into(std::set<std::string>* installed,
                                                   std::map<std::string, Error>* broken,
-                                                  ArtifactRef artifact) {
+                                                  SlowDownload* slow, ArtifactRef artifact) {
+  if (slow->on) {
+    slow->reached = true;
+    boost::asio::awaitable<bool> waiting = slow->end.wait(std::chrono::hours(1));
+    co_await std::move(waiting);
+  }
   const auto error = broken->find(artifact.component);
   if (error != broken->end()) co_return error->second;
   co_return installed->insert(artifact.component + " " + artifact.version).second;
@@ -98,7 +112,7 @@ struct ReconcileWorld {
                        world.workers,
                        life->state,
                        [this](ArtifactRef artifact) {
-                         return install_into(&installed, &install_errors, std::move(artifact));
+                         return install_into(&installed, &install_errors, &slow, std::move(artifact));
                        },
                        [this](HealthProbe probe) { return probe_into(&probes, std::move(probe)); },
                        [this](std::int32_t pid) { return units->environment_of(pid); },
@@ -133,6 +147,7 @@ struct ReconcileWorld {
   proto::DesiredState desired;
   std::set<std::string> installed;
   std::map<std::string, Error> install_errors;
+  SlowDownload slow;
   std::vector<std::string> probes;
   std::vector<std::set<std::string>> collected;  // what was wanted each time
   std::function<Status(const std::vector<Intent>& intents)> noting;  // set, then restart_agent()
@@ -696,4 +711,128 @@ TEST_CASE(
   w.network->state().files.erase(NetworkFile::networkd_routes);
   w.pass();
   CHECK(w.readers.asked.empty());
+}
+
+namespace {
+
+// A node that stands, and a pass that waits for the download of a new docker, beside the task that looks after the network.
+struct LongPass {
+  explicit LongPass(ReconcileWorld& world) : w(world), network(w.world.io, w.reconciler->run_network()) {
+    w.component("docker").artifact->sha256 = std::string(64, 'c');
+    w.life->state.desired = w.desired;
+    w.slow.on = true;
+    passing = w.world.io.start(w.reconciler->pass());
+    poll_until(w.world.io, [this] { return w.slow.reached; });
+  }
+  ~LongPass() { (void)network.cancel(); }
+  void after(Millis time) {
+    w.world.clock.advance(time);
+    w.world.io.poll();
+  }
+  PassReport end() {
+    w.slow.on = false;
+    w.slow.end.notify();
+    poll_until(w.world.io, [this] { return passing->done; });
+    return *passing->value;
+  }
+  // Where the other node's pods are reached.
+  std::string way() const {
+    for (const MarkedRoute& route : w.network->state().routes)
+      if (route.gateway) return route.gateway->to_string();
+    return "";
+  }
+
+  ReconcileWorld& w;
+  Cancelable<void> network;
+  std::shared_ptr<IoTest::Outcome<PassReport>> passing;
+};
+
+}  // namespace
+
+TEST_CASE("a download that does not end holds up no route of a peer that moves", "[agent][reconcile][long]") {
+  ReconcileWorld w;
+  REQUIRE(w.pass().clean());
+  LongPass pass(w);
+  REQUIRE(pass.way() == "10.77.0.14");
+  w.desired.nodes.back().address = "10.77.0.15";
+  w.desired.revision = 6;
+  w.life->state.desired = w.desired;
+  w.life->state.network_news.set();
+  w.world.io.poll();
+  pass.after(Millis(20));
+  CHECK(pass.way() == "10.77.0.15");
+  CHECK(w.life->state.routes.revision == 6);
+  CHECK_FALSE(w.life->state.drift);
+  CHECK(w.life->state.reconcile.is_set());  // for what hangs on it
+  REQUIRE_FALSE(pass.passing->done);
+  // The pass is about the revision before, and starts docker anew: it looks at the network once more.
+  const PassReport report = pass.end();
+  CHECK(report.clean());
+  CHECK(report.revision == 5);
+  CHECK(report.drifted.empty());
+  CHECK(pass.way() == "10.77.0.15");
+}
+
+TEST_CASE("a download that does not end holds up no route that a flap of the link took", "[agent][reconcile][long]") {
+  ReconcileWorld w;
+  REQUIRE(w.pass().clean());
+  LongPass pass(w);
+  w.network->set_link_up(false);
+  w.network->set_link_up(true);
+  REQUIRE(pass.way().empty());
+  w.life->state.network_news.set();
+  w.world.io.poll();
+  CHECK(pass.way().empty());  // the events of one flap are looked at together
+  pass.after(Millis(20));
+  CHECK(pass.way() == "10.77.0.14");
+  REQUIRE(w.life->state.drift);
+  CHECK(w.life->state.drift->what.size() == 1);
+  // The next flap does not wait for longer than what is left of a tenth of a second.
+  w.network->set_link_up(false);
+  w.network->set_link_up(true);
+  w.life->state.network_news.set();
+  pass.after(Millis(80));
+  pass.after(Millis(20));
+  CHECK(pass.way() == "10.77.0.14");
+  (void)pass.end();
+}
+
+TEST_CASE("what a pass has looked at is not looked at again for the same news", "[agent][reconcile][long]") {
+  ReconcileWorld w;
+  REQUIRE(w.pass().clean());
+  Cancelable<void> network(w.world.io, w.reconciler->run_network());
+  w.life->state.network_news.set();
+  w.world.io.poll();
+  REQUIRE(w.pass().clean());
+  const int looks = w.network->observe_count;
+  w.world.clock.advance(Millis(20));
+  w.world.io.poll();
+  CHECK(w.network->observe_count == looks);
+  (void)network.cancel();
+}
+
+TEST_CASE("a network that cannot be looked at between passes ends no task", "[agent][reconcile][long]") {
+  ReconcileWorld w;
+  bool full = false;
+  w.noting = [&full](const std::vector<Intent>&) -> Status {
+    return full ? Status(make_error(Errc::exhausted, "no space left")) : Status();
+  };
+  w.restart_agent();
+  full = true;
+  w.life->state.desired = w.desired;
+  Cancelable<void> network(w.world.io, w.reconciler->run_network());
+  w.life->state.network_news.set();
+  w.world.io.poll();
+  w.world.clock.advance(Millis(20));
+  w.world.io.poll();
+  poll_until(w.world.io, [&w] { return w.world.clock.sleeper_count() == 1; });  // it rests
+  CHECK_FALSE(network.ended());
+  CHECK(w.network->applied.empty());
+  full = false;
+  w.life->state.network_news.set();
+  w.world.clock.advance(Millis(80));
+  w.world.io.poll();
+  w.world.clock.advance(Millis(20));
+  poll_until(w.world.io, [&w] { return !w.network->applied.empty(); });
+  (void)network.cancel();
 }
