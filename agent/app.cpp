@@ -460,7 +460,7 @@ Status run_agent(const proto::AgentConfig& config) {
   auto endpoints = parse_coordinators(config.coordinators);
   if (!endpoints) return endpoints.error();
   if (auto set = connect_from(config.node_address, *endpoints); !set) return set;
-  if (auto made = make_dirs(config.data_dir, 0700); !made) return made;
+  if (auto made = make_private_dirs(config.data_dir); !made) return made.error();
   auto lock = DirLock::acquire(config.data_dir);
   if (!lock) return lock.error();
   auto store = FileNodeStore::open(config.data_dir);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "agent/domain/host_dropins.hpp"
 #include "agent/render/traces.hpp"
 #include "agent/service/host_files.hpp"
 #include "agent/service/network_pass.hpp"
@@ -155,6 +156,7 @@ asio::awaitable<Status> Reconciler::work(Pass& pass) {
   pass.held = std::move(choice->held);
   pass.kept = std::move(choice->kept);
   pass.paths = std::move(choice->paths);
+  for (const NetworkFile file : k_network_files) pass.paths.push_back(deps_.paths.etc_dir + "/" + network_file_path(file));
   pass.report.problems.insert(pass.report.problems.end(), choice->problems.begin(), choice->problems.end());
   pass.inputs.resize(pass.components.size());
   pass.renewed.resize(pass.components.size());
@@ -250,15 +252,20 @@ asio::awaitable<Status> Reconciler::bring_up(Pass& pass, bool after_network) {
   co_return Status{};
 }
 
+// The coordinator is asked when the key is missing, and when somebody has changed it since this process saw it first.
 asio::awaitable<Status> Reconciler::fetch_secrets(Pass& pass) {
+  using Seen = std::optional<std::string>;
   const std::vector<ComponentFiles> components = pass.components;
-  std::function<Result<bool>()> look = [components]() -> Result<bool> {
-    return lacks_service_account(components);
-  };
-  asio::awaitable<Result<bool>> looking = offload<bool>(deps_.workers, std::move(look));
-  const Result<bool> lacks = co_await std::move(looking);
-  if (!lacks) co_return lacks.error();
-  if (!*lacks) co_return Status{};
+  std::function<Result<Seen>()> look = [components]() -> Result<Seen> { return look_at_service_account(components); };
+  asio::awaitable<Result<Seen>> looking = offload<Seen>(deps_.workers, std::move(look));
+  const Result<Seen> seen = co_await std::move(looking);
+  if (!seen) co_return seen.error();
+  if (!*seen) co_return Status{};
+  const bool whole = !(*seen)->empty() && (service_account_.empty() || **seen == service_account_);
+  if (whole) {
+    service_account_ = **seen;
+    co_return Status{};
+  }
   asio::awaitable<Result<proto::MasterSecrets>> asking = deps_.coordinator.master_secrets();
   Result<proto::MasterSecrets> secrets = co_await std::move(asking);
   if (!secrets) co_return secrets.error();
@@ -267,7 +274,8 @@ asio::awaitable<Status> Reconciler::fetch_secrets(Pass& pass) {
   asio::awaitable<Result<bool>> placing = offload<bool>(deps_.workers, std::move(place));
   const Result<bool> placed = co_await std::move(placing);
   if (!placed) co_return placed.error();
-  pass.report.changes.push_back("service account key");
+  service_account_.clear();  // the next look knows it
+  if (*placed) pass.add({"service account key"}, {});
   co_return Status{};
 }
 

@@ -130,6 +130,7 @@ class Reconciler {
   RepeatedError network_trouble_;
   std::set<std::pair<ChangeKind, std::string>> noted_;  // of the pod network, by this process
   std::uint64_t network_turns_ = 0;
+  std::string service_account_;  // digest of the key that was there first, or that the coordinator gave; empty: not looked yet
   std::map<std::string, UnitRetry> retries_;  // by unit
   std::set<FileReader> untold_;               // whose files were written
   RepeatedError telling_trouble_;

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "agent/domain/host_dropins.hpp"
 #include "agent/service/host_files.hpp"
 #include "agent/service/reconcile.hpp"
 #include "agent/service/renew.hpp"
@@ -118,7 +119,7 @@ struct ReconcileWorld {
                        [this](std::int32_t pid) { return units->environment_of(pid); },
                        paths,
                        "systemd",
-                       {},
+                       [this](const std::vector<std::string>& paths) { watched = {paths.begin(), paths.end()}; },
                        noting,
                        {},
                        [this](std::set<std::string> wanted) { return collect_into(&collected, std::move(wanted)); }};
@@ -151,6 +152,7 @@ struct ReconcileWorld {
   std::vector<std::string> probes;
   std::vector<std::set<std::string>> collected;  // what was wanted each time
   std::function<Status(const std::vector<Intent>& intents)> noting;  // set, then restart_agent()
+  std::set<std::string> watched;  // the files of the last pass
   FakeCopier copier;
   FakeFileReaders readers;
   Ledger ledger;  // what note_all() has noted
@@ -835,4 +837,76 @@ TEST_CASE("a network that cannot be looked at between passes ends no task", "[ag
   w.world.clock.advance(Millis(20));
   poll_until(w.world.io, [&w] { return !w.network->applied.empty(); });
   (void)network.cancel();
+}
+
+TEST_CASE("the pod network's files are watched like those of the components", "[agent][reconcile][drift]") {
+  ReconcileWorld w;
+  REQUIRE(w.pass().clean());
+  for (const char* file : {"sysctl.d/90-slipway.conf", "modules-load.d/slipway.conf"}) CHECK(w.watched.count(std::string("/etc/") + file) == 1);
+  for (const NetworkFile file : k_network_files) CHECK(w.watched.count("/etc/" + network_file_path(file)) == 1);
+  CHECK(w.watched.count(w.paths.kubelet_dir + "/config.yaml") == 1);
+}
+
+namespace {
+
+std::filesystem::perms mode_of(const std::string& path) {
+  return std::filesystem::symlink_status(path).permissions() & std::filesystem::perms::all;
+}
+
+}  // namespace
+
+TEST_CASE("a service account key that others may read, or that is another, is put back", "[agent][reconcile][drift]") {
+  ReconcileWorld w("master");
+  const auto pem = [] { return std::string(PrivateKey::generate_rsa2048().value().to_pem().value().reveal()); };
+  w.world.coordinator.service_account_key = pem();
+  REQUIRE(w.pass().clean());
+  const std::string key = w.paths.kubernetes_dir + "/pki/sa.key", open_key = w.paths.kubernetes_dir + "/pki/sa.pub";
+  SECTION("its mode, without the coordinator") {
+    w.world.coordinator.refusal = make_error(Errc::unavailable, "away");
+    std::filesystem::permissions(key, std::filesystem::perms(0644));
+    CHECK(w.pass().drifted == std::vector<std::string>{key});
+    CHECK(mode_of(key) == std::filesystem::perms(0600));
+    std::filesystem::permissions(open_key, std::filesystem::perms(0600));
+    CHECK_FALSE(w.pass().drifted.empty());
+    CHECK(mode_of(open_key) == std::filesystem::perms(0644));
+    CHECK(w.pass().changes.empty());
+    CHECK(w.world.coordinator.secret_requests == 1);
+  }
+  SECTION("the content of one of the two") {
+    put_file(GENERATE_COPY(key, open_key), pem());
+    w.pass();
+    CHECK(get_file(key) == w.world.coordinator.service_account_key);
+    CHECK(get_file(open_key) == PrivateKey::from_pem(Secret(w.world.coordinator.service_account_key)).value().public_pem());
+    CHECK(w.world.coordinator.secret_requests == 2);
+    CHECK(w.pass().changes.empty());
+    CHECK(w.world.coordinator.secret_requests == 2);
+  }
+  SECTION("another pair that belongs together") {
+    REQUIRE(w.pass().changes.empty());
+    const std::string other = pem();
+    put_file(key, other);
+    put_file(open_key, PrivateKey::from_pem(Secret(other)).value().public_pem());
+    const PassReport report = w.pass();
+    CHECK(std::count(report.drifted.begin(), report.drifted.end(), "service account key") == 1);
+    CHECK(get_file(key) == w.world.coordinator.service_account_key);
+  }
+  SECTION("and while the coordinator is away it is told") {
+    w.world.coordinator.refusal = make_error(Errc::unavailable, "away");
+    put_file(key, pem());
+    CHECK(text_of(w.pass().problems).find("fetching what masters share") != std::string::npos);
+    w.world.coordinator.refusal.reset();
+    CHECK(w.pass().clean());
+    CHECK(get_file(key) == w.world.coordinator.service_account_key);
+  }
+}
+
+TEST_CASE("folders of keys are made private again", "[agent][reconcile][drift]") {
+  ReconcileWorld w;
+  REQUIRE(w.pass().clean());
+  const std::string keys = w.paths.kubelet_dir + "/pki";
+  CHECK(w.watched.count(keys) == 1);
+  std::filesystem::permissions(keys, std::filesystem::perms(0755));
+  CHECK(w.pass().drifted == std::vector<std::string>{keys});
+  CHECK(mode_of(keys) == std::filesystem::perms(0700));
+  CHECK(w.pass().changes.empty());
 }
