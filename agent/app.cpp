@@ -337,6 +337,7 @@ class Agent {
     group_.spawn("membership", live());
     group_.spawn("network events", network_watch_->listen());
     group_.spawn("network passes", network_watch_->gather());
+    group_.spawn("firewall", watch_firewall(&firewalld_, &clock_, &state_));
     if (files_) group_.spawn("files", watch_host_files(files_.get(), &clock_, &state_));
     const auto quiet = std::make_shared<net::QuietState>("/proc/sys");
     group_.spawn("kernel settings", watch_quiet_state([this, quiet] { return quiet->look(state_.silent_sysctls); }, &clock_, &state_));

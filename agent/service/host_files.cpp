@@ -143,12 +143,34 @@ Result<bool> write_unit(const UnitSpec& unit, const std::string& path, const Sta
   return write_file_if_changed(path, *text, 0644, own_user());
 }
 
+// As libcni knows configurations (libcni/conf.go, ConfFiles); runtimes take the first in the order of names.
+bool is_cni_configuration(std::string_view name) {
+  return name.ends_with(".conflist") || name.ends_with(".conf") || name.ends_with(".json");
+}
+
+// Of each folder that has one of ours.
+std::vector<std::string> rivals_of(const ComponentFiles& component) {
+  std::vector<std::string> rivals;
+  for (const RenderedFile& file : component.files) {
+    if (!file.path.ends_with(".conflist")) continue;
+    const std::string folder = parent_path(file.path) + "/";
+    const auto names = list_dir(parent_path(file.path));
+    if (!names) continue;
+    for (const std::string& name : *names)
+      if (is_cni_configuration(name) && folder + name < file.path) rivals.push_back(folder + name);
+  }
+  return rivals;
+}
+
 std::vector<std::string> paths_of(const ComponentFiles& component, const std::string& unit_dir) {
   std::vector<std::string> paths = component.removed;
   for (const RenderedDir& dir : component.dirs)
     if (dir.secret) paths.push_back(dir.path);
   for (const FileInput& input : component.inputs) paths.push_back(input.path);
-  for (const RenderedFile& file : component.files) paths.push_back(file.path);
+  for (const RenderedFile& file : component.files) {
+    paths.push_back(file.path);
+    if (file.path.ends_with(".conflist")) paths.push_back(parent_path(file.path) + "/*");  // rivals_of()
+  }
   if (component.unit) paths.push_back(unit_dir + "/" + component.unit->name);
   return paths;
 }
@@ -198,6 +220,7 @@ Result<PlacedFiles> place_files(const ComponentFiles& component, CredentialStore
     if (placed.unit_written) placed.rewritten.push_back(component.unit->name);
   }
   placed.changed.insert(placed.changed.end(), placed.rewritten.begin(), placed.rewritten.end());
+  placed.rivals = rivals_of(component);
   placed.inputs = mark.to_string();
   return placed;
 }

@@ -16,6 +16,7 @@ struct PlacedFiles {
   // Those of them that nobody but us writes, and that only a new wish changes: with the same wish, somebody else wrote them.
   std::vector<std::string> rewritten;
   std::vector<std::string> paths;    // all that this component has on the disk, links and unit included
+  std::vector<std::string> rivals;   // network configurations of others that runtimes take before this component's
   std::string wish;                  // digest of all that the component is started with, the unit included
   std::string inputs;                // mark of all that the component is started with, the unit included
   bool unit_written = false;         // the supervisor must read it again

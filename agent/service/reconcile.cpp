@@ -344,6 +344,11 @@ asio::awaitable<Status> Reconciler::place_component(Pass& pass, std::size_t inde
   if (std::exchange(settled_[component.name], placed->wish) == placed->wish) {
     pass.report.drifted.insert(pass.report.drifted.end(), placed->rewritten.begin(), placed->rewritten.end());
   }
+  if (!placed->rivals.empty()) {
+    pass.report.problems.push_back("network: " + join(placed->rivals, ", ") +
+                                   " comes before our network configuration, so new pods are of another network: remove it, or let that "
+                                   "plugin have the pod network (network.backend: external)");
+  }
   pass.inputs[index] = placed->inputs;
   pass.renewed[index] = placed->unit_written || !placed->changed.empty();
   co_return Status{};

@@ -910,3 +910,23 @@ TEST_CASE("folders of keys are made private again", "[agent][reconcile][drift]")
   CHECK(mode_of(keys) == std::filesystem::perms(0700));
   CHECK(w.pass().changes.empty());
 }
+
+TEST_CASE("a network configuration that runtimes take before ours is told as long as it is there", "[agent][reconcile]") {
+  ReconcileWorld w;
+  REQUIRE(w.pass().clean());
+  CHECK(w.watched.count(w.paths.cni_conf_dir + "/*") == 1);
+  for (const char* later : {"/20-other.conflist", "/05-notes.txt", "/.05-hidden.conf.tmp-1"}) put_file(w.paths.cni_conf_dir + later, "{}");
+  CHECK(w.pass().clean());
+  const std::string rival = w.paths.cni_conf_dir + "/05-other.conf";
+  put_file(rival, "{}");
+  const PassReport report = w.pass();
+  REQUIRE(report.problems.size() == 1);
+  CHECK(report.problems[0].find("network: " + rival + " comes before") == 0);
+  CHECK(report.network_ready);
+  // It is the other plugin's to write there when the network is.
+  w.desired.cluster.network.backend = "external";
+  CHECK(text_of(w.pass().problems).find("comes before") == std::string::npos);
+  w.desired.cluster.network.backend = "host-gw";
+  std::filesystem::remove(rival);
+  CHECK(text_of(w.pass().problems).empty());
+}
