@@ -47,6 +47,7 @@
 #include "agent/service/enroll.hpp"
 #include "agent/service/liveness.hpp"
 #include "agent/service/network_prober.hpp"
+#include "agent/service/network_watch.hpp"
 #include "agent/service/reconcile.hpp"
 #include "agent/service/renew.hpp"
 #include "agent/service/rounds.hpp"
@@ -75,7 +76,6 @@ namespace {
 constexpr char k_settings_dir[] = "/etc/slipway";
 constexpr Millis k_probe_limit{5'000};
 constexpr Millis k_gather_files{500};
-constexpr Millis k_gather_network{200};
 constexpr Millis k_stop_patience{3'000};
 constexpr Millis k_first_trim{30'000};
 constexpr Millis k_trim_period{60'000};  // once for each full pass,
@@ -148,21 +148,6 @@ asio::awaitable<Status> collect(Installer* installer, Clock* clock, std::set<std
   if (!gone) co_return gone.error();
   if (!gone->empty()) log::info("removed what nobody needs any more", {{"what", join(*gone, ", ")}});
   co_return Status{};
-}
-
-// Links and addresses come and go; the kernel drops routes with them and says nothing of that. Not at once: a reload of a firewall is a
-// hundred events.
-asio::awaitable<Status> watch_network(Network* network, Clock* clock, AgentState* state) {
-  for (;;) {
-    asio::awaitable<Status> changing = network->changed();
-    const Status changed = co_await std::move(changing);
-    if (!changed) co_return changed.error();
-    asio::awaitable<Status> gathering = clock->sleep_for(k_gather_network);
-    const Status gathered = co_await std::move(gathering);
-    if (!gathered) co_return gathered.error();
-    state->reconcile.set();
-    state->address_news.set();
-  }
 }
 
 // Not at once: whoever writes a file writes more of them, and our own writes are heard of too.
@@ -291,6 +276,7 @@ class Agent {
     prober_ = std::make_unique<NetworkProber>(NetworkProber::Deps{
         coordinator_, *network_, pinger_, workers_, state_,
         [] { return net::leased_addresses(HostPaths{}.cni_state_dir + k_pod_network, k_most_leases); }});
+    network_watch_ = std::make_unique<NetworkWatch>(*network_, clock_, state_);
     FileNodeStore* store = store_.get();
     ReconcileDeps reconcile{
         *store_,
@@ -349,7 +335,9 @@ class Agent {
   void start() {
     group_.spawn("watchdog", systemd::watchdog(clock_));
     group_.spawn("membership", live());
-    group_.spawn("network events", watch_network(network_.get(), &clock_, &state_));
+    group_.spawn("network events", network_watch_->listen());
+    group_.spawn("network passes", network_watch_->gather());
+    group_.spawn("firewall", watch_firewall(&firewalld_, &clock_, &state_));
     if (files_) group_.spawn("files", watch_host_files(files_.get(), &clock_, &state_));
     const auto quiet = std::make_shared<net::QuietState>("/proc/sys");
     group_.spawn("kernel settings", watch_quiet_state([this, quiet] { return quiet->look(state_.silent_sysctls); }, &clock_, &state_));
@@ -374,6 +362,7 @@ class Agent {
     const Status loaded = co_await std::move(loading);
     if (!loaded) log::warning("the last desired state cannot be used", {{"error", loaded.error()}});
     group_.spawn("reconciliation", reconciler_->run());
+    group_.spawn("pod network", reconciler_->run_network());
     asio::awaitable<Status> joining = enroller_->run();
     const Status joined = co_await std::move(joining);
     if (!joined) co_return joined.error();
@@ -440,6 +429,7 @@ class Agent {
   std::unique_ptr<CaSync> ca_sync_;
   std::unique_ptr<AddressFollower> follower_;
   std::unique_ptr<NetworkProber> prober_;
+  std::unique_ptr<NetworkWatch> network_watch_;
   std::unique_ptr<Reconciler> reconciler_;
   KeptProbes kept_probes_;
   std::unique_ptr<LivenessKeeper> liveness_;
@@ -471,7 +461,7 @@ Status run_agent(const proto::AgentConfig& config) {
   auto endpoints = parse_coordinators(config.coordinators);
   if (!endpoints) return endpoints.error();
   if (auto set = connect_from(config.node_address, *endpoints); !set) return set;
-  if (auto made = make_dirs(config.data_dir, 0700); !made) return made;
+  if (auto made = make_private_dirs(config.data_dir); !made) return made.error();
   auto lock = DirLock::acquire(config.data_dir);
   if (!lock) return lock.error();
   auto store = FileNodeStore::open(config.data_dir);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/domain/bridge_plan.hpp"
 #include "agent/domain/filter_plan.hpp"
 #include "agent/domain/host_dropins.hpp"
 #include "agent/domain/link_hop.hpp"
@@ -16,18 +17,7 @@ namespace {
 
 using Steps = std::vector<NetworkStep>;
 
-void plan_bridge(const NetworkDesired& desired, const NetworkObserved& observed, Steps& steps) {
-  if (desired.backend == NetworkBackend::external) return;
-  const NetworkLink* bridge = pod_bridge(observed);
-  if (bridge != nullptr && foreign_bridge_address(*bridge, desired) && !has_ports(observed, *bridge))
-    steps.push_back(RemoveBridge{bridge->index, bridge->name});
-}
-
-}  // namespace
-
-std::vector<NetworkStep> plan_network(const NetworkDesired& desired, const NetworkObserved& observed) {
-  Steps steps;
-  plan_bridge(desired, observed, steps);
+void plan_rest(const NetworkDesired& desired, const NetworkObserved& observed, Steps& steps) {
   // Files first: that the underlay's accept_ra is ours to set can be seen by them alone once forwarding is on
   // (sysctl_plan.hpp).
   plan_files(desired, observed, steps);
@@ -39,6 +29,14 @@ std::vector<NetworkStep> plan_network(const NetworkDesired& desired, const Netwo
   plan_peers(desired, observed, overlay, steps);
   plan_overlay_end(desired, observed, steps);
   plan_device_sysctls(desired, observed, overlay, steps);
+}
+
+}  // namespace
+
+std::vector<NetworkStep> plan_network(const NetworkDesired& desired, const NetworkObserved& observed) {
+  Steps steps;
+  const std::optional<NetworkObserved> mended = plan_bridge(desired, observed, steps);
+  plan_rest(desired, mended ? *mended : observed, steps);
   return steps;
 }
 

@@ -57,6 +57,7 @@ struct LinkAddress {
   IpAddress address;
   int prefix_length = 0;
   bool usable = true;  // false: the kernel still asks whether somebody else has it, or found so (IPv6)
+  bool connected = true;  // false: no route leads to its prefix by this interface; looked at on the pod bridge alone
   bool operator==(const LinkAddress&) const = default;
 };
 
@@ -116,7 +117,7 @@ struct PutRoute {  // create or replace in one kernel operation, never delete an
 struct RemoveRoute {
   MarkedRoute route;
 };
-struct PutLinkAddress {  // on the underlay (link_hop.hpp), at once usable
+struct PutLinkAddress {  // on the underlay (link_hop.hpp) or the pod bridge (bridge_plan.hpp), at once usable
   int link = 0;
   LinkAddress address;
   std::string name;  // the interface's, for reports

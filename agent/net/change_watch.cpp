@@ -30,7 +30,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr int k_buffer = 1 << 20;  // bytes: a burst that does not fit costs a look at everything
 constexpr int k_rules_buffer = 4 << 20;  // kube-proxy's rules of some thousand services, written in one go
 
 // Who listens, to tell own changes from others'.
@@ -109,14 +108,15 @@ template <class Take> Result<bool> drain(int fd, const Take& take) {
   }
 }
 
-Result<UniqueFd> subscribe_routes(std::uint32_t own_port) {
+// A burst that does not fit costs a look at everything.
+Result<UniqueFd> subscribe_routes(std::uint32_t own_port, int buffer) {
   UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
   if (!fd) return from_errno("open a netlink socket", errno);
   sockaddr_nl own{};
   own.nl_family = AF_NETLINK;
   own.nl_groups = RTMGRP_LINK | RTMGRP_NEIGH | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE |
                   1U << (RTNLGRP_IPV4_NETCONF - 1) | 1U << (RTNLGRP_IPV6_NETCONF - 1);
-  (void)::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &k_buffer, sizeof k_buffer);
+  (void)::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer);
   // Before the first event: neighbours of other interfaces are none of ours.
   filter_events(fd.get(), own_port, 0);
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0)
@@ -158,16 +158,18 @@ struct ChangeWatch::Impl {
   Listener own;
   asio::posix::stream_descriptor either;
   bool untold = false;  // changed() has still to tell of something
+  bool untold_links = false;  // links are in it
   bool woken = false;   // its waiting was ended for that
   std::uint64_t filter_changes = 0;
 
   Status hear() {
     const auto lost = drain(routes.get(), [this](const Message& message) {
-      untold = untold || concerns_our_links(message) || concerns_our_routes(message, own.port) ||
-               concerns_our_tunnel(message, own) || concerns_forwarding(message);
+      untold_links = untold_links || concerns_our_links(message);
+      untold = untold || concerns_our_routes(message, own.port) || concerns_our_tunnel(message, own) || concerns_forwarding(message);
     });
     if (!lost) return lost.error();
-    untold = untold || *lost;
+    untold_links = untold_links || *lost;
+    untold = untold || untold_links;
     return hear_rules();
   }
 
@@ -189,8 +191,8 @@ ChangeWatch::~ChangeWatch() = default;
 ChangeWatch::ChangeWatch(ChangeWatch&&) noexcept = default;
 ChangeWatch& ChangeWatch::operator=(ChangeWatch&&) noexcept = default;
 
-Result<ChangeWatch> ChangeWatch::open(asio::any_io_executor executor, std::uint32_t own_port) {
-  auto routes = subscribe_routes(own_port);
+Result<ChangeWatch> ChangeWatch::open(asio::any_io_executor executor, std::uint32_t own_port, int buffer) {
+  auto routes = subscribe_routes(own_port, buffer);
   if (!routes) return routes.error();
   UniqueFd rules = subscribe_rules();
   auto both = gather(*routes, rules);
@@ -220,10 +222,11 @@ std::optional<std::uint64_t> ChangeWatch::filter_changes() {
   return impl_->filter_changes;
 }
 
-asio::awaitable<Status> ChangeWatch::changed() {
+asio::awaitable<Result<NetworkNews>> ChangeWatch::changed() {
   for (;;) {
     if (const Status heard = impl_->hear(); !heard) co_return heard.error();
-    if (std::exchange(impl_->untold, false)) co_return Status{};
+    const bool links = std::exchange(impl_->untold_links, false);
+    if (std::exchange(impl_->untold, false)) co_return links ? NetworkNews::links : NetworkNews::rules;
     impl_->woken = false;
     const auto waited = co_await impl_->either.async_wait(asio::posix::stream_descriptor::wait_read,
                                                           asio::as_tuple(asio::use_awaitable));

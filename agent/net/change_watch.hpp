@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "agent/ports/network.hpp"
 #include "common/core/result.hpp"
 
 namespace slipway::net {
@@ -13,8 +14,9 @@ namespace slipway::net {
 // Listens from open() on. On `executor`'s thread only; must outlive its waiters.
 class ChangeWatch {
  public:
-  // Route changes that come from the socket `own_port` are no news.
-  static Result<ChangeWatch> open(boost::asio::any_io_executor executor, std::uint32_t own_port = 0);
+  // Route changes that come from the socket `own_port` are no news. `buffer`: bytes that the kernel may hold back of links and
+  // routes; what does not fit is lost, and told as news of links.
+  static Result<ChangeWatch> open(boost::asio::any_io_executor executor, std::uint32_t own_port = 0, int buffer = 1 << 20);
   ~ChangeWatch();
   ChangeWatch(ChangeWatch&&) noexcept;
   ChangeWatch& operator=(ChangeWatch&&) noexcept;
@@ -26,7 +28,7 @@ class ChangeWatch {
 
   // Resumes at the next change, at once when there was one since the last call. Pods coming and going on a
   // bridge are none.
-  boost::asio::awaitable<Status> changed();
+  boost::asio::awaitable<Result<NetworkNews>> changed();
 
   // How often so far something was heard of that may have changed what FilterRules::observe() reads of nftables; what was lost
   // counts. Takes what is there to hear; changed() tells of it all the same. Empty: nothing is to be heard.

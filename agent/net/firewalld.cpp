@@ -1,10 +1,14 @@
 #include "agent/net/firewalld.hpp"
 
 #include <algorithm>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <chrono>
 #include <utility>
 
+#include "common/async/notifier.hpp"
 #include "common/core/text.hpp"
 #include "common/systemd/bus.hpp"
 
@@ -29,6 +33,13 @@ constexpr char k_config[] = ".config";
 constexpr char k_config_zone[] = ".config.zone";
 constexpr char k_config_policy[] = ".config.policy";
 constexpr char k_rules[] = "rich_rules";
+
+// What it says while it runs, of its runtime settings: the permanent ones count at the next reload, which is told. That it starts is
+// seen by its table (rule_events.hpp).
+constexpr std::pair<const char*, const char*> k_signals[] = {
+    {"", "Reloaded"},      {"", "DefaultZoneChanged"}, {k_zone, "SourceRemoved"},   {k_zone, "ZoneOfSourceChanged"},
+    {k_zone, "PortRemoved"}, {k_zone, "ZoneOfInterfaceChanged"}, {k_policy, "PolicyUpdated"}};
+constexpr std::chrono::hours k_until_told{24};  // longer than any quiet; then it waits anew
 
 BusCall make_call(const std::string& path, const std::string& interface, std::string member, Arguments arguments) {
   return BusCall{k_name, path, std::string(k_name) + interface, std::move(member), std::move(arguments)};
@@ -110,18 +121,33 @@ struct Firewalld::Impl {
   asio::awaitable<Status> change_policy(FirewallScope scope, std::optional<std::vector<std::string>> accepts);
   asio::awaitable<Status> make_policy(std::vector<std::string> accepts);
   asio::awaitable<Status> reload();
+  Status connect();
 
   asio::any_io_executor executor;
   FirewalldOptions options;
   std::unique_ptr<systemd::Bus> bus;
+  bool news = false;
+  Notifier told;
 };
 
-asio::awaitable<Result<BusValues>> Firewalld::Impl::ask(BusCall call, Millis limit) {
-  if (!bus || !bus->alive()) {
-    auto opened = systemd::Bus::open(executor, options.bus_address);
-    if (!opened) co_return opened.error();
-    bus = std::move(*opened);
+// A bus that is not there does not keep its lack of signals to itself: the question that follows fails.
+Status Firewalld::Impl::connect() {
+  if (bus && bus->alive()) return {};
+  auto opened = systemd::Bus::open(executor, options.bus_address);
+  if (!opened) return opened.error();
+  bus = std::move(*opened);
+  for (const auto& [interface, member] : k_signals) {
+    const auto matched = bus->on_signal({k_name, k_runtime_path, std::string(k_name) + interface, member}, [this](const BusValues&) {
+      news = true;
+      told.notify();
+    });
+    if (!matched) return matched;
   }
+  return {};
+}
+
+asio::awaitable<Result<BusValues>> Firewalld::Impl::ask(BusCall call, Millis limit) {
+  if (const Status connected = connect(); !connected) co_return connected.error();
   asio::awaitable<Result<BusValues>> asking = bus->call(std::move(call), limit);
   Result<BusValues> reply = co_await std::move(asking);
   co_return reply;
@@ -307,6 +333,16 @@ asio::awaitable<Status> Firewalld::apply(FirewallStep step) {
   if (std::holds_alternative<RemoveFirewallPolicy>(step)) doing = impl_->change_policy(FirewallScope::permanent, std::nullopt);
   const Status done = co_await std::move(doing);
   co_return done;
+}
+
+asio::awaitable<Status> Firewalld::changed() {
+  while (!std::exchange(impl_->news, false)) {
+    asio::awaitable<bool> waiting = impl_->told.wait(k_until_told);
+    co_await std::move(waiting);
+    const asio::cancellation_state cancelled = co_await asio::this_coro::cancellation_state;
+    if (cancelled.cancelled() != asio::cancellation_type::none) co_return make_error(Errc::canceled, "waiting for changes of firewalld: canceled");
+  }
+  co_return Status{};
 }
 
 namespace {

@@ -28,6 +28,7 @@ class Firewalld final : public Firewall {
   boost::asio::awaitable<Result<std::optional<FirewallObserved>>> observe(std::string interface,
                                                                           std::vector<std::string> zones) override;
   boost::asio::awaitable<Status> apply(FirewallStep step) override;
+  boost::asio::awaitable<Status> changed() override;
 
  private:
   struct Impl;

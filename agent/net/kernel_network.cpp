@@ -65,6 +65,10 @@ Result<NetworkObserved> KernelNetwork::observe() {
   auto links = netlink_.links();
   if (!links) return links.error();
   observed.links = std::move(*links);
+  for (NetworkLink& link : observed.links) {
+    if (link.name != k_pod_bridge) continue;
+    if (auto marked = netlink_.mark_connected(link); !marked) return marked.error();
+  }
   auto routes = netlink_.marked_routes();
   if (!routes) return routes.error();
   observed.routes = std::move(*routes);
@@ -178,7 +182,7 @@ Status KernelNetwork::load_module(const LoadModule& step) {
                     "load kernel module " + step.name + ": " + std::string(trim(output->err)));
 }
 
-boost::asio::awaitable<Status> KernelNetwork::changed() {
+boost::asio::awaitable<Result<NetworkNews>> KernelNetwork::changed() {
   return watch_.changed();
 }
 

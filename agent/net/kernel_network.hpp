@@ -29,7 +29,7 @@ class KernelNetwork final : public Network {
 
   Result<NetworkObserved> observe() override;
   std::vector<Status> apply(const std::vector<NetworkStep>& steps) override;
-  boost::asio::awaitable<Status> changed() override;
+  boost::asio::awaitable<Result<NetworkNews>> changed() override;
   Result<IpAddress> address_towards(const IpAddress& remote) override;
 
  private:

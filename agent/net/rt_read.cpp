@@ -161,6 +161,21 @@ Result<std::optional<int>> read_learnt_route(const Message& message) {
   return learnt && link != 0 ? std::optional(link) : std::optional<int>();
 }
 
+Result<std::optional<Cidr>> read_connected_route(const Message& message, int link) {
+  if (message.type != RTM_NEWROUTE) return std::optional<Cidr>();
+  const auto body = body_of<rtmsg>(message);
+  if (!body) return body.error();
+  const rtmsg& head = body->head;
+  const bool ours = (head.rtm_family == AF_INET || head.rtm_family == AF_INET6) && head.rtm_table == RT_TABLE_MAIN &&
+                    head.rtm_type == RTN_UNICAST && (head.rtm_flags & RTM_F_CLONED) == 0 && !gateway_of(body->attributes) &&
+                    static_cast<int>(u32_of(find_attribute(body->attributes, RTA_OIF))) == link;
+  const auto base = base_of(find_attribute(body->attributes, RTA_DST), head.rtm_family);
+  if (!ours || !base) return std::optional<Cidr>();
+  const auto destination = Cidr::make(*base, head.rtm_dst_len);
+  if (!destination) return destination.error();
+  return std::optional(*destination);
+}
+
 Result<std::optional<MarkedRoute>> read_marked_route(const Message& message) {
   if (message.type != RTM_NEWROUTE) return std::optional<MarkedRoute>();
   const auto body = body_of<rtmsg>(message);

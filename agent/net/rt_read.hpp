@@ -21,6 +21,9 @@ Result<std::optional<FoundAddress>> read_address(const Message& message);
 // Routes of the main table with our protocol number.
 Result<std::optional<MarkedRoute>> read_marked_route(const Message& message);
 
+// The destination of a route of the main table that leads to `link` itself, without a gateway.
+Result<std::optional<Cidr>> read_connected_route(const Message& message, int link);
+
 // The interface of a route of IPv6 that the kernel has from a router's advertisement.
 Result<std::optional<int>> read_learnt_route(const Message& message);
 

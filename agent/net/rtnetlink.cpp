@@ -162,6 +162,26 @@ Status Rtnetlink::mark_learnt(std::vector<NetworkLink>& links) {
   return {};
 }
 
+Status Rtnetlink::mark_connected(NetworkLink& link) {
+  std::vector<Cidr> reached;
+  for (const int family : {AF_INET, AF_INET6}) {
+    const auto of_family = [family](const LinkAddress& one) { return one.address.is_v4() == (family == AF_INET); };
+    if (std::none_of(link.addresses.begin(), link.addresses.end(), of_family)) continue;
+    rtmsg filter{};
+    filter.rtm_family = static_cast<unsigned char>(family);
+    filter.rtm_table = RT_TABLE_MAIN;
+    const auto read = [index = link.index](const Message& message) { return read_connected_route(message, index); };
+    auto status = dump_into(reached, RTM_GETROUTE, {bytes_of(filter), RTA_OIF, static_cast<std::uint32_t>(link.index)}, read);
+    if (!status) return error_of(status, "reading the routes to " + link.name);
+  }
+  for (LinkAddress& own : link.addresses) {
+    own.connected = std::any_of(reached.begin(), reached.end(), [&own](const Cidr& block) {
+      return block.prefix_length() == own.prefix_length && block.contains(own.address);
+    });
+  }
+  return {};
+}
+
 Result<std::vector<MarkedRoute>> Rtnetlink::marked_routes() {
   std::vector<MarkedRoute> out;
   for (const int family : {AF_INET, AF_INET6}) {

@@ -17,6 +17,8 @@ namespace slipway::net {
 class Rtnetlink {
  public:
   static Result<Rtnetlink> open();
+  // Over a socket that keeps the boundaries of what is sent; its other end answers as the kernel does. For tests.
+  static Rtnetlink over(UniqueFd fd) { return Rtnetlink(std::move(fd)); }
 
   // With their addresses.
   Result<std::vector<NetworkLink>> links();
@@ -24,6 +26,8 @@ class Rtnetlink {
   Result<std::vector<MarkedRoute>> marked_routes();
   // Marks the links that have a route of IPv6 from a router's advertisement.
   Status mark_learnt(std::vector<NetworkLink>& links);
+  // Marks the addresses of `link` whose prefix no route leads to by it.
+  Status mark_connected(NetworkLink& link);
   // What hangs on a tunnel device: permanent neighbours of both families, and forwarding entries.
   Result<std::vector<Neighbour>> neighbours(int link);
   Result<std::vector<ForwardingEntry>> forwarding(int link);

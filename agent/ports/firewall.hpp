@@ -9,7 +9,7 @@
 
 namespace slipway {
 
-// State thread. Not to be asked from two coroutines at once.
+// State thread. Not to be asked from two coroutines at once; changed() may wait beside them.
 class Firewall {
  public:
   virtual ~Firewall() = default;
@@ -19,6 +19,10 @@ class Firewall {
                                                                                   std::vector<std::string> zones) = 0;
   // Done already is success. Errc::conflict: somebody has bound the range to another zone.
   virtual boost::asio::awaitable<Status> apply(FirewallStep step) = 0;
+  // Resumes when a source, a port or a policy went, a zone has become another's, or all was loaded anew, at once when that was so
+  // since the last call; also when apply() did it. Told of from the first observe() on. One waiter. Errc::canceled when it is
+  // cancelled.
+  virtual boost::asio::awaitable<Status> changed() = 0;
 };
 
 }  // namespace slipway

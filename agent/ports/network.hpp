@@ -7,6 +7,12 @@
 
 namespace slipway {
 
+// What changed() has heard of.
+enum class NetworkNews {
+  links,  // an interface or an address, or some news were lost: routes may have gone with it without a word
+  rules,  // only routes, tunnel entries, forwarding or packet filter rules: such come by the hundred
+};
+
 // Used on the agent's state thread. observe() and apply() are synchronous on purpose: netlink round trips
 // take microseconds and 5,000 routes tens of milliseconds; the iptables program, where it must run, takes
 // some milliseconds more.
@@ -23,9 +29,9 @@ class Network {
   virtual std::vector<Status> apply(const std::vector<NetworkStep>& steps) = 0;
 
   // Resumes after links or addresses have changed since the last call (or since construction): the kernel
-  // drops routes with a link and says nothing about them, so observe again. Many events give one return.
-  // Errc::canceled on cancellation. One waiter at a time.
-  virtual boost::asio::awaitable<Status> changed() = 0;
+  // drops routes with a link and says nothing about them, so observe again. Many events give one return, which
+  // tells of the weightier. Errc::canceled on cancellation. One waiter at a time.
+  virtual boost::asio::awaitable<Result<NetworkNews>> changed() = 0;
 
   // This machine's own address on the way to `remote`; no packet is sent.
   virtual Result<IpAddress> address_towards(const IpAddress& remote) = 0;

@@ -30,6 +30,7 @@ struct HostPaths {
   std::string cni_conf_dir = "/etc/cni/net.d";
   std::string cni_bin_dir = "/opt/cni/bin";  // where installers of other CNI plugins put their programs
   std::string cni_state_dir = "/run/slipway/cni";
+  std::string etc_dir = "/etc";  // of the pod network's own files (agent/domain/host_dropins.hpp)
   std::string etcd_dir = "/var/lib/etcd";
   std::string log_dir = "/var/log/kubernetes";
   std::string host_root;  // before what the programs make where nobody tells them to (agent/render/traces.hpp)
@@ -60,6 +61,7 @@ struct RenderedFile {
 struct RenderedDir {
   std::string path;
   mode_t mode = 0755;
+  bool secret = false;  // 0700, and put back where it is not: keys lie in it
   bool operator==(const RenderedDir&) const = default;
 };
 

@@ -34,7 +34,7 @@ ComponentFiles kube_component(const Settings& settings, const std::string& name)
   component.name = name;
   component.artifact = name;
   component.version = settings.node.cluster.versions.kubernetes;
-  component.dirs = {{settings.node.paths.kubernetes_dir, 0755}, {settings.kubernetes_pki(), 0700}};
+  component.dirs = {{settings.node.paths.kubernetes_dir, 0755}, {settings.kubernetes_pki(), 0700, true}};
   return component;
 }
 
@@ -164,7 +164,7 @@ Result<ComponentFiles> etcd(const Settings& settings) {
   component.name = "etcd";
   component.artifact = "etcd";
   component.version = node.cluster.versions.etcd;
-  component.dirs = {{node.paths.kubernetes_dir, 0755}, {pki, 0700}, {node.paths.etcd_dir, 0700}};
+  component.dirs = {{node.paths.kubernetes_dir, 0755}, {pki, 0700, true}, {node.paths.etcd_dir, 0700, true}};
   add_pair(component, pki, "etcdServer");
   add_pair(component, pki, "etcdPeer");
   add_ca(component, pki, "etcd", true);

@@ -180,7 +180,7 @@ Result<ComponentFiles> kubelet(const Settings& settings) {
   component.name = "kubelet";
   component.artifact = "kubelet";
   component.version = settings.node.cluster.versions.kubernetes;
-  component.dirs = {{paths.kubelet_dir, 0750}, {pki, 0700}, {paths.kubernetes_dir, 0755}, {paths.kubernetes_dir + "/manifests", 0700}};
+  component.dirs = {{paths.kubelet_dir, 0750}, {pki, 0700, true}, {paths.kubernetes_dir, 0755}, {paths.kubernetes_dir + "/manifests", 0700}};
   component.files = {*config_file, *access};
   add_pair(component, pki, "kubeletClient");
   // kubelet 1.20 reads its serving pair at start and never again.
@@ -207,7 +207,7 @@ Result<ComponentFiles> kube_proxy(const Settings& settings) {
   component.name = "kube-proxy";
   component.artifact = "kube-proxy";
   component.version = settings.node.cluster.versions.kubernetes;
-  component.dirs = {{dir, 0750}, {pki, 0700}};
+  component.dirs = {{dir, 0750}, {pki, 0700, true}};
   component.files = {*config, *access};
   add_pair(component, pki, "kubeProxy");
   add_ca(component, pki, "apiserver", true);

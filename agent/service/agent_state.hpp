@@ -113,6 +113,7 @@ struct AgentState {
   Trigger ca_news;           // the coordinator may have announced other CAs
   Trigger renew;             // certificates may come from a CA that is being replaced, or are to be rotated
   Trigger reconcile;         // something to bring about
+  Trigger network_news;      // the pod network alone, at once: a pass may be long
   Trigger report;            // something to tell
   Trigger address_news;      // links or addresses of the host changed
   Trigger identity_changed;  // certificates were renewed or the node joined

@@ -180,6 +180,7 @@ void DesiredSync::act_on(proto::DesiredState state) {
   const WallTime mark_before = rotation_mark(known.desired, known.identity);
   known.desired = std::move(state);
   known.reconcile.set();
+  known.network_news.set();
   if (other_cas) known.ca_news.set();
   if (other_cas || rotation_mark(known.desired, known.identity) != mark_before) known.renew.set();
   has_news_ = true;

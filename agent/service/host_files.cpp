@@ -57,7 +57,18 @@ Result<bool> place_bundle(const FileInput& input, CredentialStore& credentials, 
   if (!bundle) return bundle.error();
   if (!*bundle) return not_there(input, "the CA");
   (input.restart ? digest : wish).add(input.path, **bundle);
-  return write_file_if_changed(input.path, **bundle, 0644);
+  return write_file_if_changed(input.path, **bundle, 0644, own_user());
+}
+
+mode_t mode_of_service_account(const FileInput& input) { return input.kind == InputKind::service_account_key ? 0600 : 0644; }
+
+// Its content is looked at by look_at_service_account(), for what it should be the coordinator alone knows.
+Result<bool> keep_service_account(const FileInput& input) {
+  const auto kept = keep_mode(input.path, mode_of_service_account(input));
+  if (!kept && kept.error().code == Errc::not_found) return not_there(input, "the service account key");
+  // A link of somebody's: read by whoever may read where it leads.
+  if (!kept && kept.error().code == Errc::invalid) return false;
+  return kept;
 }
 
 Result<bool> place_input(const FileInput& input, CredentialStore& credentials, InputDigest& digest, InputDigest& wish) {
@@ -72,8 +83,18 @@ Result<bool> place_input(const FileInput& input, CredentialStore& credentials, I
     case InputKind::service_account_public:
       break;
   }
-  if (!path_exists(input.path)) return not_there(input, "the service account key");
-  return false;
+  return keep_service_account(input);
+}
+
+// What it wants of folders.
+Status place_dirs(const ComponentFiles& component, PlacedFiles& placed) {
+  for (const RenderedDir& dir : component.dirs) {
+    const Result<bool> changed = dir.secret ? make_private_dirs(dir.path) : Result<bool>(false);
+    if (!changed) return changed.error();
+    if (auto made = make_dirs(dir.path, dir.mode); !made) return made;
+    if (*changed) placed.rewritten.push_back(dir.path);
+  }
+  return {};
 }
 
 }  // namespace
@@ -119,13 +140,37 @@ Result<bool> write_unit(const UnitSpec& unit, const std::string& path, const Sta
   marked.environment.emplace_back(k_inputs_variable, mark.to_string());
   auto text = render(marked);
   if (!text) return text.error();
-  return write_file_if_changed(path, *text, 0644);
+  return write_file_if_changed(path, *text, 0644, own_user());
+}
+
+// As libcni knows configurations (libcni/conf.go, ConfFiles); runtimes take the first in the order of names.
+bool is_cni_configuration(std::string_view name) {
+  return name.ends_with(".conflist") || name.ends_with(".conf") || name.ends_with(".json");
+}
+
+// Of each folder that has one of ours.
+std::vector<std::string> rivals_of(const ComponentFiles& component) {
+  std::vector<std::string> rivals;
+  for (const RenderedFile& file : component.files) {
+    if (!file.path.ends_with(".conflist")) continue;
+    const std::string folder = parent_path(file.path) + "/";
+    const auto names = list_dir(parent_path(file.path));
+    if (!names) continue;
+    for (const std::string& name : *names)
+      if (is_cni_configuration(name) && folder + name < file.path) rivals.push_back(folder + name);
+  }
+  return rivals;
 }
 
 std::vector<std::string> paths_of(const ComponentFiles& component, const std::string& unit_dir) {
   std::vector<std::string> paths = component.removed;
+  for (const RenderedDir& dir : component.dirs)
+    if (dir.secret) paths.push_back(dir.path);
   for (const FileInput& input : component.inputs) paths.push_back(input.path);
-  for (const RenderedFile& file : component.files) paths.push_back(file.path);
+  for (const RenderedFile& file : component.files) {
+    paths.push_back(file.path);
+    if (file.path.ends_with(".conflist")) paths.push_back(parent_path(file.path) + "/*");  // rivals_of()
+  }
   if (component.unit) paths.push_back(unit_dir + "/" + component.unit->name);
   return paths;
 }
@@ -133,7 +178,7 @@ std::vector<std::string> paths_of(const ComponentFiles& component, const std::st
 Status write_files(const ComponentFiles& component, PlacedFiles& placed) {
   for (const RenderedFile& file : component.files) {
     if (auto made = make_dirs(parent_path(file.path), 0755); !made) return made.error();
-    auto changed = write_file_if_changed(file.path, file.content, file.mode);
+    auto changed = write_file_if_changed(file.path, file.content, file.mode, own_user());
     if (!changed) return changed.error();
     if (*changed) placed.rewritten.push_back(file.path);
   }
@@ -145,9 +190,7 @@ Status write_files(const ComponentFiles& component, PlacedFiles& placed) {
 Result<PlacedFiles> place_files(const ComponentFiles& component, CredentialStore& credentials, const std::string& stamp,
                                 const std::string& unit_dir) {
   PlacedFiles placed;
-  for (const RenderedDir& dir : component.dirs) {
-    if (auto made = make_dirs(dir.path, dir.mode); !made) return made.error();
-  }
+  if (auto made = place_dirs(component, placed); !made) return made.error();
   for (const std::string& path : component.removed) {
     if (!path_exists(path)) continue;
     if (auto gone = remove_file(path); !gone) return gone.error();
@@ -177,6 +220,7 @@ Result<PlacedFiles> place_files(const ComponentFiles& component, CredentialStore
     if (placed.unit_written) placed.rewritten.push_back(component.unit->name);
   }
   placed.changed.insert(placed.changed.end(), placed.rewritten.begin(), placed.rewritten.end());
+  placed.rivals = rivals_of(component);
   placed.inputs = mark.to_string();
   return placed;
 }
@@ -191,8 +235,9 @@ Result<bool> place_service_account(const std::vector<ComponentFiles>& components
       if (!is_service_account(input)) continue;
       if (auto made = make_dirs(parent_path(input.path), 0755); !made) return made.error();
       const bool secret = input.kind == InputKind::service_account_key;
-      auto written = secret ? write_file_if_changed(input.path, private_key_pem.reveal(), 0600)
-                            : write_file_if_changed(input.path, key->public_pem(), 0644);
+      const mode_t mode = mode_of_service_account(input);
+      auto written = secret ? write_file_if_changed(input.path, private_key_pem.reveal(), mode, own_user())
+                            : write_file_if_changed(input.path, key->public_pem(), mode, own_user());
       if (!written) return written.error();
       changed = changed || *written;
     }
@@ -200,13 +245,29 @@ Result<bool> place_service_account(const std::vector<ComponentFiles>& components
   return changed;
 }
 
-bool lacks_service_account(const std::vector<ComponentFiles>& components) {
+std::optional<std::string> look_at_service_account(const std::vector<ComponentFiles>& components) {
+  std::vector<Secret> keys;
+  std::vector<std::string> publics;
   for (const ComponentFiles& component : components) {
     for (const FileInput& input : component.inputs) {
-      if (is_service_account(input) && !path_exists(input.path)) return true;
+      if (!is_service_account(input)) continue;
+      auto content = read_file(input.path, k_max_pem);
+      if (!content) return std::string();
+      if (input.kind == InputKind::service_account_key) keys.emplace_back(std::move(*content));
+      else publics.push_back(std::move(*content));
     }
   }
-  return false;
+  if (keys.empty() && publics.empty()) return std::nullopt;
+  InputDigest digest;
+  for (const Secret& secret : keys) {
+    const auto key = PrivateKey::from_pem(secret);
+    if (!key || secret.reveal() != keys.front().reveal()) return std::string();
+    for (const std::string& text : publics)
+      if (text != key->public_pem()) return std::string();
+    digest.add("key", secret.reveal());
+  }
+  for (const std::string& text : publics) digest.add("public", text);
+  return digest.hex();
 }
 
 }  // namespace slipway

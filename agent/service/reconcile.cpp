@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "agent/domain/host_dropins.hpp"
 #include "agent/render/traces.hpp"
 #include "agent/service/host_files.hpp"
 #include "agent/service/network_pass.hpp"
@@ -45,14 +46,6 @@ ArtifactRef artifact_ref(const proto::ComponentRef& component) {
 std::string import_cure(const proto::ComponentRef& component) {
   return "not imported yet; on the coordinator run: slipwayctl artifact import --component " +
          component.name + " --version " + component.version + " FILE";
-}
-
-// At once, not when the pass is over: an installation may take minutes.
-void note_routes(AgentState& state, const proto::DesiredState& desired) {
-  if (state.routes.epoch == desired.epoch && state.routes.revision >= desired.revision) return;
-  state.routes = {desired.epoch, desired.revision};
-  state.told_routes = false;
-  state.routes_news.set();
 }
 
 Result<NodeContext> context_of(const proto::DesiredState& desired, const NodeIdentity& self,
@@ -99,7 +92,7 @@ asio::awaitable<PassReport> Reconciler::pass() {
   const Status done = co_await std::move(working);
   if (!done) pass.problem("node", "rendering", done.error().message);
   if (done) note_bundles(pass);
-  note_drift(pass);
+  note_drift(pass.report.drifted);
   if (done && deps_.watch_files) deps_.watch_files(pass.paths);
   deps_.state.busy.clear();
   deps_.state.last_pass = pass.report;
@@ -108,12 +101,12 @@ asio::awaitable<PassReport> Reconciler::pass() {
 }
 
 // Told for a while: who looks later than the repair shall still see what happened.
-void Reconciler::note_drift(const Pass& pass) {
+void Reconciler::note_drift(const std::vector<std::string>& drifted) {
   std::optional<Drift>& drift = deps_.state.drift;
   if (drift && deps_.clock.steady() - drift->seen >= k_drift_shown) drift.reset();
-  if (pass.report.drifted.empty()) return;
-  drift = Drift{deps_.clock.wall(), deps_.clock.steady(), pass.report.drifted};
-  log::warning("somebody changed what is Slipway's; put back", {{"what", join(pass.report.drifted, ", ")}});
+  if (drifted.empty()) return;
+  drift = Drift{deps_.clock.wall(), deps_.clock.steady(), drifted};
+  log::warning("somebody changed what is Slipway's; put back", {{"what", join(drifted, ", ")}});
 }
 
 // Only what every reader of a bundle has: a component that waits for its artifact, or did not come up again, holds it back.
@@ -144,32 +137,17 @@ asio::awaitable<Status> Reconciler::note_intents(std::vector<Intent> intents) {
 }
 
 asio::awaitable<Status> Reconciler::work(Pass& pass) {
-  asio::awaitable<Status> noting = note_intents(network_intents());
-  if (const Status noted = co_await std::move(noting); !noted) co_return noted.error();
-  NetworkDraft draft = draft_network(deps_.network, pass.desired, pass.identity);
-  if (std::vector<Intent> of_host = device_intents(draft.steps); !of_host.empty()) {
-    asio::awaitable<Status> noting_host = note_intents(std::move(of_host));
-    if (const Status noted = co_await std::move(noting_host); !noted) co_return noted.error();
-  }
-  NetworkOutcome network = carry_out(deps_.network, std::move(draft));
-  pass.report.network_ready = network.ready;
-  pass.report.network_message = network.message;
-  pass.report.peers_applied = network.peers_applied;
-  deps_.state.facts.pod_mtu = network.mtu_left;
-  deps_.state.silent_sysctls = std::move(network.silent_sysctls);
-  if (network.peers_applied) note_routes(deps_.state, pass.desired);
-  pass.report.changes = std::move(network.changes);
-  const std::optional<PassReport>& before = deps_.state.last_pass;
-  pass.stood = before && before->clean() && before->network_ready && before->revision == pass.report.revision;
-  if (pass.stood) pass.report.drifted = pass.report.changes;
-  pass.report.problems = std::move(network.problems);
-  note_written(network.files);
+  pass.stood = stood(pass.report.revision);
+  asio::awaitable<Result<NetworkOutcome>> programming = program_network(pass);
+  const Result<NetworkOutcome> network = co_await std::move(programming);
+  if (!network) co_return network.error();
+  if (pass.stood) pass.report.drifted = network->changes;
   asio::awaitable<Status> telling = tell_readers();
   if (const Status told = co_await std::move(telling); !told) co_return told;
-  asio::awaitable<Status> opening = open_firewall(pass, network.underlay);
+  asio::awaitable<Status> opening = open_firewall(pass, network->underlay);
   if (const Status opened = co_await std::move(opening); !opened) co_return opened;
 
-  auto context = context_of(pass.desired, pass.identity, deps_, network.pod_mtu);
+  auto context = context_of(pass.desired, pass.identity, deps_, network->pod_mtu);
   if (!context) co_return context.error();
   asio::awaitable<Result<SettingsChoice>> choosing = gate_.choose(std::move(*context), pass.desired, pass.identity.node_uid);
   auto choice = co_await std::move(choosing);
@@ -178,6 +156,7 @@ asio::awaitable<Status> Reconciler::work(Pass& pass) {
   pass.held = std::move(choice->held);
   pass.kept = std::move(choice->kept);
   pass.paths = std::move(choice->paths);
+  for (const NetworkFile file : k_network_files) pass.paths.push_back(deps_.paths.etc_dir + "/" + network_file_path(file));
   pass.report.problems.insert(pass.report.problems.end(), choice->problems.begin(), choice->problems.end());
   pass.inputs.resize(pass.components.size());
   pass.renewed.resize(pass.components.size());
@@ -200,7 +179,10 @@ asio::awaitable<Status> Reconciler::work(Pass& pass) {
   asio::awaitable<Status> first = bring_up(pass, false);
   if (const Status done = co_await std::move(first); !done) co_return done.error();
   // A docker that has just started sets the FORWARD policy to DROP.
-  if (pass.units_acted) program_network(pass);
+  if (pass.units_acted) {
+    asio::awaitable<Result<NetworkOutcome>> again = program_network(pass);
+    if (const Result<NetworkOutcome> done = co_await std::move(again); !done) co_return done.error();
+  }
   asio::awaitable<Status> last = bring_up(pass, true);
   if (const Status done = co_await std::move(last); !done) co_return done.error();
   asio::awaitable<Status> removing = remove_old_copies(pass);
@@ -270,29 +252,20 @@ asio::awaitable<Status> Reconciler::bring_up(Pass& pass, bool after_network) {
   co_return Status{};
 }
 
-void Reconciler::program_network(Pass& pass) {
-  NetworkOutcome network = bring_network_about(deps_.network, pass.desired, pass.identity);
-  note_written(network.files);
-  pass.report.network_ready = network.ready;
-  pass.report.network_message = network.message;
-  pass.report.changes.insert(pass.report.changes.end(), network.changes.begin(), network.changes.end());
-  for (std::string& problem : network.problems) {
-    if (std::find(pass.report.problems.begin(), pass.report.problems.end(), problem) ==
-        pass.report.problems.end()) {
-      pass.report.problems.push_back(std::move(problem));
-    }
-  }
-}
-
+// The coordinator is asked when the key is missing, and when somebody has changed it since this process saw it first.
 asio::awaitable<Status> Reconciler::fetch_secrets(Pass& pass) {
+  using Seen = std::optional<std::string>;
   const std::vector<ComponentFiles> components = pass.components;
-  std::function<Result<bool>()> look = [components]() -> Result<bool> {
-    return lacks_service_account(components);
-  };
-  asio::awaitable<Result<bool>> looking = offload<bool>(deps_.workers, std::move(look));
-  const Result<bool> lacks = co_await std::move(looking);
-  if (!lacks) co_return lacks.error();
-  if (!*lacks) co_return Status{};
+  std::function<Result<Seen>()> look = [components]() -> Result<Seen> { return look_at_service_account(components); };
+  asio::awaitable<Result<Seen>> looking = offload<Seen>(deps_.workers, std::move(look));
+  const Result<Seen> seen = co_await std::move(looking);
+  if (!seen) co_return seen.error();
+  if (!*seen) co_return Status{};
+  const bool whole = !(*seen)->empty() && (service_account_.empty() || **seen == service_account_);
+  if (whole) {
+    service_account_ = **seen;
+    co_return Status{};
+  }
   asio::awaitable<Result<proto::MasterSecrets>> asking = deps_.coordinator.master_secrets();
   Result<proto::MasterSecrets> secrets = co_await std::move(asking);
   if (!secrets) co_return secrets.error();
@@ -301,7 +274,8 @@ asio::awaitable<Status> Reconciler::fetch_secrets(Pass& pass) {
   asio::awaitable<Result<bool>> placing = offload<bool>(deps_.workers, std::move(place));
   const Result<bool> placed = co_await std::move(placing);
   if (!placed) co_return placed.error();
-  pass.report.changes.push_back("service account key");
+  service_account_.clear();  // the next look knows it
+  if (*placed) pass.add({"service account key"}, {});
   co_return Status{};
 }
 
@@ -369,6 +343,11 @@ asio::awaitable<Status> Reconciler::place_component(Pass& pass, std::size_t inde
   for (const std::string& path : placed->changed) pass.report.changes.push_back("wrote " + path);
   if (std::exchange(settled_[component.name], placed->wish) == placed->wish) {
     pass.report.drifted.insert(pass.report.drifted.end(), placed->rewritten.begin(), placed->rewritten.end());
+  }
+  if (!placed->rivals.empty()) {
+    pass.report.problems.push_back("network: " + join(placed->rivals, ", ") +
+                                   " comes before our network configuration, so new pods are of another network: remove it, or let that "
+                                   "plugin have the pod network (network.backend: external)");
   }
   pass.inputs[index] = placed->inputs;
   pass.renewed[index] = placed->unit_written || !placed->changed.empty();
@@ -497,13 +476,14 @@ Millis Reconciler::next_wait(const PassReport& report) {
   return std::min(wait, gate_.next_look().value_or(wait));
 }
 
+void Reconciler::log_changes(const std::vector<std::string>& changes) {
+  if (changes.empty()) return;
+  const std::vector<std::string> first(changes.begin(), changes.begin() + std::min<std::ptrdiff_t>(12, std::ssize(changes)));
+  log::info("changed the host", {{"changes", changes.size()}, {"first", join(first, "; ")}});
+}
+
 void Reconciler::log_pass(const PassReport& report) {
-  if (!report.changes.empty()) {
-    std::vector<std::string> first(
-        report.changes.begin(),
-        report.changes.begin() + std::min<std::ptrdiff_t>(12, std::ssize(report.changes)));
-    log::info("changed the host", {{"changes", report.changes.size()}, {"first", join(first, "; ")}});
-  }
+  log_changes(report.changes);
   if (report.clean()) {
     if (trouble_.clear()) log::info("the host is as desired");
     return;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/domain/change_ledger.hpp"
@@ -58,6 +59,13 @@ struct ReconcileDeps {
   FileReaders* readers = nullptr;  // null: nobody is told
 };
 
+// The pod network brought about once, and for which state of the wishes.
+struct NetworkTurn {
+  NetworkOutcome outcome;
+  std::string epoch;
+  std::uint64_t revision = 0;
+};
+
 // State thread.
 class Reconciler {
  public:
@@ -69,6 +77,10 @@ class Reconciler {
 
   // Passes at each state.reconcile, after failures with back-off, and once a minute.
   boost::asio::awaitable<Status> run();
+
+  // Beside run(): brings the pod network about at each state.network_news, also while a pass waits for a download or for a
+  // component's health. Needs state.identity and state.desired. Ends only when cancelled.
+  boost::asio::awaitable<Status> run_network();
 
  private:
   struct Pass;
@@ -92,14 +104,22 @@ class Reconciler {
   boost::asio::awaitable<Status> run_unit(Pass& pass, std::size_t index);
   boost::asio::awaitable<Status> act_on_unit(Pass& pass, std::size_t index, UnitDecision decision);
   boost::asio::awaitable<Status> wait_healthy(Pass& pass, std::size_t index);
-  void program_network(Pass& pass);
+  boost::asio::awaitable<Status> note_network(std::vector<Intent> intents);
+  std::vector<Intent> not_noted(std::vector<Intent> intents) const;
+  // Observe, plan, note what is to be noted, apply.
+  boost::asio::awaitable<Result<NetworkTurn>> turn_network();
+  // As part of a pass; `changes` of the answer are those that its own revision asked for.
+  boost::asio::awaitable<Result<NetworkOutcome>> program_network(Pass& pass);
+  boost::asio::awaitable<Status> mend_network();
+  bool stood(std::uint64_t revision) const;
   boost::asio::awaitable<Status> open_firewall(Pass& pass, std::string underlay);
   void note_written(const std::vector<NetworkFile>& files);
   boost::asio::awaitable<Status> tell_readers();
   void note_bundles(const Pass& pass);
-  void note_drift(const Pass& pass);
+  void note_drift(const std::vector<std::string>& drifted);
   boost::asio::awaitable<Status> conclude(Pass& pass);
   Millis next_wait(const PassReport& report);
+  void log_changes(const std::vector<std::string>& changes);
   void log_pass(const PassReport& report);
 
   ReconcileDeps deps_;
@@ -107,6 +127,10 @@ class Reconciler {
   Backoff backoff_;
   RepeatedError trouble_;
   RepeatedError collecting_trouble_;
+  RepeatedError network_trouble_;
+  std::set<std::pair<ChangeKind, std::string>> noted_;  // of the pod network, by this process
+  std::uint64_t network_turns_ = 0;
+  std::string service_account_;  // digest of the key that was there first, or that the coordinator gave; empty: not looked yet
   std::map<std::string, UnitRetry> retries_;  // by unit
   std::set<FileReader> untold_;               // whose files were written
   RepeatedError telling_trouble_;

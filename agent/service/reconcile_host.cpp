@@ -23,7 +23,10 @@ asio::awaitable<Status> Reconciler::open_firewall(Pass& pass, std::string underl
       bring_firewall_about(std::move(deps), *network, std::move(underlay));
   const FirewallOutcome outcome = co_await std::move(bringing);
   pass.add(outcome.changes, outcome.problems);
-  if (outcome.reloaded) program_network(pass);
+  if (outcome.reloaded) {
+    asio::awaitable<Result<NetworkOutcome>> again = program_network(pass);
+    if (const Result<NetworkOutcome> done = co_await std::move(again); !done) co_return done.error();
+  }
   co_return Status{};
 }
 

@@ -218,6 +218,47 @@ Status make_dirs(const std::string& path, mode_t mode) {
   return finish_dir(path, mode);
 }
 
+namespace {
+
+constexpr mode_t k_private_dir = 0700;
+
+// By its descriptor: what is looked at is what is changed.
+Result<UniqueFd> open_itself(const std::string& path, int flags) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | flags));
+  if (!fd) return from_errno("open " + path, errno);
+  return fd;
+}
+
+}  // namespace
+
+FileOwner own_user() { return {::geteuid(), ::getegid()}; }
+
+Result<bool> make_private_dirs(const std::string& path) {
+  if (auto made = make_dirs(path, k_private_dir); !made) return made.error();
+  const auto fd = open_itself(path, O_DIRECTORY);
+  if (!fd) return fd.error();
+  struct stat info {};
+  if (::fstat(fd->get(), &info) != 0) return from_errno("stat " + path, errno);
+  if ((info.st_mode & k_mode_bits & ~k_private_dir) == 0) return false;
+  if (::fchmod(fd->get(), k_private_dir) != 0) return from_errno("set the mode of " + path, errno);
+  return true;
+}
+
+Result<bool> keep_mode(const std::string& path, mode_t mode) {
+  const auto fd = open_itself(path, O_NOFOLLOW);
+  if (!fd && fd.error().code != Errc::not_found) return make_error(Errc::invalid, "keep the mode of " + path + ": not a regular file");
+  if (!fd) return fd.error();
+  struct stat info {};
+  if (::fstat(fd->get(), &info) != 0) return from_errno("stat " + path, errno);
+  if (!S_ISREG(info.st_mode)) return make_error(Errc::invalid, "keep the mode of " + path + ": not a regular file");
+  const FileOwner own = own_user();
+  const bool others = info.st_uid != own.uid || info.st_gid != own.gid;
+  if (!others && (info.st_mode & k_mode_bits) == mode) return false;
+  if (others && ::fchown(fd->get(), own.uid, own.gid) != 0) return from_errno("set the owner of " + path, errno);
+  if (::fchmod(fd->get(), mode) != 0) return from_errno("set the mode of " + path, errno);
+  return true;
+}
+
 Status remove_file(const std::string& path) {
   if (::unlink(path.c_str()) != 0) {
     if (errno == ENOENT) return {};

@@ -44,6 +44,16 @@ Result<Secret> read_secret_file(const std::string& path, std::size_t max_bytes);
 // any permission was left by a kill and gets `mode`). Durable when it returns.
 Status make_dirs(const std::string& path, mode_t mode);
 
+// As above, and a folder that was there, with permissions beyond 0700, gets 0700: for folders of secrets. true: it did.
+Result<bool> make_private_dirs(const std::string& path);
+
+// Gives the regular file at `path` that mode, and the caller as its owner, where they differ: what somebody read meanwhile stays
+// read. Links are not followed: Errc::invalid. true: changed.
+Result<bool> keep_mode(const std::string& path, mode_t mode);
+
+// Whoever calls, for files that are to be put back when they were given to somebody else.
+FileOwner own_user();
+
 // A file that is not there is no error. The folder is fsynced.
 Status remove_file(const std::string& path);
 

@@ -5,6 +5,7 @@
 
 #include "agent/net/firewall_undo.hpp"
 #include "agent/net/firewalld.hpp"
+#include "tests/support/cancelable.hpp"
 #include "tests/support/fake_firewall.hpp"
 #include "tests/support/io_test.hpp"
 #include "tests/support/netns.hpp"
@@ -20,6 +21,7 @@ struct Rig {
   virtual Firewall& firewall() = 0;
   virtual void take(const std::string& source) = 0;  // somebody binds it to another zone
   virtual void stop() = 0;
+  virtual void undo(const FirewallStep& step) = 0;  // somebody does
   IoTest io;
 };
 
@@ -28,6 +30,7 @@ struct FakeRig final : Rig {
   Firewall& firewall() override { return fake; }
   void take(const std::string& source) override { fake.taken.insert(source); }
   void stop() override { fake.running = false; }
+  void undo(const FirewallStep& step) override { REQUIRE(io.run(fake.apply(step))); }
 };
 
 struct RealRig final : Rig {
@@ -40,6 +43,10 @@ struct RealRig final : Rig {
       REQUIRE(io.run(adapter.apply(SetFirewallEntry{{FirewallEntry::Kind::source, "internal", source}, scope, true})));
   }
   void stop() override { daemon.stop(); }
+  void undo(const FirewallStep& step) override {
+    Firewalld another(io.executor(), daemon.options());
+    REQUIRE(io.run(another.apply(step)));
+  }
 };
 
 void for_each_rig(const std::function<void(Rig&)>& run) {
@@ -155,6 +162,38 @@ TEST_CASE("firewall contract: a range of another zone is a conflict", "[firewall
     REQUIRE_FALSE(done);
     CHECK(done.error().code == Errc::conflict);
     CHECK(done.error().message.find("10.10.0.0/16 is a source of another zone") != std::string::npos);
+  });
+}
+
+TEST_CASE("firewall contract: what somebody takes back is told", "[firewall][contract][drift]") {
+  for_each_rig([](Rig& rig) {
+    const std::vector<FirewallStep> undone = {
+        SetFirewallEntry{{FirewallEntry::Kind::source, "trusted", "10.10.0.0/16"}, FirewallScope::runtime, false},
+        SetFirewallEntry{{FirewallEntry::Kind::port, "public", "8472/udp"}, FirewallScope::runtime, false},
+        SetFirewallPolicy{FirewallScope::runtime, std::vector<std::string>{}}};
+    for (const FirewallStep& step : undone) {
+      INFO(describe(step));
+      converge(rig, desired_state());
+      REQUIRE(planned(rig, desired_state()) == Nothing{});
+      // Our own changes are told as well: until there is quiet. An answer comes behind all that was said before it.
+      auto waiting = std::make_unique<Cancelable<void>>(rig.io, rig.firewall().changed());
+      rig.io.poll();
+      while (waiting->ended()) {
+        waiting = std::make_unique<Cancelable<void>>(rig.io, rig.firewall().changed());
+        rig.io.poll();
+      }
+      rig.undo(step);
+      REQUIRE(waiting->wait());
+      CHECK_FALSE(planned(rig, desired_state()) == Nothing{});
+    }
+    // A reload brings back what is permanent, and is told too.
+    Cancelable<void> waiting(rig.io, rig.firewall().changed());
+    rig.undo(ReloadFirewall{});
+    REQUIRE(waiting.wait());
+    CHECK(planned(rig, desired_state()) == Nothing{});
+    Cancelable<void> cancelled(rig.io, rig.firewall().changed());
+    rig.io.poll();
+    if (!cancelled.ended()) CHECK(cancelled.cancel().error().code == Errc::canceled);
   });
 }
 

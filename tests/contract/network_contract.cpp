@@ -414,8 +414,8 @@ TEST_CASE("kernel network: waiting for a change can be cancelled", "[network][ke
   if (skip_without_root()) return;
   KernelRig rig;
   boost::asio::cancellation_signal signal;
-  std::optional<Status> ended;
-  const auto done = [&ended](std::exception_ptr, Status status) { ended = std::move(status); };
+  std::optional<Result<NetworkNews>> ended;
+  const auto done = [&ended](std::exception_ptr, Result<NetworkNews> news) { ended = std::move(news); };
   // The veth pair's own carrier events may trail in: wait again after each.
   do {
     ended.reset();

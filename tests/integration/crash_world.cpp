@@ -167,7 +167,7 @@ class MortalNetwork final : public Network {
     }
     return results;
   }
-  asio::awaitable<Status> changed() override { return inner_.changed(); }
+  asio::awaitable<Result<NetworkNews>> changed() override { return inner_.changed(); }
   Result<IpAddress> address_towards(const IpAddress& remote) override { return inner_.address_towards(remote); }
 
  private:

@@ -1,5 +1,10 @@
 #include "tests/support/fake_firewall.hpp"
 
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <chrono>
+#include <utility>
+
 namespace slipway::test {
 
 namespace asio = boost::asio;
@@ -20,6 +25,13 @@ Status change(FakeFirewall& firewall, const SetFirewallEntry& step) {
   return {};
 }
 
+// What it says nothing of.
+bool adds(const FirewallStep& step) {
+  const auto* set = std::get_if<SetFirewallEntry>(&step);
+  return (set != nullptr && (set->present || set->scope == FirewallScope::permanent)) || std::holds_alternative<MakeFirewallPolicy>(step) ||
+         std::holds_alternative<RemoveFirewallPolicy>(step);
+}
+
 }  // namespace
 
 asio::awaitable<Result<std::optional<FirewallObserved>>> FakeFirewall::observe(std::string, std::vector<std::string>) {
@@ -27,8 +39,24 @@ asio::awaitable<Result<std::optional<FirewallObserved>>> FakeFirewall::observe(s
   co_return std::optional<FirewallObserved>(state);
 }
 
+asio::awaitable<Status> FakeFirewall::changed() {
+  while (!std::exchange(news_, false)) {
+    asio::awaitable<bool> waiting = told_.wait(std::chrono::hours(24));
+    co_await std::move(waiting);
+    const asio::cancellation_state cancelled = co_await asio::this_coro::cancellation_state;
+    if (cancelled.cancelled() != asio::cancellation_type::none) co_return make_error(Errc::canceled, "waiting for changes of firewalld: canceled");
+  }
+  co_return Status{};
+}
+
+void FakeFirewall::tell() {
+  news_ = true;
+  told_.notify();
+}
+
 asio::awaitable<Status> FakeFirewall::apply(FirewallStep step) {
   applied.push_back(describe(step));
+  if (!adds(step)) tell();
   if (const auto* set = std::get_if<SetFirewallEntry>(&step)) co_return change(*this, *set);
   if (const auto* put = std::get_if<SetFirewallPolicy>(&step)) {
     if (!state.policy[put->scope]) co_return make_error(Errc::not_found, "no such policy");

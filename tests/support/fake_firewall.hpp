@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/ports/firewall.hpp"
+#include "common/async/notifier.hpp"
 
 namespace slipway::test {
 
@@ -16,11 +17,18 @@ class FakeFirewall final : public Firewall {
   boost::asio::awaitable<Result<std::optional<FirewallObserved>>> observe(std::string interface,
                                                                           std::vector<std::string> zones) override;
   boost::asio::awaitable<Status> apply(FirewallStep step) override;
+  boost::asio::awaitable<Status> changed() override;
+  // Somebody changes something.
+  void tell();
 
   bool running = true;
   FirewallObserved state = {{}, "public", {}, true, {}};
   std::set<std::string> taken;  // sources of other zones
   std::vector<std::string> applied;
+
+ private:
+  bool news_ = false;
+  Notifier told_;
 };
 
 }  // namespace slipway::test

@@ -44,9 +44,9 @@ std::vector<Status> FakeNetwork::apply(const std::vector<NetworkStep>& steps) {
   return out;
 }
 
-boost::asio::awaitable<Status> FakeNetwork::changed() {
+boost::asio::awaitable<Result<NetworkNews>> FakeNetwork::changed() {
   const auto executor = co_await boost::asio::this_coro::executor;
-  while (!change_pending_) {
+  while (!pending_) {
     wake_ =
         std::make_shared<boost::asio::steady_timer>(executor, boost::asio::steady_timer::time_point::max());
     const auto timer = wake_;
@@ -55,8 +55,9 @@ boost::asio::awaitable<Status> FakeNetwork::changed() {
     if (cancellation.cancelled() != boost::asio::cancellation_type::none)
       co_return make_error(Errc::canceled, "waiting for network events: canceled");
   }
-  change_pending_ = false;
-  co_return Status{};
+  const NetworkNews news = *pending_;
+  pending_.reset();
+  co_return news;
 }
 
 Result<IpAddress> FakeNetwork::address_towards(const IpAddress&) {
@@ -73,8 +74,8 @@ void FakeNetwork::set_link_up(bool up) {
   notify();
 }
 
-void FakeNetwork::notify() {
-  change_pending_ = true;
+void FakeNetwork::notify(NetworkNews news) {
+  if (pending_ != NetworkNews::links) pending_ = news;
   if (wake_) wake_->cancel();
 }
 

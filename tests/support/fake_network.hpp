@@ -20,12 +20,12 @@ class FakeNetwork final : public Network {
 
   Result<NetworkObserved> observe() override;
   std::vector<Status> apply(const std::vector<NetworkStep>& steps) override;
-  boost::asio::awaitable<Status> changed() override;
+  boost::asio::awaitable<Result<NetworkNews>> changed() override;
   Result<IpAddress> address_towards(const IpAddress&) override;
 
   // What happens to the machine from outside.
   void set_link_up(bool up);
-  void notify();
+  void notify(NetworkNews news = NetworkNews::links);
   NetworkObserved& state() { return state_; }
 
   std::optional<Error> observe_error;
@@ -64,7 +64,7 @@ class FakeNetwork final : public Network {
 
   NetworkObserved state_;
   int next_index_ = 100;
-  bool change_pending_ = false;
+  std::optional<NetworkNews> pending_;
   std::shared_ptr<boost::asio::steady_timer> wake_;
 };
 

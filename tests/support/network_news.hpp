@@ -13,8 +13,8 @@ namespace slipway::test {
 
 inline bool has_news(IoTest& io, Network& network) {
   boost::asio::cancellation_signal signal;
-  std::optional<Status> ended;
-  const auto done = [&ended](std::exception_ptr, Status status) { ended = std::move(status); };
+  std::optional<Result<NetworkNews>> ended;
+  const auto done = [&ended](std::exception_ptr, Result<NetworkNews> news) { ended = std::move(news); };
   boost::asio::co_spawn(io.executor(), network.changed(), boost::asio::bind_cancellation_slot(signal.slot(), done));
   io.poll();
   if (ended) return true;

@@ -36,8 +36,8 @@ std::string marks(long direct, long tunnel, long ends, long hops) {
 
 bool has_news(PodLab& lab, Network& network) {
   boost::asio::cancellation_signal signal;
-  std::optional<Status> ended;
-  const auto done = [&ended](std::exception_ptr, Status status) { ended = std::move(status); };
+  std::optional<Result<NetworkNews>> ended;
+  const auto done = [&ended](std::exception_ptr, Result<NetworkNews> news) { ended = std::move(news); };
   boost::asio::co_spawn(lab.io.executor(), network.changed(),
                         boost::asio::bind_cancellation_slot(signal.slot(), done));
   lab.io.poll();

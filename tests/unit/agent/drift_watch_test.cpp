@@ -5,6 +5,7 @@
 
 #include "agent/service/drift_watch.hpp"
 #include "agent/service/rounds.hpp"
+#include "tests/support/fake_firewall.hpp"
 #include "tests/support/io_test.hpp"
 #include "tests/support/manual_clock.hpp"
 
@@ -51,6 +52,26 @@ TEST_CASE("a setting that changes without an event is noticed within five second
   w.after(Millis(2'500));
   CHECK(w.state.reconcile.take());
   w.after(Millis(2'500));
+  CHECK_FALSE(w.state.reconcile.is_set());
+}
+
+TEST_CASE("what firewalld tells asks for one pass", "[agent][drift]") {
+  WatchWorld w;
+  FakeFirewall firewall;
+  w.spawn(watch_firewall(&firewall, &w.clock, &w.state));
+  w.after(Millis(60'000));
+  CHECK_FALSE(w.state.reconcile.is_set());
+  firewall.tell();
+  w.io.poll();
+  firewall.tell();
+  w.after(Millis(499));
+  CHECK_FALSE(w.state.reconcile.is_set());
+  w.after(Millis(1));
+  CHECK(w.state.reconcile.take());
+  // The second came while the first was waited for: looked at once more, and then there is quiet.
+  w.after(Millis(500));
+  CHECK(w.state.reconcile.take());
+  w.after(Millis(60'000));
   CHECK_FALSE(w.state.reconcile.is_set());
 }
 

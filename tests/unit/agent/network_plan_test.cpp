@@ -319,3 +319,81 @@ TEST_CASE("preflight's fixes are what the agent sets as well, and nothing of the
   CHECK(preflight_fixes(plan_network(two_peers(), observed)).empty());
   CHECK_FALSE(plan_network(two_peers(), observed).empty());
 }
+
+namespace {
+
+// The pod bridge with a pod on it.
+NetworkLink& add_bridge(NetworkObserved& observed, std::vector<LinkAddress> addresses) {
+  NetworkLink port;
+  port.index = 10;
+  port.name = "veth1";
+  port.master = 9;
+  observed.links.push_back(port);
+  NetworkLink bridge;
+  bridge.index = 9;
+  bridge.name = "cni0";
+  bridge.up = bridge.carrier = true;
+  bridge.addresses = std::move(addresses);
+  observed.links.push_back(bridge);
+  return observed.links.back();
+}
+
+std::vector<std::string> texts_of(const std::vector<NetworkStep>& steps) {
+  std::vector<std::string> texts;
+  for (const NetworkStep& step : steps) texts.push_back(describe(step));
+  return texts;
+}
+
+using Texts = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("a pod bridge that lost its address gets the first of the block", "[network_plan][bridge]") {
+  NetworkDesired desired = two_peers();
+  NetworkObserved observed = converged(desired);
+  NetworkLink& bridge = add_bridge(observed, {});
+  // Whatever is planned behind it is planned as if it were there: one pass mends all.
+  const Texts mended = {"put address 10.10.1.1/24 on cni0", "put route 10.10.2.0/24 via 10.77.0.12 (node n2)",
+                        "put route 10.10.3.0/24 via 10.77.0.13 (node n3)"};
+  CHECK(texts_of(plan_network(desired, observed)) == mended);
+  SECTION("a bridge that is down gets none") {
+    bridge.up = false;
+    CHECK(plan_network(desired, observed).empty());
+  }
+  SECTION("neither does one without a pod: the plugin comes first") {
+    std::erase_if(observed.links, [](const NetworkLink& link) { return link.name == "veth1"; });
+    CHECK(plan_network(desired, observed).empty());
+  }
+  SECTION("nor somebody else's plugin's") {
+    desired.backend = NetworkBackend::external;
+    CHECK(count<PutLinkAddress>(plan_network(desired, observed)) == 0);
+  }
+  SECTION("nor one with pods of a former block") {
+    bridge.addresses = {{ip("10.10.8.1"), 24}};
+    CHECK(count<PutLinkAddress>(plan_network(desired, observed)) == 0);
+  }
+  SECTION("the address of its IPv6 block is put, too") {
+    desired.backend = NetworkBackend::routes;  // no link hop beside it
+    desired.own_second_cidr = cidr("fd00:10:1::/64");
+    const auto steps = plan_network(desired, observed);
+    REQUIRE(count<PutLinkAddress>(steps) == 2);
+    CHECK(texts_of(steps).at(1) == "put address fd00:10:1::1/64 on cni0");
+    bridge.v6 = LinkIpv6{true, 0, false};
+    CHECK(count<PutLinkAddress>(plan_network(desired, observed)) == 1);
+  }
+}
+
+TEST_CASE("a pod bridge whose connected route is gone gets its address anew, for the kernel makes both", "[network_plan][bridge]") {
+  const NetworkDesired desired = two_peers();
+  NetworkObserved observed = fresh_node();
+  NetworkLink& bridge = add_bridge(observed, {{ip("10.10.1.1"), 24}});
+  obey(observed, plan_network(desired, observed));
+  REQUIRE(plan_network(desired, observed).empty());
+  bridge.addresses[0].connected = false;
+  // Routes with that address as their source go with it.
+  CHECK(texts_of(plan_network(desired, observed)) ==
+        Texts{"remove address 10.10.1.1/24 on cni0", "put address 10.10.1.1/24 on cni0",
+              "put route 10.10.2.0/24 via 10.77.0.12 (node n2)", "put route 10.10.3.0/24 via 10.77.0.13 (node n3)"});
+  bridge.carrier = false;
+  CHECK(plan_network(desired, observed).empty());
+}

@@ -2,12 +2,15 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "agent/domain/host_dropins.hpp"
 #include "agent/service/host_files.hpp"
 #include "agent/service/reconcile.hpp"
 #include "agent/service/renew.hpp"
 #include "agent/service/status.hpp"
+#include "common/async/notifier.hpp"
 #include "common/core/text.hpp"
 #include "common/crypto/private_key.hpp"
+#include "tests/support/cancelable.hpp"
 #include "tests/support/fake_copier.hpp"
 #include "tests/support/fake_file_readers.hpp"
 #include "tests/support/fake_network.hpp"
@@ -37,9 +40,21 @@ HostPaths paths_in(const TempDir& dir) {
   return paths;
 }
 
+// A download that ends when it is let go on.
+struct SlowDownload {
+  bool on = false;
+  bool reached = false;
+  Notifier end;
+};
+
 boost::asio::awaitable<Result<bool>> install_into(std::set<std::string>* installed,
                                                   std::map<std::string, Error>* broken,
-                                                  ArtifactRef artifact) {
+                                                  SlowDownload* slow, ArtifactRef artifact) {
+  if (slow->on) {
+    slow->reached = true;
+    boost::asio::awaitable<bool> waiting = slow->end.wait(std::chrono::hours(1));
+    co_await std::move(waiting);
+  }
   const auto error = broken->find(artifact.component);
   if (error != broken->end()) co_return error->second;
   co_return installed->insert(artifact.component + " " + artifact.version).second;
@@ -98,13 +113,13 @@ struct ReconcileWorld {
                        world.workers,
                        life->state,
                        [this](ArtifactRef artifact) {
-                         return install_into(&installed, &install_errors, std::move(artifact));
+                         return install_into(&installed, &install_errors, &slow, std::move(artifact));
                        },
                        [this](HealthProbe probe) { return probe_into(&probes, std::move(probe)); },
                        [this](std::int32_t pid) { return units->environment_of(pid); },
                        paths,
                        "systemd",
-                       {},
+                       [this](const std::vector<std::string>& paths) { watched = {paths.begin(), paths.end()}; },
                        noting,
                        {},
                        [this](std::set<std::string> wanted) { return collect_into(&collected, std::move(wanted)); }};
@@ -133,9 +148,11 @@ struct ReconcileWorld {
   proto::DesiredState desired;
   std::set<std::string> installed;
   std::map<std::string, Error> install_errors;
+  SlowDownload slow;
   std::vector<std::string> probes;
   std::vector<std::set<std::string>> collected;  // what was wanted each time
   std::function<Status(const std::vector<Intent>& intents)> noting;  // set, then restart_agent()
+  std::set<std::string> watched;  // the files of the last pass
   FakeCopier copier;
   FakeFileReaders readers;
   Ledger ledger;  // what note_all() has noted
@@ -696,4 +713,220 @@ TEST_CASE(
   w.network->state().files.erase(NetworkFile::networkd_routes);
   w.pass();
   CHECK(w.readers.asked.empty());
+}
+
+namespace {
+
+// A node that stands, and a pass that waits for the download of a new docker, beside the task that looks after the network.
+struct LongPass {
+  explicit LongPass(ReconcileWorld& world) : w(world), network(w.world.io, w.reconciler->run_network()) {
+    w.component("docker").artifact->sha256 = std::string(64, 'c');
+    w.life->state.desired = w.desired;
+    w.slow.on = true;
+    passing = w.world.io.start(w.reconciler->pass());
+    poll_until(w.world.io, [this] { return w.slow.reached; });
+  }
+  ~LongPass() { (void)network.cancel(); }
+  void after(Millis time) {
+    w.world.clock.advance(time);
+    w.world.io.poll();
+  }
+  PassReport end() {
+    w.slow.on = false;
+    w.slow.end.notify();
+    poll_until(w.world.io, [this] { return passing->done; });
+    return *passing->value;
+  }
+  // Where the other node's pods are reached.
+  std::string way() const {
+    for (const MarkedRoute& route : w.network->state().routes)
+      if (route.gateway) return route.gateway->to_string();
+    return "";
+  }
+
+  ReconcileWorld& w;
+  Cancelable<void> network;
+  std::shared_ptr<IoTest::Outcome<PassReport>> passing;
+};
+
+}  // namespace
+
+TEST_CASE("a download that does not end holds up no route of a peer that moves", "[agent][reconcile][long]") {
+  ReconcileWorld w;
+  REQUIRE(w.pass().clean());
+  LongPass pass(w);
+  REQUIRE(pass.way() == "10.77.0.14");
+  w.desired.nodes.back().address = "10.77.0.15";
+  w.desired.revision = 6;
+  w.life->state.desired = w.desired;
+  w.life->state.network_news.set();
+  w.world.io.poll();
+  pass.after(Millis(20));
+  CHECK(pass.way() == "10.77.0.15");
+  CHECK(w.life->state.routes.revision == 6);
+  CHECK_FALSE(w.life->state.drift);
+  CHECK(w.life->state.reconcile.is_set());  // for what hangs on it
+  REQUIRE_FALSE(pass.passing->done);
+  // The pass is about the revision before, and starts docker anew: it looks at the network once more.
+  const PassReport report = pass.end();
+  CHECK(report.clean());
+  CHECK(report.revision == 5);
+  CHECK(report.drifted.empty());
+  CHECK(pass.way() == "10.77.0.15");
+}
+
+TEST_CASE("a download that does not end holds up no route that a flap of the link took", "[agent][reconcile][long]") {
+  ReconcileWorld w;
+  REQUIRE(w.pass().clean());
+  LongPass pass(w);
+  w.network->set_link_up(false);
+  w.network->set_link_up(true);
+  REQUIRE(pass.way().empty());
+  w.life->state.network_news.set();
+  w.world.io.poll();
+  CHECK(pass.way().empty());  // the events of one flap are looked at together
+  pass.after(Millis(20));
+  CHECK(pass.way() == "10.77.0.14");
+  REQUIRE(w.life->state.drift);
+  CHECK(w.life->state.drift->what.size() == 1);
+  // The next flap does not wait for longer than what is left of a tenth of a second.
+  w.network->set_link_up(false);
+  w.network->set_link_up(true);
+  w.life->state.network_news.set();
+  pass.after(Millis(80));
+  pass.after(Millis(20));
+  CHECK(pass.way() == "10.77.0.14");
+  (void)pass.end();
+}
+
+TEST_CASE("what a pass has looked at is not looked at again for the same news", "[agent][reconcile][long]") {
+  ReconcileWorld w;
+  REQUIRE(w.pass().clean());
+  Cancelable<void> network(w.world.io, w.reconciler->run_network());
+  w.life->state.network_news.set();
+  w.world.io.poll();
+  REQUIRE(w.pass().clean());
+  const int looks = w.network->observe_count;
+  w.world.clock.advance(Millis(20));
+  w.world.io.poll();
+  CHECK(w.network->observe_count == looks);
+  (void)network.cancel();
+}
+
+TEST_CASE("a network that cannot be looked at between passes ends no task", "[agent][reconcile][long]") {
+  ReconcileWorld w;
+  bool full = false;
+  w.noting = [&full](const std::vector<Intent>&) -> Status {
+    return full ? Status(make_error(Errc::exhausted, "no space left")) : Status();
+  };
+  w.restart_agent();
+  full = true;
+  w.life->state.desired = w.desired;
+  Cancelable<void> network(w.world.io, w.reconciler->run_network());
+  w.life->state.network_news.set();
+  w.world.io.poll();
+  w.world.clock.advance(Millis(20));
+  w.world.io.poll();
+  poll_until(w.world.io, [&w] { return w.world.clock.sleeper_count() == 1; });  // it rests
+  CHECK_FALSE(network.ended());
+  CHECK(w.network->applied.empty());
+  full = false;
+  w.life->state.network_news.set();
+  w.world.clock.advance(Millis(80));
+  w.world.io.poll();
+  w.world.clock.advance(Millis(20));
+  poll_until(w.world.io, [&w] { return !w.network->applied.empty(); });
+  (void)network.cancel();
+}
+
+TEST_CASE("the pod network's files are watched like those of the components", "[agent][reconcile][drift]") {
+  ReconcileWorld w;
+  REQUIRE(w.pass().clean());
+  for (const char* file : {"sysctl.d/90-slipway.conf", "modules-load.d/slipway.conf"}) CHECK(w.watched.count(std::string("/etc/") + file) == 1);
+  for (const NetworkFile file : k_network_files) CHECK(w.watched.count("/etc/" + network_file_path(file)) == 1);
+  CHECK(w.watched.count(w.paths.kubelet_dir + "/config.yaml") == 1);
+}
+
+namespace {
+
+std::filesystem::perms mode_of(const std::string& path) {
+  return std::filesystem::symlink_status(path).permissions() & std::filesystem::perms::all;
+}
+
+}  // namespace
+
+TEST_CASE("a service account key that others may read, or that is another, is put back", "[agent][reconcile][drift]") {
+  ReconcileWorld w("master");
+  const auto pem = [] { return std::string(PrivateKey::generate_rsa2048().value().to_pem().value().reveal()); };
+  w.world.coordinator.service_account_key = pem();
+  REQUIRE(w.pass().clean());
+  const std::string key = w.paths.kubernetes_dir + "/pki/sa.key", open_key = w.paths.kubernetes_dir + "/pki/sa.pub";
+  SECTION("its mode, without the coordinator") {
+    w.world.coordinator.refusal = make_error(Errc::unavailable, "away");
+    std::filesystem::permissions(key, std::filesystem::perms(0644));
+    CHECK(w.pass().drifted == std::vector<std::string>{key});
+    CHECK(mode_of(key) == std::filesystem::perms(0600));
+    std::filesystem::permissions(open_key, std::filesystem::perms(0600));
+    CHECK_FALSE(w.pass().drifted.empty());
+    CHECK(mode_of(open_key) == std::filesystem::perms(0644));
+    CHECK(w.pass().changes.empty());
+    CHECK(w.world.coordinator.secret_requests == 1);
+  }
+  SECTION("the content of one of the two") {
+    put_file(GENERATE_COPY(key, open_key), pem());
+    w.pass();
+    CHECK(get_file(key) == w.world.coordinator.service_account_key);
+    CHECK(get_file(open_key) == PrivateKey::from_pem(Secret(w.world.coordinator.service_account_key)).value().public_pem());
+    CHECK(w.world.coordinator.secret_requests == 2);
+    CHECK(w.pass().changes.empty());
+    CHECK(w.world.coordinator.secret_requests == 2);
+  }
+  SECTION("another pair that belongs together") {
+    REQUIRE(w.pass().changes.empty());
+    const std::string other = pem();
+    put_file(key, other);
+    put_file(open_key, PrivateKey::from_pem(Secret(other)).value().public_pem());
+    const PassReport report = w.pass();
+    CHECK(std::count(report.drifted.begin(), report.drifted.end(), "service account key") == 1);
+    CHECK(get_file(key) == w.world.coordinator.service_account_key);
+  }
+  SECTION("and while the coordinator is away it is told") {
+    w.world.coordinator.refusal = make_error(Errc::unavailable, "away");
+    put_file(key, pem());
+    CHECK(text_of(w.pass().problems).find("fetching what masters share") != std::string::npos);
+    w.world.coordinator.refusal.reset();
+    CHECK(w.pass().clean());
+    CHECK(get_file(key) == w.world.coordinator.service_account_key);
+  }
+}
+
+TEST_CASE("folders of keys are made private again", "[agent][reconcile][drift]") {
+  ReconcileWorld w;
+  REQUIRE(w.pass().clean());
+  const std::string keys = w.paths.kubelet_dir + "/pki";
+  CHECK(w.watched.count(keys) == 1);
+  std::filesystem::permissions(keys, std::filesystem::perms(0755));
+  CHECK(w.pass().drifted == std::vector<std::string>{keys});
+  CHECK(mode_of(keys) == std::filesystem::perms(0700));
+  CHECK(w.pass().changes.empty());
+}
+
+TEST_CASE("a network configuration that runtimes take before ours is told as long as it is there", "[agent][reconcile]") {
+  ReconcileWorld w;
+  REQUIRE(w.pass().clean());
+  CHECK(w.watched.count(w.paths.cni_conf_dir + "/*") == 1);
+  for (const char* later : {"/20-other.conflist", "/05-notes.txt", "/.05-hidden.conf.tmp-1"}) put_file(w.paths.cni_conf_dir + later, "{}");
+  CHECK(w.pass().clean());
+  const std::string rival = w.paths.cni_conf_dir + "/05-other.conf";
+  put_file(rival, "{}");
+  const PassReport report = w.pass();
+  REQUIRE(report.problems.size() == 1);
+  CHECK(report.problems[0].find("network: " + rival + " comes before") == 0);
+  CHECK(report.network_ready);
+  // It is the other plugin's to write there when the network is.
+  w.desired.cluster.network.backend = "external";
+  CHECK(text_of(w.pass().problems).find("comes before") == std::string::npos);
+  w.desired.cluster.network.backend = "host-gw";
+  std::filesystem::remove(rival);
+  CHECK(text_of(w.pass().problems).empty());
 }

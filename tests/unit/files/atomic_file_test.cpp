@@ -221,3 +221,45 @@ TEST_CASE("files: make_dirs refuses what is no folder and a link that leads nowh
   REQUIRE(::symlink("nowhere", (dir / "link").c_str()) == 0);
   CHECK_FALSE(make_dirs(dir / "link", 0755));
 }
+
+TEST_CASE("a folder of secrets is made private again, and no other", "[files]") {
+  const TempDir dir;
+  const std::string path = dir / "a/keys";
+  REQUIRE(make_private_dirs(path).value() == false);
+  CHECK(mode_of(path) == 0700);
+  CHECK(make_private_dirs(path).value() == false);
+  REQUIRE(::chmod(path.c_str(), 0755) == 0);
+  REQUIRE(::chmod((dir / "a").c_str(), 0755) == 0);
+  CHECK(make_private_dirs(path).value() == true);
+  CHECK(mode_of(path) == 0700);
+  CHECK(mode_of(dir / "a") == 0755);
+  // Stricter than asked for is somebody's wish.
+  REQUIRE(::chmod(path.c_str(), 0500) == 0);
+  CHECK(make_private_dirs(path).value() == false);
+  CHECK(mode_of(path) == 0500);
+  REQUIRE(::chmod(path.c_str(), 0700) == 0);
+  test::put_file(dir / "file", "x");
+  CHECK_FALSE(make_private_dirs(dir / "file"));
+}
+
+TEST_CASE("the mode of a file is kept, through no link", "[files]") {
+  const TempDir dir;
+  const std::string path = dir / "key";
+  CHECK(keep_mode(path, 0600).error().code == Errc::not_found);
+  test::put_file(path, "x");
+  REQUIRE(::chmod(path.c_str(), 0644) == 0);
+  CHECK(keep_mode(path, 0600).value() == true);
+  CHECK(mode_of(path) == 0600);
+  CHECK(keep_mode(path, 0600).value() == false);
+  REQUIRE(::symlink(path.c_str(), (dir / "link").c_str()) == 0);
+  CHECK(keep_mode(dir / "link", 0644).error().code == Errc::invalid);
+  CHECK(keep_mode(dir.path(), 0644).error().code == Errc::invalid);
+  CHECK(mode_of(path) == 0600);
+  if (::geteuid() != 0) return;
+  REQUIRE(::chown(path.c_str(), 1, 1) == 0);
+  CHECK(keep_mode(path, 0600).value() == true);
+  struct stat info {};
+  REQUIRE(::stat(path.c_str(), &info) == 0);
+  CHECK(info.st_uid == 0);
+  CHECK(info.st_gid == 0);
+}
