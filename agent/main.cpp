@@ -129,6 +129,8 @@ int reset(const ResetOptions& options, const std::string& output, bool yes) {
 // For slipway-pods.service, and for people who want a node empty at once.
 int end_pods(int grace_seconds, bool at_shutdown) {
   if (at_shutdown) {
+    // Containers of a host that is no node are somebody's own.
+    if (!path_exists(k_agent_config_file)) return k_ok;
     const auto stops = host_stops();
     if (!stops) return fail(context(stops.error(), "asking systemd whether the host goes down"));
     if (!*stops) return k_ok;
@@ -228,7 +230,7 @@ int run_command(int argc, char** argv) {
   bool at_shutdown = false;
   CLI::App* pods_app = app.add_subcommand("stop-pods", "end all processes of pods, without the runtimes; slipway-pods.service does when the host shuts down");
   pods_app->add_option("--grace", grace, "seconds between SIGTERM and SIGKILL")->check(CLI::Range(0, 300))->capture_default_str();
-  pods_app->add_flag("--at-shutdown", at_shutdown, "only when systemd says that the host goes down");
+  pods_app->add_flag("--at-shutdown", at_shutdown, "only on a node (with " + std::string(k_agent_config_file) + "), and when systemd says that the host goes down");
   CLI::App* manual_app = app.add_subcommand("manual-page", "print the manual page")->group("");
   try {
     app.parse(argc, argv);

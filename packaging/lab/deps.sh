@@ -1,9 +1,16 @@
 # shellcheck shell=bash
 # Packages that this machine lacks, from packaging/build-deps.txt. Source after common.sh.
 
-# build_deps RELEASE [nolab]: what that release of Debian needs; with nolab, only what stands before the list's lab part.
+# build_deps RELEASE [lab|nolab|lint]: what that release of Debian needs. nolab: only what stands before the list's parts; lab, which
+# is the default: also its lab part; lint: its lint part instead.
 build_deps() {
-    sed -e "${2:+/^# lab only/,\$d}" -e 's/#.*//' -e "s/^$1: *//" -e '/^[a-z]*:/d' -e '/^[[:space:]]*$/d' "$repo_dir/packaging/build-deps.txt"
+    local without
+    case ${2:-lab} in
+        nolab) without='/^# lab only/,$d' ;;
+        lint) without='/^# lab only/,/^$/d' ;;
+        *) without='/^# lint only/,$d' ;;
+    esac
+    sed -e "$without" -e 's/#.*//' -e "s/^$1: *//" -e '/^[a-z]*:/d' -e '/^[[:space:]]*$/d' "$repo_dir/packaging/build-deps.txt"
 }
 
 # Of this machine: what Slipway is compiled with here, whichever release the lab's hosts have. What is neither is treated as the older.
@@ -23,7 +30,7 @@ apt_install() {
     apt-get -q install -y --no-install-recommends -o Dpkg::Use-Pty=0 "$@"
 }
 
-# install_build_deps [nolab]
+# install_build_deps [lab|nolab|lint]
 install_build_deps() {
     local missing
     mapfile -t missing < <(missing_packages "${1:-}")

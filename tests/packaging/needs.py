@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """What the programs in packages need of the host, held against the table in docs/packages.md: sonames, and the newest
 version of a symbol of each library. And how they are hardened.
-usage: needs.py FOLDER [--on-debian]
-The folder has .rpm's or .deb's. --on-debian also allows the libraries of the Debian release they were built on: programs of the
-development build, which are not linked for other distributions."""
+usage: needs.py FOLDER [--on-debian] [--development]
+The folder has .rpm's or .deb's. --on-debian also allows the libraries of the Debian release they were built on: .deb's, and programs that
+are not linked for other distributions. --development: programs that were not compiled for release, without _FORTIFY_SOURCE."""
 import os
 import pathlib
 import re
@@ -89,10 +89,10 @@ def endbr_count(program):
     return pathlib.Path(program).read_bytes().count(b"\xf3\x0f\x1e\xfa")
 
 
-def main(folder, on_debian=""):
+def main(folder, *options):
     need("readelf")
     if not os.path.isdir(folder):
-        skip(f"{folder} is not there: packaging/build-rpm makes it")
+        skip(f"{folder} is not there: packaging/build-rpm makes it, and tests/run --release-packages calls that")
     kind = "rpm" if list(pathlib.Path(folder).glob("*.rpm")) else "deb"
     need(*(("rpm2archive",) if kind == "rpm" else ("dpkg-deb",)))
     table = allowed()
@@ -101,9 +101,9 @@ def main(folder, on_debian=""):
             extract(package_file(folder, package, kind), tree)
         for name in PROGRAMS.values():
             program = f"{tree}/usr/bin/{name}"
-            check_needs(name, program, table, on_debian == "--on-debian")
+            check_needs(name, program, table, "--on-debian" in options)
             check_weak(name, program)
-            check_hardening(name, program, release=on_debian != "--on-debian")
+            check_hardening(name, program, release="--development" not in options)
             started = subprocess.run([program, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             check(started.returncode == 0, f"{name} --version: exit {started.returncode}: {started.stdout}")
     finish()

@@ -1,15 +1,17 @@
-// A bare host, listed; the package, a join until Ready, a pod; a reset; the host listed again. What differs is the package manager's.
+// A bare host, listed; the package, a join until Ready, a pod; a reset; the host listed again. What differs is the package manager's, and
+// after a purge nothing does.
 #include <catch2/catch.hpp>
-#include <set>
-#include <sstream>
 
 #include "common/core/text.hpp"
+#include "host_state.hpp"
 #include "lab.hpp"
-#include "slipway_test_paths.hpp"
+#include "pods.hpp"
 
 using namespace std::chrono_literals;
 using lab::eventually;
+using lab::Lines;
 using lab::must;
+using lab::not_in;
 
 namespace {
 
@@ -33,26 +35,6 @@ class BareHost {
   }
 };
 
-std::set<std::string> lines_of(const std::string& text) {
-  std::set<std::string> lines;
-  for (const std::string_view line : slipway::split(text, '\n')) {
-    if (!slipway::trim(line).empty()) lines.insert(std::string(line));
-  }
-  return lines;
-}
-
-// Everything on the host's file systems, with type, mode, owner, size and target, and the content of files below /etc. Left out is what
-// systemd, its journal and a boot write by themselves.
-std::set<std::string> files_of() {
-  const std::string find =
-      "find / /run -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /var/tmp -o -path /var/log/journal -o -path /run/log "
-      "-o -path /run/systemd -o -path /run/dbus -o -path /run/udev -o -path /run/lock -o -path /run/user -o -path /run/host -o -path /var/lib/systemd "
-      "-o -path /run/xtables.lock -o -path /var/lib/dpkg -o -path /var/cache -o -path /var/log/dpkg.log -o -path /var/log/apt \\) -prune "
-      "-o \\( -type d -printf '%p %y %m %U %G\\n' \\) -o \\( -type l -printf '%p %y -> %l\\n' \\) -o -printf '%p %y %m %U %G %s\\n'; "
-      "find /etc -xdev -type f -exec sha256sum {} +";
-  return lines_of(must(k_host, {"sh", "-c", find}));
-}
-
 std::string kernel_of() {
   // Addresses and routes of the host itself, rules without counters, and the sysctls that a node's components set.
   const std::string look =
@@ -62,51 +44,31 @@ std::string kernel_of() {
   return must(k_host, {"sh", "-c", look});
 }
 
-std::vector<std::string> not_in(const std::set<std::string>& some, const std::set<std::string>& others) {
-  std::vector<std::string> out;
-  for (const std::string& line : some) {
-    if (others.count(line) == 0) out.push_back(line);
-  }
-  return out;
-}
-
 // What dpkg installed, by its own list, in which /lib is no link yet; and the links by which it enabled its units.
-bool is_package_managers(const std::string& line, const std::set<std::string>& owned) {
-  const bool digest = line.size() > 66 && line.substr(64, 2) == "  ";
-  std::string path = digest ? line.substr(66) : line.substr(0, line.find(' '));
+bool is_package_managers(const std::string& line, const Lines& owned) {
+  const std::string path = lab::path_of(line);
   const std::string name = path.substr(path.rfind('/') + 1);
   return owned.count(path) != 0 || owned.count("/lib/systemd/system/" + name) != 0;
 }
 
 void run_pod() {
-  const std::string names = must("node1", {"/opt/slipway/docker/current/docker", "-H", "unix:///run/docker.sock", "images", "--format", "{{.Repository}}:{{.Tag}}"});
-  lab::Words save = {"exec", lab::cluster_name(), "node1", "/opt/slipway/docker/current/docker", "save"};
-  for (const std::string& name : lines_of(names)) save.push_back(name);
-  const lab::Outcome saved = lab::tool(save);
-  REQUIRE(saved.ok());
-  const std::string tool = SLIPWAY_SOURCE_DIR "/packaging/lab/slipway-lab";
-  const lab::Outcome loaded = lab::run({tool, "exec", lab::cluster_name(), k_host, "/opt/slipway/docker/current/docker", "load"}, 120s, saved.out);
-  INFO(loaded.err);
-  REQUIRE(loaded.ok());
-  const std::string image = lab::field_of({"pod", "check-web"}, ".spec.containers[0].image");
-  const std::string pod =
-      "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"reset-pod\"},\"spec\":{\"nodeName\":\"" + std::string(k_host) +
-      "\",\"volumes\":[{\"name\":\"m\",\"emptyDir\":{\"medium\":\"Memory\"}}],\"containers\":[{\"name\":\"c\",\"image\":\"" + image +
-      "\",\"imagePullPolicy\":\"Never\",\"command\":[\"/bin/busybox\",\"sleep\",\"100000\"],\"volumeMounts\":[{\"name\":\"m\",\"mountPath\":\"/m\"}],"
-      "\"ports\":[{\"containerPort\":80,\"hostPort\":18080}]}]}}";
-  lab::write_file("master", "/root/reset-pod.json", pod, "0600");
-  lab::must_kubectl({"apply", "-f", "/root/reset-pod.json"});
-  eventually("the pod to run", 120s, [] { return lab::field_of({"pod", "reset-pod"}, ".status.phase") == "Running"; }, {k_host});
+  lab::copy_images(k_host);
+  lab::run_pod({"reset-pod", k_host,
+                R"("command":["/bin/busybox","sleep","100000"],"volumeMounts":[{"name":"m","mountPath":"/m"}],)"
+                R"("ports":[{"containerPort":80,"hostPort":18080}])",
+                R"("volumes":[{"name":"m","emptyDir":{"medium":"Memory"}}])"});
 }
 
 }  // namespace
 
-TEST_CASE("system 96: after a reset a host is what it was, but for the package", "[system][reset]") {
+TEST_CASE("system 96: after a reset a host is what it was, but for the package, and after a purge without it", "[system][reset]") {
   BareHost host;
-  const std::set<std::string> before = files_of();
+  const lab::Cluster cluster = lab::shared_cluster();
+  const auto files_of = [&cluster] { return lab::files_of(cluster, k_host); };
+  const Lines before = files_of();
   const std::string kernel_before = kernel_of();
   BareHost::need({"install", lab::cluster_name(), k_host, "slipway-agent"});
-  std::set<std::string> owned = lines_of(must(k_host, {"dpkg", "-L", "slipway-agent"}));
+  const Lines owned = lab::lines_of(must(k_host, {"dpkg", "-L", "slipway-agent"}));
 
   lab::write_file(k_host, "/root/token", lab::create_token({"--node", k_host}) + "\n", "0600");
   must(k_host, {"slipway-agent", "join", "--server", lab::coordinator_url(), "--token-file", "/root/token", "--ignore-preflight-errors", "all"});
@@ -140,6 +102,10 @@ TEST_CASE("system 96: after a reset a host is what it was, but for the package",
   REQUIRE(must(k_host, {"sh", "-c", "ps ax -o comm | grep -E 'containerd|dockerd|kubelet|kube-proxy|pause' || true"}).empty());
   // A third one has nothing to do, and the host can join again.
   REQUIRE(lab::on(k_host, {"slipway-agent", "reset", "--yes"}).ok());
+  lab::purge(cluster, k_host, {"slipway-agent"});
+  CHECK(lab::left_by_purge(cluster, k_host, before) == std::vector<std::string>{});
+  CHECK(not_in(before, files_of()) == std::vector<std::string>{});
+  CHECK(kernel_of() == kernel_before);
   lab::must_slipwayctl({"node", "delete", "--yes", k_host});
   lab::kubectl({"delete", "pod", "reset-pod", "--force", "--grace-period=0"});
 }
