@@ -1,6 +1,5 @@
 #include "agent/client/kept_probes.hpp"
 
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <utility>
 

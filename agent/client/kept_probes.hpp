@@ -1,5 +1,6 @@
 #pragma once
 // Asks components on this host again and again, over connections that are kept: a new one costs both sides many times what a question does.
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <map>
 #include <memory>
@@ -23,8 +24,8 @@ class KeptProbes {
     std::unique_ptr<http::ProbeConnection> connection;
     int asked = 0;
   };
+  Kept take(const http::ProbeQuestion& question, const boost::asio::any_io_executor& executor);
   boost::asio::awaitable<Status> ask_kept_or_new(http::ProbeQuestion question);
-  boost::asio::awaitable<Status> ask_new(http::ProbeQuestion question);
   void keep(http::ProbeQuestion question, Kept kept);
 
   std::map<http::ProbeQuestion, Kept> idle_;
