@@ -35,10 +35,7 @@
 #include "agent/net/network_managers.hpp"
 #include "agent/net/pod_leases.hpp"
 #include "agent/net/quiet_state.hpp"
-#include "agent/process/direct_supervisor.hpp"
-#include "agent/process/journal_unit_log.hpp"
-#include "agent/process/systemd_supervisor.hpp"
-#include "agent/process/unit_files.hpp"
+#include "agent/process/host_units.hpp"
 #include "agent/service/address_follow.hpp"
 #include "agent/service/artifact_gate.hpp"
 #include "agent/service/ca_sync.hpp"
@@ -197,7 +194,7 @@ class Agent {
     auto network = KernelNetwork::open(thread_.executor());
     if (!network) return context(network.error(), "opening the kernel's network interface");
     network_ = std::move(*network);
-    if (auto opened = open_supervisor(); !opened) return opened;
+    if (auto opened = open_units(); !opened) return opened;
     auto files = FileWatch::open(thread_.executor());
     if (files) {
       files_ = std::make_unique<FileWatch>(std::move(*files));
@@ -249,20 +246,13 @@ class Agent {
     return settings;
   }
 
-  // sd_booted(3): where this folder is, systemd is process 1.
-  Status open_supervisor() {
-    if (::access("/run/systemd/system", F_OK) == 0) {
-      supervisor_ = std::make_unique<SystemdSupervisor>(thread_.executor());
-      unit_log_ = std::make_unique<JournalUnitLog>();
-      return {};
-    }
-    const DirectOptions options;
-    auto direct = DirectSupervisor::open(thread_.executor(), options);
-    if (!direct) return context(direct.error(), "taking over the node's processes");
-    log::info("systemd does not run this host: the agent starts the components itself");
-    direct_ = direct->get();
-    supervisor_ = std::move(*direct);
-    unit_log_ = std::make_unique<FileUnitLog>(options.log_dir);
+  Status open_units() {
+    const bool direct = !systemd_runs();
+    if (auto noted = direct ? ledger_.intend(direct_intents()) : Status(); !noted) return noted;
+    auto units = open_host_units(thread_.executor());
+    if (!units) return units.error();
+    units_ = std::move(*units);
+    if (direct) log::info("systemd does not run this host: the agent starts the components itself");
     return {};
   }
 
@@ -281,7 +271,7 @@ class Agent {
     ReconcileDeps reconcile{
         *store_,
         coordinator_,
-        *supervisor_,
+        *units_.supervisor,
         *network_,
         clock_,
         workers_,
@@ -303,9 +293,9 @@ class Agent {
     reconciler_ = std::make_unique<Reconciler>(std::move(reconcile), random_seed());
     liveness_ = std::make_unique<LivenessKeeper>(LivenessKeeper::Deps{
         clock_, state_, [store, kept = &kept_probes_](HealthProbe probe) { return ask_health(store, kept, std::move(probe)); }});
-    unit_watch_ = std::make_unique<UnitWatch>(UnitWatch::Deps{*supervisor_, clock_, workers_, state_, *unit_log_});
+    unit_watch_ = std::make_unique<UnitWatch>(UnitWatch::Deps{*units_.supervisor, clock_, workers_, state_, *units_.log});
     reporter_ = std::make_unique<StatusReporter>(StatusReporter::Deps{
-        coordinator_, *supervisor_, clock_, state_,
+        coordinator_, *units_.supervisor, clock_, state_,
         [](const proto::AgentLocalStatus& status) { return write_local_status(k_local_status_file, status); },
         [](const std::string& line) { systemd::status(line); }, process_environment, host_routes,
         [this] { return coordinator_.last_answered(); }});
@@ -345,7 +335,7 @@ class Agent {
     group_.spawn("liveness", liveness_->run());
     group_.spawn("units", unit_watch_->run());
     group_.spawn("units held back", unit_watch_->run_rounds());
-    if (direct_ != nullptr) spawn_detached(thread_.executor(), "enabled units", direct_->start_enabled());
+    if (units_.direct != nullptr) spawn_detached(thread_.executor(), "enabled units", units_.direct->start_enabled());
     group_.spawn("memory", stay_small(&clock_));
     if (const Status listening = local_->listen(); !listening) log::warning("commands on this host cannot ask the agent", {{"error", listening.error()}});
     spawn_detached(thread_.executor(), "agent", wait_for_end());
@@ -407,9 +397,7 @@ class Agent {
   AgentState state_;
   TaskGroup group_;
   HttpCoordinator coordinator_;
-  std::unique_ptr<ProcessSupervisor> supervisor_;
-  DirectSupervisor* direct_ = nullptr;  // supervisor_, when it is that one
-  std::unique_ptr<UnitLog> unit_log_;
+  HostUnits units_;
   MirroredSource mirrors_;
   Installer installer_;
   FileCopier copier_{installer_.paths()};

@@ -105,6 +105,12 @@ Status write_join_config(const JoinOptions& options) {
   return write_file_atomically(options.config_file, head + *yaml, 0600);
 }
 
+std::string what_to_start(const std::string& config_file) {
+  const std::string command = "slipway-agent run" + (config_file == k_agent_config_file ? std::string() : " --config " + config_file);
+  return "systemd does not run this host, so nothing was started: have " + command +
+         " started as root, now and at every boot, by what starts things here; it joins then, and keeps the components itself";
+}
+
 Status start_agent_unit() {
   EventThread thread("join");
   SystemdSupervisor supervisor(thread.executor());

@@ -22,7 +22,9 @@ struct JoinOptions {
 
 // Everything is checked before anything is written. Errc::conflict: this host has joined already. Blocks.
 Status write_join_config(const JoinOptions& options);
-// Enables and (re)starts slipway-agent.service over D-Bus.
+// Enables and (re)starts slipway-agent.service over D-Bus. For hosts that systemd runs.
 Status start_agent_unit();
+// For people, of a host that systemd does not run: what is to be started there, by whatever starts things.
+std::string what_to_start(const std::string& config_file);
 
 }  // namespace slipway

@@ -11,6 +11,7 @@
 #include "agent/local_status.hpp"
 #include "agent/net/kernel_network.hpp"
 #include "agent/preflight_command.hpp"
+#include "agent/process/host_units.hpp"
 #include "agent/service/stored_desired.hpp"
 #include "agent/store/file_node_store.hpp"
 #include "agent/support_sections.hpp"
@@ -22,7 +23,6 @@
 #include "common/files/atomic_file.hpp"
 #include "common/files/tree.hpp"
 #include "common/files/write_all.hpp"
-#include "common/systemd/journal.hpp"
 #include "proto/codec.hpp"
 
 namespace slipway {
@@ -130,7 +130,7 @@ SupportSources sources_without_agent(const LocalOptions& options) {
       sources.unit_names.push_back(component.name + ".service");
   }
   sources.preflight = [options] { return preflight_here(options); };
-  sources.journal = [](const std::string& unit) { return systemd::last_lines(unit); };
+  sources.journal = last_log;
   return sources;
 }
 

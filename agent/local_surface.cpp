@@ -7,11 +7,11 @@
 
 #include "agent/local_client.hpp"
 #include "agent/preflight_command.hpp"
+#include "agent/process/host_units.hpp"
 #include "agent/service/status.hpp"
 #include "agent/support_sections.hpp"
 #include "common/files/atomic_file.hpp"
 #include "common/log/log.hpp"
-#include "common/systemd/journal.hpp"
 
 namespace slipway {
 
@@ -84,7 +84,7 @@ std::vector<SupportSection> LocalSurface::sections(const proto::HealthReport& he
     sources.unit_names.push_back(name);
   }
   sources.preflight = [config = &deps_.config] { return look(*config, {}); };
-  sources.journal = [](const std::string& unit) { return systemd::last_lines(unit); };
+  sources.journal = last_log;
   return support_sections(std::move(sources));
 }
 

@@ -13,6 +13,7 @@
 #include "agent/local_commands.hpp"
 #include "agent/preflight_command.hpp"
 #include "agent/preflight_fix.hpp"
+#include "agent/process/host_units.hpp"
 #include "agent/process/pod_stop.hpp"
 #include "agent/reset_command.hpp"
 #include "common/cli/manual.hpp"
@@ -73,6 +74,10 @@ int join(const JoinOptions& options, const std::vector<std::string>& ignore) {
   if (auto written = write_join_config(options); !written) return fail(written.error());
   std::cout << "wrote " << options.config_file << " and " << options.token_copy << "\n";
   if (!options.start) return k_ok;
+  if (!systemd_runs()) {
+    std::cout << what_to_start(options.config_file) << "\n";
+    return k_ok;
+  }
   if (auto ready = log::setup("slipway-agent", "warning"); !ready) return fail(ready.error());
   if (auto started = start_agent_unit(); !started) return fail(started.error());
   std::cout << "slipway-agent.service runs and joins now; see how it goes with: slipway-agent status\n";

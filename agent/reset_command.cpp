@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "agent/config.hpp"
-#include "agent/process/systemd_supervisor.hpp"
+#include "agent/process/host_units.hpp"
 #include "agent/service/reset.hpp"
 #include "agent/store/file_change_ledger.hpp"
 #include "agent/store/file_node_store.hpp"
@@ -55,7 +55,7 @@ Status forget_state(const std::string& data_dir, bool keep_ledger) {
     if (auto gone = remove_file(data_dir + "/" + name); !gone) return gone;
     remove_stale(data_dir, "." + std::string(name) + ".tmp-");
   }
-  for (const char* name : {"pki", "cache"}) {
+  for (const char* name : {"pki", "cache", "units"}) {
     if (auto gone = remove_tree(data_dir + "/" + name); !gone) return gone;
   }
   if (keep_ledger) return {};
@@ -178,7 +178,7 @@ asio::awaitable<Result<ResetResult>> reset_now(ResetOptions options, ProcessSupe
 
 namespace {
 
-asio::awaitable<Status> reset_and_stop(ResetOptions options, SystemdSupervisor* supervisor,
+asio::awaitable<Status> reset_and_stop(ResetOptions options, ProcessSupervisor* supervisor,
                                        ResetProgress progress, EventThread* thread,
                                        Result<ResetResult>* out) {
   asio::awaitable<Result<ResetResult>> resetting =
@@ -192,10 +192,13 @@ asio::awaitable<Status> reset_and_stop(ResetOptions options, SystemdSupervisor* 
 
 Result<ResetResult> run_reset(const ResetOptions& options, const ResetProgress& progress) {
   EventThread thread("reset");
-  SystemdSupervisor supervisor(thread.executor());
+  DirectOptions direct;
+  direct.only_ends = true;
+  auto units = open_host_units(thread.executor(), std::move(direct));
+  if (!units) return units.error();
   Result<ResetResult> result = make_error(Errc::internal, "the reset was broken off");
   spawn_detached(thread.executor(), "reset",
-                 reset_and_stop(options, &supervisor, progress, &thread, &result));
+                 reset_and_stop(options, units->supervisor.get(), progress, &thread, &result));
   thread.run_here();
   return result;
 }

@@ -38,7 +38,7 @@ using ResetProgress = std::function<void(const std::string& step)>;
 boost::asio::awaitable<Result<ResetResult>> reset_now(ResetOptions options, ProcessSupervisor* supervisor,
                                                       ResetProgress progress);
 
-// With systemd. Blocks.
+// With systemd, or with our own supervisor where there is none. Blocks.
 Result<ResetResult> run_reset(const ResetOptions& options, const ResetProgress& progress);
 
 std::string reset_json(const ResetResult& result);

@@ -23,7 +23,8 @@ const Words<ChangeKind>& kind_words() {
       {ChangeKind::table, "table"},       {ChangeKind::chains, "chains"},
       {ChangeKind::device, "device"},     {ChangeKind::cgroup, "cgroup"},
       {ChangeKind::firewall, "firewall"}, {ChangeKind::addresses, "addresses"},
-      {ChangeKind::programs, "programs"}, {ChangeKind::copy, "copy"}};
+      {ChangeKind::programs, "programs"}, {ChangeKind::copy, "copy"},
+      {ChangeKind::namespaces, "namespaces"}};
   return words;
 }
 
@@ -57,6 +58,7 @@ bool is_path_kind(ChangeKind kind) {
     case ChangeKind::tree:
     case ChangeKind::programs:
     case ChangeKind::copy:
+    case ChangeKind::namespaces:
       return true;
     default:
       return false;
@@ -73,6 +75,14 @@ std::string path_of(const Change& change) {
   if (change.kind != ChangeKind::copy) return change.name;
   const auto copy = program_copy_of(change.name);
   return copy ? copy->path : std::string();
+}
+
+// It becomes part of a command of nft.
+bool is_table_name(const std::string& name) {
+  const auto words = split(name, ' ');
+  const bool family = words.size() == 2 && (words[0] == "ip" || words[0] == "ip6");
+  if (words.size() != 1 && !family) return false;
+  return !words.back().empty() && words.back().find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_-") == std::string_view::npos;
 }
 
 bool is_printable(std::string_view text) {
@@ -121,6 +131,8 @@ std::string describe(ChangeKind kind, const std::string& name) {
       return "firewalld's " + name;
     case ChangeKind::programs:
       return "processes of the programs below " + name;
+    case ChangeKind::namespaces:
+      return "pods' network namespaces " + name + "*";
     case ChangeKind::copy:
       return "program " + name.substr(0, name.rfind(' '));
     default:
@@ -166,6 +178,7 @@ Status check_change(const Change& change) {
   }
   const bool slashes = change.kind == ChangeKind::sysctl || change.kind == ChangeKind::cgroup || change.kind == ChangeKind::firewall;
   if (!slashes && name.find('/') != std::string::npos) return refuse("has a slash");
+  if (change.kind == ChangeKind::table && !is_table_name(name)) return refuse("is no table of ours");
   if (!plain_parts(split(name, '/')) || name.front() == '-') return refuse("is no name of ours");
   return {};
 }

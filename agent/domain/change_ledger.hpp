@@ -23,7 +23,7 @@ enum class ChangeKind {
              // known beforehand
   module,    // name: kernel module
   routes,    // name: route protocol number. One entry for all: each route carries the mark
-  table,     // name: nft table of family ip, or "ip6 slipway"
+  table,     // name: nft table of family ip, or with its family before it: "ip6 slipway"
   chains,    // name: prefix of iptables chains
   device,    // name: network interface
   cgroup,    // name: control group below each hierarchy
@@ -31,6 +31,8 @@ enum class ChangeKind {
   addresses,  // name: "fe80::5157:*" (link_hop.hpp). One entry for all: each address carries the mark
   programs,   // name: folder. Processes that run a program from there, and what they have started
   copy,       // name: path and SHA-256 of a program of ours in somebody else's folder (program_copies.hpp)
+  namespaces,  // name: beginning of their paths, "/run/netns/cni-". Pods' network namespaces, each a mount of
+               // a file, in a folder that others use too
 };
 
 // What was there when the entry was written.

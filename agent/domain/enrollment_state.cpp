@@ -117,8 +117,7 @@ bool is_refusal(const Error& error) {
 std::string join_cure(const Error& error, EnrollmentStep step, std::string_view node_name,
                       std::string_view token_file) {
   const std::string name(node_name);
-  const std::string anew =
-      "to join anew stop slipway-agent, remove its data directory and run slipway-agent join";
+  const std::string anew = std::string("to join anew: ") + k_join_anew;
   switch (error.code) {
     case Errc::unauthenticated:
     case Errc::denied:

@@ -59,6 +59,9 @@ std::chrono::milliseconds polite_wait(std::chrono::milliseconds own, const Error
 
 // A refusal that repeating the request will not change: only an operator can.
 bool is_refusal(const Error& error);
+// What to do on the host of a node that its cluster does not know any more. Nobody is to be told to remove the data
+// directory: the change ledger lies in it, and without that a reset finds nothing to undo.
+inline constexpr char k_join_anew[] = "slipway-agent reset, then slipway-agent join with a new token";
 // What the operator should do about a refused join, as a half sentence; empty when waiting is all there is to
 // do.
 std::string join_cure(const Error& error, EnrollmentStep step, std::string_view node_name,

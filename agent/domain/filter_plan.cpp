@@ -175,13 +175,6 @@ void plan_forward(const NetworkDesired& desired, const NetworkObserved& observed
   for (const IpFamily family : k_families) plan_forward_of(family, desired, observed, steps);
 }
 
-void plan_filter_removal(const NetworkObserved& observed, std::vector<NetworkStep>& steps) {
-  for (const IpFamily family : k_families) {
-    if (observed.filter.masquerade[family]) steps.push_back(RemoveMasquerade{family});
-    if (observed.filter.forward[family].chain_present) steps.push_back(RemoveForward{family});
-  }
-}
-
 void filter_findings(const NetworkDesired& desired, const NetworkObserved& observed,
                      std::vector<NetworkFinding>& out) {
   tool_findings(desired, observed, out);

@@ -27,7 +27,6 @@ void plan_masquerade(const NetworkDesired& desired, const NetworkObserved& obser
                      std::vector<NetworkStep>& steps);
 void plan_forward(const NetworkDesired& desired, const NetworkObserved& observed,
                   std::vector<NetworkStep>& steps);
-void plan_filter_removal(const NetworkObserved& observed, std::vector<NetworkStep>& steps);
 
 // What others' rules do to pods' traffic.
 void filter_findings(const NetworkDesired& desired, const NetworkObserved& observed,

@@ -40,19 +40,6 @@ std::vector<NetworkStep> plan_network(const NetworkDesired& desired, const Netwo
   return steps;
 }
 
-std::vector<NetworkStep> plan_network_removal(const NetworkObserved& observed) {
-  Steps steps;
-  for (const MarkedRoute& route : observed.routes) steps.push_back(RemoveRoute{route});
-  if (const NetworkLink* overlay = overlay_of(observed)) steps.push_back(RemoveOverlay{overlay->index});
-  plan_link_hop_removal(observed, steps);
-  plan_filter_removal(observed, steps);
-  const NetworkLink* bridge = pod_bridge(observed);
-  if (bridge != nullptr && !has_ports(observed, *bridge))
-    steps.push_back(RemoveBridge{bridge->index, bridge->name});
-  for (const auto& [file, content] : observed.files) steps.push_back(WriteNetworkFile{file, ""});
-  return steps;
-}
-
 const NetworkLink* underlay_of(const NetworkObserved& observed, const IpAddress& node_address) {
   for (const NetworkLink& link : observed.links)
     for (const LinkAddress& own : link.addresses)

@@ -171,9 +171,6 @@ struct NetworkFinding {
 // What no step can mend. Of peers without a way the first few are named.
 std::vector<NetworkFinding> network_findings(const NetworkDesired& desired, const NetworkObserved& observed);
 
-// Everything there is to undo when the node leaves: only marked objects.
-std::vector<NetworkStep> plan_network_removal(const NetworkObserved& observed);
-
 // The metric of the route to `prefix` (IPv4: at most /30): a pure function, different for any two IPv4 prefixes, never 0.
 // The kernel hashes IPv4 routes by metric and not by gateway; with equal metrics inserting N routes takes N^2
 // (notes: docs/architecture.md). IPv6 routes have no such trap; theirs is one that nobody else uses, because a route replaces

@@ -38,6 +38,8 @@ class Planner {
     each({ChangeKind::routes, ChangeKind::table, ChangeKind::chains, ChangeKind::firewall,
           ChangeKind::addresses},
          &Planner::marked);
+    // After the devices, which go with them at a time of the kernel's choice.
+    each({ChangeKind::namespaces}, &Planner::namespaces);
     each({ChangeKind::file, ChangeKind::link}, &Planner::file_or_link);
     each({ChangeKind::copy}, &Planner::copied_program);
     if (units_change_) plan_.steps.push_back({ResetAction::reload_units, "", "", {}});
@@ -127,6 +129,10 @@ class Planner {
                                : change.kind == ChangeKind::firewall  ? ResetAction::remove_firewall
                                                                       : ResetAction::remove_chains;
     step(action, change, join(seen.more, ", "));
+  }
+
+  void namespaces(const Change& change, const EntrySeen& seen) {
+    if (!not_ours(change)) step(ResetAction::remove_namespaces, change, join(seen.more, ", "));
   }
 
   void file_or_link(const Change& change, const EntrySeen& seen) {
@@ -237,10 +243,11 @@ class Planner {
 bool is_component_mount(const std::string& tree, const std::string& mount) {
   if (!is_below(mount, tree)) return false;
   // Volumes, their subpaths and devices of the kubelet; layers, shm and namespaces of Docker; bundles of
-  // containerd.
+  // containerd, and what it mounts for a moment.
   static constexpr std::string_view k_parts[] = {
       "/pods/",  "/plugins/", "/overlay2/",   "/overlay/", "/aufs/",         "/devicemapper/",
-      "/btrfs/", "/zfs/",     "/containers/", "/netns/",   "/runtime-runc/", "/io.containerd."};
+      "/btrfs/", "/zfs/",     "/containers/", "/netns/",   "/runtime-runc/", "/io.containerd.",
+      "/tmpmounts/"};
   const std::string rest = mount.substr(tree.size());
   if (rest == "/netns" || rest == "/overlay2") return true;
   return std::any_of(std::begin(k_parts), std::end(k_parts),
@@ -268,6 +275,7 @@ std::string describe(const ResetStep& step) {
     case ResetAction::remove_table:
     case ResetAction::remove_chains:
     case ResetAction::remove_firewall:
+    case ResetAction::remove_namespaces:
       return "remove the " + describe(step.change.kind, step.name) + note;
     case ResetAction::set_sysctl:
       return "set " + step.name + " back to " + step.value;

@@ -16,7 +16,7 @@ struct EntrySeen {
       false;  // something is there, but no file where a file should be, no link where a link should be
   bool same_as_kept = false;      // file: what is there is what stood there before us
   std::vector<std::string> temporary;  // file, link: what an agent that was killed while writing it has left beside it
-  std::vector<std::string> more;  // programs: "runc (123)"; chains: their names; device: its ports
+  std::vector<std::string> more;  // programs: "runc (123)"; chains, namespaces: their names; device: its ports
 };
 
 struct ResetSeen {
@@ -36,6 +36,7 @@ enum class ResetAction {
   remove_table,
   remove_chains,
   remove_firewall,  // what firewalld was told
+  remove_namespaces,
   set_sysctl,       // value: the former one
   unload_module,
   remove_temporary,  // of a file or link

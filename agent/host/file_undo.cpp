@@ -137,16 +137,44 @@ Status remove_copy(const Change& change) {
   return copy && is_there(*copy) ? remove_file(copy->path) : Status();
 }
 
+std::vector<std::string> namespaces(const std::string& prefix) {
+  const std::string name = prefix.substr(prefix.rfind('/') + 1);
+  auto names = list_dir(parent_path(prefix));
+  if (!names) return {};
+  std::erase_if(*names, [&name](const std::string& other) { return !other.starts_with(name); });
+  return *names;
+}
+
+Status remove_namespaces(const std::string& prefix) {
+  const std::string folder = parent_path(prefix);
+  const auto points = mount_points();
+  if (!points) return points.error();
+  for (const std::string& name : namespaces(prefix)) {
+    const std::string path = folder + "/" + name;
+    const bool mounted = std::any_of(points->begin(), points->end(), [&path](const MountPoint& point) { return point.path == path; });
+    if (auto gone = mounted ? unmount(path) : Status(); !gone) return gone;
+    if (auto gone = remove_file(path); !gone) return gone;
+  }
+  // Others have theirs in it; the next one to need the folder makes it.
+  (void)::rmdir(folder.c_str());
+  return {};
+}
+
 }  // namespace
 
 bool FileUndo::handles(ChangeKind kind) {
   return kind == ChangeKind::file || kind == ChangeKind::link || kind == ChangeKind::dir ||
-         kind == ChangeKind::tree || kind == ChangeKind::copy;
+         kind == ChangeKind::tree || kind == ChangeKind::copy || kind == ChangeKind::namespaces;
 }
 
 EntrySeen FileUndo::look(const Change& change) const {
   if (change.kind == ChangeKind::copy) return look_at_copy(change);
   EntrySeen seen;
+  if (change.kind == ChangeKind::namespaces) {
+    seen.more = namespaces(change.name);
+    seen.there = !seen.more.empty();
+    return seen;
+  }
   if (change.kind == ChangeKind::file || change.kind == ChangeKind::link) seen.temporary = temporaries(change.name);
   struct stat info {};
   if (::lstat(change.name.c_str(), &info) != 0) {
@@ -211,6 +239,8 @@ Status FileUndo::undo(const ResetStep& step) const {
       return empty_folder(step.change);
     case ResetAction::remove_tree:
       return remove_whole(step.name);
+    case ResetAction::remove_namespaces:
+      return remove_namespaces(step.name);
     case ResetAction::remove_dir:
       return remove_if_empty(step.name);
     default:

@@ -56,11 +56,6 @@ Status verify_and_lay_down(const InstallPaths& paths, const ArtifactRef& artifac
   return {};
 }
 
-Result<bool> switch_back(InstallPaths paths, std::string component) {
-  if (Status done = install_layout::roll_back(paths, component); !done) return error_of(done, "roll back " + component);
-  return true;
-}
-
 }  // namespace
 
 bool is_current(const InstallPaths& paths, const ArtifactRef& artifact) {
@@ -72,15 +67,6 @@ bool is_current(const InstallPaths& paths, const ArtifactRef& artifact) {
 
 Installer::Installer(InstallPaths paths, ArtifactSource& source, Workers& workers)
     : paths_(std::move(paths)), source_(source), workers_(workers) {}
-
-asio::awaitable<Result<std::map<std::string, InstalledComponent>>> Installer::survey() {
-  using Found = std::map<std::string, InstalledComponent>;
-  std::function<Result<Found>()> job = [paths = paths_] { return install_layout::survey(paths); };
-  auto waiting = offload<Found>(workers_, std::move(job));
-  Result<Found> found = co_await std::move(waiting);
-  if (!found) co_return error_of(found, "look at the installed programs");
-  co_return found;
-}
 
 asio::awaitable<Result<InstallOutcome>> Installer::ensure(ArtifactRef artifact) {
   std::function<Result<Found>()> look_job = [paths = paths_, artifact, known = seals_[artifact.component]] {
@@ -111,14 +97,6 @@ asio::awaitable<Result<std::vector<std::string>>> Installer::collect(std::set<st
   Result<Gone> gone = co_await std::move(waiting);
   if (!gone) co_return error_of(gone, "remove old versions");
   co_return gone;
-}
-
-asio::awaitable<Status> Installer::roll_back(std::string component) {
-  std::function<Result<bool>()> job = [paths = paths_, component] { return switch_back(paths, component); };
-  auto switching = offload<bool>(workers_, std::move(job));
-  Result<bool> done = co_await std::move(switching);
-  if (!done) co_return done.error();
-  co_return Status();
 }
 
 }  // namespace slipway

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "agent/domain/installed_component.hpp"
 #include "agent/install/paths.hpp"
 #include "agent/ports/artifact_source.hpp"
 #include "common/async/runtime.hpp"
@@ -30,22 +29,16 @@ class Installer {
   // The references must outlive the installer.
   Installer(InstallPaths paths, ArtifactSource& source, Workers& workers);
 
-  // What lies below the install root, each version checked against its manifest (file digests: reads everything). Removes
-  // left-overs of a crash. For the start and for audits.
-  boost::asio::awaitable<Result<std::map<std::string, InstalledComponent>>> survey();
-
   // Makes `artifact` the current version of its component: nothing when it is already (every file is held against its
   // manifest by digest: once, and again when somebody wrote to it), else download, verify, unpack, switch. Older versions stay until
   // collect(). Errors name component, version and stage, e.g.
-  // "install kubelet 1.20.2: verify: ...". Errc::corrupt: the bytes are not what was promised; they are thrown away.
+  // "install kubelet 1.20.2: verify: ...". Errc::corrupt: the bytes are not what was promised; they are thrown away. The way back
+  // is the same: the version before is there still, and nothing is fetched.
   boost::asio::awaitable<Result<InstallOutcome>> ensure(ArtifactRef artifact);
 
   // Removes what nobody needs any more: versions older than the previous one that no process executes, what a crash has left, downloads of
   // digests that are not `wanted` and got their last byte a day ago. Never during an ensure(). Returns what went, for the log.
   boost::asio::awaitable<Result<std::vector<std::string>>> collect(std::set<std::string> wanted, WallTime now);
-
-  // Switches back to the version before. Errc::not_found when there is none.
-  boost::asio::awaitable<Status> roll_back(std::string component);
 
   const InstallPaths& paths() const { return paths_; }
 

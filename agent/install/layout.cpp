@@ -88,24 +88,6 @@ Status move_into_place(const InstallPaths& paths, const ArtifactRef& artifact, c
   return remove_tree(aside);
 }
 
-Result<InstalledComponent> survey_component(const InstallPaths& paths, const std::string& name) {
-  InstalledComponent found;
-  Result<std::vector<std::string>> versions = list_dir(paths.component_dir(name));
-  if (!versions) return versions.error();
-  for (const std::string& version : *versions) {
-    if (!is_safe_name(version)) continue;
-    const std::string dir = paths.version_dir(name, version);
-    Result<Manifest> manifest = read_manifest(dir);
-    const bool whole = manifest && check_tree(dir, *manifest, CheckDepth::digests);
-    (whole ? found.versions : found.broken).insert(version);
-  }
-  const std::string current = version_behind(paths.current_link(name));
-  const std::string previous = version_behind(paths.previous_link(name));
-  if (found.versions.contains(current)) found.current = current;
-  if (found.versions.contains(previous)) found.previous = previous;
-  return found;
-}
-
 }  // namespace
 
 bool is_safe_name(const std::string& name) {
@@ -208,37 +190,11 @@ Result<std::string> activate(const InstallPaths& paths, const std::string& compo
   return before;
 }
 
-Status roll_back(const InstallPaths& paths, const std::string& component) {
-  const std::string previous = version_behind(paths.previous_link(component));
-  if (previous.empty()) return make_error(Errc::not_found, "no earlier version is kept");
-  Result<Manifest> manifest = read_manifest(paths.version_dir(component, previous));
-  if (!manifest) return manifest.error();
-  if (Status whole = check_tree(paths.version_dir(component, previous), *manifest, CheckDepth::digests); !whole) return whole;
-  Result<std::string> switched = activate(paths, component, previous);
-  return switched ? Status() : switched.error();
-}
-
 Status remove_version(const InstallPaths& paths, const std::string& component, const std::string& version) {
   const std::string doomed = paths.temporary_dir(component, version);
   if (Status cleared = remove_tree(doomed); !cleared) return cleared;
   if (Status moved = move(paths.version_dir(component, version), doomed); !moved) return moved;
   return remove_tree(doomed);
-}
-
-Result<std::map<std::string, InstalledComponent>> survey(const InstallPaths& paths) {
-  std::map<std::string, InstalledComponent> found;
-  Result<std::vector<std::string>> names = list_dir(paths.install_root);
-  if (!names && names.error().code == Errc::not_found) return found;
-  if (!names) return names.error();
-  for (const std::string& name : *names) {
-    struct stat info {};
-    if (!is_safe_name(name) || ::lstat(paths.component_dir(name).c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) continue;
-    if (Status tidied = tidy(paths, name); !tidied) return tidied.error();
-    Result<InstalledComponent> component = survey_component(paths, name);
-    if (!component) return component.error();
-    found.emplace(name, std::move(*component));
-  }
-  return found;
 }
 
 }  // namespace slipway::install_layout

@@ -1,10 +1,8 @@
 #pragma once
 // The blocking half of the installer: one step each, all on a worker thread. Private to this folder.
-#include <map>
 #include <optional>
 #include <string>
 
-#include "agent/domain/installed_component.hpp"
 #include "agent/install/manifest.hpp"
 #include "agent/install/paths.hpp"
 #include "agent/ports/artifact_source.hpp"
@@ -35,8 +33,6 @@ Status lay_down(const InstallPaths& paths, const ArtifactRef& artifact);
 // Switches `current`, keeps what was current as `previous`. Returns the version that was current; empty: none.
 Result<std::string> activate(const InstallPaths& paths, const std::string& component, const std::string& version);
 
-Status roll_back(const InstallPaths& paths, const std::string& component);
-
 // Under a temporary name first: a crash in the middle must not leave half a version that looks like one.
 Status remove_version(const InstallPaths& paths, const std::string& component, const std::string& version);
 
@@ -46,7 +42,5 @@ bool is_safe_name(const std::string& name);
 bool is_temporary(const std::string& name);
 // Where a link leads, if that is a folder beside it; empty otherwise.
 std::string version_behind(const std::string& link);
-
-Result<std::map<std::string, InstalledComponent>> survey(const InstallPaths& paths);
 
 }  // namespace slipway::install_layout

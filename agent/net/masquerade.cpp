@@ -12,14 +12,6 @@ std::string table_name(IpFamily family) {
   return "table " + std::string(nft_word(family)) + " " + k_masquerade_table;
 }
 
-Status change_nft(const std::string& commands, const std::string& doing) {
-  const auto nft = Nft::open();
-  if (!nft) return error_of(nft, doing);
-  const auto done = nft->run(commands);
-  if (!done) return error_of(done, doing);
-  return {};
-}
-
 void read_elements(std::string_view text, MasqueradeTable& table) {
   for (const std::string_view part : split(text, ',')) {
     const std::string word(trim(part));
@@ -99,22 +91,17 @@ Result<std::optional<MasqueradeTable>> read_masquerade(const Nft& nft, const std
   return std::optional(parse_masquerade(*listing));
 }
 
-Result<bool> has_masquerade(IpFamily family) {
-  const auto nft = Nft::open();
-  if (!nft) return error_of(nft, "listing packet filter tables");
-  const auto tables = list_tables(*nft);
-  if (!tables) return tables.error();
-  return std::find(tables->begin(), tables->end(), NftTable{nft_word(family), k_masquerade_table}) != tables->end();
-}
-
 Status put_masquerade(const PutMasquerade& wanted) {
-  return change_nft(masquerade_commands(wanted), "put the masquerade table");
+  const std::string doing = "put the masquerade table";
+  const auto nft = Nft::open();
+  if (!nft) return error_of(nft, doing);
+  const auto done = nft->run(masquerade_commands(wanted));
+  if (!done) return error_of(done, doing);
+  return {};
 }
 
 Status remove_masquerade(IpFamily family) {
-  // Adding it first makes the removal of an absent table succeed.
-  const std::string table = table_name(family);
-  return change_nft(table + "\ndelete " + table + "\n", "remove the masquerade table");
+  return remove_table({nft_word(family), k_masquerade_table});
 }
 
 }  // namespace slipway::net

@@ -14,7 +14,6 @@ namespace slipway::net {
 
 // `tables`: all that there are.
 Result<std::optional<MasqueradeTable>> read_masquerade(const Nft& nft, const std::vector<NftTable>& tables, IpFamily family);
-Result<bool> has_masquerade(IpFamily family);
 // The whole table in one kernel transaction: at no time is there a part of it, or none.
 Status put_masquerade(const PutMasquerade& wanted);
 Status remove_masquerade(IpFamily family);

@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "agent/domain/link_hop.hpp"
-#include "agent/net/masquerade.hpp"
+#include "agent/net/nft.hpp"
 #include "agent/net/sysctls.hpp"
 #include "common/core/text.hpp"
 #include "common/process/run_program.hpp"
@@ -45,10 +45,6 @@ std::string text_of(const RemoveLinkAddress& step) {
 std::optional<std::string> sysctl_value(const std::string& root, const std::string& key) {
   const auto read = read_sysctls(root, {key});
   return read.empty() ? std::nullopt : read.front().value;
-}
-
-IpFamily family_of_table(const std::string& name) {
-  return name.starts_with("ip6 ") ? IpFamily::v6 : IpFamily::v4;
 }
 
 // A device that is gone meanwhile, as a pod's end goes with its namespace, is gone.
@@ -101,7 +97,7 @@ Result<EntrySeen> NetworkUndo::look(const Change& change) {
     for (const NetworkStep& step : *steps) seen.more.push_back(text_of(std::get<RemoveLinkAddress>(step)));
     seen.there = !steps->empty();
   } else if (change.kind == ChangeKind::table) {
-    const auto there = has_masquerade(family_of_table(change.name));
+    const auto there = has_table(table_named(change.name));
     if (!there) return there.error();
     seen.there = *there;
   } else if (change.kind == ChangeKind::chains) {
@@ -130,7 +126,7 @@ Status NetworkUndo::undo(const ResetStep& step) {
     case ResetAction::remove_addresses:
       return remove_addresses();
     case ResetAction::remove_table:
-      return remove_masquerade(family_of_table(step.name));
+      return remove_table(table_named(step.name));
     case ResetAction::remove_chains:
       return remove_chains(step.name);
     case ResetAction::remove_firewall:

@@ -2,6 +2,8 @@
 
 #include <nftables/libnftables.h>
 
+#include <algorithm>
+
 #include "common/core/text.hpp"
 
 namespace slipway::net {
@@ -40,6 +42,30 @@ Result<std::vector<NftTable>> list_tables(const Nft& nft) {
   const auto listing = nft.run("list tables");
   if (!listing) return error_of(listing, "listing packet filter tables");
   return parse_tables(*listing);
+}
+
+NftTable table_named(std::string_view name) {
+  const std::size_t space = name.find(' ');
+  if (space == std::string_view::npos) return {"ip", std::string(name)};
+  return {std::string(name.substr(0, space)), std::string(name.substr(space + 1))};
+}
+
+Result<bool> has_table(const NftTable& table) {
+  const auto nft = Nft::open();
+  if (!nft) return error_of(nft, "listing packet filter tables");
+  const auto tables = list_tables(*nft);
+  if (!tables) return tables.error();
+  return std::find(tables->begin(), tables->end(), table) != tables->end();
+}
+
+Status remove_table(const NftTable& table) {
+  const std::string words = "table " + table.family + " " + table.name;
+  const auto nft = Nft::open();
+  if (!nft) return error_of(nft, "remove the " + words);
+  // Adding it first makes the removal of an absent table succeed.
+  const auto done = nft->run(words + "\ndelete " + words + "\n");
+  if (!done) return error_of(done, "remove the " + words);
+  return {};
 }
 
 std::vector<NftTable> parse_tables(std::string_view listing) {

@@ -35,6 +35,12 @@ struct NftTable {
   bool operator==(const NftTable&) const = default;
 };
 Result<std::vector<NftTable>> list_tables(const Nft& nft);
+// Of the change ledger: "ip6 slipway"; without a family it is one of IPv4.
+NftTable table_named(std::string_view name);
+// Open the packet filter by themselves.
+Result<bool> has_table(const NftTable& table);
+// Done when there is none. Nothing else may be in the name than letters, digits, "-" and "_".
+Status remove_table(const NftTable& table);
 // For tests.
 std::vector<NftTable> parse_tables(std::string_view listing);
 

@@ -101,10 +101,14 @@ std::optional<std::uint64_t> counter_in(std::string_view text, std::string_view 
   return std::nullopt;
 }
 
-ChildCgroups::ChildCgroups(std::string root) : root_(std::move(root)), mounts_(cgroup_mounts(text_of("/proc/mounts"))) {
+ChildCgroups::ChildCgroups(std::string root, bool make) : root_(std::move(root)), mounts_(cgroup_mounts(text_of("/proc/mounts"))) {
   for (std::string* mount : {&mounts_.tracking, &mounts_.pids, &mounts_.memory}) {
     if (mount->empty()) continue;
     const std::string ours = *mount + "/" + root_;
+    if (!make) {
+      if (::access(ours.c_str(), F_OK) != 0) mount->clear();
+      continue;
+    }
     if (::mkdir(ours.c_str(), 0755) != 0 && errno != EEXIST) mount->clear();
     if (mount->empty() || !is_v2(*mount)) continue;
     // One by one: a controller that is not there refuses the whole line.

@@ -28,8 +28,8 @@ std::optional<std::uint64_t> counter_in(std::string_view text, std::string_view 
 
 class ChildCgroups {
  public:
-  // `root`: the folder of ours in each hierarchy.
-  explicit ChildCgroups(std::string root);
+  // `root`: the folder of ours in each hierarchy, which is made unless `make` is false.
+  explicit ChildCgroups(std::string root, bool make = true);
   ChildCgroups(std::string root, CgroupMounts mounts) : root_(std::move(root)), mounts_(std::move(mounts)) {}
 
   // Makes the unit's groups and sets their limits. The cgroup.procs files that its process writes itself into.

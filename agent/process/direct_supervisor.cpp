@@ -76,8 +76,10 @@ Status DirectSupervisor::Impl::link(const std::string& name) {
 DirectSupervisor::DirectSupervisor(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<DirectSupervisor>> DirectSupervisor::open(asio::any_io_executor executor, DirectOptions options) {
-  if (Status made = make_dirs(options.run_dir, 0755); !made) return context(made.error(), "the supervisor's folder");
-  if (Status made = make_dirs(options.log_dir, 0755); !made) return context(made.error(), "the units' logs");
+  if (!options.only_ends) {
+    if (Status made = make_dirs(options.run_dir, 0755); !made) return context(made.error(), "the supervisor's folder");
+    if (Status made = make_dirs(options.log_dir, 0755); !made) return context(made.error(), "the units' logs");
+  }
   auto impl = std::make_unique<Impl>(std::move(executor), std::move(options));
   for (const std::string& name : names_in(impl->host->options.run_dir, k_record_end)) {
     const auto unit = impl->unit(name);

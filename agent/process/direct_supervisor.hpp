@@ -22,6 +22,7 @@ struct DirectOptions {
   std::string cgroup = "slipway";  // folder in the cgroup hierarchies
   std::size_t log_limit = std::size_t{8} << 20;  // bytes; as much again is kept in UNIT.log.1
   Millis job_limit{180'000};       // from the start of a job to its end
+  bool only_ends = false;  // for a reset: it makes nothing, and what ends stays ended; an agent may keep the units meanwhile
 };
 
 // On one executor's thread. Must outlive the coroutines of its calls; its own stop watching when it ends.

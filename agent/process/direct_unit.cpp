@@ -121,7 +121,8 @@ void DirectUnit::adopt() {
   } else {
     set_state(UnitActivity::activating, "auto-restart");
   }
-  spawn_keeper();
+  // Otherwise stop() does: until then the unit is another's.
+  if (!host_->options.only_ends) spawn_keeper();
 }
 
 void DirectUnit::close() {
@@ -190,6 +191,7 @@ asio::awaitable<Status> DirectUnit::start() {
 asio::awaitable<Status> DirectUnit::stop() {
   const std::shared_ptr<DirectUnit> self = shared_from_this();
   const Instant deadline = steady_clock::now() + host_->options.job_limit;
+  if (!alive_ && (adopted_ || lost_)) spawn_keeper();
   stop_ = alive_;
   event_.notify();
   while (alive_) {
@@ -293,7 +295,7 @@ void DirectUnit::note_end() {
 }
 
 bool DirectUnit::comes_back() const {
-  if (skipped_ || !spec_) return false;
+  if (skipped_ || !spec_ || host_->options.only_ends) return false;
   if (spec_->restart.when == RestartWhen::on_failure) return status_.result != "success";
   return spec_->restart.when == RestartWhen::always;
 }

@@ -22,7 +22,7 @@ namespace slipway {
 // What all units share.
 struct DirectHost {
   DirectHost(boost::asio::any_io_executor ex, DirectOptions opts)
-      : executor(std::move(ex)), options(std::move(opts)), cgroups(options.cgroup) {}
+      : executor(std::move(ex)), options(std::move(opts)), cgroups(options.cgroup, !options.only_ends) {}
   boost::asio::any_io_executor executor;
   DirectOptions options;
   ChildCgroups cgroups;

@@ -19,6 +19,9 @@ class FileUnitLog final : public UnitLog {
  public:
   explicit FileUnitLog(std::string dir) : dir_(std::move(dir)) {}
   Result<std::vector<std::string>> last_lines(const std::string& unit) override;
+  // The last lines as they were written, oldest first, of UNIT.log.1 too; 256 KiB at most. Blocks. Errc::not_found: neither
+  // is there.
+  Result<std::string> tail(const std::string& unit, std::size_t lines = 200) const;
 
  private:
   std::string dir_;

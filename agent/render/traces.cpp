@@ -22,22 +22,33 @@ void add_sysctls(Intents& out, const std::vector<std::pair<std::string, std::str
   for (const auto& [key, value] : keys) out.push_back({ChangeKind::sysctl, key, value});
 }
 
-// Read in the programs' sources (dockerd 20.10, containerd 1.6): folders that no setting of ours names.
+// Read in the programs' sources (dockerd 20.10, containerd 1.6 and 2.1, cri-dockerd 0.3): folders that no setting of
+// ours names.
+void containerd_traces(Intents& out, const ComponentFiles& component, const HostPaths& paths) {
+  const std::string& root = paths.host_root;
+  add_all(out, ChangeKind::tree, {"/var/lib/containerd", "/opt/containerd", "/run/containerd"}, root);
+  // Docker's makes no pods, and listens to no plugins of the node.
+  if (component.artifact != "containerd") return;
+  add_all(out, ChangeKind::tree, {"/run/nri"}, root);
+  add_all(out, ChangeKind::namespaces, {"/run/netns/cni-"}, root);
+}
+
 void docker_traces(Intents& out, const HostPaths& paths) {
   const std::string& root = paths.host_root;
-  out.push_back({ChangeKind::programs, paths.install_root, "", true});
   add_all(out, ChangeKind::file, {paths.docker_dir + "/key.json"});
-  add_all(out, ChangeKind::tree,
-          {"/var/lib/docker", "/var/lib/containerd", "/opt/containerd", "/run/docker", "/run/containerd",
-           "/run/docker.sock", "/run/docker.pid"},
-          root);
+  add_all(out, ChangeKind::tree, {"/var/lib/docker", "/run/docker", "/run/docker.sock", "/run/docker.pid"}, root);
   // Only where docker.config asks for them.
   add_all(out, ChangeKind::device, {"docker0"});
   add_all(out, ChangeKind::chains, {"DOCKER"});
   add_all(out, ChangeKind::cgroup, {"docker"});
 }
 
-// kubelet 1.18 to 1.23 with dockershim and kube-proxy in iptables or ipvs mode; the values of the sysctls are
+// The state of pods' sandboxes, and the socket.
+void cri_dockerd_traces(Intents& out, const HostPaths& paths) {
+  add_all(out, ChangeKind::tree, {"/var/lib/cri-dockerd", "/run/cri-dockerd.sock"}, paths.host_root);
+}
+
+// kubelet 1.18 to 1.23 with dockershim and kube-proxy in iptables, ipvs or nftables mode; the values of the sysctls are
 // constants of the kubelet.
 void kubelet_traces(Intents& out, const HostPaths& paths) {
   const std::string& root = paths.host_root;
@@ -64,13 +75,22 @@ void kube_proxy_traces(Intents& out, const HostPaths& paths) {
                     {"net/netfilter/nf_conntrack_tcp_timeout_established", ""},
                     {"net/netfilter/nf_conntrack_tcp_timeout_close_wait", ""}});
   add_all(out, ChangeKind::device, {"kube-ipvs0"});
+  add_all(out, ChangeKind::table, {"ip kube-proxy", "ip6 kube-proxy"});
+}
+
+// portmap, the plugin of host ports, has chains (CNI-) or, where there is no iptables, these.
+void cni_traces(Intents& out, const HostPaths& paths) {
+  out.push_back({ChangeKind::tree, paths.cni_state_dir, "", true});
+  add_all(out, ChangeKind::table, {"ip cni_hostport", "ip6 cni_hostport"});
 }
 
 void own_traces(Intents& out, const ComponentFiles& component, const HostPaths& paths) {
+  if (component.name == "containerd") containerd_traces(out, component, paths);
   if (component.name == "docker") docker_traces(out, paths);
+  if (component.name == "cri-dockerd") cri_dockerd_traces(out, paths);
   if (component.name == "kubelet") kubelet_traces(out, paths);
   if (component.name == "kube-proxy") kube_proxy_traces(out, paths);
-  if (component.name == "cni") out.push_back({ChangeKind::tree, paths.cni_state_dir, "", true});
+  if (component.name == "cni") cni_traces(out, paths);
   if (component.name == "etcd") out.push_back({ChangeKind::tree, paths.etcd_dir});
   if (component.name == "kube-apiserver") out.push_back({ChangeKind::tree, paths.log_dir});
 }
@@ -143,6 +163,7 @@ std::vector<Intent> component_intents(const std::vector<ComponentFiles>& compone
                                       const CredentialStore& credentials) {
   Intents out;
   out.push_back({ChangeKind::tree, paths.install_root, "", true});
+  out.push_back({ChangeKind::programs, paths.install_root, "", true});
   for (const ComponentFiles& component : components) add_component(out, component, paths, credentials);
   return out;
 }

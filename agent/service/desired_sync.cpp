@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/domain/desired_merge.hpp"
+#include "agent/domain/enrollment_state.hpp"
 #include "agent/service/stored_desired.hpp"
 #include "common/log/log.hpp"
 #include "proto/codec.hpp"
@@ -237,9 +238,8 @@ asio::awaitable<Status> DesiredSync::run() {
       deps_.state.sync_message = done.error().message;
       deps_.state.report.set();
       if (trouble_.worth_logging(done.error().message, deps_.clock.steady())) {
-        const char* what = gone ? "this node was deleted from the cluster: pods are left alone; to join anew "
-                                  "remove the data directory and run slipway-agent join"
-                                : "the coordinator cannot be asked; the node goes on as it is";
+        const std::string what = gone ? std::string("this node was deleted from the cluster: pods are left alone; to join anew: ") + k_join_anew
+                                      : "the coordinator cannot be asked; the node goes on as it is";
         log::warning(what, {{"error", done.error()}, {"nextTrySeconds", (wait.count() + 999) / 1000}});
       }
     }

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "agent/domain/enrollment_state.hpp"
 #include "agent/service/status.hpp"
 #include "common/core/text.hpp"
 
@@ -25,8 +26,7 @@ proto::HealthCheck warning(std::string name, std::string message, std::string cu
 
 void check_membership(const AgentState& state, Checks& checks) {
   if (state.removed) {
-    checks.push_back(ill("membership", "this node was deleted from its cluster",
-                         "remove the data directory, then slipway-agent join with a new token"));
+    checks.push_back(ill("membership", "this node was deleted from its cluster", k_join_anew));
   } else if (!state.identity) {
     checks.push_back(ill("membership",
                          state.join_message.empty() ? "this host is joining" : state.join_message,

@@ -5,6 +5,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <utility>
 
+#include "agent/domain/enrollment_state.hpp"
 #include "agent/domain/reconcile_plan.hpp"
 #include "agent/service/rounds.hpp"
 #include "common/core/text.hpp"
@@ -172,7 +173,7 @@ proto::LocalError join_error(const AgentState& state) {
 }
 
 proto::LocalError coordinator_error(const AgentState& state) {
-  const char* cure = state.removed ? "slipway-agent join with a new token, after the data directory was removed"
+  const char* cure = state.removed ? k_join_anew
                                    : "the node goes on as it is; is the coordinator up and the way to it open? slipway-agent preflight";
   return {"coordinator", state.sync_message, cure, ""};
 }

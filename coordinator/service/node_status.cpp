@@ -107,8 +107,8 @@ Status check_single(const std::vector<Cidr>& nat_sources, const Node& node, cons
   if (silent >= k_alive) return {};
   return make_error(Errc::denied, "two live agents have the identity of node " + node.name + ": one at " + node.address.to_string() + (by_nat ? " behind NAT" : "") +
                                       " (heard " + to_age_text(silent) + " ago) and one at " + from.to_string() +
-                                      ": a machine was copied with its keys; on the copy stop slipway-agent, remove its data directory "
-                                      "and /etc/machine-id, and join it under another name. If this host has moved to another address, wait: it is let in when the old one has been silent for " + to_age_text(k_alive));
+                                      ": a machine was copied with its keys; on the copy run slipway-agent reset, without a node delete here, "
+                                      "remove /etc/machine-id, and join it under another name. If this host has moved to another address, wait: it is let in when the old one has been silent for " + to_age_text(k_alive));
 }
 
 NodeStatusBoard::NodeStatusBoard(const Clock& clock, Millis dead_after)

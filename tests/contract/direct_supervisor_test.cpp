@@ -212,6 +212,40 @@ TEST_CASE("direct supervisor: a process that ends at once comes back again and a
   CHECK(status_of(rig, k_unit).active == UnitActivity::inactive);
 }
 
+TEST_CASE("direct supervisor: for a reset it makes nothing, takes nothing over and brings nothing back", "[supervisor][direct]") {
+  DirectRig rig;
+  const std::string record = rig.dir / "run" + "/" + k_unit + ".run";
+  const bool lives_on = GENERATE(false, true);
+  rig.install(script(k_unit, "exec sleep 1000"));
+  must(rig.io.run(rig.direct->start(k_unit)));
+  const pid_t pid = status_of(rig, k_unit).main_pid;
+  const auto written = parse_run_record(text_of(record));
+  REQUIRE(written);
+  // Until the program runs: before, the process is not marked yet.
+  for (int i = 0; i < 500 && !find_child(*written); ++i) rig.io.run(nap());
+  rig.direct.reset();
+  rig.io.poll();
+  if (!lives_on) {
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+  }
+  for (const char* folder : {"enabled", "log"}) std::filesystem::remove_all(rig.dir / folder);
+  const std::string before = text_of(record);
+  DirectOptions options = rig.options();
+  options.only_ends = true;
+  rig.direct = DirectSupervisor::open(rig.io.executor(), options).value();
+  for (int i = 0; i < 10; ++i) rig.io.run(nap());  // ten times the pause before a restart
+  CHECK(text_of(record) == before);
+  CHECK(status_of(rig, k_unit).running() == lives_on);
+  CHECK(lives(pid) == lives_on);
+  must(rig.io.run(rig.direct->stop(k_unit)));
+  CHECK_FALSE(lives(pid));
+  CHECK(status_of(rig, k_unit).active == UnitActivity::inactive);
+  CHECK_FALSE(std::filesystem::exists(record));
+  for (const char* folder : {"enabled", "log"}) CHECK_FALSE(std::filesystem::exists(rig.dir / folder));
+  rig.open();
+}
+
 TEST_CASE("direct supervisor: a program that is not there", "[supervisor][direct]") {
   DirectRig rig;
   UnitSpec spec = script(k_unit, "");

@@ -115,20 +115,6 @@ TEST_CASE("pods: a change of the backend leaves nothing of the former one", "[ne
   CHECK(lab.marked(lab.node(0)) == "routes 0, neighbours 0, entries 0");
 }
 
-TEST_CASE("pods: leaving removes the tunnel, both families' routes and the link hop", "[network][pods]") {
-  if (no_root()) return;
-  PodLab lab({0, 0}, backend(NetworkBackend::host_gw, true));
-  lab.pass_all();
-  LabNode& node = lab.node(0);
-  const auto steps = plan_network_removal(lab.observe(node));
-  node.ns.within([&] {
-    for (const Status& status : node.kernel->apply(steps)) CHECK(status);
-    for (const Status& status : node.kernel->apply(steps)) CHECK(status);  // gone already: no error
-  });
-  CHECK(lab.marked(node) == "routes 0, neighbours 0, entries 0");
-  CHECK(overlay_of(lab.observe(node)) == nullptr);
-}
-
 TEST_CASE("pods: a reset finds the tunnel, the routes and the link hop by their marks, and takes them away",
           "[network][pods]") {
   if (no_root()) return;

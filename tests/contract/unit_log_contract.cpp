@@ -173,3 +173,21 @@ TEST_CASE("a log that outgrows its limit is kept for one turn, and begins anew",
   bound_log(path, 1000);
   CHECK(std::filesystem::file_size(path + ".1") == 1000);
 }
+
+TEST_CASE("the end of a log is read for support as it was written, across a turn of the log", "[unit_log]") {
+  TempDir dir;
+  const FileUnitLog log(dir.path());
+  const auto none = log.tail("a.service");
+  REQUIRE_FALSE(none);
+  CHECK(none.error().code == Errc::not_found);
+  std::ofstream(dir / "a.service.log.1") << "1\n2 \x1b[31m\n";
+  CHECK(log.tail("a.service").value() == "1\n2 \x1b[31m\n");
+  std::ofstream(dir / "a.service.log") << "3\n4";
+  CHECK(log.tail("a.service").value() == "1\n2 \x1b[31m\n3\n4");
+  CHECK(log.tail("a.service", 3).value() == "2 \x1b[31m\n3\n4");
+  CHECK(log.tail("a.service", 1).value() == "4");
+  std::ofstream(dir / "a.service.log") << std::string(300'000, 'y') << "\nlast\n";
+  const std::string longest = log.tail("a.service").value();
+  CHECK(longest.size() == 256 * 1024);
+  CHECK(longest.ends_with("y\nlast\n"));
+}

@@ -35,9 +35,23 @@ struct Removal {
   ~Removal() { lab::run({quickstart(), "--name", k_cluster, "--down"}, 120s); }
 };
 
+// With a pod that runs: its shim and its namespace outlive containerd.
+void reset_leaves_nothing(const std::string& host) {
+  REQUIRE(in(host, {"sh", "-c", "ls -d /run/netns/cni-*"}).find("/run/netns/cni-") == 0);
+  const auto reset = lab::tool({"exec", k_cluster, host, "slipway-agent", "reset", "--yes"}, 180s);
+  INFO(reset.out << reset.err);
+  REQUIRE(reset.ok());
+  CHECK(in(host, {"sh", "-c", "ps ax -o comm | grep -E 'containerd|kubelet|kube-proxy|pause' || true"}).empty());
+  // The lab mounts the runtimes' folders: these stay, empty as they were.
+  CHECK(in(host, {"sh", "-c", "ls -A /var/lib/containerd"}).empty());
+  CHECK(in(host, {"sh", "-c", "grep -E ' (/run/(containerd|netns|nri)|/var/lib/(containerd/|kubelet)|/opt/slipway)' /proc/self/mounts || true"}).empty());
+  CHECK(in(host, {"sh", "-c", "ls -d /run/containerd /run/netns /run/nri /opt/containerd /opt/slipway /etc/crictl.yaml /var/lib/kubelet 2>/dev/null || true"}).empty());
+  CHECK(in(host, {"sh", "-c", "nft list tables | grep -E 'slipway|kube-proxy|cni_hostport' || true"}).empty());
+}
+
 }  // namespace
 
-TEST_CASE("system 81: containerd runs the pods of a master and a node, without docker",
+TEST_CASE("system 81: containerd runs the pods of a master and a node, without docker, and a reset ends them",
           "[system][containerd]") {
   const Removal at_the_end;
   const auto made = lab::run({quickstart(), "--nodes", "1", "--runtime", "containerd", "--name", k_cluster,
@@ -71,5 +85,6 @@ TEST_CASE("system 81: containerd runs the pods of a master and a node, without d
                     return now.ok() && now.out == before + " 0 Running";
                   },
                   {});
+  reset_leaves_nothing("node1");
   remove_cluster();
 }

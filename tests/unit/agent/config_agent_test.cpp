@@ -152,6 +152,12 @@ TEST_CASE("join writes a configuration that can be loaded, and refuses a second 
   CHECK(again.error().message.find("slipway-agent reset") != std::string::npos);
 }
 
+TEST_CASE("where systemd does not run the host a join says what is to be started", "[agent][config]") {
+  CHECK(what_to_start("/etc/slipway/agent.yaml").find("have slipway-agent run started") != std::string::npos);
+  CHECK(what_to_start("/x/agent.yaml").find("slipway-agent run --config /x/agent.yaml") != std::string::npos);
+  for (const char* part : {"systemd does not run this host", "at every boot"}) CHECK(what_to_start("/x/agent.yaml").find(part) != std::string::npos);
+}
+
 TEST_CASE("the cgroup driver is systemd only where systemd has the controllers", "[agent][config]") {
   CHECK(cgroup_driver_of("0::/system.slice/slipway-agent.service\n", true) == "systemd");
   const std::string service = "/system.slice/slipway-agent.service";

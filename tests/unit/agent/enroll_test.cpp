@@ -213,6 +213,7 @@ TEST_CASE("an operator's no is known by its code, whatever it says and however t
   for (const EnrollmentStep step : {EnrollmentStep::use_token, EnrollmentStep::prove_key}) CHECK(cure(Cause::host_denied, step).empty());
   CHECK(cure(Cause::none, EnrollmentStep::use_token).find("token create") != std::string::npos);
   CHECK(cure(Cause::none, EnrollmentStep::prove_key).find("does not know") != std::string::npos);
+  CHECK(cure(Cause::none, EnrollmentStep::prove_key).ends_with(k_join_anew));
 }
 
 TEST_CASE("the agent waits for an operator's approval and says so", "[agent][enroll]") {

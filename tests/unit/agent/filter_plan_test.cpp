@@ -130,7 +130,6 @@ TEST_CASE("a table goes with the block of its family, not with the coordinator's
   CHECK(steps_of<RemoveMasquerade>(plan_network(desired, observed)).empty());
   desired.backend = NetworkBackend::external;
   CHECK(steps_of<RemoveMasquerade>(plan_network(desired, observed)).size() == 2);
-  CHECK(steps_of<RemoveMasquerade>(plan_network_removal(observed)).size() == 2);
 }
 
 TEST_CASE("FORWARD is opened for the families that the cluster's ranges have", "[filter_plan]") {
@@ -310,7 +309,6 @@ TEST_CASE("other managers of devices are kept off by files, which go with the po
   desired.backend = NetworkBackend::external;
   const auto removals = steps_of<WriteNetworkFile>(plan_network(desired, observed));
   CHECK(std::count_if(removals.begin(), removals.end(), [](const WriteNetworkFile& one) { return one.content.empty(); }) == 4);
-  CHECK(steps_of<WriteNetworkFile>(plan_network_removal(observed)).size() == 6);
 }
 
 TEST_CASE("all that the pod network writes and sets is noted before", "[filter_plan][dropins]") {

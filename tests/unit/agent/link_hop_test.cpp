@@ -291,11 +291,13 @@ TEST_CASE("nodes with IPv6 addresses: IPv4 pods by them too, from Linux 5.2 on",
         Lines{"put route 10.10.2.0/24 via 10.10.2.0 (node n2)"});
 }
 
-TEST_CASE("leaving and resetting take the link hops away", "[network_plan][link_hop]") {
+TEST_CASE("a reset takes the link hops away", "[network_plan][link_hop]") {
   FakeNetwork network = node();
   converge(network, dual_stack());
   network.state().links[0].addresses.push_back({ip("fe80::1"), 64});
-  network.apply(plan_network_removal(network.state()));
+  std::vector<NetworkStep> steps;
+  plan_link_hop_removal(network.state(), steps);
+  network.apply(steps);
   CHECK(network.state().links[0].addresses ==
         std::vector<LinkAddress>{{ip("10.77.0.11"), 24}, {ip("fe80::1"), 64}});
 

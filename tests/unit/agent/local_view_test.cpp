@@ -1,6 +1,7 @@
 // What the agent says on its own host.
 #include <catch2/catch.hpp>
 
+#include "agent/domain/enrollment_state.hpp"
 #include "agent/domain/trouble_log.hpp"
 #include "agent/local_status.hpp"
 #include "agent/service/health.hpp"
@@ -140,6 +141,25 @@ TEST_CASE("a node that is well is well", "[agent][local]") {
     CHECK(find(report, name) != nullptr);
   }
   CHECK(health_table(report).starts_with("well: membership"));
+}
+
+TEST_CASE("a node that was deleted is told to reset, never to remove the folder that the reset needs", "[agent][local]") {
+  AgentState state = well();
+  state.removed = true;
+  state.sync_message = "this node was deleted";
+  const proto::HealthReport report = agent_health(state, {}, k_now);
+  const proto::HealthCheck* membership = find(report, "membership");
+  REQUIRE(membership != nullptr);
+  const auto errors = standing_errors(state);
+  REQUIRE(errors.size() == 1);
+  const std::string refused = join_cure(make_error(Errc::gone, "deleted"), EnrollmentStep::use_identity, "n1", "/etc/slipway/join.token");
+  for (const std::string& cure : {membership->cure, errors[0].cure, refused}) {
+    INFO(cure);
+    const std::size_t reset = cure.find("slipway-agent reset"), join = cure.find("slipway-agent join");
+    CHECK(reset < join);
+    CHECK(join != std::string::npos);
+    CHECK(cure.find("director") == std::string::npos);
+  }
 }
 
 TEST_CASE("each thing that is not well is an error or a warning with its cure", "[agent][local]") {

@@ -291,15 +291,6 @@ TEST_CASE("metrics differ for all prefixes of all lengths", "[network_plan]") {
   CHECK(route_metric(cidr("255.255.255.252/30")) < k_blackhole_metric);
 }
 
-TEST_CASE("leaving removes what is marked and the files", "[network_plan]") {
-  const NetworkObserved observed = converged(two_peers());
-  const auto steps = plan_network_removal(observed);
-  CHECK(count<RemoveRoute>(steps) == 3);
-  CHECK(count<WriteNetworkFile>(steps) == 6);
-  CHECK(steps.size() == 11);
-  CHECK(plan_network_removal(fresh_node()).empty());
-}
-
 TEST_CASE("no iptables is a finding, not a step", "[network_plan]") {
   NetworkObserved observed = converged(two_peers());
   observed.filter.forward.v4 = ForwardState{};

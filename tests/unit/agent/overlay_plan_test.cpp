@@ -325,18 +325,6 @@ TEST_CASE("a change of the backend leads routes over and leaves nothing of the f
   CHECK(network.state().routes.empty());
 }
 
-TEST_CASE("leaving removes the tunnel device and the routes of both families", "[network_plan][overlay]") {
-  NetworkDesired desired = desired_with(NetworkBackend::vxlan);
-  make_dual(desired);
-  FakeNetwork network = node();
-  converge(network, desired);
-  const auto steps = plan_network_removal(network.state());
-  CHECK(count<RemoveOverlay>(steps) == 1);
-  CHECK(count<RemoveRoute>(steps) == 8);
-  network.apply(steps);
-  CHECK(plan_network_removal(network.state()).empty());
-}
-
 TEST_CASE("another device that takes the tunnel's packets is named and blocks pods", "[network_plan][overlay]") {
   const NetworkDesired desired = desired_with(NetworkBackend::vxlan);
   FakeNetwork network = node();

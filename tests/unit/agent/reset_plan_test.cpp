@@ -159,6 +159,25 @@ TEST_CASE("nothing behind a foreign mount is removed", "[agent][reset]") {
   CHECK(disk.steps() == Texts{"unmount /var/lib/docker", "remove /var/lib/docker with all that is in it"});
 }
 
+TEST_CASE("what containerd has mounted goes before what it is mounted on, and pods' namespaces with it", "[agent][reset]") {
+  World w;
+  w.made(ChangeKind::tree, "/var/lib/containerd").made(ChangeKind::tree, "/run/containerd").made(ChangeKind::device, "cni0");
+  EntrySeen two = World::there();
+  two.more = {"cni-1", "cni-2"};
+  w.add({ChangeKind::namespaces, "/run/netns/cni-"}, two).made(ChangeKind::table, "ip6 kube-proxy").made(ChangeKind::programs, "/opt/slipway");
+  w.seen.mounts = {"/run/containerd/io.containerd.runtime.v2.task/k8s.io/a/rootfs", "/run/containerd/io.containerd.grpc.v1.cri/sandboxes/b/shm",
+                   "/run/netns/cni-1", "/run/netns/mine", "/var/lib/containerd/tmpmounts/containerd-mount1"};
+  CHECK(w.left().empty());
+  CHECK(w.steps() == Texts{"end the processes of the programs below /opt/slipway", "unmount /var/lib/containerd/tmpmounts/containerd-mount1",
+                           "unmount /run/containerd/io.containerd.runtime.v2.task/k8s.io/a/rootfs",
+                           "unmount /run/containerd/io.containerd.grpc.v1.cri/sandboxes/b/shm", "remove the network device cni0",
+                           "remove the packet filter table ip6 kube-proxy", "remove the pods' network namespaces /run/netns/cni-*: cni-1, cni-2",
+                           "remove /run/containerd with all that is in it", "remove /var/lib/containerd with all that is in it"});
+  // Somebody else had such ones before us.
+  w.changes[3].former = Former::found;
+  CHECK(std::none_of(w.plan().steps.begin(), w.plan().steps.end(), [](const ResetStep& step) { return step.action == ResetAction::remove_namespaces; }));
+}
+
 TEST_CASE("a folder that is bound to its own place is told from another's data", "[agent][reset]") {
   const std::string table =
       "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
@@ -203,6 +222,11 @@ TEST_CASE("an entry of the ledger names nothing that could not be ours", "[agent
   CHECK_FALSE(ok(ChangeKind::device, "a/b"));
   CHECK_FALSE(ok(ChangeKind::chains, "-F"));
   CHECK_FALSE(ok(ChangeKind::cgroup, ".."));
+  for (const char* name : {"slipway", "ip6 slipway", "ip kube-proxy", "ip6 cni_hostport"}) CHECK(ok(ChangeKind::table, name));
+  // They become words of a command.
+  for (const char* name : {"ip ", "bridge filter", "ip x y", "ip x; flush ruleset", "ip x\"", "ip x{", "ip X"}) CHECK_FALSE(ok(ChangeKind::table, name));
+  CHECK(ok(ChangeKind::namespaces, "/run/netns/cni-"));
+  CHECK_FALSE(ok(ChangeKind::namespaces, "cni-"));
 }
 
 TEST_CASE("of two entries for one thing the first holds", "[agent][reset]") {
@@ -217,7 +241,7 @@ TEST_CASE("of two entries for one thing the first holds", "[agent][reset]") {
 }
 
 TEST_CASE("words of the ledger file are read back", "[agent][reset]") {
-  for (const char* word : {"file", "link", "dir", "tree", "unit", "sysctl", "module", "routes", "table", "chains", "device", "cgroup", "programs"}) {
+  for (const char* word : {"file", "link", "dir", "tree", "unit", "sysctl", "module", "routes", "table", "chains", "device", "cgroup", "programs", "copy", "namespaces"}) {
     REQUIRE(change_kind_of(word));
     CHECK(to_string(*change_kind_of(word)) == word);
   }

@@ -2,10 +2,12 @@
 
 #include <thread>
 
+#include "agent/domain/enrollment_state.hpp"
 #include "agent/domain/reconcile_plan.hpp"
 #include "agent/service/desired_sync.hpp"
 #include "agent/service/status.hpp"
 #include "common/async/spawn.hpp"
+#include "common/log/sink.hpp"
 #include "proto/codec.hpp"
 #include "tests/support/service_fixture.hpp"
 
@@ -73,7 +75,21 @@ TEST_CASE("a state that goes back within its epoch is refused, a new epoch is fo
   CHECK(life.state.desired->revision == 3);
 }
 
+namespace {
+
+std::vector<std::string> g_told;
+
+bool take(const log::Record& record) {
+  g_told.emplace_back(record.line);
+  return true;
+}
+
+}  // namespace
+
 TEST_CASE("deleted at the coordinator: reported, and nothing is forgotten", "[agent][sync]") {
+  REQUIRE(log::setup("slipway-agent", "warning"));
+  g_told.clear();
+  log::set_sink(take);
   ServiceFixture world;
   AgentLife life(world);
   REQUIRE(life.attempt());
@@ -89,7 +105,11 @@ TEST_CASE("deleted at the coordinator: reported, and nothing is forgotten", "[ag
     if (const auto wake = world.clock.next_wake(); wake && !life.state.removed) world.clock.advance(*wake);
     std::this_thread::yield();
   }
+  log::set_sink(nullptr);
   CHECK(life.state.removed);
+  // The ledger of what was changed here lies in the data directory: it is to be undone, not removed.
+  REQUIRE(g_told.size() == 1);
+  CHECK(g_told[0].find(k_join_anew) != std::string::npos);
   CHECK(build_report(life.state).phase == "Removed");
   CHECK(world.clock.next_wake() >= Millis(299'000));
   CHECK(life.store.identity()->has_value());

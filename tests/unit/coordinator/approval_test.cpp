@@ -281,6 +281,7 @@ TEST_CASE("two live agents with one identity are told apart by where they are") 
   REQUIRE_FALSE(copy);
   CHECK(copy.error().code == Errc::denied);
   CHECK(copy.error().message.find("10.77.0.21 (heard 12s ago) and one at 10.77.0.99") != std::string::npos);
+  CHECK(copy.error().message.find("on the copy run slipway-agent reset") != std::string::npos);
   board.contact("u1", 1, Origin::elsewhere);  // what comes from elsewhere proves nothing of home
   clock.advance(std::chrono::seconds(78));
   CHECK(check(elsewhere));
