@@ -1,3 +1,5 @@
+#include <fcntl.h>
+
 #include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
@@ -6,11 +8,13 @@
 #include <set>
 
 #include "agent/config.hpp"
+#include "agent/domain/enrollment_state.hpp"
 #include "agent/domain/network_plan.hpp"
 #include "agent/host_facts.hpp"
 #include "agent/join_command.hpp"
 #include "agent/local_status.hpp"
 #include "agent/store/file_change_ledger.hpp"
+#include "common/core/unique_fd.hpp"
 #include "tests/support/temp_dir.hpp"
 
 using namespace slipway;
@@ -222,6 +226,31 @@ TEST_CASE("all routes are looked at, and 32 of each family are told", "[agent][c
   std::string table = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT    \n";
   for (int i = 10; i < 90; ++i) table += "eth0\t0000" + std::to_string(i) + "AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n";
   CHECK(routes_in(table, "").size() == 80);
+}
+
+TEST_CASE("a token that comes by standard input pins the coordinator and is written down", "[agent][config]") {
+  TempDir dir;
+  JoinOptions options;
+  options.servers = {"https://10.77.0.10:7443"};
+  options.token_file = "-";
+  options.config_file = dir / "etc/agent.yaml";
+  options.token_copy = dir / "etc/join.token";
+  options.data_dir = dir / "agent";
+  put_file(dir / "stdin", k_token + "\n");
+  const UniqueFd input(::open((dir / "stdin").c_str(), O_RDONLY | O_CLOEXEC));
+  const auto look = look_of_join(options, input.get());
+  REQUIRE(look);
+  CHECK(look->ca_sha256 == parse_pinned_token(k_token).value().ca_sha256);
+  CHECK(look->token_file.empty());
+  CHECK(look->servers == options.servers);
+  REQUIRE(write_join_config(options));
+  CHECK(get_file(options.token_copy) == k_token + "\n");
+
+  put_file(dir / "stdin", "what is this\n");
+  const UniqueFd bad(::open((dir / "stdin").c_str(), O_RDONLY | O_CLOEXEC));
+  CHECK(look_of_join(options, bad.get()).error().code == Errc::invalid);
+  options.token_file = dir / "given";
+  CHECK(look_of_join(options, -1).value().token_file == options.token_file);
 }
 
 TEST_CASE("a product UUID is one that tells machines apart", "[agent][config]") {
