@@ -75,7 +75,7 @@ std::string_view cgroup_path(std::string_view text, std::string_view controller)
   return {};
 }
 
-constexpr std::size_t k_max_routes = 32;  // of a host that routes for others a part tells enough
+constexpr std::size_t k_max_told = 32;  // of one family; the coordinator takes 64 with a join
 
 std::optional<std::uint32_t> hex_number(std::string_view text) {
   std::uint32_t value = 0;
@@ -116,31 +116,90 @@ Result<IpAddress> local_address(const http::Endpoint& remote) {
 
 }  // namespace
 
-// Columns: interface, destination, gateway, flags, three more, mask; numbers in hex, addresses as they lie in memory (route(4)).
-std::vector<std::string> routes_in(std::string_view table) {
-  std::vector<std::string> routes;
-  for (const std::string_view line : split(table, '\n')) {
-    const auto columns = split(line, '\t');
-    if (columns.size() < 8 || columns[0] == "lo" || columns[0] == k_pod_bridge || columns[0] == "*") continue;
-    const auto destination = hex_number(columns[1]);
-    const auto gateway = hex_number(columns[2]);
-    const auto mask = hex_number(columns[7]);
-    if (!destination || !gateway || !mask || *mask == 0) continue;
-    const auto block = Cidr::make(IpAddress::v4(ntohl(*destination)), std::popcount(*mask));
-    if (!block) continue;
-    const bool ours = *gateway != 0 && columns[6] == std::to_string(route_metric(*block));
-    if (ours) continue;
-    const std::string route = block->to_string() + (*gateway == 0 ? " dev " : " via ") + std::string(trim(columns[0]));
-    if (std::find(routes.begin(), routes.end(), route) == routes.end()) routes.push_back(route);
-    if (routes.size() == k_max_routes) break;
+namespace {
+
+// Of what every route has, in whatever table: whether it says where somebody else's addresses are.
+bool tells_nothing(const HostRoute& route, std::uint32_t metric) {
+  return route.device == "lo" || route.device == k_pod_bridge || route.device == "*" || route.block.prefix_length() == 0 ||
+         metric == route_metric(route.block);
+}
+
+// Columns: interface, destination, gateway, flags, three more, mask; numbers in hex but for the metric, addresses as they lie in memory
+// (route(4)). A gateway of IPv6 does not show.
+std::optional<HostRoute> v4_route_in(std::string_view line) {
+  const auto columns = split(line, '\t');
+  if (columns.size() < 8) return std::nullopt;
+  const auto destination = hex_number(columns[1]);
+  const auto gateway = hex_number(columns[2]);
+  const auto metric = parse_u64(columns[6], UINT32_MAX);
+  const auto mask = hex_number(columns[7]);
+  if (!destination || !gateway || !metric || !mask) return std::nullopt;
+  const auto block = Cidr::make(IpAddress::v4(ntohl(*destination)), std::popcount(*mask));
+  if (!block) return std::nullopt;
+  const HostRoute route{*block, std::string(trim(columns[0])), *gateway != 0};
+  return tells_nothing(route, static_cast<std::uint32_t>(*metric)) ? std::nullopt : std::optional(route);
+}
+
+// Columns: destination, its prefix length, source, its prefix length, next hop, metric, two counters, flags, interface; numbers in hex,
+// addresses as 32 digits (net/ipv6/route.c). All tables are in it, the one of the host's own addresses, too.
+std::optional<HostRoute> v6_route_in(std::string_view line) {
+  constexpr std::uint32_t k_not_others = 0x80000000U | 0x01000000U | 0x00100000U | 0x0200U;  // RTF_LOCAL, _CACHE, _ANYCAST, _REJECT
+  std::vector<std::string_view> columns;
+  for (const std::string_view column : split(line, ' ')) {
+    if (!column.empty()) columns.push_back(column);
+  }
+  if (columns.size() != 10) return std::nullopt;
+  const auto bytes = from_hex(columns[0]);
+  const auto length = hex_number(columns[1]), metric = hex_number(columns[5]), flags = hex_number(columns[8]);
+  const auto address = bytes ? IpAddress::from_bytes(*bytes) : std::nullopt;
+  if (!address || !length || *length > 128 || !metric || !flags || (*flags & k_not_others) != 0) return std::nullopt;
+  const auto block = Cidr::make(*address, static_cast<int>(*length));
+  if (!block) return std::nullopt;
+  if (address->is_multicast() || address->is_link_local()) return std::nullopt;
+  const bool via = columns[4].find_first_not_of('0') != std::string_view::npos;
+  const HostRoute route{*block, std::string(trim(columns[9])), via};
+  return tells_nothing(route, *metric) ? std::nullopt : std::optional(route);
+}
+
+}  // namespace
+
+std::vector<HostRoute> routes_in(std::string_view v4_table, std::string_view v6_table) {
+  std::vector<HostRoute> routes;
+  for (const std::string_view line : split(v4_table, '\n')) {
+    if (auto route = v4_route_in(line)) routes.push_back(std::move(*route));
+  }
+  for (const std::string_view line : split(v6_table, '\n')) {
+    if (auto route = v6_route_in(line)) routes.push_back(std::move(*route));
   }
   return routes;
 }
 
+std::vector<std::string> told_routes(const std::vector<HostRoute>& routes) {
+  std::vector<std::string> told;
+  std::size_t of_v4 = 0, of_v6 = 0;
+  for (const HostRoute& route : routes) {
+    std::size_t& count = route.block.is_v4() ? of_v4 : of_v6;
+    if (count == k_max_told) continue;
+    const std::string text = route.block.to_string() + (route.via ? " via " : " dev ") + route.device;
+    if (std::find(told.begin(), told.end(), text) != told.end()) continue;
+    told.push_back(text);
+    ++count;
+  }
+  return told;
+}
+
+Result<std::vector<HostRoute>> kernel_routes() {
+  const auto v4 = read_proc("/proc/net/route", k_max_table);
+  if (!v4) return v4.error();
+  const auto v6 = read_proc("/proc/net/ipv6_route", k_max_table);
+  if (!v6 && v6.error().code != Errc::not_found) return v6.error();
+  return routes_in(*v4, v6 ? *v6 : std::string());
+}
+
 Result<std::vector<std::string>> host_routes() {
-  const auto table = read_proc("/proc/net/route", k_max_table);
-  if (!table) return table.error();
-  return routes_in(*table);
+  const auto routes = kernel_routes();
+  if (!routes) return routes.error();
+  return told_routes(*routes);
 }
 
 std::string product_uuid_in(std::string_view text) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/domain/address_watch.hpp"
+#include "agent/domain/preflight.hpp"
 #include "common/core/ip.hpp"
 #include "common/core/result.hpp"
 #include "common/http/client.hpp"
@@ -15,12 +16,17 @@ namespace slipway {
 
 proto::NodeFacts host_facts();
 
-// Those of routes_in() that the kernel has now.
+// Those of routes_in() that the kernel has now, as told_routes() says them.
 Result<std::vector<std::string>> host_routes();
+// All of them.
+Result<std::vector<HostRoute>> kernel_routes();
 
-// The IPv4 routes in the text of /proc/net/route as "172.17.0.0/16 dev docker0" or "10.0.0.0/8 via eth1", without default routes and
-// what leads to pods, the host's own or (by the metric that we give them) its peers': addresses that are somebody's already. At most 32.
-std::vector<std::string> routes_in(std::string_view table);
+// The routes in the texts of /proc/net/route and /proc/net/ipv6_route (empty: the kernel has no IPv6), each once, without default routes,
+// the host's own and link-local addresses, and what leads to pods, the host's own or (by the metric that we give them) its peers':
+// addresses that are somebody's already.
+std::vector<HostRoute> routes_in(std::string_view v4_table, std::string_view v6_table);
+// "172.17.0.0/16 dev docker0", "10.0.0.0/8 via eth1"; at most 32 of each family: of a host that routes for others a part tells enough.
+std::vector<std::string> told_routes(const std::vector<HostRoute>& routes);
 
 // The UUID in the text of /sys/class/dmi/id/product_uuid, lower case; empty when it is none, or one that boards are known to share.
 std::string product_uuid_in(std::string_view text);

@@ -27,11 +27,11 @@ namespace {
 constexpr std::size_t k_max_token = 4096;
 constexpr char k_unit[] = "slipway-agent.service";
 
-Result<Secret> read_standard_input() {
+Result<Secret> read_standard_input(int input) {
   std::string text;
   std::array<char, 1024> block{};
   for (;;) {
-    const ssize_t got = ::read(STDIN_FILENO, block.data(), block.size());
+    const ssize_t got = ::read(input, block.data(), block.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return from_errno("reading the token from standard input", errno);
     if (got == 0) break;
@@ -43,8 +43,8 @@ Result<Secret> read_standard_input() {
   return Secret(std::move(text));
 }
 
-Result<Secret> checked_token(const std::string& file) {
-  auto text = file == "-" ? read_standard_input() : read_secret_file(file, k_max_token);
+Result<Secret> checked_token(const JoinOptions& options) {
+  auto text = options.token_file == "-" ? Result<Secret>(options.token.copy()) : read_secret_file(options.token_file, k_max_token);
   if (!text) return context(text.error(), "the join token");
   if (auto parsed = parse_pinned_token(text->reveal()); !parsed) return parsed.error();
   return text;
@@ -80,8 +80,28 @@ asio::awaitable<Status> restart_and_stop(SystemdSupervisor* supervisor, EventThr
 
 }  // namespace
 
+Result<PreflightOptions> look_of_join(JoinOptions& options, int input) {
+  PreflightOptions look;
+  look.servers = options.servers;
+  look.data_dir = options.data_dir;
+  look.role = options.role;
+  look.node_name = options.node_name;
+  look.node_ip = options.node_ip;
+  if (options.token_file != "-") {
+    look.token_file = options.token_file;
+    return look;
+  }
+  auto token = read_standard_input(input);
+  if (!token) return context(token.error(), "the join token");
+  auto parsed = parse_pinned_token(token->reveal());
+  if (!parsed) return parsed.error();
+  look.ca_sha256 = parsed->ca_sha256;
+  options.token = std::move(*token);
+  return look;
+}
+
 Status write_join_config(const JoinOptions& options) {
-  auto token = checked_token(options.token_file);
+  auto token = checked_token(options);
   if (!token) return token.error();
   proto::AgentConfig config;
   config.coordinators = options.servers;

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/preflight_command.hpp"
 #include "common/core/result.hpp"
 #include "common/core/secret.hpp"
 
@@ -11,6 +12,7 @@ namespace slipway {
 struct JoinOptions {
   std::vector<std::string> servers;  // https://IP:7443
   std::string token_file;            // "-": standard input
+  Secret token = {};                 // that came by it; see look_of_join()
   std::string role = "node";
   std::string node_name;
   std::string node_ip;
@@ -19,6 +21,10 @@ struct JoinOptions {
   std::string data_dir = "/var/lib/slipway/agent";  // where the change ledger is; the configuration's default
   bool start = true;
 };
+
+// What preflight is to look at before this join. A token that comes by standard input is read from `input` into options.token: it cannot
+// be read a second time. Errc::invalid: it is no join token. Blocks until the input ends.
+Result<PreflightOptions> look_of_join(JoinOptions& options, int input);
 
 // Everything is checked before anything is written. Errc::conflict: this host has joined already. Blocks.
 Status write_join_config(const JoinOptions& options);

@@ -72,9 +72,9 @@ Result<Change> KernelUndo::former(const Intent& intent) {
   return former;
 }
 
-Status note_changes(const std::string& data_dir, const std::vector<Intent>& intents) {
+Status note_changes(const std::string& data_dir, const std::vector<Intent>& intents, const UndoPaths& paths) {
   if (auto made = make_dirs(data_dir, 0700); !made) return made;
-  auto host = KernelUndo::open(UndoPaths{});
+  auto host = KernelUndo::open(paths);
   if (!host) return host.error();
   auto ledger =
       FileChangeLedger::open(data_dir, [&host](const Intent& intent) { return (*host)->former(intent); });

@@ -40,6 +40,6 @@ class KernelUndo final : public HostUndo {
 
 // Opens the ledger of `data_dir`, which is made when it is not there, and notes what is about to be changed.
 // For commands: the agent keeps its ledger open.
-Status note_changes(const std::string& data_dir, const std::vector<Intent>& intents);
+Status note_changes(const std::string& data_dir, const std::vector<Intent>& intents, const UndoPaths& paths = {});
 
 }  // namespace slipway

@@ -202,7 +202,7 @@ int preflight_command(const LocalOptions& options) {
   if (!report) return fail(report.error());
   const auto printed = print_document(proto::encode(*report), options.output);
   if (!printed) return fail(printed.error());
-  if (!*printed) std::cout << preflight_text(*report);
+  if (!*printed) std::cout << preflight_text(*report, options.output == "wide");
   return report->ok ? k_ok : k_preflight;
 }
 

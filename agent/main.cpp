@@ -52,7 +52,7 @@ int run(const std::string& config_file, bool check) {
 }
 
 // Errors and warnings go to standard error; `ignore` is a list of names, separated by commas.
-int look_first(PreflightOptions options) {
+int look_first(const PreflightOptions& options) {
   const auto findings = run_preflight(options);
   if (!findings) return fail(findings.error());
   const bool silent = std::all_of(findings->begin(), findings->end(), [](const Finding& f) { return f.severity == Severity::ok; });
@@ -62,15 +62,11 @@ int look_first(PreflightOptions options) {
   return k_preflight;
 }
 
-int join(const JoinOptions& options, const std::vector<std::string>& ignore) {
-  PreflightOptions look;
-  look.servers = options.servers;
-  look.token_file = options.token_file == "-" ? std::string() : options.token_file;
-  look.role = options.role;
-  look.node_name = options.node_name;
-  look.node_ip = options.node_ip;
-  look.ignore = ignore;
-  if (const int found = look_first(std::move(look)); found != k_ok) return found;
+int join(JoinOptions& options, const std::vector<std::string>& ignore) {
+  auto look = look_of_join(options, STDIN_FILENO);
+  if (!look) return fail(look.error());
+  look->ignore = ignore;
+  if (const int found = look_first(*look); found != k_ok) return found;
   if (auto written = write_join_config(options); !written) return fail(written.error());
   std::cout << "wrote " << options.config_file << " and " << options.token_copy << "\n";
   if (!options.start) return k_ok;

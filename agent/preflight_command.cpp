@@ -67,12 +67,17 @@ Tls tls_of(const std::string& ca_pem) {
   return tls ? *tls : nullptr;
 }
 
-Tls first_contact(const std::string& token_file) {
-  if (token_file.empty()) return nullptr;
-  const auto token = read_token(token_file, "");
+std::string pin_of(const PreflightOptions& options) {
+  if (!options.ca_sha256.empty() || options.token_file.empty()) return options.ca_sha256;
+  const auto token = read_token(options.token_file, "");
   const auto parsed = token ? parse_pinned_token(token->reveal()) : Result<PinnedToken>(make_error(Errc::not_found, ""));
-  if (!parsed) return nullptr;
-  auto tls = http::TlsClientContext::make_pinned(parsed->ca_sha256);
+  return parsed ? parsed->ca_sha256 : std::string();
+}
+
+Tls first_contact(const PreflightOptions& options) {
+  const std::string pin = pin_of(options);
+  if (pin.empty()) return nullptr;
+  auto tls = http::TlsClientContext::make_pinned(pin);
   return tls ? *tls : nullptr;
 }
 
@@ -81,7 +86,7 @@ Result<std::vector<Place>> places(const PreflightOptions& options, const Known& 
   if (!options.servers.empty()) {
     auto endpoints = parse_coordinators(options.servers);
     if (!endpoints) return endpoints.error();
-    const Tls tls = known.joined ? tls_of(known.fabric_ca) : first_contact(options.token_file);
+    const Tls tls = known.joined ? tls_of(known.fabric_ca) : first_contact(options);
     for (std::size_t i = 0; i < endpoints->size(); ++i) found.push_back({options.servers[i], (*endpoints)[i], tls, true});
   }
   if (!known.desired) return found;
@@ -110,7 +115,10 @@ asio::awaitable<Status> ask(Place place, HostObserved* host, const Clock* clock)
     const auto skew = theirs ? clock_skew(clock->wall(), *theirs) : std::nullopt;
     if (skew) host->clock_skew = place.endpoint.host + ": " + *skew;
   }
-  if (!reached) host->unreachable[place.name] = reached.error().message;
+  if (!reached) {
+    const bool stranger = reached.error().code == Errc::unauthenticated;
+    (stranger ? host->untrusted : host->unreachable)[place.name] = reached.error().message;
+  }
   co_return Status{};
 }
 
@@ -134,11 +142,7 @@ void observe_network(const PreflightOptions& options, const std::vector<Place>& 
   } else {
     host.address_problem = address.error();
   }
-  for (const std::string& route : host_facts().host_routes) {
-    const auto words = split(route, ' ');  // "172.17.0.0/16 dev docker0", "10.0.0.0/8 via eth1"
-    auto block = Cidr::parse(std::string(words[0]));
-    if (block && words.size() == 3) host.routes.push_back({*block, std::string(words[2])});
-  }
+  if (auto routes = kernel_routes()) host.routes = std::move(*routes);
 }
 
 // Routes between pods are the agent's own work.
@@ -150,8 +154,13 @@ void leave_out_pod_routes(const PreflightWish& wish, HostObserved& host) {
 }
 
 PreflightWish wish_of(const PreflightOptions& options, const Known& known) {
-  PreflightWish wish{options.role, options.node_name, {}, std::nullopt};
+  PreflightWish wish;
+  wish.role = options.role;
+  wish.node_name = options.node_name;
+  wish.cgroup_driver = options.cgroup_driver;
   if (!known.desired) return wish;
+  wish.external_network = known.desired->cluster.network.backend == "external";
+  wish.accept_forward = known.desired->cluster.network.accept_forward;
   for (const std::string& text : known.desired->pod_ranges) {
     if (auto range = Cidr::parse(text)) wish.pod_ranges.push_back(*range);
   }
@@ -169,10 +178,13 @@ PreflightOptions preflight_options(const proto::AgentConfig& config) {
   options.role = config.role;
   options.node_name = config.node_name;
   options.node_ip = config.node_address;
+  options.cgroup_driver = config.cgroup_driver;
   return options;
 }
 
-Result<std::vector<Finding>> run_preflight(const PreflightOptions& options) {
+Result<std::vector<Finding>> run_preflight(const PreflightOptions& options) { return run_preflight(options, SystemClock()); }
+
+Result<std::vector<Finding>> run_preflight(const PreflightOptions& options, const Clock& clock) {
   std::vector<Finding> none;
   if (Status named = ignore_findings(none, options.ignore); !named) return named.error();
   const Known known = read_known(options.data_dir);
@@ -180,8 +192,8 @@ Result<std::vector<Finding>> run_preflight(const PreflightOptions& options) {
   if (!all) return all.error();
   HostObserved host = observe_host("");
   host.joined = known.joined;
+  host.cgroup_driver = host_cgroup_driver();
   observe_network(options, *all, host);
-  const SystemClock clock;
   EventThread thread("preflight");
   spawn_detached(thread.executor(), "preflight", ask_all(*all, &host, &clock, &thread));
   thread.run_here();
@@ -201,7 +213,7 @@ proto::PreflightReport preflight_report(const std::vector<Finding>& findings) {
   return report;
 }
 
-std::string preflight_text(const proto::PreflightReport& report) {
+std::string preflight_text(const proto::PreflightReport& report, bool wide) {
   std::ostringstream out;
   std::vector<std::string> good;
   for (const char* severity : {"error", "warning"}) {
@@ -211,9 +223,11 @@ std::string preflight_text(const proto::PreflightReport& report) {
     }
   }
   for (const proto::PreflightFinding& finding : report.findings) {
-    if (finding.severity == "ok") good.push_back(finding.check);
+    if (finding.severity != "ok") continue;
+    good.push_back(finding.check);
+    if (wide) out << "well  " << finding.check << ": " << finding.message << "\n";
   }
-  out << "well: " << join(good, ", ") << "\n";
+  if (!wide) out << "well: " << join(good, ", ") << "\n";
   return out.str();
 }
 

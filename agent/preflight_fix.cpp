@@ -20,13 +20,27 @@ bool is_fix(const NetworkStep& step) {
 }
 
 // Marks of the pod network are noted when it is set up.
-std::vector<Intent> fix_intents() {
-  std::vector<Intent> intents = network_intents();
+std::vector<Intent> fix_intents(const std::string& etc) {
+  std::vector<Intent> intents = network_intents(etc);
   std::erase_if(intents, [](const Intent& intent) {
     return intent.kind != ChangeKind::module && intent.kind != ChangeKind::sysctl &&
            intent.kind != ChangeKind::file;
   });
   return intents;
+}
+
+KernelNetworkPaths network_paths(const FixPaths& paths) {
+  KernelNetworkPaths of_network;
+  of_network.proc_sys = paths.proc_sys;
+  of_network.etc = paths.etc;
+  return of_network;
+}
+
+UndoPaths undo_paths(const FixPaths& paths) {
+  UndoPaths of_undo;
+  of_undo.network.proc_sys = paths.proc_sys;
+  of_undo.sys = paths.sys;
+  return of_undo;
 }
 
 }  // namespace
@@ -37,12 +51,12 @@ std::vector<NetworkStep> preflight_fixes(const std::vector<NetworkStep>& steps) 
   return fixes;
 }
 
-Result<std::vector<std::string>> fix_preflight(const std::string& data_dir) {
+Result<std::vector<std::string>> fix_preflight(const std::string& data_dir, const FixPaths& paths) {
   if (path_exists(data_dir + "/node.json"))
     return make_error(Errc::conflict,
                       "this host is a node already: its agent keeps modules and sysctls as they must be");
   const EventThread thread("preflight");
-  auto network = KernelNetwork::open(thread.executor());
+  auto network = KernelNetwork::open(thread.executor(), network_paths(paths));
   if (!network) return network.error();
   const auto seen = (*network)->observe();
   if (!seen) return seen.error();
@@ -52,7 +66,7 @@ Result<std::vector<std::string>> fix_preflight(const std::string& data_dir) {
   const std::vector<NetworkStep> fixes = preflight_fixes(plan_network(wanted, *seen));
   std::vector<std::string> done;
   if (fixes.empty()) return done;
-  if (auto noted = note_changes(data_dir, fix_intents()); !noted) return noted.error();
+  if (auto noted = note_changes(data_dir, fix_intents(paths.etc), undo_paths(paths)); !noted) return noted.error();
   const std::vector<Status> results = (*network)->apply(fixes);
   for (std::size_t i = 0; i < fixes.size() && i < results.size(); ++i) {
     if (!results[i]) return error_of(results[i], describe(fixes[i]));

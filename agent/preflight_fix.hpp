@@ -13,8 +13,15 @@ namespace slipway {
 // Those of the steps that are fixes. Pure.
 std::vector<NetworkStep> preflight_fixes(const std::vector<NetworkStep>& steps);
 
-// Carries them out and says what was done; empty: nothing was to do. Errc::conflict: this host is a node
-// already, and the agent sees to it. Blocks.
-Result<std::vector<std::string>> fix_preflight(const std::string& data_dir);
+// Where the kernel's settings and the host's files are; tests put them below a folder of their own.
+struct FixPaths {
+  std::string proc_sys = "/proc/sys";
+  std::string etc = "/etc";
+  std::string sys = "/sys";
+};
+
+// Notes them in the change ledger of `data_dir`, carries them out and says what was done; empty: nothing was to do.
+// Errc::conflict: this host is a node already, and the agent sees to it. Blocks.
+Result<std::vector<std::string>> fix_preflight(const std::string& data_dir, const FixPaths& paths = {});
 
 }  // namespace slipway

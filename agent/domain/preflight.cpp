@@ -47,7 +47,23 @@ void check_features(const HostObserved& host, const PreflightWish&, Findings& ou
                       "in a container load them on its host"));
 }
 
-void check_cgroups(const HostObserved& host, const PreflightWish&, Findings& out) {
+// The runtime and the kubelet get the same one; what is asked for is known from agent.yaml, or from what the kubelet was given.
+void check_cgroup_driver(const HostObserved& host, const PreflightWish& wish, const std::string& version, Findings& out) {
+  const bool rendered = host.joined && !host.kubelet.cgroup_driver.empty();
+  const std::string& wanted = rendered ? host.kubelet.cgroup_driver : wish.cgroup_driver;
+  if (host.cgroup_driver.empty()) return out.push_back(well("cgroups", version));
+  if (wanted.empty() || wanted == host.cgroup_driver) return out.push_back(well("cgroups", version + ", driver " + host.cgroup_driver));
+  if (wanted == "systemd") {
+    out.push_back(error("cgroups", version + "; the driver is to be systemd, but systemd does not own this host's control groups",
+                        "cgroupDriver: cgroupfs in agent.yaml, and no other one in the cluster's settings of kubelet and docker; or boot with cgroup v2"));
+    return;
+  }
+  const std::string text = version + "; the driver is to be " + wanted + ", though systemd owns this host's control groups";
+  if (host.joined) return out.push_back(well("cgroups", text));
+  out.push_back(warning("cgroups", text, "leave out cgroupDriver in agent.yaml: two that divide the same memory do not know of each other"));
+}
+
+void check_cgroups(const HostObserved& host, const PreflightWish& wish, Findings& out) {
   if (host.cgroup_version == 0) {
     out.push_back(error("cgroups", "no cgroup hierarchy is mounted at /sys/fs/cgroup", "boot with systemd"));
     return;
@@ -57,16 +73,17 @@ void check_cgroups(const HostObserved& host, const PreflightWish&, Findings& out
     if (host.cgroup_controllers.count(name) == 0) missing.insert(name);
   }
   const std::string version = "cgroup v" + std::to_string(host.cgroup_version);
-  if (missing.empty()) return out.push_back(well("cgroups", version));
+  if (missing.empty()) return check_cgroup_driver(host, wish, version, out);
   out.push_back(error("cgroups", version + " without the controllers " + list(missing),
                       "take cgroup_disable=... from the kernel's command line (for memory on some boards add cgroup_enable=memory)"));
 }
 
 void check_swap(const HostObserved& host, const PreflightWish&, Findings& out) {
   if (host.swap.empty()) return out.push_back(well("swap", "off"));
+  if (host.joined && !host.kubelet.fail_swap_on) return out.push_back(well("swap", "on: " + list(host.swap) + "; the kubelet is told to bear it"));
   out.push_back(error("swap", "swap is on: " + list(host.swap) + "; the kubelet refuses to start with it",
                       "swapoff -a, and take it from /etc/fstab (and mask swap units: systemctl --type swap); or set failSwapOn: false in the "
-                      "kubelet's settings and ignore this check"));
+                      "kubelet's settings, and join with --ignore-preflight-errors swap"));
 }
 
 // The agent sets these itself; a value that somebody else sets again is worth knowing.
@@ -74,6 +91,11 @@ void check_sysctls(const HostObserved& host, const PreflightWish&, Findings& out
   const auto forward = host.sysctls.find("net/ipv4/ip_forward");
   if (forward == host.sysctls.end()) {
     out.push_back(error("sysctls", "net.ipv4.ip_forward cannot be read", "mount /proc with /proc/sys writable for root"));
+    return;
+  }
+  if (forward->second != "1" && host.forwarding_locked) {
+    out.push_back(error("sysctls", "net.ipv4.ip_forward is " + forward->second + " and cannot be set",
+                        "mount /proc/sys writable for root; in a container set it on the host, or give the container a network of its own"));
     return;
   }
   const auto filter = host.sysctls.find("net/ipv4/conf/all/rp_filter");
@@ -174,24 +196,33 @@ void check_address(const HostObserved& host, const PreflightWish&, Findings& out
   out.push_back(well("node-address", address + (host.mtu != 0 ? ", MTU " + std::to_string(host.mtu) : "")));
 }
 
-bool overlap(const Cidr& a, const Cidr& b) { return a.contains(b) || b.contains(a); }
+// A wide route through a gateway is no harm, as the coordinator sees it too: ours to pods are narrower, and services are rewritten
+// before any route is looked up.
+bool in_the_way(const HostRoute& route, const Cidr& range) { return range.contains(route.block) || (!route.via && route.block.contains(range)); }
+
+constexpr std::size_t k_named_routes = 8;  // a host that routes for others may have thousands
+
+void check_range(const HostObserved& host, const Cidr& range, const std::string& what, Findings& out) {
+  const char* const cure = "take that network elsewhere, or give the cluster another range";
+  std::size_t found = 0;
+  for (const HostRoute& route : host.routes) {
+    if (!in_the_way(route, range) || ++found > k_named_routes) continue;
+    out.push_back(error("ranges", "the route " + route.block.to_string() + (route.via ? " via " : " dev ") + route.device + " overlaps the cluster's " +
+                                      what + " " + range.to_string(), cure));
+  }
+  if (found > k_named_routes) {
+    out.push_back(error("ranges", std::to_string(found - k_named_routes) + " more routes overlap the cluster's " + what + " " + range.to_string(), cure));
+  }
+  if (host.address && range.contains(*host.address)) {
+    out.push_back(error("ranges", "this host's address " + host.address->to_string() + " lies in the cluster's " + what + " " + range.to_string(),
+                        "give the cluster another range, or this host another address"));
+  }
+}
 
 void check_ranges(const HostObserved& host, const PreflightWish& wish, Findings& out) {
   const std::size_t before = out.size();
-  const auto hold = [&](const Cidr& range, const char* what) {
-    for (const HostRoute& route : host.routes) {
-      if (!overlap(range, route.block)) continue;
-      out.push_back(error("ranges", "the route " + route.block.to_string() + " dev " + route.device + " overlaps the cluster's " + what + " " +
-                                        range.to_string(),
-                          "take that network elsewhere, or give the cluster another range"));
-    }
-    if (host.address && range.contains(*host.address)) {
-      out.push_back(error("ranges", "this host's address " + host.address->to_string() + " lies in the cluster's " + what + " " + range.to_string(),
-                          "give the cluster another range, or this host another address"));
-    }
-  };
-  for (const Cidr& range : wish.pod_ranges) hold(range, "pod range");
-  if (wish.service_range) hold(*wish.service_range, "service range");
+  for (const Cidr& range : wish.pod_ranges) check_range(host, range, "pod range", out);
+  if (wish.service_range) check_range(host, *wish.service_range, "service range", out);
   if (out.size() != before) return;
   out.push_back(wish.pod_ranges.empty() ? well("ranges", "not known before the join; the coordinator holds them against this host's routes then")
                                         : well("ranges", "no route of this host overlaps them"));
@@ -201,41 +232,89 @@ void check_reach(const HostObserved& host, const PreflightWish&, Findings& out) 
   for (const auto& [where, why] : host.unreachable) {
     out.push_back(error("reach", where + ": " + why, "open the way there in firewalls, and check that it runs"));
   }
-  if (host.unreachable.empty()) out.push_back(well("reach", "the coordinator answers, and the API server where it is known"));
+  for (const auto& [where, why] : host.untrusted) {
+    out.push_back(error("reach", where + ": " + why, "see that the address and the token are of the same cluster, and that nobody answers in its place"));
+  }
+  if (host.unreachable.empty() && host.untrusted.empty()) out.push_back(well("reach", "the coordinator answers, and the API server where it is known"));
 }
 
-void check_foreign(const HostObserved& host, const PreflightWish&, Findings& out) {
-  const std::size_t before = out.size();
-  if (!host.foreign_units.empty()) {
-    out.push_back(error("foreign-software", "units that are not Slipway's: " + list(host.foreign_units),
-                        "remove their packages (and drop-ins) first: two of a kind would take turns at the same sockets and ports"));
+using Names = std::vector<std::string>;
+
+Names both(Names some, const Names& others) {
+  some.insert(some.end(), others.begin(), others.end());
+  return some;
+}
+
+// Before a join whatever there is of another installation would get into the way of ours.
+void check_foreign_before(const HostObserved& host, Findings& out) {
+  const Names units = both(host.foreign_units, host.dropins);
+  const Names files = both(both(host.cni_files, host.static_pods), host.foreign_files);
+  if (!units.empty()) {
+    out.push_back(error("foreign-software", "units that are not Slipway's: " + list(units),
+                        std::string("remove their packages (and drop-ins) first: two of a kind would take turns at the same sockets and ports") +
+                            (host.dropins.empty() ? "" : "; drop-ins of your own for Slipway's units may stay, with --ignore-preflight-errors foreign-software")));
   }
-  if (!host.foreign_files.empty()) {
-    out.push_back(error("foreign-software", "left by another installation: " + list(host.foreign_files),
+  if (!files.empty()) {
+    out.push_back(error("foreign-software", "left by another installation: " + list(files),
                         "kubeadm reset, or what that installation has for it; then remove them"));
   }
-  if (out.size() == before) out.push_back(well("foreign-software", "no other kubelet, container runtime or CNI configuration"));
 }
 
-void check_services(const HostObserved& host, const PreflightWish&, Findings& out) {
-  if (host.services.count("firewalld") != 0) {
-    out.push_back(warning("firewall", "firewalld runs: it rejects what pods send to each other, and each of its reloads takes rules away",
-                          "put the node's network and the pod ranges into the trusted zone, or disable it"));
-  } else {
-    out.push_back(well("firewall", "no firewalld"));
+// A node runs with it, so it is no error any more. Drop-ins of an administrator, static pods, and the files of the plugin that backend
+// external is for are as it should be.
+void check_foreign_beside(const HostObserved& host, const PreflightWish& wish, Findings& out) {
+  if (!host.foreign_units.empty()) {
+    out.push_back(warning("foreign-software", "units that are not Slipway's: " + list(host.foreign_units),
+                          "remove their packages: two of a kind take turns at the same sockets and ports, and what a package drops in holds for our units too "
+                          "(systemctl cat NAME)"));
   }
-  if (host.services.count("NetworkManager") != 0) {
-    out.push_back(warning("network-manager", "NetworkManager runs: it may take the pod bridge and its ports into its care",
-                          "in /etc/NetworkManager/conf.d: [keyfile] unmanaged-devices=interface-name:cni*;interface-name:veth*"));
-  } else {
-    out.push_back(well("network-manager", "does not run"));
+  if (!host.cni_files.empty() && !wish.external_network) {
+    out.push_back(warning("foreign-software", "another CNI configuration: " + list(host.cni_files),
+                          "remove it, or set network.backend: external; the first one by name counts for new pods"));
   }
+  if (!host.foreign_files.empty()) {
+    out.push_back(warning("foreign-software", "of another installation: " + list(host.foreign_files), "remove them when nothing uses them any more"));
+  }
+}
+
+void check_foreign(const HostObserved& host, const PreflightWish& wish, Findings& out) {
+  const std::size_t before = out.size();
+  if (host.joined) check_foreign_beside(host, wish, out);
+  else check_foreign_before(host, out);
+  if (out.size() != before) return;
+  Names own;
+  if (!host.dropins.empty()) own.push_back("drop-ins: " + list(host.dropins));
+  if (!host.cni_files.empty()) own.push_back("files of the CNI plugin: " + list(host.cni_files));
+  if (!host.static_pods.empty()) own.push_back("static pods: " + list(host.static_pods));
+  out.push_back(well("foreign-software", own.empty() ? "no other kubelet, container runtime or CNI configuration" : "this host's own " + join(own, "; ")));
+}
+
+void check_firewall(const HostObserved& host, const PreflightWish& wish, Findings& out) {
+  if (host.services.count("firewalld") == 0) return out.push_back(well("firewall", "no firewalld"));
+  if (!wish.external_network && wish.accept_forward) {
+    out.push_back(well("firewall", "firewalld runs; the agent tells it of the pod network (zone trusted, policy slipway)"));
+    return;
+  }
+  const std::string why = wish.external_network ? "network.backend is external" : "network.acceptForward is false";
+  out.push_back(warning("firewall", "firewalld runs, and " + why + ": the agent does not tell it to let pods' packets pass",
+                        "see that the network plugin or policy engine does, or put the pod ranges into the zone trusted yourself"));
+}
+
+// The agent tells firewalld what pods need and keeps NetworkManager off their devices, unless these are somebody else's.
+void check_services(const HostObserved& host, const PreflightWish& wish, Findings& out) {
+  check_firewall(host, wish, out);
+  if (host.services.count("NetworkManager") == 0) return out.push_back(well("network-manager", "does not run"));
+  if (!wish.external_network) return out.push_back(well("network-manager", "runs; a file of the agent's (99-slipway.conf) keeps it off the pod network's devices"));
+  out.push_back(warning("network-manager", "NetworkManager runs, and network.backend is external: it may take the plugin's devices into its care",
+                        "name them below [keyfile] in /etc/NetworkManager/conf.d, as the plugin's instructions say: unmanaged-devices=interface-name:..."));
 }
 
 void check_proxies(const HostObserved& host, const PreflightWish&, Findings& out) {
-  if (host.proxies.empty()) return out.push_back(well("proxy", "none is set"));
   std::vector<std::string> names;
-  for (const auto& [name, value] : host.proxies) names.push_back(name);
+  for (const auto& [name, value] : host.proxies) {
+    if (lower(name) != "no_proxy") names.push_back(name);
+  }
+  if (names.empty()) return out.push_back(well("proxy", "none is set"));
   out.push_back(warning("proxy", "set for services: " + list(names) + "; the kubelet would ask the API server through it",
                         "name the node, pod and service ranges and the coordinator in NO_PROXY"));
 }

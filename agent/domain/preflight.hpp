@@ -20,6 +20,14 @@ struct PortUser {
 struct HostRoute {
   Cidr block;
   std::string device;
+  bool via = false;  // through a gateway
+  bool operator==(const HostRoute&) const = default;
+};
+
+// What the kubelet on this host is told by what the agent rendered for it.
+struct KubeletFound {
+  bool fail_swap_on = true;
+  std::string cgroup_driver;  // "systemd"; empty: nothing was rendered yet
 };
 
 // What was found on the host. Texts are as the host says them; empty: not known.
@@ -29,8 +37,10 @@ struct HostObserved {
   std::set<std::string> missing_features;    // of k_kernel_features: neither there nor loadable
   int cgroup_version = 0;                    // 1 or 2; 0: none is mounted
   std::set<std::string> cgroup_controllers;  // that may be used
+  std::string cgroup_driver;                 // that this host can do: systemd or cgroupfs
   std::vector<std::string> swap;             // "/dev/sda2"
   std::map<std::string, std::string> sysctls;
+  bool forwarding_locked = false;            // root may not set net.ipv4.ip_forward: /proc/sys is read-only
   std::set<std::string> missing_programs;
   std::vector<PortUser> ports;               // TCP ports that are listened on
   std::map<std::string, std::uint64_t> free_bytes;  // folder -> on its file system, for root
@@ -39,11 +49,16 @@ struct HostObserved {
   Error address_problem;                     // when there is none
   std::uint64_t mtu = 0;                     // of the device with that address; 0: not known
   std::vector<HostRoute> routes;             // of others than us, without default routes
-  std::vector<std::string> foreign_units;    // "kubelet.service (/lib/systemd/system/kubelet.service)"
-  std::vector<std::string> foreign_files;    // of another installation of Kubernetes or another CNI plugin
+  std::vector<std::string> foreign_units;    // "kubelet.service (/lib/systemd/system/kubelet.service)", and what packages drop in for them
+  std::vector<std::string> dropins;          // likewise, below /etc/systemd/system: an administrator's
+  std::vector<std::string> foreign_files;    // of another installation of Kubernetes
+  std::vector<std::string> cni_files;        // in /etc/cni/net.d, without ours
+  std::vector<std::string> static_pods;      // in /etc/kubernetes/manifests, which our kubelet reads too
+  KubeletFound kubelet;
   std::set<std::string> services;            // that run: firewalld, NetworkManager
   std::map<std::string, std::string> proxies;  // variable -> value, as the agent's components would get them
   std::map<std::string, std::string> unreachable;  // "https://10.0.0.1:7443" -> why
+  std::map<std::string, std::string> untrusted;    // likewise: something answers there, and not as our cluster's
   std::string clock_skew;                    // with both times and the cure; empty: near enough, or not asked
   bool joined = false;                       // this host is a node already: ports and units may be ours
 };
@@ -54,6 +69,9 @@ struct PreflightWish {
   std::string node_name;
   std::vector<Cidr> pod_ranges;          // empty: not known before the first join
   std::optional<Cidr> service_range;
+  std::string cgroup_driver;             // of agent.yaml; empty: none is asked for
+  bool external_network = false;         // somebody else's CNI plugin brings pods together; known once joined
+  bool accept_forward = true;            // network.acceptForward; likewise
 };
 
 enum class Severity { ok, warning, error };

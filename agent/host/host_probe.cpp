@@ -1,10 +1,11 @@
 #include "agent/host/host_probe.hpp"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -126,7 +127,8 @@ void observe_space(const std::string& root, HostObserved& host) {
   }
 }
 
-// A unit of ours says what it was started with; a drop-in can put anything in the place of anybody's.
+// A unit of ours says what it was started with; a drop-in can put anything in the place of anybody's. Those below /etc are an
+// administrator's, the others come with packages.
 void observe_units(const std::string& root, HostObserved& host) {
   for (const char* name : {"kubelet.service", "kube-proxy.service", "docker.service", "containerd.service", "cri-docker.service", "crio.service", "etcd.service",
                            "kube-apiserver.service", "k3s.service", "k3s-agent.service", "rke2-server.service", "rke2-agent.service",
@@ -136,7 +138,8 @@ void observe_units(const std::string& root, HostObserved& host) {
       const std::string text = text_of(root + path);
       if (!text.empty() && text.find("SLIPWAY_INPUTS=") == std::string::npos) host.foreign_units.push_back(std::string(name) + " (" + path + ")");
       for (const std::string& file : names_in(root + path + ".d")) {
-        if (file.ends_with(".conf")) host.foreign_units.push_back(std::string(name) + " (" + path + ".d/" + file + ")");
+        std::vector<std::string>& whose = path.starts_with("/etc/") ? host.dropins : host.foreign_units;
+        if (file.ends_with(".conf")) whose.push_back(std::string(name) + " (" + path + ".d/" + file + ")");
       }
       if (!text.empty()) break;  // it hides those of the folders after it
     }
@@ -145,13 +148,22 @@ void observe_units(const std::string& root, HostObserved& host) {
 
 void observe_files(const std::string& root, HostObserved& host) {
   for (const std::string& file : names_in(root + "/etc/cni/net.d")) {
-    if (file != "10-slipway.conflist") host.foreign_files.push_back("/etc/cni/net.d/" + file);
+    if (file != "10-slipway.conflist") host.cni_files.push_back("/etc/cni/net.d/" + file);
   }
-  for (const std::string& file : names_in(root + "/etc/kubernetes/manifests")) host.foreign_files.push_back("/etc/kubernetes/manifests/" + file);
+  for (const std::string& file : names_in(root + "/etc/kubernetes/manifests")) host.static_pods.push_back("/etc/kubernetes/manifests/" + file);
   for (const char* path : {"/etc/kubernetes/kubelet.conf", "/etc/kubernetes/bootstrap-kubelet.conf", "/etc/kubernetes/admin.conf", "/var/lib/rancher/k3s",
                            "/var/lib/rancher/rke2", "/var/lib/k0s", "/var/snap/microk8s"}) {
     if (path_exists(root + path)) host.foreign_files.emplace_back(path);
   }
+}
+
+void observe_sysctls(const std::string& root, HostObserved& host) {
+  for (const char* key : {"net/ipv4/ip_forward", "net/ipv4/conf/all/rp_filter"}) {
+    const std::string value = text_of(root + "/proc/sys/" + key);
+    if (!value.empty()) host.sysctls[key] = std::string(trim(value));
+  }
+  // Of anybody but root it would say no more than that.
+  host.forwarding_locked = host.root && ::access((root + "/proc/sys/net/ipv4/ip_forward").c_str(), W_OK) != 0 && errno != ENOENT;
 }
 
 // The control group of a service is there while it runs.
@@ -224,19 +236,49 @@ std::map<std::string, std::string> proxies_in(std::string_view system_conf) {
   return proxies;
 }
 
+// Both are of our own rendering: a setting of the top level is a line.
+KubeletFound kubelet_found(std::string_view config, std::string_view unit) {
+  constexpr std::string_view k_driver = "cgroupDriver: ";
+  KubeletFound found;
+  if (!config.starts_with("# Written by slipway-agent")) return found;
+  for (const std::string_view line : split(config, '\n')) {
+    if (trim(line) == "failSwapOn: false" && !line.starts_with(' ')) found.fail_swap_on = false;
+    if (line.starts_with(k_driver)) found.cgroup_driver = std::string(trim(line.substr(k_driver.size())));
+  }
+  if (unit.find("--fail-swap-on=false") != std::string_view::npos) found.fail_swap_on = false;
+  if (unit.find("--fail-swap-on=true") != std::string_view::npos) found.fail_swap_on = true;
+  return found;
+}
+
+namespace {
+
+std::string_view bytes_of(const sockaddr* address) {
+  if (address == nullptr) return {};
+  if (address->sa_family == AF_INET)
+    return {reinterpret_cast<const char*>(&reinterpret_cast<const sockaddr_in*>(address)->sin_addr), sizeof(in_addr)};
+  if (address->sa_family == AF_INET6)
+    return {reinterpret_cast<const char*>(&reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr), sizeof(in6_addr)};
+  return {};
+}
+
+// Not from /sys, which shows the network namespace of whoever mounted it.
+std::uint64_t device_mtu(std::string_view name) {
+  const UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request{};
+  name.copy(request.ifr_name, sizeof request.ifr_name - 1);
+  if (!fd || ::ioctl(fd.get(), SIOCGIFMTU, &request) != 0 || request.ifr_mtu < 0) return 0;
+  return static_cast<std::uint64_t>(request.ifr_mtu);
+}
+
+}  // namespace
+
 std::uint64_t mtu_of(const IpAddress& address) {
   ifaddrs* first = nullptr;
   if (::getifaddrs(&first) != 0) return 0;
   const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(first, ::freeifaddrs);
   for (const ifaddrs* at = first; at != nullptr; at = at->ifa_next) {
-    if (at->ifa_addr == nullptr) continue;
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    const void* bytes = nullptr;
-    if (at->ifa_addr->sa_family == AF_INET) bytes = &reinterpret_cast<const sockaddr_in*>(at->ifa_addr)->sin_addr;
-    if (at->ifa_addr->sa_family == AF_INET6) bytes = &reinterpret_cast<const sockaddr_in6*>(at->ifa_addr)->sin6_addr;
-    if (bytes == nullptr || ::inet_ntop(at->ifa_addr->sa_family, bytes, text.data(), text.size()) == nullptr) continue;
-    if (address.to_string() != text.data()) continue;
-    return parse_u64(trim(text_of(std::string("/sys/class/net/") + at->ifa_name + "/mtu"))).value_or(0);
+    const std::string_view bytes = bytes_of(at->ifa_addr);
+    if (!bytes.empty() && bytes == address.bytes()) return device_mtu(at->ifa_name);
   }
   return 0;
 }
@@ -252,10 +294,8 @@ HostObserved observe_host(const std::string& root_dir) {
   host.missing_features = missing_features(root_dir, host.kernel);
   observe_cgroups(root_dir, host);
   host.swap = swaps_in(text_of(root_dir + "/proc/swaps"));
-  for (const char* key : {"net/ipv4/ip_forward", "net/ipv4/conf/all/rp_filter"}) {
-    const std::string value = text_of(root_dir + "/proc/sys/" + key);
-    if (!value.empty()) host.sysctls[key] = std::string(trim(value));
-  }
+  observe_sysctls(root_dir, host);
+  host.kubelet = kubelet_found(text_of(root_dir + "/var/lib/kubelet/config.yaml"), text_of(root_dir + "/etc/systemd/system/kubelet.service"));
   for (const char* name : k_needed_programs) {
     if (!program_exists(root_dir, name)) host.missing_programs.insert(name);
   }

@@ -144,17 +144,20 @@ void check_pass(const AgentState& state, Checks& checks) {
   }
 }
 
-// What stands in the way of joining, such as taken ports, is none of a living node's matters.
+// What stands in the way of joining, such as taken ports, is none of a living node's matters; nor are warnings of what may stay as it is
+// for good on a node that is well. `slipway-agent preflight` has them.
 void check_host(const proto::PreflightReport& host, Checks& checks) {
   constexpr std::array<std::string_view, 4> k_joining = {"ports", "foreign-software", "host-name", "root"};
+  constexpr std::array<std::string_view, 4> k_advice = {"firewall", "network-manager", "proxy", "sysctls"};
   constexpr std::array<std::string_view, 3> k_always = {"disk", "clock", "reach"};
   for (const proto::PreflightFinding& finding : host.findings) {
+    const bool advice = std::find(k_advice.begin(), k_advice.end(), finding.check) != k_advice.end();
     const bool always = std::find(k_always.begin(), k_always.end(), finding.check) != k_always.end();
     if (std::find(k_joining.begin(), k_joining.end(), finding.check) != k_joining.end() || finding.ignored)
       continue;
     if (finding.severity == "error") {
       checks.push_back(ill(finding.check, finding.message, finding.cure));
-    } else if (finding.severity == "warning") {
+    } else if (finding.severity == "warning" && !advice) {
       checks.push_back(warning(finding.check, finding.message, finding.cure));
     } else if (always) {
       checks.push_back(well(finding.check, finding.message));

@@ -1,12 +1,20 @@
+#include <fcntl.h>
+
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
+#include <cstdio>
 #include <filesystem>
+#include <set>
 
 #include "agent/config.hpp"
+#include "agent/domain/enrollment_state.hpp"
+#include "agent/domain/network_plan.hpp"
 #include "agent/host_facts.hpp"
 #include "agent/join_command.hpp"
 #include "agent/local_status.hpp"
 #include "agent/store/file_change_ledger.hpp"
+#include "common/core/unique_fd.hpp"
 #include "tests/support/temp_dir.hpp"
 
 using namespace slipway;
@@ -177,9 +185,78 @@ TEST_CASE("the kernel's routes are reported without the default one and our own 
       "eth0\t00010A0A\t0B004D0A\t0003\t0\t0\t2571\t00FFFFFF\t0\t0\t0\n"
       "eth0\t00020A0A\t0C004D0A\t0003\t0\t0\t17435138\t00FFFFFF\t0\t0\t0\n"  // with our metric
       "garbage\tXX\n";
-  CHECK(routes_in(table) ==
+  CHECK(told_routes(routes_in(table, "")) ==
         std::vector<std::string>{"10.77.0.0/16 dev eth0", "172.17.0.0/16 dev docker0", "10.10.1.0/24 via eth0"});
-  CHECK(routes_in("").empty());
+  CHECK(routes_in("", "").empty());
+}
+
+TEST_CASE("the kernel's IPv6 routes are reported as those of IPv4 are", "[agent][config]") {
+  const std::string zeros(32, '0'), gateway = "fe8000000000000000000000000000ff";
+  const auto line = [&zeros](const std::string& to, const std::string& length, const std::string& via, const std::string& metric, const std::string& flags,
+                             const std::string& device) {
+    return to + std::string(32 - to.size(), '0') + " " + length + " " + zeros + " 00 " + via + " " + metric + " 00000001 00000000 " + flags + "     " + device + "\n";
+  };
+  std::array<char, 16> our_metric{};
+  std::snprintf(our_metric.data(), our_metric.size(), "%08x", route_metric(Cidr::parse("fd00:10:0:5::/64").value()));
+  const std::string table = line("fd000077", "40", zeros, "00000100", "00000001", "eth0") +
+                            line("fd00001000000004", "40", zeros, "00000400", "00000001", "tun0") +
+                            line("20010db8", "20", gateway, "00000400", "00000003", "eth0") +
+                            line("fd00001000000005", "40", gateway, our_metric.data(), "00000003", "eth0") +  // with our metric
+                            line("fd00001000000006", "40", zeros, "00000100", "00000001", "cni0") +
+                            line("fe80", "40", zeros, "00000100", "00000001", "eth0") +
+                            line("ff", "08", zeros, "00000100", "00000001", "eth0") +
+                            line("", "00", gateway, "00000400", "00000003", "eth0") +
+                            line("fd00007700000000", "80", zeros, "00000000", "00100001", "eth0") +  // anycast
+                            line("fd0000770000000000000000000000", "80", zeros, "00000000", "80200001", "eth0") +  // the host's own address
+                            line("fd000099", "20", zeros, "00000400", "00000200", "eth0") +  // unreachable
+                            "garbage\n";
+  CHECK(told_routes(routes_in("", table)) ==
+        std::vector<std::string>{"fd00:77::/64 dev eth0", "fd00:10:0:4::/64 dev tun0", "2001:db8::/32 via eth0"});
+}
+
+TEST_CASE("a route of ours whose gateway is of IPv6 does not show one", "[agent][config]") {
+  const std::string head = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT    \n";
+  CHECK(routes_in(head + "eth0\t00020A0A\t00000000\t0001\t0\t0\t17435138\t00FFFFFF\t0\t0\t0\n", "").empty());
+}
+
+TEST_CASE("all routes are looked at, and 32 of each family are told", "[agent][config]") {
+  std::vector<HostRoute> routes;
+  for (int i = 0; i < 40; ++i) {
+    routes.push_back({Cidr::make(IpAddress::v4(0xc0000000U + (static_cast<std::uint32_t>(i) << 8)), 24).value(), "eth0"});
+    routes.push_back({Cidr::parse("fd00:" + std::to_string(i + 1) + "::/32").value(), "eth0", true});
+    routes.push_back(routes.front());
+  }
+  const std::vector<std::string> told = told_routes(routes);
+  CHECK(told.size() == 64);
+  CHECK(std::set<std::string>(told.begin(), told.end()).size() == 64);
+  std::string table = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT    \n";
+  for (int i = 10; i < 90; ++i) table += "eth0\t0000" + std::to_string(i) + "AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n";
+  CHECK(routes_in(table, "").size() == 80);
+}
+
+TEST_CASE("a token that comes by standard input pins the coordinator and is written down", "[agent][config]") {
+  TempDir dir;
+  JoinOptions options;
+  options.servers = {"https://10.77.0.10:7443"};
+  options.token_file = "-";
+  options.config_file = dir / "etc/agent.yaml";
+  options.token_copy = dir / "etc/join.token";
+  options.data_dir = dir / "agent";
+  put_file(dir / "stdin", k_token + "\n");
+  const UniqueFd input(::open((dir / "stdin").c_str(), O_RDONLY | O_CLOEXEC));
+  const auto look = look_of_join(options, input.get());
+  REQUIRE(look);
+  CHECK(look->ca_sha256 == parse_pinned_token(k_token).value().ca_sha256);
+  CHECK(look->token_file.empty());
+  CHECK(look->servers == options.servers);
+  REQUIRE(write_join_config(options));
+  CHECK(get_file(options.token_copy) == k_token + "\n");
+
+  put_file(dir / "stdin", "what is this\n");
+  const UniqueFd bad(::open((dir / "stdin").c_str(), O_RDONLY | O_CLOEXEC));
+  CHECK(look_of_join(options, bad.get()).error().code == Errc::invalid);
+  options.token_file = dir / "given";
+  CHECK(look_of_join(options, -1).value().token_file == options.token_file);
 }
 
 TEST_CASE("a product UUID is one that tells machines apart", "[agent][config]") {

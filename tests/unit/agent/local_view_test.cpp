@@ -162,6 +162,21 @@ TEST_CASE("a node that was deleted is told to reset, never to remove the folder 
   }
 }
 
+TEST_CASE("what may stay as it is on a node is no warning of its health", "[agent][local]") {
+  HealthEvidence evidence{{{"kubelet", Status{}}}, {true, {}}};
+  for (const char* check : {"ports", "foreign-software", "host-name", "root", "firewall", "network-manager", "proxy", "sysctls"})
+    evidence.host.findings.push_back({check, "warning", "so it is", "leave it", false});
+  for (const proto::HealthCheck& check : agent_health(well(), evidence, k_now).checks) {
+    INFO(check.name << ": " << check.message);
+    CHECK_FALSE(check.warning);
+  }
+  evidence.host.findings = {{"sysctls", "error", "cannot be set", "mount it", false}, {"node-address", "warning", "MTU of 1000", "raise it", false}};
+  const proto::HealthReport report = agent_health(well(), evidence, k_now);
+  CHECK_FALSE(report.ok);
+  REQUIRE(find(report, "node-address") != nullptr);
+  CHECK(find(report, "node-address")->warning);
+}
+
 TEST_CASE("each thing that is not well is an error or a warning with its cure", "[agent][local]") {
   struct Case {
     std::string name;

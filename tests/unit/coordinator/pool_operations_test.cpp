@@ -248,6 +248,10 @@ TEST_CASE("a host's own routes and a pod range do not go together", "[pools]") {
   inside.address = *IpAddress::parse("10.20.0.7");
   c.must(CreatePool{pool("blue", "10.20.0.0/16"), {}});
   CHECK_FALSE(admit(c.state(), inside).result);
+  c.must(CreatePool{pool("six", "fd00:10::/48", 64), {}});
+  auto six = c.request("c");
+  six.host_routes = host_routes_of({"fd00:77::/64 dev eth0", "fd00:10:0:4::/64 dev tun0"}, "c", true);
+  says(c.refused(c.admission(six), Errc::conflict), "pod addresses fd00:10::/48 overlaps fd00:10:0:4::/64 of tun0 of node c");
 }
 
 TEST_CASE("what hosts route is in the way of the settings, too", "[pools]") {
