@@ -330,6 +330,7 @@ template <class V> void fields(V& v, RoutesHook& x) {
 }
 template <class V> void fields(V& v, HookRoute& x) {
   v("destination", x.destination); v("nextHop", x.next_hop); v("node", x.node); v("name", x.name);
+  v.optional("replaces", x.replaces);
 }
 template <class V> void fields(V& v, HookRequest& x) {
   v("version", x.version); v("action", x.action); v("clusterName", x.cluster_name); v("clusterId", x.cluster_id); v.optional("route", x.route);

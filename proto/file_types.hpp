@@ -47,6 +47,7 @@ struct HookRoute {
   std::string next_hop;     // 192.168.10.13
   std::string node;         // whose pods these are
   std::string name;         // for tables whose entries have one: letters, digits and hyphens, at most 63, the same for the same destination
+  std::vector<std::string> replaces = {};  // of create: where ours leads now; what leads elsewhere is not ours
 };
 struct HookRequest {
   std::uint64_t version = 1;

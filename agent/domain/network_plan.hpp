@@ -181,7 +181,7 @@ std::uint32_t route_metric(const Cidr& prefix);
 const NetworkLink* underlay_of(const NetworkObserved& observed, const IpAddress& node_address);
 
 // Whether peers may be reached through the tunnel. Then answers may come on another interface than the one that leads there:
-// net.ipv4.conf.*.rp_filter must not be 1 (strict) on the underlay, the tunnel and the bridge.
+// net.ipv4.conf.*.rp_filter must not be 1 (strict) on the tunnel and the bridge; of nodes' addresses the underlay is the way back, too.
 bool uses_overlay(const NetworkDesired& desired);
 
 // The MTU to write in the CNI configuration: what the underlay leaves, at most the wanted one; 0 when neither is known.

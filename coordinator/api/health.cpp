@@ -11,6 +11,7 @@ namespace slipway::api {
 namespace {
 
 constexpr Seconds k_contact_limit{150};  // agents report every minute
+constexpr double k_people_limit = 0.8;   // of the life: people make new credentials by hand, and are away for a weekend
 
 bool heard(const proto::NodeView& node, const HealthInput& input) {
   const auto last = parse_rfc3339(node.last_contact);
@@ -65,8 +66,24 @@ void check_conditions(const HealthInput& input, Tally& tally) {
   tally.sum_up("node conditions", failed, input.nodes.size(), "nodes report all conditions well");
 }
 
+// Of all administrators' certificates the one that ends last: after it nobody can give rights any more but on the coordinator's host.
+void check_administrators(const HealthInput& input, Tally& tally) {
+  const proto::CertificateView* last = nullptr;
+  for (const proto::CertificateView& certificate : input.certificates) {
+    const bool is_admin = certificate.usage == to_string(CertUsage::operator_admin);
+    if (is_admin && (last == nullptr || parse_rfc3339(last->not_after) < parse_rfc3339(certificate.not_after))) last = &certificate;
+  }
+  if (last == nullptr) {
+    tally.warn("administrators", "no administrator's certificate is valid", "on the coordinator's host, with the coordinator stopped for a moment: slipway-coordinator admin-conf");
+    return;
+  }
+  const std::string text = "the last administrator's certificate, of " + last->node + ", " + end_text(last->not_after, input.now);
+  if (life_spent(*last, input.now) <= k_people_limit) tally.add("administrators", true, text);
+  else tally.warn("administrators", text, "an administrator makes a new one until then: slipwayctl operator create " + last->node + " --role admin; later it takes the coordinator's host, with the coordinator stopped");
+}
+
 void check_certificates(const HealthInput& input, Tally& tally) {
-  // People's certificates are theirs to renew when they need one; the coordinator's for minutes is made anew each time.
+  // People make theirs when they need one, and check_administrators looks after the last; the coordinator's for minutes is made anew each time.
   static const std::set<std::string> not_renewed = {std::string(to_string(CertUsage::coordinator_bootstrap)),
                                                   std::string(to_string(CertUsage::operator_admin)),
                                                   std::string(to_string(CertUsage::operator_op)),
@@ -211,6 +228,7 @@ proto::HealthReport check_health(const HealthInput& input) {
   check_components(input, tally);
   check_conditions(input, tally);
   check_certificates(input, tally);
+  check_administrators(input, tally);
   check_pod_cidrs(input, tally);
   check_artifacts(input, tally);
   check_pools(input, tally);

@@ -134,12 +134,14 @@ bool is_of_coordinator(const std::string& usage) {
   return usage == to_string(CertUsage::coordinator_serving) || usage == to_string(CertUsage::coordinator_kube_client);
 }
 
-bool is_overdue(const proto::CertificateView& certificate, WallTime now) {
+double life_spent(const proto::CertificateView& certificate, WallTime now) {
   const auto begin = parse_rfc3339(certificate.not_before);
   const auto end = parse_rfc3339(certificate.not_after);
-  if (!begin || !end) return false;
-  return static_cast<double>((now - *begin).count()) > static_cast<double>((*end - *begin).count()) * k_renewal_limit;
+  if (!begin || !end || *end <= *begin) return 0;
+  return static_cast<double>((now - *begin).count()) / static_cast<double>((*end - *begin).count());
 }
+
+bool is_overdue(const proto::CertificateView& certificate, WallTime now) { return life_spent(certificate, now) > k_renewal_limit; }
 
 std::string end_text(const std::string& not_after, WallTime now) {
   const auto end = parse_rfc3339(not_after);

@@ -24,6 +24,8 @@ std::string some_of(const std::vector<std::string>& names);
 void check_coordinator(const HealthInput& input, Tally& tally);
 // Usages of the coordinator's own certificates, which no agent renews.
 bool is_of_coordinator(const std::string& usage);
+// How much of its life a certificate has behind it, 1 at the end; 0 of one without a beginning or an end.
+double life_spent(const proto::CertificateView& certificate, WallTime now);
 // How late in its life a certificate may be; who renews does so at two thirds.
 bool is_overdue(const proto::CertificateView& certificate, WallTime now);
 // "ends in 3d", "ended 5m ago"

@@ -25,8 +25,12 @@ void plan_wanted(const OutsideRoute& want, const OwnRoute* own, const Found& fou
   const auto [first, last] = found.equal_range(want.destination);
   if (std::any_of(first, last, [&want](const auto& entry) { return entry.second.next_hop == want.next_hop; })) return;
   const auto foreign = std::find_if(first, last, [own](const auto& entry) { return own == nullptr || !leads_as_we_set(*own, entry.second); });
-  if (foreign == last) plan.set.push_back(want);
-  else plan.conflicts.push_back({want, foreign->second});
+  if (foreign != last) {
+    plan.conflicts.push_back({want, foreign->second});
+    return;
+  }
+  plan.set.push_back(want);
+  for (auto it = first; it != last; ++it) plan.set.back().replaces.push_back(it->second.next_hop);
 }
 
 void plan_unwanted(const OwnRoute& own, const Found& found, RoutePlan& plan) {

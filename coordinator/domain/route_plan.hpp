@@ -12,6 +12,7 @@ struct OutsideRoute {
   Cidr destination;    // a node's block
   IpAddress next_hop;  // the node
   std::string node;    // its name; empty: nobody's any more
+  std::vector<IpAddress> replaces = {};  // to be set: where it may lead now, for we led it there; whatever leads elsewhere is somebody else's
   bool operator==(const OutsideRoute&) const = default;
 };
 

@@ -39,7 +39,7 @@ namespace slipway {
 
 struct ClusterIdentity {
   std::string id;     // UUID, once
-  std::string epoch;  // UUID, changes when history is not continuous (restore from a backup)
+  std::string epoch;  // UUID, is another when history is not continuous; nothing makes a new one yet (docs/day-2.md, Restoring)
   WallTime created_at{};
   bool operator==(const ClusterIdentity&) const = default;
 };

@@ -16,7 +16,8 @@ class RouteHook {
 
   // All routes of the table, others' too.
   virtual boost::asio::awaitable<Result<std::vector<FoundRoute>>> list() = 0;
-  // Creates it, or has it lead to another next hop in place. Success when it is there already.
+  // Creates it, or has one that leads to a hop of `replaces` lead there, in place. Success when it is there already. The hook sees that
+  // nothing else stands there, if it can: we looked a moment ago.
   virtual boost::asio::awaitable<Status> create(OutsideRoute route) = 0;
   // Success when it is gone already. The next hop tells which of several of one destination.
   virtual boost::asio::awaitable<Status> remove(OutsideRoute route) = 0;

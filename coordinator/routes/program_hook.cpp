@@ -150,6 +150,7 @@ asio::awaitable<Status> ProgramHook::change(std::string action, OutsideRoute rou
     proto::HookRequest request = shared->request(action);
     request.route = proto::HookRoute{route.destination.to_string(), route.next_hop.to_string(), route.node,
                                      outside_name(shared->settings.cluster_name, route.destination)};
+    for (const IpAddress& hop : route.replaces) request.route->replaces.push_back(hop.to_string());
     const auto answer = shared->call(request);
     if (!answer) return answer.error();
     return true;

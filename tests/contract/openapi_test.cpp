@@ -138,7 +138,10 @@ TEST_CASE("every operation declares its success and the errors that its role and
     const json& responses = operation.at("responses");
     CHECK(responses.contains(std::to_string(route.success)));
     CHECK(responses.contains("500"));
-    CHECK(responses.contains("503"));
+    // Who looks at files, the program itself or the audit log answers while the store takes nothing (api_failure_test).
+    static const std::set<std::string_view> beside_the_store = {"getArtifactContent", "getCaCertificates", "getHealth", "getLivez",
+                                                                "getOpenApi",         "getVersion",        "listAudit", "verifyAudit"};
+    CHECK(responses.contains("503") == (beside_the_store.count(route.operation) == 0));
     CHECK((route.role == Role::none || (responses.contains("401") && responses.contains("403"))));
     // Joining: a host that was removed shows its old key.
     const bool of_nodes =

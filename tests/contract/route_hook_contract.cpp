@@ -96,6 +96,7 @@ TEST_CASE("route hook: what is created is listed, replaced and removed", "[route
     CHECK(listed(rig) == std::vector<FoundRoute>{{k_route.destination, k_route.next_hop}});
     OutsideRoute moved = k_route;
     moved.next_hop = *IpAddress::parse("192.168.10.14");
+    moved.replaces = {k_route.next_hop};
     REQUIRE(rig.io.run(rig.hook().create(moved)));
     CHECK(listed(rig) == std::vector<FoundRoute>{{moved.destination, moved.next_hop}});
     REQUIRE(rig.io.run(rig.hook().remove(k_route)));  // another next hop: not this one
@@ -114,7 +115,12 @@ TEST_CASE("a routes hook is told all in one JSON document", "[route-hook]") {
   std::string input;
   std::getline(std::ifstream(dir / "input"), input);
   CHECK(input == R"({"version":1,"action":"create","clusterName":"demo","clusterId":"7c9e6679-7425-40de-944b-e07fc1f90ae7",)"
-                 R"("route":{"destination":"10.10.3.0/24","nextHop":"192.168.10.13","node":"n3","name":"slipway-demo-10-10-3-0-24"}})");
+                 R"("route":{"destination":"10.10.3.0/24","nextHop":"192.168.10.13","node":"n3","name":"slipway-demo-10-10-3-0-24","replaces":[]}})");
+  OutsideRoute moved = k_route;
+  moved.replaces = {*IpAddress::parse("192.168.10.99")};
+  REQUIRE(io.run(hook->create(moved)));
+  std::getline(std::ifstream(dir / "input"), input);
+  CHECK(input.find(R"("replaces":["192.168.10.99"])") != std::string::npos);
 }
 
 TEST_CASE("a routes hook that fails is quoted in one line", "[route-hook]") {

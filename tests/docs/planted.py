@@ -39,6 +39,8 @@ OFFENCES = {
     ],
     "reference": [
         ("an exit code that is not there", edit("docs/exit-codes.md", "<!-- end -->", "| `slipwayctl` | 9 | never |\n<!-- end -->"), "not what the programs say"),
+        ("an operation with another role", edit("docs/rest-api.md", "| Become a node | none |", "| Become a node | admin |"), "docs/rest-api.md is not what the programs say"),
+        ("a type's field that is not there", edit("docs/rest-api.md", "<!-- end -->", "| `lost` | string | | |\n<!-- end -->"), "docs/rest-api.md is not what the programs say"),
         ("an error code that is not there", edit("docs/api-errors.md", "| 400 | `invalid` |", "| 400 | `invalit` |"), "other codes than"),
         ("a page that nobody names", lambda copy: (copy / "docs/lost.md").write_text("# Lost\n"), "names docs/lost.md"),
         ("a link to nothing", append("\n[x](docs/nothing.md)\n"), "docs/nothing.md, which is not there"),
@@ -56,7 +58,8 @@ def main(check, binaries):
             for page in (ROOT / "docs").glob("*.md"):
                 shutil.copy(page, copy / "docs")
             (copy / "proto").mkdir()
-            shutil.copy(ROOT / "proto/problem.cpp", copy / "proto")
+            for source in ("problem.cpp", "openapi.json"):
+                shutil.copy(ROOT / "proto" / source, copy / "proto")
             plant(copy)
             done = subprocess.run([sys.executable, "-B", ROOT / f"tests/docs/{check}.py", binaries, copy], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             if done.returncode == 0 or said not in done.stdout:

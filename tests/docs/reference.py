@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""docs/exit-codes.md against what the programs say of themselves (EXIT STATUS of their manual pages), docs/api-errors.md against the table of the source,
-and the list of pages in README.md against docs/. With SLIPWAY_WRITE_DOCS=1 the table of exit codes is written anew.
+"""docs/exit-codes.md against what the programs say of themselves (EXIT STATUS of their manual pages), docs/rest-api.md against proto/openapi.json,
+docs/api-errors.md against the table of the source, and the list of pages in README.md against docs/. With SLIPWAY_WRITE_DOCS=1 the tables of exit
+codes and of the API are written anew.
 usage: reference.py BIN [ROOT]"""
 import os
 import pathlib
@@ -8,8 +9,10 @@ import re
 import subprocess
 import sys
 
+import rest_api
+
 PROGRAMS = ("slipwayctl", "slipway-agent", "slipway-coordinator")
-HEAD, END = "<!-- generated: exit codes -->\n", "<!-- end -->"
+END = "<!-- end -->"
 
 
 def exit_codes(binaries, program):
@@ -28,18 +31,26 @@ def table(binaries):
     return "\n".join(rows) + "\n"
 
 
-def check_exit_codes(root, wanted, problems):
-    page = root / "docs/exit-codes.md"
+def check_generated(page, name, wanted, problems):
+    """The part of the page between the generated mark of this name and the end mark."""
+    head = f"<!-- generated: {name} -->\n"
     text = page.read_text()
-    if HEAD not in text or END not in text.split(HEAD, 1)[1]:
-        problems.append(f"docs/exit-codes.md needs the lines {HEAD.strip()} and {END}")
+    if head not in text or END not in text.split(head, 1)[1]:
+        problems.append(f"docs/{page.name} needs the lines {head.strip()} and {END}")
         return
-    before, rest = text.split(HEAD, 1)
+    before, rest = text.split(head, 1)
     now, after = rest.split(END, 1)
     if os.environ.get("SLIPWAY_WRITE_DOCS"):
-        page.write_text(before + HEAD + wanted + END + after)
+        page.write_text(before + head + wanted + END + after)
     elif now != wanted:
-        problems.append(f"docs/exit-codes.md is not what the programs say; SLIPWAY_WRITE_DOCS=1 tests/docs/reference.py BIN writes it anew:\n{wanted}")
+        problems.append(f"docs/{page.name} is not what the programs say; SLIPWAY_WRITE_DOCS=1 tests/docs/reference.py BIN writes it anew:\n{first_difference(now, wanted)}")
+
+
+def first_difference(now, wanted):
+    for have, want in zip(now.splitlines() + [""], wanted.splitlines() + [""]):
+        if have != want:
+            return f"it says:  {have}\nis to be: {want}"
+    return "it is longer or shorter"
 
 
 def check_errors(root, problems):
@@ -69,12 +80,13 @@ def check_pages(root, problems):
 def main(binaries, root=None):
     root = pathlib.Path(root or pathlib.Path(__file__).resolve().parents[2])
     problems = []
-    check_exit_codes(root, table(binaries), problems)
+    check_generated(root / "docs/exit-codes.md", "exit codes", table(binaries), problems)
+    check_generated(root / "docs/rest-api.md", "operations and types", rest_api.tables(root), problems)
     check_errors(root, problems)
     check_pages(root, problems)
     if problems:
         sys.exit("\n".join(problems))
-    print("exit codes, error codes and the list of pages are the programs'")
+    print("exit codes, operations, error codes and the list of pages are the programs'")
 
 
 if __name__ == "__main__":

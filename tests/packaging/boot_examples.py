@@ -45,6 +45,13 @@ def config_is_right(text, where):
         check(re.fullmatch(r"https://[0-9a-z.:-]+:7443", url), f"{where}: {url} is no coordinator's address")
 
 
+def waits_for_network(unit):
+    """After alone orders what nobody has asked for: a host would join before it has its address, and fail its first tries."""
+    for word in ("Wants", "After"):
+        named = " ".join(re.findall(rf"^{word}=(.*)$", unit, re.M)).split()
+        check("network-online.target" in named, f"slipway-agent.service has no {word}=network-online.target")
+
+
 def cloud_init():
     file = EXAMPLES / "cloud-init/user-data"
     check(file.read_text().startswith("#cloud-config\n"), "user-data does not begin with #cloud-config: it would be taken for something else")
@@ -103,6 +110,7 @@ def main():
     name = constant("k_token_credential")
     check(name and f"LoadCredential={name}\n" in unit, f"the unit does not ask for the credential {name}")
     check(f"ConditionPathExists={CONFIG}\n" in unit, "the unit waits for another file")
+    waits_for_network(unit)
     cloud_init()
     preseed()
     kickstart()

@@ -187,6 +187,7 @@ void ClusterFixture::start(JoinLimits limits) {
   options.config.listen = listen;
   options.config.data_dir = dir / "data";
   options.config.io_threads = io_threads;
+  options.config.routes_hook = routes_hook;
   options.join_limits = limits;
   options.refusal_limits = {1'000'000, 1'000'000, 100};
   options.limits = http_limits;

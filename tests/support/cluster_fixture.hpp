@@ -124,6 +124,7 @@ class ClusterFixture {
   http::ServerLimits http_limits;  // for the next start()
   std::uint64_t io_threads = 2;    // likewise
   std::string listen = "127.0.0.1:0";  // likewise
+  proto::RoutesHook routes_hook;       // likewise
   FakeKubeApi* kube = nullptr;     // likewise; null: without kube-apiserver
   proto::AdminCluster admin_cluster;
   Clients clients;

@@ -223,6 +223,12 @@ std::string RawTlsClient::read_until(std::string_view marker) {
   return out;
 }
 
+bool RawTlsClient::sees_end() {
+  read_all();
+  // Stopped by the socket's time limit: nothing came, and nobody hung up.
+  return SSL_get_error(context_->ssl.get(), 0) != SSL_ERROR_WANT_READ;
+}
+
 void RawTlsClient::set_receive_buffer(int bytes) {
   ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
 }

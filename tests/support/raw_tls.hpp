@@ -71,6 +71,8 @@ class RawTlsClient {
   // Up to `marker` or the end of the connection (ten seconds at most).
   std::string read_until(std::string_view marker);
   std::string read_all() { return read_until({}); }
+  // Reads on: whether the other end ends the connection, in an orderly way or not, within ten seconds.
+  bool sees_end();
   void set_receive_buffer(int bytes);
   int session_tickets() const;  // received so far
 

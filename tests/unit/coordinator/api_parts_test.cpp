@@ -134,6 +134,7 @@ HealthInput healthy() {
   input.components = {{"kubelet", "1.20.2", "node", proto::ArtifactRef{}}};
   input.pools = {pool_of(256, 254, "ok")};
   input.certificates.push_back({"coordinator", "coordinatorServing", "2", to_rfc3339(k_now - Seconds(86400)), to_rfc3339(k_now + Seconds(89 * 86400)), ""});
+  input.certificates.push_back({"vera", "operatorAdmin", "3", to_rfc3339(k_now - Seconds(86400)), to_rfc3339(k_now + Seconds(29 * 86400)), ""});
   input.kube = {true, "answers", {}};
   input.coordinator = {"", "0.0.0.0:7443", 2, 7};
   input.store.space = {"/var/lib/slipway/coordinator/state.db", 4U << 20U, 50ULL << 30U, true};
@@ -238,6 +239,33 @@ TEST_CASE("each trouble has its check with a cure", "[api][health]") {
   }
 }
 
+const proto::HealthCheck& check_of(const proto::HealthReport& report, const std::string& name) {
+  const auto found = std::find_if(report.checks.begin(), report.checks.end(), [&](const auto& check) { return check.name == name; });
+  REQUIRE(found != report.checks.end());
+  return *found;
+}
+
+TEST_CASE("administrators are warned before the last of their certificates ends", "[api][health]") {
+  HealthInput input = healthy();
+  input.certificates.push_back({"victor", "operatorViewer", "4", to_rfc3339(k_now - Seconds(29 * 86400)), to_rfc3339(k_now + Seconds(60)), ""});
+  auto report = check_health(input);
+  CHECK_FALSE(check_of(report, "administrators").warning);
+  CHECK(check_of(report, "administrators").message == "the last administrator's certificate, of vera, ends in 29d");
+  proto::CertificateView& vera = input.certificates[2];
+  vera.not_before = to_rfc3339(k_now - Seconds(25 * 86400));
+  vera.not_after = to_rfc3339(k_now + Seconds(5 * 86400));
+  report = check_health(input);
+  CHECK(report.ok);
+  CHECK(check_of(report, "administrators").warning);
+  CHECK(check_of(report, "administrators").message.find("of vera, ends in 5d; an administrator makes a new one until then: slipwayctl operator create vera --role admin") != std::string::npos);
+  // Another's is enough.
+  input.certificates.push_back({"walter", "operatorAdmin", "5", to_rfc3339(k_now), to_rfc3339(k_now + Seconds(30 * 86400)), ""});
+  CHECK_FALSE(check_of(check_health(input), "administrators").warning);
+  std::erase_if(input.certificates, [](const auto& certificate) { return certificate.usage == "operatorAdmin"; });
+  report = check_health(input);
+  CHECK(check_of(report, "administrators").message.find("no administrator's certificate is valid; on the coordinator's host") != std::string::npos);
+}
+
 bool has_check(const HealthInput& input, const std::string& name) {
   const auto report = check_health(input);
   return std::any_of(report.checks.begin(), report.checks.end(), [&](const auto& check) { return check.name == name; });
@@ -287,7 +315,7 @@ TEST_CASE("the coordinator's own troubles have a cure of their own", "[api][heal
     const auto report = check_health(input);
     const auto bad = std::find_if(report.checks.begin(), report.checks.end(), [](const auto& check) { return !check.ok; });
     CHECK(bad->cure.find("systemctl restart slipway-coordinator") != std::string::npos);
-    input.certificates.pop_back();
+    input.certificates.erase(input.certificates.begin() + 1);
     CHECK(failing(input) == Names{"coordinator's certificate coordinatorServing"});
   }
 }
