@@ -70,6 +70,7 @@ constexpr FieldNote k_cluster[] = {
     {"nodeGroups[].labels", "as `nodeLabels`"},
     {"nodeGroups[].taints", "as `nodeTaints`; `KEY:EFFECT-` takes one away"},
     {"rollout.maxUnavailable", "nodes that may be away at once while new settings come to them: a number or a part, rounded down, at least one"},
+    {"rollout.paused", "nobody begins with new settings or versions, who has begun finishes; `slipwayctl upgrade pause` and `resume` set it ([upgrades](upgrade.md#kubernetes))"},
     {"containerd.config", "merged over the rendered config.toml ([how](runtimes.md#containerds-configuration)); with `runtime: containerd` only"},
     {"artifacts.signers", "Ed25519 public keys in base64: agents install only what a manifest names that enough of them have signed ([artifacts](artifacts.md))"},
     {"artifacts.threshold", "how many of `artifacts.signers`"},

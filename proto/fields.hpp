@@ -12,6 +12,7 @@
 #include "proto/network_probe.hpp"
 #include "proto/preflight.hpp"
 #include "proto/report_types.hpp"
+#include "proto/upgrade_report.hpp"
 #include "proto/view_types.hpp"
 
 namespace slipway::proto {
@@ -49,7 +50,7 @@ template <class V> void fields(V& v, NodeGroupMatch& x) {
   v.optional("role", x.role); v.optional("pool", x.pool); v.optional("namePattern", x.name_pattern);
 }
 template <class V> void fields(V& v, NodeGroup& x) { v("name", x.name); v.optional("match", x.match); fields(v, x.settings); }
-template <class V> void fields(V& v, RolloutSettings& x) { v.optional("maxUnavailable", x.max_unavailable); }
+template <class V> void fields(V& v, RolloutSettings& x) { v.optional("maxUnavailable", x.max_unavailable); v.optional("paused", x.paused); }
 // In the desired state there may be thousands: settings that are none take no room there.
 template <class V> void fields(V& v, NodeOverrides& x) {
   v.optional("groups", x.groups);
@@ -69,7 +70,7 @@ template <class V> void fields(V& v, NodeConfigView& x) {
 }
 template <class V> void fields(V& v, RolloutView& x) {
   v("nodes", x.nodes); v("applied", x.applied); v("waiting", x.waiting); v("restarting", x.restarting);
-  v("maxUnavailable", x.max_unavailable); v("failed", x.failed);
+  v("maxUnavailable", x.max_unavailable); v("failed", x.failed); v.optional("paused", x.paused);
 }
 template <class V> void fields(V& v, RestartRequest& x) { v.optional("done", x.done); v.optional("components", x.components); }
 template <class V> void fields(V& v, RestartReply& x) {
@@ -203,7 +204,7 @@ template <class V> void fields(V& v, NodeView& x) {
   v("conditions", x.conditions); v("components", x.components); v("certificates", x.certificates); v("facts", x.facts);
   v("lastError", x.last_error); v.optional("labels", x.labels); v.optional("pool", x.pool); v.optional("podCIDRs", x.pod_cidrs);
   v.optional("unschedulable", x.unschedulable); v.optional("renewBefore", x.renew_before);
-  v.optional("settings", x.settings);
+  v.optional("settings", x.settings); v.optional("settingsMessage", x.settings_message);
 }
 template <class V> void fields(V& v, Reservation& x) {
   v("block", x.block); v("node", x.node); v("imported", x.imported); v("inUse", x.in_use); v("note", x.note); v("since", x.since);
@@ -403,6 +404,24 @@ template <class V> void fields(V& v, AddressPlanReport& x) {
   v("kubernetesIP", x.kubernetes_ip); v("dnsIP", x.dns_ip); v("arithmetic", x.arithmetic);
 }
 template <class V> void fields(V& v, FetchReport& x) { v("dryRun", x.dry_run); v("files", x.files); }
+template <class V> void fields(V& v, UpgradeComponent& x) { v("name", x.name); v("running", x.running); v("target", x.target); }
+template <class V> void fields(V& v, UpgradeNode& x) {
+  v("name", x.name); v("role", x.role); v.optional("turn", x.turn); v("components", x.components); v.optional("note", x.note);
+}
+template <class V> void fields(V& v, MissingArtifact& x) { v("component", x.component); v("version", x.version); v("cure", x.cure); }
+template <class V> void fields(V& v, UpgradeRefusal& x) { v("reason", x.reason); v("cure", x.cure); }
+template <class V> void fields(V& v, UpgradePlanReport& x) {
+  v("version", x.version); v("target", x.target); v("paused", x.paused); v("maxUnavailable", x.max_unavailable);
+  v("nodes", x.nodes); v("missing", x.missing); v("refusals", x.refusals); v("notes", x.notes); v("imported", x.imported);
+}
+template <class V> void fields(V& v, UpgradeStatusNode& x) {
+  v("name", x.name); v("role", x.role); v("state", x.state); v("kubelet", x.kubelet); v.optional("apiServer", x.api_server);
+  v.optional("reason", x.reason);
+}
+template <class V> void fields(V& v, UpgradeStatusReport& x) {
+  v("version", x.version); v("paused", x.paused); v("maxUnavailable", x.max_unavailable); v("done", x.done);
+  v("waiting", x.waiting); v("restarting", x.restarting); v("failed", x.failed); v("silent", x.silent); v("nodes", x.nodes);
+}
 
 }  // namespace slipway::proto
 
@@ -429,4 +448,5 @@ template <class V> void fields(V& v, FetchReport& x) { v("dryRun", x.dry_run); v
 #define SLIPWAY_FILE_TYPES(X) \
   X(AdminCluster) X(AdminConfig) X(ConnectionLimits) X(RoutesHook) X(HookRoute) X(HookRequest) X(HookFound) X(HookAnswer) X(SetRoute) X(SetRoutes) X(CoordinatorConfig) X(KubeconfigClusterData) X(KubeconfigCluster) X(KubeconfigUserData) \
   X(KubeconfigUser) X(KubeconfigContextData) X(KubeconfigContext) X(KubeconfigFile) X(AgentConfig) X(AgentLocalStatus) X(LocalError) X(LocalCertificate) X(LocalDrift) \
-  X(NodeOverview) X(PreflightFinding) X(PreflightReport) X(ResetLeftover) X(ResetReport) X(AppliedSettings) X(ArtifactTrust) X(FetchedFile) X(FetchReport) X(AddressPlanReport)
+  X(NodeOverview) X(PreflightFinding) X(PreflightReport) X(ResetLeftover) X(ResetReport) X(AppliedSettings) X(ArtifactTrust) X(FetchedFile) X(FetchReport) X(AddressPlanReport) \
+  X(UpgradeComponent) X(UpgradeNode) X(MissingArtifact) X(UpgradeRefusal) X(UpgradePlanReport) X(UpgradeStatusNode) X(UpgradeStatusReport)

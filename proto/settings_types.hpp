@@ -47,6 +47,7 @@ struct NodeGroup {
 };
 struct RolloutSettings {
   Amount max_unavailable{"10%"};  // nodes that may be away at once for the sake of new settings; at least one
+  bool paused = false;            // nobody begins with new settings; who has begun finishes
   bool operator==(const RolloutSettings&) const = default;
 };
 // What is for one node beside the cluster's own settings.
@@ -93,6 +94,7 @@ struct RolloutView {
   std::uint64_t restarting = 0;
   std::uint64_t max_unavailable = 0;
   std::vector<std::string> failed;  // nodes that did not come up and went back to what they had
+  bool paused = false;              // nobody begins until an operator lets the rollout go on
 };
 // An agent's wish to restart components of its node for new settings, and that it is done with it.
 struct RestartRequest {

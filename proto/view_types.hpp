@@ -34,6 +34,7 @@ struct NodeView {
   bool unschedulable = false;     // an operator wants no new pods on it (cordon)
   std::string renew_before = {};  // certificates that begin before this are being renewed; empty: none are
   std::string settings = {};      // how far it is with its settings: applied, waiting, restarting, failed; empty: not told
+  std::string settings_message = {};  // why it waits or has failed, as its agent says
 };
 struct NodeList {
   std::vector<NodeView> items;

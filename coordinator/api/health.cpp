@@ -203,7 +203,8 @@ void check_settings(const HealthInput& input, Tally& tally) {
     tally.add("node " + node.name + ": settings", false, "did not come up with new settings and runs with those it had before; no other node gets them",
               "slipwayctl node config " + node.name + " --diff; change the settings, or mend the node and restart slipway-agent there");
   }
-  if (behind > 0) tally.warn("settings", std::to_string(behind) + " of " + std::to_string(input.nodes.size()) + " nodes wait for their turn or restart", "slipwayctl node list -o wide shows who");
+  if (input.rollout_paused) tally.warn("rollout", "is paused: no node begins with new settings or versions", "slipwayctl upgrade resume lets it go on");
+  if (behind > 0) tally.warn("settings", std::to_string(behind) + " of " + std::to_string(input.nodes.size()) + " nodes wait for their turn or restart", "slipwayctl upgrade status shows who, and why");
   tally.sum_up("settings", failed, input.nodes.size(), "nodes came up with what they were given");
 }
 

@@ -62,6 +62,7 @@ struct HealthInput {
   std::vector<AuthorityState> authorities;
   std::vector<RouteCollision> route_collisions;
   std::uint64_t wanted_mtu = 0;  // network.mtu
+  bool rollout_paused = false;   // rollout.paused
   std::string audit_damage;  // empty: the audit log was whole at the start
   WallTime now{};
   WallTime started{};  // of the coordinator: before, nobody was heard

@@ -63,6 +63,7 @@ HealthInput Handlers::health_input() const {
   for (const auto& [kind, line] : state.cas()) input.authorities.push_back({deps_.cas.view(line), longest_life(kind, lifetimes)});
   input.route_collisions = route_collisions(state, deps_.board);
   input.wanted_mtu = state.cluster().spec.network.mtu;
+  input.rollout_paused = state.cluster().spec.rollout.paused;
   input.audit_damage = deps_.audit_damage;
   input.now = deps_.clock.wall();
   input.started = started_;

@@ -2,6 +2,7 @@
 #include "common/config/yaml_to_json.hpp"
 #include "common/core/text.hpp"
 #include "common/files/atomic_file.hpp"
+#include "coordinator/ctl/cluster_settings.hpp"
 #include "coordinator/ctl/commands.hpp"
 #include "coordinator/ctl/output.hpp"
 #include "coordinator/ctl/spec_changes.hpp"
@@ -27,20 +28,6 @@ Result<Written> read_spec(const std::string& file) {
   return Written{std::move(*spec), std::move(yaml->places)};
 }
 
-struct Living {
-  proto::ClusterView view;
-  std::string etag;  // empty: not told
-};
-
-Result<Living> read_living(Connection& connection) {
-  const auto response = exchange(connection, make_request(Method::get, "/v1/cluster"));
-  if (!response) return response.error();
-  auto view = proto::decode<proto::ClusterView>(response->body);
-  if (!view) return error_of(view, "reading the coordinator's answer");
-  const std::string* etag = response->headers.find("ETag");
-  return Living{std::move(*view), etag == nullptr ? std::string() : *etag};
-}
-
 int show(const proto::ClusterView& view, Format format, Console& console) {
   const bool document = format == Format::json || format == Format::yaml;
   console.out << (document ? render_document(proto::encode(view), format) : cluster_text(view));
@@ -53,7 +40,7 @@ int apply_cluster(const ClusterApply& wish, Format format, Connection& connectio
   const auto written = read_spec(wish.file);
   if (!written) return fail(console, written.error());
   const std::string body = proto::encode(written->spec);
-  const auto living = read_living(connection);
+  const auto living = read_cluster(connection);
   if (!living) return fail(console, living.error());
   const auto planned = ask<proto::ClusterView>(connection, make_request(Method::post, "/v1/cluster/plan", body));
   if (!planned) return fail(console, written->places.located(planned.error()));
@@ -62,10 +49,7 @@ int apply_cluster(const ClusterApply& wish, Format format, Connection& connectio
   if (changes.empty()) console.err << "nothing changes\n";
   if (wish.dry_run) return show(*planned, format, console);
   if (!changes.empty() && !confirmed(wish.yes, "change " + std::to_string(changes.size()) + " settings of cluster " + living->view.spec.metadata.name, console)) return k_usage;
-  http::Request request = make_request(Method::put, "/v1/cluster", body);
-  // What was looked at and nothing else: a change that somebody made meanwhile is not overwritten.
-  if (!living->etag.empty()) request.headers.set("If-Match", living->etag);
-  const auto applied = ask<proto::ClusterView>(connection, std::move(request));
+  const auto applied = put_cluster(body, living->etag, connection);
   if (!applied) return fail(console, applied.error());
   const int shown = show(*applied, format, console);
   if (!wish.wait) return shown;

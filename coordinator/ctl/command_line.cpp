@@ -1,50 +1,16 @@
 #include "coordinator/ctl/command_line.hpp"
 
-#include <CLI/CLI.hpp>
 #include <map>
 #include <memory>
 #include <sstream>
 
 #include "common/cli/manual.hpp"
-#include "common/core/time.hpp"
+#include "coordinator/ctl/command_line_parts.hpp"
 #include "slipway_version.hpp"
 
 namespace slipway::ctl {
 
 namespace {
-
-// Adds a subcommand whose options land in a T that becomes the command when it is chosen.
-template <class T>
-std::pair<CLI::App*, T*> add_command(CLI::App& parent, CommandLine& line, const char* name,
-                                     const char* help) {
-  CLI::App* sub = parent.add_subcommand(name, help);
-  sub->fallthrough();  // global options are taken after the subcommand too
-  auto options = std::make_shared<T>();
-  sub->callback([&line, options] { line.command = *options; });
-  return {sub, options.get()};
-}
-
-CLI::App* add_group(CLI::App& app, const char* name, const char* help) {
-  CLI::App* group = app.add_subcommand(name, help);
-  group->require_subcommand(1);
-  group->fallthrough();
-  return group;
-}
-
-void add_yes(CLI::App& command, bool& yes) {
-  command.add_flag("--yes,-y", yes, "do not ask; needed where nobody can be asked");
-}
-
-void add_watch(CLI::App& command, bool& watch) {
-  command.add_flag("--watch,-w", watch, "look again every two seconds, until it is interrupted");
-}
-
-void add_wait(CLI::App& command, bool& wait, std::string& timeout, const char* until) {
-  command.add_flag("--wait", wait, until);
-  command.add_option("--timeout", timeout, "how long to wait, such as 90s, 5m; then the exit code is 6")
-      ->check([](const std::string& text) { return parse_duration(text) ? std::string() : "\"" + text + "\" is not a duration such as 90s or 5m"; })
-      ->capture_default_str();
-}
 
 void add_token(CLI::App& app, CommandLine& line) {
   CLI::App& group = *add_group(app, "token", "join tokens");
@@ -317,7 +283,8 @@ cli::ManualFrame manual_frame() {
   frame.exit_codes = {
       {"0", "all went well"},
       {"1",
-       "an error; of health: something is not well; of health network: a pair fails, or no node took part"},
+       "an error; of health: something is not well; of health network: a pair fails, or no node took part; of upgrade plan and apply: "
+       "something speaks against the version, or a node has failed with it"},
       {"3", "wrong usage, or a value that the coordinator refused"},
       {"5", "denied: the certificate is unknown, revoked or has too small a role"},
       {"6", "no answer in time, or what --wait waits for did not come within --timeout"}};
@@ -410,6 +377,7 @@ void add_all(CLI::App& app, CommandLine& line) {
   add_node(app, line);
   add_pool(app, line);
   add_cluster(app, line);
+  add_upgrade(app, line);
   add_artifact(app, line);
   add_certs(app, line);
   add_operator(app, line);

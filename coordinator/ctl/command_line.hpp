@@ -130,6 +130,23 @@ struct ClusterApply {
   std::string timeout = "5m";
   bool yes = false;
 };
+// Versions of Kubernetes, with or without "v".
+struct UpgradePlan {
+  std::string version = {};  // empty: the wanted one, so what is left of the way to it
+};
+struct UpgradeApply {
+  std::string version;
+  bool dry_run = false;
+  bool wait = false;  // until all live nodes run with it
+  std::string timeout = "30m";
+  bool yes = false;
+};
+struct UpgradePause {
+  bool undo = false;
+};
+struct UpgradeStatus {
+  bool watch = false;
+};
 struct ClusterKubeconfig {
   std::string file;  // empty: standard output
   std::string user = "admin";
@@ -271,7 +288,8 @@ using Command =
                  PoolList, PoolGet, PoolCreate, PoolGrow, PoolDrain, PoolDelete, PoolHold, PoolRelease,
                  CertsStatus, CertsRotateCa, NodeCordon, NodeDrain, PoolNodes, CertsRotate, Support,
                  NodeConfig, ArtifactDelete, ArtifactCollect, ArtifactKeygen, ManifestSign, ManifestVerify,
-                 ManifestCreate, ManifestPut, ManifestGet, ArtifactFetch, HealthNetwork, Plan>;
+                 ManifestCreate, ManifestPut, ManifestGet, ArtifactFetch, HealthNetwork, Plan,
+                 UpgradePlan, UpgradeApply, UpgradePause, UpgradeStatus>;
 
 enum class Format { table, wide, json, yaml };
 

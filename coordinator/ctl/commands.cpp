@@ -57,6 +57,7 @@ std::string rotation_question(const CertsRotateCa& wish) {
 struct Repeats {
   bool operator()(const Health& wish) const { return wish.watch; }
   bool operator()(const PoolList& wish) const { return wish.watch; }
+  bool operator()(const UpgradeStatus& wish) const { return wish.watch; }
   bool operator()(const CertsStatus& wish) const { return wish.watch; }
   bool operator()(const NodeList& wish) const { return wish.watch && wish.all; }
   template <class Other> bool operator()(const Other&) const { return false; }
@@ -265,6 +266,10 @@ struct Runner {
     return show<proto::ClusterView>(make_request(Method::get, "/v1/cluster"), cluster_text);
   }
   int operator()(const ClusterApply& wish) { return apply_cluster(wish, line.format, connection, console); }
+  int operator()(const UpgradePlan& wish) { return show_upgrade_plan(wish, line.format, connection, console); }
+  int operator()(const UpgradeApply& wish) { return apply_upgrade(wish, line.format, connection, console); }
+  int operator()(const UpgradePause& wish) { return pause_rollout(wish, line.format, connection, console); }
+  int operator()(const UpgradeStatus&) { return show_upgrade_status(line.format, connection, console); }
   int operator()(const ClusterKubeconfig& wish) { return make_kubeconfig(wish, connection, console); }
   int operator()(const ArtifactImport& wish) { return import_artifact(wish, connection, console); }
   int operator()(const ArtifactFetch& wish) { return fetch_artifacts(wish, line.format, connection, console); }

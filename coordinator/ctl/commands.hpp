@@ -50,7 +50,8 @@ int watch_nodes(const std::string& target, const CommandLine& line, Connection& 
 // The same command every two seconds, its result drawn over the last one, or printed when it is another. What fails after the first
 // time is shown and tried again, unless it is denied.
 int redraw(Format format, const std::function<int(Console& console)>& once, Console& console);
-// wait.cpp: looks every two seconds until `missing` names nothing more; code 6 after `timeout`.
+// wait.cpp: looks every two seconds until `missing` names nothing more; code 6 after `timeout`. Errors of `missing` are told and looked past,
+// but for those that no wait mends: denied, and Errc::conflict.
 int wait_until(const std::string& what, const std::string& timeout, const std::function<Result<std::vector<std::string>>()>& missing, Console& console);
 // Live nodes that have not applied this desired revision.
 Result<std::vector<std::string>> nodes_behind(std::uint64_t revision, Connection& connection, WallTime now);
@@ -60,6 +61,11 @@ int probe_network(const HealthNetwork& wish, Format format, Connection& connecti
 int make_support_archive(const Support& wish, Connection& connection, Console& console);
 // cluster_apply.cpp
 int apply_cluster(const ClusterApply& wish, Format format, Connection& connection, Console& console);
+// upgrade.cpp
+int show_upgrade_plan(const UpgradePlan& wish, Format format, Connection& connection, Console& console);
+int apply_upgrade(const UpgradeApply& wish, Format format, Connection& connection, Console& console);
+int pause_rollout(const UpgradePause& wish, Format format, Connection& connection, Console& console);
+int show_upgrade_status(Format format, Connection& connection, Console& console);
 // node_changes.cpp
 int cordon_node(const NodeCordon& wish, Format format, Connection& connection, Console& console);
 int drain_node(const NodeDrain& wish, Format format, Connection& connection, Console& console);

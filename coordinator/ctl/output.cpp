@@ -293,6 +293,7 @@ static std::string rollout_text(const proto::RolloutView& rollout) {
   if (rollout.waiting > 0) text += ", " + std::to_string(rollout.waiting) + " wait";
   if (rollout.restarting > 0) text += ", " + std::to_string(rollout.restarting) + " restart";
   text += "; at most " + std::to_string(rollout.max_unavailable) + " at once";
+  if (rollout.paused) text += "; paused (slipwayctl upgrade resume)";
   if (!rollout.failed.empty()) text += "; stopped by " + join(rollout.failed, ", ") + " (slipwayctl node config NAME --diff)";
   return text;
 }

@@ -30,7 +30,9 @@ int wait_until(const std::string& what, const std::string& timeout, const std::f
       console.err << what << ": done\n";
       return k_ok;
     }
-    if (!left && exit_code_of(left.error()) == k_denied) return fail(console, left.error());
+    // Neither comes by itself.
+    const bool hopeless = !left && (exit_code_of(left.error()) == k_denied || left.error().code == Errc::conflict);
+    if (hopeless) return fail(console, left.error());
     const std::string now = left ? std::to_string(left->size()) + " missing: " + names_text(*left) : left.error().message;
     if (now != state) console.err << what << ": " << now << "\n" << std::flush;
     state = now;

@@ -247,7 +247,10 @@ proto::NodeView node_view(const State& state, const Node& node, const NodeContac
   if (!contact->report.certificates.empty()) view.certificates = contact->report.certificates;
   view.facts = contact->report.facts;
   view.last_error = contact->report.last_error;
-  if (contact->report.settings) view.settings = contact->report.settings->state;
+  if (contact->report.settings) {
+    view.settings = contact->report.settings->state;
+    view.settings_message = contact->report.settings->message;
+  }
   view.labels = labels_of(view);
   return view;
 }

@@ -40,18 +40,32 @@ void RestartBudget::forget_old(const State& state) {
 
 RolloutFleet RestartBudget::fleet_without(const State& state, const Node& asker) const {
   RolloutFleet fleet;
+  const proto::ClusterSpec& spec = state.cluster().spec;
   fleet.max_unavailable = budget_of(state);
+  fleet.paused = spec.rollout.paused;
+  fleet.kubernetes = spec.versions.kubernetes;
   for (const auto& [name, node] : state.nodes()) {
     if (node.uid == asker.uid) continue;
-    const proto::SettingsStatus* const settings = settings_of(board_.find(node.uid));
+    const NodeContact* const contact = board_.find(node.uid);
+    const proto::SettingsStatus* const settings = settings_of(contact);
     if (settings != nullptr && settings->state == "failed") fleet.failed.push_back(name);
+    const bool master = node.role == NodeRole::master;
+    const bool serving = contact != nullptr && serves(contact->report, fleet.kubernetes);
+    if (master && !serving && !node.replacing) fleet.masters_behind.push_back(name);
     const bool holds = leaves_.count(node.uid) != 0;
     const bool down = !holds && is_down(node);
     if (holds) fleet.holders.push_back(name);
     if (down) fleet.down.push_back(name);
-    if ((holds || down) && node.role == NodeRole::master) fleet.master_away = name;
+    if ((holds || down) && master) fleet.master_away = name;
   }
   return fleet;
+}
+
+RolloutAsker RestartBudget::asker_of(const State& state, const Node& node) const {
+  const NodeContact* const contact = board_.find(node.uid);
+  const std::string& wanted = state.cluster().spec.versions.kubernetes;
+  const bool behind = contact == nullptr || !runs_at_least(contact->report, "kubelet", wanted);
+  return {node.role == NodeRole::master, is_down(node), behind};
 }
 
 proto::RestartReply RestartBudget::ask(const State& state, const Node& node) {
@@ -60,15 +74,14 @@ proto::RestartReply RestartBudget::ask(const State& state, const Node& node) {
   reply.retry_after_seconds =
       std::max(k_retry_seconds, static_cast<std::uint64_t>(state.nodes().size()) / k_asks_a_second);
   const bool holds = leaves_.count(node.uid) != 0;
-  if (!holds && leaves_.size() >= budget_of(state)) {
+  const bool paused = state.cluster().spec.rollout.paused;
+  if (!holds && !paused && leaves_.size() >= budget_of(state)) {
     // Most asks of a rollout end here, without a look at every node.
     reply.reason =
         "as many nodes restart as may at once (rollout.maxUnavailable): " + std::to_string(leaves_.size());
     return reply;
   }
-  if (!holds)
-    reply.reason =
-        why_not_restart(fleet_without(state, node), {node.role == NodeRole::master, is_down(node)});
+  if (!holds) reply.reason = why_not_restart(fleet_without(state, node), asker_of(state, node));
   reply.granted = reply.reason.empty();
   if (reply.granted) leaves_[node.uid] = clock_.steady() + k_leave;
   return reply;
@@ -78,6 +91,7 @@ proto::RolloutView RestartBudget::view(const State& state) const {
   proto::RolloutView view;
   view.nodes = state.nodes().size();
   view.max_unavailable = budget_of(state);
+  view.paused = state.cluster().spec.rollout.paused;
   for (const auto& [name, node] : state.nodes()) {
     const proto::SettingsStatus* const settings = settings_of(board_.find(node.uid));
     if (settings == nullptr) continue;

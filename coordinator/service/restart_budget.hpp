@@ -24,6 +24,7 @@ class RestartBudget {
   bool is_down(const Node& node) const;
   void forget_old(const State& state);
   RolloutFleet fleet_without(const State& state, const Node& asker) const;
+  RolloutAsker asker_of(const State& state, const Node& node) const;
 
   const Clock& clock_;
   const NodeStatusBoard& board_;

@@ -45,7 +45,7 @@ set(confined
   "systemd/sd-=^common/systemd/[a-z_]+\\.cpp$"
   "sqlite3\\.h=^coordinator/store/sqlite_store\\.cpp$"
   "yaml-cpp/=^common/config/[a-z_]+\\.cpp$"
-  "CLI/=^(common/cli/[a-z_]+\\.(cpp|hpp)|(agent|coordinator)/main\\.cpp|coordinator/ctl/(main|command_line)\\.cpp)$"
+  "CLI/=^(common/cli/[a-z_]+\\.(cpp|hpp)|(agent|coordinator)/main\\.cpp|coordinator/ctl/(main\\.cpp|command_line[a-z_]*\\.(cpp|hpp)))$"
   "archive(_entry)?\\.h=^common/archive/[a-z_]+\\.cpp$"
   "netlink/=^agent/net/[a-z_]+\\.(cpp|hpp)$"
   "seccomp\\.h=^coordinator/signer/seccomp\\.cpp$"

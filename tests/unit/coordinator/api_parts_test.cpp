@@ -386,6 +386,14 @@ TEST_CASE("nodes that differ in the MTU that they can give pods are pointed out"
   CHECK(has_check(input, "pod mtu"));
 }
 
+TEST_CASE("a paused rollout is told, with the way out", "[api][health]") {
+  HealthInput input = healthy();
+  CHECK_FALSE(has_check(input, "rollout"));
+  input.rollout_paused = true;
+  CHECK(failing(input).empty());
+  CHECK(message_of(input, "rollout").find("warning: is paused: no node begins with new settings or versions; slipwayctl upgrade resume") == 0);
+}
+
 TEST_CASE("metrics have the documented names and escaped labels", "[api][metrics]") {
   MetricsInput input;
   input.nodes = {healthy_node("a")};

@@ -146,6 +146,15 @@ TEST_CASE("commands and their options", "[ctl][command_line]") {
   CHECK((apply.wait && apply.yes && !apply.dry_run && apply.timeout == "90s"));
   CHECK(command_of<ClusterApply>({"cluster", "apply", "-f", "c.yaml", "--dry-run"}).dry_run);
   CHECK(usage_code({"cluster", "apply", "-f", "c.yaml", "--wait", "--timeout", "soon"}) == k_usage);
+  CHECK(command_of<UpgradePlan>({"upgrade", "plan"}).version.empty());
+  CHECK(command_of<UpgradePlan>({"upgrade", "plan", "v1.31.1"}).version == "v1.31.1");
+  const auto upgrade = command_of<UpgradeApply>({"upgrade", "apply", "v1.31.1", "--wait", "--timeout", "1h", "-y"});
+  CHECK((upgrade.version == "v1.31.1" && upgrade.wait && upgrade.yes && !upgrade.dry_run && upgrade.timeout == "1h"));
+  CHECK(command_of<UpgradeApply>({"upgrade", "apply", "v1.31.1", "--dry-run"}).timeout == "30m");
+  CHECK(usage_code({"upgrade", "apply"}) == k_usage);
+  CHECK_FALSE(command_of<UpgradePause>({"upgrade", "pause"}).undo);
+  CHECK(command_of<UpgradePause>({"upgrade", "resume"}).undo);
+  CHECK(command_of<UpgradeStatus>({"upgrade", "status", "-w"}).watch);
   CHECK(command_of<TokenDelete>({"token", "delete", "abc123", "-y"}).yes);
   CHECK(command_of<NodeDeny>({"node", "deny", "n1", "--yes"}).yes);
   CHECK(command_of<PoolGrow>({"pool", "grow", "gpu", "--range", "10.20.0.0/15", "--yes"}).yes);

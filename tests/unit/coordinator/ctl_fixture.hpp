@@ -1,6 +1,7 @@
 #pragma once
 // slipwayctl's commands against a coordinator that is a table of answers.
 #include <catch2/catch.hpp>
+#include <functional>
 #include <map>
 #include <sstream>
 #include <string>
@@ -40,6 +41,7 @@ class FakeConnection final : public Connection {
 
   std::vector<http::Request> requests;
   std::map<std::string, std::string> uploaded;
+  std::string etag;  // of all answers; empty: none
 
  private:
   Result<http::Response> answer(http::Request request) {
@@ -50,6 +52,7 @@ class FakeConnection final : public Connection {
     http::Response response;
     response.status = found->second.first;
     response.body = found->second.second;
+    if (!etag.empty()) response.headers.set("ETag", etag);
     return response;
   }
   std::map<std::string, std::pair<int, std::string>> answers_;
@@ -74,6 +77,27 @@ inline Run run(FakeConnection& connection, Command command, Format format = Form
 inline std::string problem(Errc code, const std::string& detail) {
   return proto::encode(proto::to_problem(make_error(code, detail)));
 }
+
+// A console whose time goes on while it waits; `changes` are made between two looks.
+struct Waiting {
+  std::ostringstream out;
+  std::ostringstream err;
+  WallTime time = k_now;
+  std::vector<std::function<void()>> changes;
+  std::size_t pauses = 0;
+  bool screen = false;
+  int run(FakeConnection& connection, Command command, Format format = Format::table) {
+    CommandLine line;
+    line.command = std::move(command);
+    line.format = format;
+    Console console{out, err, false, k_now, {}, [this] { return time; }, [this](std::chrono::milliseconds rest) {
+                      time += std::chrono::floor<Seconds>(rest);
+                      if (pauses < changes.size()) changes[pauses]();
+                      return ++pauses < 200;
+                    }, screen};
+    return run_command(line, connection, console);
+  }
+};
 
 inline proto::NodeView node(const std::string& name) {
   proto::NodeView view;

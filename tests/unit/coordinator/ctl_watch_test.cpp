@@ -96,27 +96,6 @@ TEST_CASE("what the coordinator finds wrong has its line in the operator's file"
   CHECK(refused.err.find("c.yaml:2:") != std::string::npos);
 }
 
-// A console whose time goes on while it waits; `changes` are made between two looks.
-struct Waiting {
-  std::ostringstream out;
-  std::ostringstream err;
-  WallTime time = k_now;
-  std::vector<std::function<void()>> changes;
-  std::size_t pauses = 0;
-  bool screen = false;
-  int run(FakeConnection& connection, Command command, Format format = Format::table) {
-    CommandLine line;
-    line.command = std::move(command);
-    line.format = format;
-    Console console{out, err, false, k_now, {}, [this] { return time; }, [this](std::chrono::milliseconds rest) {
-                      time += std::chrono::floor<Seconds>(rest);
-                      if (pauses < changes.size()) changes[pauses]();
-                      return ++pauses < 200;
-                    }, screen};
-    return run_command(line, connection, console);
-  }
-};
-
 TEST_CASE("cluster apply --wait waits for live nodes and no longer than it may", "[ctl][apply]") {
   const test::TempDir dir;
   test::put_file(dir / "c.yaml", k_settings);

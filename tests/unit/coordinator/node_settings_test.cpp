@@ -148,6 +148,13 @@ TEST_CASE("who may restart depends on who is away", "[settings][rollout]") {
       {"one has failed", {5, {}, {}, {"n3"}, ""}, {}, "n3 did not come up"},
       {"another master is away", {5, {"m1"}, {}, {}, "m1"}, {true, false}, "one at a time"},
       {"a node beside a master", {5, {"m1"}, {}, {}, "m1"}, {}, ""},
+      {"paused", {5, {}, {}, {}, "", true}, {}, "slipwayctl upgrade resume"},
+      {"paused, for masters and who is down too", {5, {}, {}, {}, "", true}, {true, true}, "paused"},
+      {"an old kubelet before the control plane", {5, {}, {}, {}, "", false, "1.31.1", {"m1", "m2"}}, {false, false, true},
+       "kube-apiserver of m1, m2 is not up with Kubernetes 1.31.1"},
+      {"a kubelet that has the version", {5, {}, {}, {}, "", false, "1.31.1", {"m1"}}, {false, false, false}, ""},
+      {"an old kubelet behind the control plane", {5, {}, {}, {}, "", false, "1.31.1", {}}, {false, false, true}, ""},
+      {"another master that is behind too", {5, {}, {}, {}, "", false, "1.31.1", {"m2"}}, {true, false, true}, ""},
   };
   for (const Case& one : cases) {
     INFO(one.what);
@@ -155,6 +162,26 @@ TEST_CASE("who may restart depends on who is away", "[settings][rollout]") {
     CHECK(reason.empty() == (*one.reason == '\0'));
     CHECK(reason.find(one.reason) != std::string::npos);
   }
+}
+
+TEST_CASE("a control plane serves newer kubelets when it is up with their version", "[settings][rollout]") {
+  const auto master = [](const char* version, const char* state, const char* settings) {
+    proto::NodeStatusReport report;
+    report.components = {{"kubelet", "1.30.3", "running", 0, 0, ""}, {"kube-apiserver", version, state, 0, 0, ""}};
+    report.settings.emplace().state = settings;
+    return report;
+  };
+  CHECK(serves(master("1.31.1", "running", "applied"), "1.31.1"));
+  CHECK(serves(master("1.31.2", "running", "waiting"), "1.31.1"));  // kubelets may go back a little
+  CHECK_FALSE(serves(master("1.30.3", "running", "applied"), "1.31.1"));
+  CHECK_FALSE(serves(master("1.9.10", "running", "applied"), "1.10.0"));
+  CHECK_FALSE(serves(master("1.31.1", "running", "restarting"), "1.31.1"));  // on trial, it may go back
+  CHECK_FALSE(serves(master("1.31.1", "crash-loop", "applied"), "1.31.1"));
+  CHECK_FALSE(serves(master("", "running", "applied"), "1.31.1"));
+  CHECK_FALSE(serves(proto::NodeStatusReport{}, "1.31.1"));
+  CHECK(runs_at_least(master("", "", ""), "kubelet", "1.30.3"));
+  CHECK_FALSE(runs_at_least(master("", "", ""), "kubelet", "1.31.1"));
+  CHECK_FALSE(runs_at_least(master("", "", ""), "kube-proxy", "1.18.0"));
 }
 
 }  // namespace

@@ -147,9 +147,10 @@ TEST_CASE("names that a component does not know are refused with what was meant"
 }
 
 TEST_CASE("an amount is a number or a part, and null in a map of labels is kept", "[settings][codec]") {
-  CHECK(encode(RolloutSettings{{"2"}}) == R"({"maxUnavailable":2})");
-  CHECK(encode(RolloutSettings{{"10%"}}) == R"({"maxUnavailable":"10%"})");
+  CHECK(encode(RolloutSettings{{"2"}}) == R"({"maxUnavailable":2,"paused":false})");
+  CHECK(encode(RolloutSettings{{"10%"}}) == R"({"maxUnavailable":"10%","paused":false})");
   CHECK(decode_strict<RolloutSettings>(R"({"maxUnavailable": 7})")->max_unavailable.text == "7");
+  CHECK_FALSE(decode_strict<RolloutSettings>(R"({"maxUnavailable": 2})")->paused);  // of before there were pauses
   CHECK_FALSE(decode_strict<RolloutSettings>(R"({"maxUnavailable": 1.5})"));
   CHECK_FALSE(decode_strict<RolloutSettings>(R"({"maxUnavailable": -1})"));
   NodeSettings settings;
