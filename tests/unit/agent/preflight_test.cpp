@@ -33,10 +33,10 @@ HostObserved good_host() {
 }
 Cidr cidr(const char* text) { return Cidr::parse(text).value(); }
 PreflightWish wish() {
-  PreflightWish wish;
-  wish.pod_ranges = {cidr("10.10.0.0/16"), cidr("fd00:10::/48")};
-  wish.service_range = cidr("10.96.0.0/16");
-  return wish;
+  PreflightWish made;
+  made.pod_ranges = {cidr("10.10.0.0/16"), cidr("fd00:10::/48")};
+  made.service_range = cidr("10.96.0.0/16");
+  return made;
 }
 
 struct Row {
