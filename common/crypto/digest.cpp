@@ -1,7 +1,5 @@
 #include "common/crypto/digest.hpp"
 
-#include <openssl/hmac.h>
-
 #include <cstdlib>
 
 #include "common/core/text.hpp"
@@ -17,15 +15,6 @@ std::string sha256_hex(std::string_view bytes) {
 }
 std::string sha1(std::string_view bytes) {
   return ossl::digest(ossl::sha1_md(), bytes);
-}
-
-std::string hmac_sha256(std::string_view key, std::string_view bytes) {
-  unsigned char out[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  const auto* made = HMAC(ossl::sha256_md(), key.data(), static_cast<int>(key.size()), ossl::octets(bytes),
-                          bytes.size(), out, &size);
-  if (made == nullptr) std::abort();
-  return {reinterpret_cast<const char*>(out), size};
 }
 
 struct Sha256::Impl {

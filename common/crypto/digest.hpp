@@ -10,7 +10,6 @@ std::string sha256(std::string_view bytes);      // 32 bytes
 std::string sha256_hex(std::string_view bytes);  // 64 lower case digits
 // Only for X.509 key identifiers (RFC 5280 4.2.1.2), where it is a name and not a safeguard. 20 bytes.
 std::string sha1(std::string_view bytes);
-std::string hmac_sha256(std::string_view key, std::string_view bytes);  // 32 bytes
 
 // For data too large to hold: artifacts, archives. Not for several threads at once.
 class Sha256 {
