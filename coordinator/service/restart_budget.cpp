@@ -42,7 +42,6 @@ RolloutFleet RestartBudget::fleet_without(const State& state, const Node& asker)
   RolloutFleet fleet;
   const proto::ClusterSpec& spec = state.cluster().spec;
   fleet.max_unavailable = budget_of(state);
-  fleet.paused = spec.rollout.paused;
   fleet.kubernetes = spec.versions.kubernetes;
   for (const auto& [name, node] : state.nodes()) {
     if (node.uid == asker.uid) continue;
@@ -50,8 +49,9 @@ RolloutFleet RestartBudget::fleet_without(const State& state, const Node& asker)
     const proto::SettingsStatus* const settings = settings_of(contact);
     if (settings != nullptr && settings->state == "failed") fleet.failed.push_back(name);
     const bool master = node.role == NodeRole::master;
-    const bool serving = contact != nullptr && serves(contact->report, fleet.kubernetes);
-    if (master && !serving && !node.replacing) fleet.masters_behind.push_back(name);
+    const bool counts = master && !node.replacing;
+    if (counts && (contact == nullptr || !serves(contact->report, fleet.kubernetes)))
+      fleet.masters_behind.push_back(name);
     const bool holds = leaves_.count(node.uid) != 0;
     const bool down = !holds && is_down(node);
     if (holds) fleet.holders.push_back(name);
@@ -74,9 +74,14 @@ proto::RestartReply RestartBudget::ask(const State& state, const Node& node) {
   reply.retry_after_seconds =
       std::max(k_retry_seconds, static_cast<std::uint64_t>(state.nodes().size()) / k_asks_a_second);
   const bool holds = leaves_.count(node.uid) != 0;
-  const bool paused = state.cluster().spec.rollout.paused;
-  if (!holds && !paused && leaves_.size() >= budget_of(state)) {
-    // Most asks of a rollout end here, without a look at every node.
+  // Most asks of a rollout end in one of these, without a look at every node.
+  if (!holds && state.cluster().spec.rollout.paused) {
+    RolloutFleet fleet;
+    fleet.paused = true;
+    reply.reason = why_not_restart(fleet, {});
+    return reply;
+  }
+  if (!holds && leaves_.size() >= budget_of(state)) {
     reply.reason =
         "as many nodes restart as may at once (rollout.maxUnavailable): " + std::to_string(leaves_.size());
     return reply;

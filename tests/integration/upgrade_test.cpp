@@ -72,17 +72,17 @@ struct Rig {
     tell(name, k_new, "applied");
     (void)permit(name, true);
   }
-  void import(const std::string& component, const std::string& version) {
+  void bring(const std::string& component, const std::string& version) {
     put_file(cluster.dir / component, component + " " + version);
     const Ran ran = run(ctl::ArtifactImport{cluster.dir / component, component, version, "file", {}});
     INFO(ran.err);
     CHECK(ran.code == ctl::k_ok);
   }
-  void import_all() {
-    import("docker", "20.10.24");
-    import("etcd", "3.4.23");
-    import("cni-plugins", "1.1.1");
-    for (const std::string& component : k_kubernetes) import(component, k_new);
+  void bring_all() {
+    bring("docker", "20.10.24");
+    bring("etcd", "3.4.23");
+    bring("cni-plugins", "1.1.1");
+    for (const std::string& component : k_kubernetes) bring(component, k_new);
   }
 
   ClusterFixture cluster;
@@ -104,7 +104,7 @@ TEST_CASE("an upgrade is planned, paused, let go on and waited for", "[cluster][
   CHECK(lacking.code == ctl::k_failed);
   CHECK(says(lacking.out, "kube-apiserver 1.21.0 (slipwayctl artifact fetch --kubernetes v1.21.0)"));
   CHECK(rig.run(apply_new()).code == ctl::k_failed);
-  rig.import_all();
+  rig.bring_all();
   const Ran far = rig.run(ctl::UpgradePlan{"v1.24.0"});
   CHECK(far.code == ctl::k_failed);
   CHECK(says(far.out, "one minor at a time"));
@@ -163,7 +163,7 @@ TEST_CASE("an upgrade is planned, paused, let go on and waited for", "[cluster][
 
 TEST_CASE("a node that fails ends the wait for an upgrade", "[cluster][upgrade]") {
   Rig rig;
-  rig.import_all();
+  rig.bring_all();
   ctl::UpgradeApply wish = apply_new();
   wish.wait = true;
   int looks = 0;
@@ -177,7 +177,7 @@ TEST_CASE("a node that fails ends the wait for an upgrade", "[cluster][upgrade]"
   CHECK(says(rig.ask("n1"), "m1 did not come up"));
   CHECK(says(rig.run(ctl::UpgradeStatus{}).out, "stopped: a node has failed"));
   // Nobody runs the new version: the way back is free.
-  for (const std::string& component : k_kubernetes) rig.import(component, k_old);
+  for (const std::string& component : k_kubernetes) rig.bring(component, k_old);
   wish = apply_new();
   wish.version = k_old;
   CHECK(rig.run(wish).code == ctl::k_ok);
