@@ -47,11 +47,7 @@ void purge(const Cluster& cluster, const std::string& host, const Words& package
 }
 
 std::vector<std::string> left_by_purge(const Cluster& cluster, const std::string& host, const Lines& before) {
-  std::vector<std::string> left;
-  for (const std::string& line : not_in(files_of(cluster, host), before)) {
-    const bool folder = line.find(" d ") != std::string::npos;
-    if (!folder || !cluster.on(host, {"dpkg", "-S", path_of(line)}).ok()) left.push_back(line);
-  }
+  std::vector<std::string> left = not_in(files_of(cluster, host), before);
   const std::string notes =
       "find /var/lib/dpkg /var/lib/systemd -name '*slipway*'; grep '^Package: slipway' /var/lib/dpkg/status "
       "|| true";

@@ -23,9 +23,7 @@ std::string path_of(const std::string& line);
 
 // dpkg -P of all these at once.
 void purge(const Cluster& cluster, const std::string& host, const Words& packages);
-// What the host has more than `before`, notes of dpkg and systemd about Slipway's packages included. Folders
-// that another package lists are dpkg's to keep: the hosts' tree was freed of some, such as /usr/share/man,
-// and an installation makes them anew.
+// What the host has more than `before`, notes of dpkg and systemd about Slipway's packages included.
 std::vector<std::string> left_by_purge(const Cluster& cluster, const std::string& host, const Lines& before);
 
 }  // namespace lab
