@@ -1,0 +1,125 @@
+#include "tests/reliability/sweeps.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <random>
+
+#include "tests/reliability/syscall_sweep.hpp"
+
+namespace slipway::test {
+
+namespace {
+
+constexpr std::size_t k_sample = 1;  // of a kind, in the short form
+constexpr std::size_t k_start_sample = 3;
+constexpr const char* k_kill = "signal=KILL";
+
+bool tell(const char* during, const Injection& injection, const SweepResult& result) {
+  std::printf("  %-8s %-15s %-18s %4zu calls hit, %4zu times the coordinator ended%s\n", during, injection.call.c_str(), injection.effect.c_str(),
+              result.points, result.deaths, result.clean ? "" : ": NOT CLEAN");
+  std::fflush(stdout);
+  return result.clean;
+}
+
+bool none(const std::vector<std::string>& findings) {
+  for (const std::string& text : findings) std::fprintf(stderr, "%s\n", text.c_str());
+  return findings.empty();
+}
+
+// To kill at each call that is made, and to fail those that can.
+std::vector<Injection> injections_for(const CallCounts& counts) {
+  std::vector<Injection> all;
+  for (const auto& [name, count] : counts) {
+    all.push_back({name, k_kill});
+    const TracedCall* call = find_traced_call(name);
+    for (const std::string& error : call == nullptr ? std::vector<std::string>() : call->errors) all.push_back({name, "error=" + error});
+  }
+  return all;
+}
+
+class Sweeps {
+ public:
+  explicit Sweeps(const SweepOptions& options) : options_(options), campaign_(options.bin, options.parent, options.seed), random_(options.seed) {
+    if (!campaign_.start()) bench::die("the coordinator does not start");
+    campaign_.new_token(4);
+    campaign_.set_mix({100, 0, 0});
+    campaign_.load(1, -1, 4);
+  }
+
+  bool run() {
+    bool clean = in_requests();
+    clean = in_rotation() && clean;
+    clean = at_start() && clean;
+    if (!clean) campaign_.keep_files();
+    if (!clean) std::fprintf(stderr, "the ledger, the store and the log are in %s\n", campaign_.files().c_str());
+    return clean;
+  }
+
+ private:
+  Turns turns(std::size_t expected, std::size_t sample) {
+    return options_.all ? all_turns(expected) : some_turns(expected, sample, random_);
+  }
+
+  bool in_requests() {
+    const CallCounts counts = calls_of_requests(campaign_);
+    bool clean = none(unknown_calls(counts));
+    clean = none(missing_calls(counts)) && clean;
+    std::size_t hit = 0;
+    const std::vector<Injection> injections = injections_for(counts);
+    for (const Injection& injection : injections) {
+      const SweepResult result = sweep_requests(campaign_, injection, turns(counts.at(injection.call), k_sample));
+      clean = tell("requests", injection, result) && clean;
+      hit += result.points > 0 ? 1 : 0;
+    }
+    // Some calls come now and then only, but a sweep that misses most proves nothing.
+    if (hit * 2 > injections.size()) return clean;
+    std::printf("  only %zu of %zu kinds were hit: this proves nothing\n", hit, injections.size());
+    return false;
+  }
+
+  bool in_rotation() {
+    Rotation rotation(campaign_);
+    const CallCounts counts = calls_of_rotation(campaign_, rotation);
+    bool clean = none(unknown_calls(counts));
+    std::size_t next = 0;
+    for (const Injection& injection : injections_for(counts)) {
+      // The short form takes the steps in turn.
+      std::vector<std::string> steps = {k_rotation_steps[next++ % k_rotation_steps.size()]};
+      if (options_.all) steps = {k_rotation_steps.begin(), k_rotation_steps.end()};
+      const SweepResult result = sweep_rotation(campaign_, rotation, steps, injection, turns(counts.at(injection.call), k_sample));
+      clean = tell("rotation", injection, result) && clean;
+    }
+    // In the middle of one, so that the starts have two authorities to read.
+    rotation.come_to("retire");
+    return clean;
+  }
+
+  // Not every call of the dynamic linker is of interest: those that read and write the store, the keys and the channels.
+  bool at_start() {
+    const std::vector<Injection> injections = {{"pwrite64", k_kill},       {"fdatasync", k_kill},      {"openat", k_kill},       {"pread64", k_kill},
+                                               {"write", k_kill},          {"sendmsg", k_kill},        {"recvfrom", k_kill},     {"pwrite64", "error=EIO"},
+                                               {"fdatasync", "error=EIO"}, {"fsync", "error=EIO"},     {"ftruncate", "error=EIO"}, {"write", "error=EIO"},
+                                               {"sendmsg", "error=EPIPE"}};
+    const CallCounts counts = calls_of_start(campaign_);
+    bool clean = true;
+    for (const Injection& injection : injections) {
+      const auto count = counts.find(injection.call);
+      if (count == counts.end()) continue;  // not every start truncates a file
+      clean = tell("start", injection, sweep_start(campaign_, injection, turns(count->second, k_start_sample))) && clean;
+    }
+    return clean;
+  }
+
+  SweepOptions options_;
+  Campaign campaign_;
+  std::mt19937_64 random_;
+};
+
+}  // namespace
+
+bool run_sweeps(const SweepOptions& options) {
+  std::printf("system calls fail or kill, the coordinator's and its signer's (%s)\n", options.all ? "each" : "some of each kind");
+  return Sweeps(options).run();
+}
+
+}  // namespace slipway::test
