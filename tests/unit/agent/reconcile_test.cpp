@@ -119,7 +119,7 @@ struct ReconcileWorld {
                        [this](std::int32_t pid) { return units->environment_of(pid); },
                        paths,
                        "systemd",
-                       [this](const std::vector<std::string>& paths) { watched = {paths.begin(), paths.end()}; },
+                       [this](const std::vector<std::string>& all) { watched = {all.begin(), all.end()}; },
                        noting,
                        {},
                        [this](std::set<std::string> wanted) { return collect_into(&collected, std::move(wanted)); }};
