@@ -50,6 +50,7 @@
 #include "agent/service/rounds.hpp"
 #include "agent/service/status.hpp"
 #include "agent/service/unit_watch.hpp"
+#include "agent/store/cni_records.hpp"
 #include "agent/store/file_change_ledger.hpp"
 #include "agent/store/file_node_store.hpp"
 #include "agent/store/file_trust_store.hpp"
@@ -191,7 +192,9 @@ class Agent {
         endpoints_(std::move(endpoints)) {}
 
   Status open() {
-    auto network = KernelNetwork::open(thread_.executor());
+    KernelNetworkPaths paths;
+    paths.host_ports = [] { return pods_with_host_ports({HostPaths{}.cni_state_dir + k_pod_network}); };
+    auto network = KernelNetwork::open(thread_.executor(), std::move(paths));
     if (!network) return context(network.error(), "opening the kernel's network interface");
     network_ = std::move(*network);
     if (auto opened = open_units(); !opened) return opened;

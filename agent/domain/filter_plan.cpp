@@ -74,6 +74,21 @@ void mixed_finding(const NetworkObserved& observed, std::vector<NetworkFinding>&
        false});
 }
 
+// The plugin is called when a pod is made and when it goes, never in between.
+void host_ports_finding(const NetworkObserved& observed, std::vector<NetworkFinding>& out) {
+  constexpr std::size_t k_named = 4;
+  const std::vector<std::string>& lost = observed.filter.lost_host_ports;
+  if (lost.empty()) return;
+  const auto end = lost.begin() + static_cast<std::ptrdiff_t>(std::min(lost.size(), k_named));
+  std::string names = join({lost.begin(), end}, ", ");
+  if (lost.size() > k_named) names += " and " + std::to_string(lost.size() - k_named) + " more";
+  out.push_back({NetworkFindingKind::host_ports_lost, "",
+                 "ports of this host lead to no pod any more, because somebody has flushed the rules that the CNI plugin portmap "
+                 "made in iptables' table nat: hostPort of " +
+                     names + ". They come with a new pod only: delete these pods (kubectl delete pod)",
+                 false});
+}
+
 void tool_findings(const NetworkDesired& desired, const NetworkObserved& observed,
                    std::vector<NetworkFinding>& out) {
   if (!desired.accept_forward) return;
@@ -180,6 +195,7 @@ void filter_findings(const NetworkDesired& desired, const NetworkObserved& obser
   tool_findings(desired, observed, out);
   refusal_findings(desired, observed, out);
   mixed_finding(observed, out);
+  host_ports_finding(observed, out);
 }
 
 std::string describe_in(IpFamily family, const std::string& what) {
@@ -201,6 +217,7 @@ std::string in_words(const FilterState& filter) {
   for (const ForeignRefusal& refusal : filter.refusals)
     text += "refusal in " + refusal.family + " " + refusal.table + " " + refusal.chain + ": " + refusal.how + "\n";
   if (!filter.iptables.legacy.empty()) text += "iptables-legacy rules in " + join(filter.iptables.legacy, ", ") + "\n";
+  if (!filter.lost_host_ports.empty()) text += "no rules for host ports of " + join(filter.lost_host_ports, ", ") + "\n";
   return text;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // The node's packet filter and kernel settings as values: what is observed, and the steps that change it. For
 // agent/domain/network_plan.hpp. Pure.
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -73,11 +74,24 @@ struct MixedTables {
   bool mixed() const { return !legacy.empty() && !nf_tables.empty(); }
 };
 
+// A pod to which the CNI plugin portmap leads ports of this host. It puts the rules into iptables' table nat when the
+// pod is made, and nobody puts them again.
+struct HostPortPod {
+  std::string name;       // "default/web"; its container where the runtime has not kept it
+  std::string container;  // its sandbox's identifier, which the rules have in a comment
+  PerFamily<bool> addresses;  // in which families it has one
+  bool operator==(const HostPortPod&) const = default;
+};
+
+// Those that stand now. Blocks.
+using HostPortPods = std::function<std::vector<HostPortPod>()>;
+
 struct FilterState {
   PerFamily<std::optional<MasqueradeTable>> masquerade;  // empty: no table
   PerFamily<ForwardState> forward;
   std::vector<ForeignRefusal> refusals;
   MixedTables iptables;
+  std::vector<std::string> lost_host_ports = {};  // pods by name whose ports of this host lead nowhere: their rules are gone
 };
 
 struct PutMasquerade {  // the whole table in one transaction

@@ -155,6 +155,7 @@ enum class NetworkFindingKind {
   no_iptables,          // FORWARD is not guarded: traffic between pods stops when Docker sets its policy
   foreign_refusal,      // a chain of somebody else's refuses forwarded packets
   mixed_iptables,       // both variants have rules
+  host_ports_lost,      // pods' rules for ports of this host are gone
   dhcpcd,               // gives addresses to pods' devices
   not_adjacent,         // peers for which the backend has no way
   overlay_conflict,     // another vxlan device takes the tunnel's packets

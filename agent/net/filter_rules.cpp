@@ -1,6 +1,7 @@
 #include "agent/net/filter_rules.hpp"
 
 #include "agent/net/foreign_rules.hpp"
+#include "agent/net/host_ports.hpp"
 #include "agent/net/iptables_variants.hpp"
 #include "agent/net/masquerade.hpp"
 
@@ -15,6 +16,8 @@ constexpr int k_most_uses = 9;  // of one answer
 // The older variant of iptables tells nobody what it does.
 bool FilterRules::holds(const std::optional<std::uint64_t>& heard) const {
   if (!known_ || !heard || known_->heard != *heard || known_->used >= k_most_uses) return false;
+  // Pods made anew end that, and table nat is not listened to.
+  if (!known_->state.lost_host_ports.empty()) return false;
   for (const IpFamily family : k_families) {
     if (!legacy_tables(family).empty()) return false;
     if (forward_.has_tool(family) != known_->state.forward[family].tool_present) return false;
@@ -44,7 +47,7 @@ Result<FilterState> FilterRules::read() const {
     auto masquerade = read_masquerade(*nft, *tables, family);
     if (!masquerade) return masquerade.error();
     state.masquerade[family] = std::move(*masquerade);
-    auto forward = forward_.observe(family, has_filter_table(family, *tables));
+    auto forward = forward_.observe(family, has_table(family, "filter", *tables));
     if (!forward) return error_of(forward, "reading the FORWARD rules");
     state.forward[family] = std::move(*forward);
   }
@@ -52,6 +55,10 @@ Result<FilterState> FilterRules::read() const {
   if (!refusals) return refusals.error();
   state.refusals = std::move(*refusals);
   state.iptables = read_variants(*nft, *tables);
+  if (!host_ports_) return state;
+  auto lost = lost_host_ports(host_ports_(), *tables, folders_);
+  if (!lost) return error_of(lost, "reading the rules of host ports");
+  state.lost_host_ports = std::move(*lost);
   return state;
 }
 

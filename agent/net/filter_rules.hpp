@@ -14,11 +14,13 @@ namespace slipway::net {
 
 class FilterRules {
  public:
-  // Programs are looked for in `folders`.
-  explicit FilterRules(std::vector<std::string> folders) : forward_(std::move(folders)) {}
+  // Programs are looked for in `folders`. `host_ports` tells the pods that have ports of this host; empty: nobody asks.
+  explicit FilterRules(std::vector<std::string> folders, HostPortPods host_ports = {})
+      : folders_(std::move(folders)), host_ports_(std::move(host_ports)), forward_(folders_) {}
 
   // `heard`: ChangeWatch::filter_changes(), of before this call. While it stays the same, the last answer holds but for what nftables
-  // does not tell of: the older iptables, and whether there is a program. Every tenth time all is read whatever was heard.
+  // does not tell of: the older iptables, and whether there is a program. Every tenth time all is read whatever was heard,
+  // and so is each time while pods' host ports lead nowhere.
   Result<FilterState> observe(std::optional<std::uint64_t> heard);
   // Empty: the step is not one of the packet filter.
   std::optional<Status> apply(const NetworkStep& step) const;
@@ -32,6 +34,8 @@ class FilterRules {
   bool holds(const std::optional<std::uint64_t>& heard) const;
   Result<FilterState> read() const;
 
+  std::vector<std::string> folders_;
+  HostPortPods host_ports_;
   ForwardRules forward_;
   std::optional<Known> known_;
 };

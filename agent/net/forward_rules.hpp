@@ -18,7 +18,7 @@ class ForwardRules {
 
   bool has_tool(IpFamily family) const;
   // Blocks for the two runs of the program, at most some seconds when somebody holds its lock. Runs nothing where
-  // the kernel has no filter table of that family (has_filter_table()).
+  // the kernel has no filter table of that family (has_table()).
   Result<ForwardState> observe(IpFamily family, bool table_there) const;
   // Our chain with its rules and the jump at position 1, all in one transaction.
   Status put(const PutForward& wanted) const;

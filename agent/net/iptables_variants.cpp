@@ -65,10 +65,10 @@ std::vector<std::string> legacy_tables(IpFamily family) {
   return names;
 }
 
-bool has_filter_table(IpFamily family, const std::vector<NftTable>& tables) {
+bool has_table(IpFamily family, const std::string& name, const std::vector<NftTable>& tables) {
   const auto legacy = legacy_tables(family);
-  return std::find(legacy.begin(), legacy.end(), "filter") != legacy.end() ||
-         std::find(tables.begin(), tables.end(), NftTable{nft_word(family), "filter"}) != tables.end();
+  return std::find(legacy.begin(), legacy.end(), name) != legacy.end() ||
+         std::find(tables.begin(), tables.end(), NftTable{nft_word(family), name}) != tables.end();
 }
 
 MixedTables read_variants(const Nft& nft, const std::vector<NftTable>& tables) {

@@ -11,8 +11,8 @@ namespace slipway::net {
 
 // Names of the older variant's tables, with or without rules: /proc/net/ip_tables_names, whose reading makes none.
 std::vector<std::string> legacy_tables(IpFamily family);
-// Whether iptables of either variant has a filter table; without one FORWARD accepts everything.
-bool has_filter_table(IpFamily family, const std::vector<NftTable>& tables);
+// Whether iptables of either variant has the table; without a filter table FORWARD accepts everything.
+bool has_table(IpFamily family, const std::string& name, const std::vector<NftTable>& tables);
 
 // Tables with rules, not only with empty chains. The tables of nftables are looked into only where the older
 // variant has rules: thousands of services are megabytes of text.

@@ -55,7 +55,7 @@ KernelNetwork::KernelNetwork(KernelNetworkPaths paths, net::Rtnetlink netlink, n
     : paths_(std::move(paths)),
       netlink_(std::move(netlink)),
       watch_(std::move(watch)),
-      filter_(paths_.program_folders) {
+      filter_(paths_.program_folders, paths_.host_ports) {
   utsname system{};
   if (::uname(&system) == 0) kernel_release_ = system.release;
 }

@@ -17,6 +17,7 @@ struct KernelNetworkPaths {
   std::string proc_sys = "/proc/sys";
   std::string etc = "/etc";  // agent/domain/host_dropins.hpp
   std::vector<std::string> program_folders = {"/usr/sbin", "/sbin"};  // iptables, ip6tables, their -restore programs, modprobe
+  HostPortPods host_ports = {};  // asked when the packet filter is read
 };
 
 // Needs CAP_NET_ADMIN. Blocks the calling thread for some milliseconds (see the port), longer only while

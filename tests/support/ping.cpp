@@ -82,13 +82,26 @@ bool Ping::send(std::size_t size) {
   return ::send(fd_.get(), packet.data(), packet.size(), 0) >= 0;
 }
 
-bool Ping::is_answer(const std::string& packet) const {
+std::optional<std::uint16_t> Ping::answered(const std::string& packet) const {
   // IPv4 raw sockets show the IP header.
   const std::size_t skip = destination_.is_v4() && !packet.empty() ? static_cast<std::size_t>(packet[0] & 15) * 4 : 0;
-  if (packet.size() < skip + k_head) return false;
+  if (packet.size() < skip + k_head) return std::nullopt;
   const auto type = static_cast<std::uint8_t>(packet[skip]);
-  return type == (destination_.is_v4() ? ICMP_ECHOREPLY : ICMP6_ECHO_REPLY) && get16(packet, skip + 4) == identifier_ &&
-         get16(packet, skip + 6) == sequence_;
+  if (type != (destination_.is_v4() ? ICMP_ECHOREPLY : ICMP6_ECHO_REPLY) || get16(packet, skip + 4) != identifier_) return std::nullopt;
+  return get16(packet, skip + 6);
+}
+
+long Ping::answers(std::chrono::microseconds patience) {
+  pollfd waiting{fd_.get(), POLLIN, 0};
+  const timespec limit{static_cast<time_t>(patience.count() / 1'000'000), static_cast<long>(patience.count() % 1'000'000) * 1000};
+  long count = 0;
+  if (patience.count() < 0 || ::ppoll(&waiting, 1, &limit, nullptr) <= 0) return count;
+  std::string packet(65536, '\0');
+  for (;;) {
+    const ssize_t got = ::recv(fd_.get(), packet.data(), packet.size(), MSG_DONTWAIT);
+    if (got < 0) return count;  // no more, or the path said no
+    if (answered(packet.substr(0, static_cast<std::size_t>(got)))) ++count;
+  }
 }
 
 bool Ping::once(std::size_t size, std::chrono::milliseconds patience) {
@@ -105,7 +118,7 @@ bool Ping::once(std::size_t size, std::chrono::milliseconds patience) {
       return false;  // the path said no
     }
     packet.resize(static_cast<std::size_t>(got));
-    if (is_answer(packet)) return true;
+    if (answered(packet) == sequence_) return true;
   }
 }
 

@@ -2,6 +2,7 @@
 // ICMP echo from the network namespace of the calling thread, without a ping program. Needs root.
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "common/core/ip.hpp"
@@ -17,9 +18,13 @@ class Ping {
   // One echo with `size` bytes of data that must not be cut into fragments. False: no answer in that time, or none can come.
   bool once(std::size_t size = 56, std::chrono::milliseconds patience = std::chrono::milliseconds(2000));
 
- private:
+  // Without waiting: one echo, and later the answers to any that was sent, as many as are there or come first within `patience`.
   bool send(std::size_t size);
-  bool is_answer(const std::string& packet) const;
+  long answers(std::chrono::microseconds patience);
+
+ private:
+  // The sequence number that it answers, of an echo of ours.
+  std::optional<std::uint16_t> answered(const std::string& packet) const;
 
   IpAddress destination_;
   UniqueFd fd_;

@@ -16,6 +16,8 @@ inline constexpr std::size_t k_v6_echo = 48;
 // Says so.
 bool no_root();
 NetworkDesired backend(NetworkBackend kind, bool cross_subnet = false);
+// By the CNI plugins where they are installed; says so where they are not.
+LabPods usual_pods();
 
 // Nothing is planned anywhere, and packets of `bytes` go between all pods.
 void check_whole(PodLab& lab, std::size_t bytes);
@@ -30,8 +32,12 @@ struct Harm {
   const char* what;
   std::vector<std::string> commands;
   bool told = true;  // an event says so
+  bool by_cure = false;  // no pass mends it: the commands of its finding do, as an operator would give them
 };
-// To the first node: an event tells of it, one pass mends all, and no marked object is left over.
+// What any backend suffers: others' rules and a packet filter that is emptied. The last one empties all of it.
+std::vector<Harm> filter_harms();
+// To the first node, while pods talk: an event tells of it, one pass mends all, and no marked object is left over.
+// What was lost is printed; nothing may be between pods of other nodes.
 void suffer(PodLab& lab, const Harm& harm);
 
 }  // namespace slipway::test

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "agent/store/cni_records.hpp"
 #include "tests/support/ping.hpp"
 
 namespace slipway::test {
@@ -13,6 +14,13 @@ long lines_with(const std::string& text, const std::string& word) {
   long count = 0;
   for (const std::string_view line : split(text, '\n')) count += line.find(word) != std::string_view::npos ? 1 : 0;
   return count;
+}
+
+std::string lines_having(const std::string& text, const std::string& word) {
+  std::string out;
+  for (const std::string_view line : split(text, '\n'))
+    if (line.find(word) != std::string_view::npos) out += std::string(line) + "\n";
+  return out;
 }
 
 std::string under(int link) {
@@ -35,8 +43,8 @@ Cidr LabNode::block(bool v4) const {
   return *Cidr::parse(v4 ? "10.10." + own + ".0/24" : "fd00:10:" + own + "::/64");
 }
 
-PodLab::PodLab(const std::vector<int>& links, NetworkDesired wanted, bool dual, LabUnderlay underlay)
-    : settings(std::move(wanted)), dual_(dual), underlay_(underlay) {
+PodLab::PodLab(const std::vector<int>& links, NetworkDesired wanted, bool dual, LabUnderlay underlay, LabPods pods)
+    : settings(std::move(wanted)), dual_(dual), underlay_(underlay), pods_(pods) {
   for (const int link : {0, 1}) {
     const std::string bridge = "ul" + std::to_string(link);
     ip_batch(wire_, "link add " + bridge + " type bridge\naddress add 10." + under(link) + ".0.1/24 dev " + bridge + "\naddress add fd" +
@@ -68,9 +76,12 @@ void PodLab::plug_in(LabNode& node) {
 
 void PodLab::build(LabNode& node) {
   plug_in(node);
-  attach_pod(node);
+  if (pods_ == LabPods::by_hand) attach_by_hand(node);
   KernelNetworkPaths paths;
   paths.etc = node.folder.path();
+  paths.host_ports = [records = CniRecords{cni_state(node) + "/slipway", {cni_results(node)}}] {
+    return pods_with_host_ports(records);
+  };
   node.ns.within([&] {
     auto opened = KernelNetwork::open(io.executor(), paths);
     if (!opened) throw std::runtime_error(opened.error().message);
@@ -78,7 +89,7 @@ void PodLab::build(LabNode& node) {
   });
 }
 
-void PodLab::attach_pod(LabNode& node) {
+void PodLab::attach_by_hand(LabNode& node) {
   const std::string v4 = "10.10." + std::to_string(node.number) + ".";
   const std::string v6 = "fd00:10:" + std::to_string(node.number) + "::";
   ip_batch(node.ns, "link add cni0 type bridge\naddress add " + v4 + "1/24 dev cni0\naddress add " + v6 +
@@ -86,6 +97,18 @@ void PodLab::attach_pod(LabNode& node) {
              "\nlink set p0 master cni0\nlink set p0 up\n");
   ip_batch(node.pod, "address add " + v4 + "2/24 dev eth0\naddress add " + v6 + "2/64 dev eth0 nodad\nlink set eth0 up\nroute add default via " +
               v4 + "1\nroute add default via " + v6 + "1\n");
+}
+
+std::string PodLab::conflist(LabNode& node) {
+  const std::optional<Cidr> second = dual_ ? std::optional(node.block(false)) : std::nullopt;
+  return rendered_conflist(node.block(), second, pod_mtu(node.desired, observe(node)), cni_state(node));
+}
+
+void PodLab::attach_by_plugins(LabNode& node) {
+  CniPod pod{"sandbox-of-" + node.name(), node.pod.place()};
+  const std::string list = conflist(node);
+  node.ns.within([&] { cni_add(list, pod); });
+  node.by_plugins = std::move(pod);
 }
 
 std::vector<NetworkPeer> PodLab::peers_of(const LabNode& node) const {
@@ -141,13 +164,22 @@ std::vector<std::string> PodLab::planned(LabNode& node) {
   return out;
 }
 
+void PodLab::set_pod_mtu(LabNode& node) {
+  const std::string mtu = std::to_string(pod_mtu(node.desired, observe(node)));
+  const std::string end = node.by_plugins ? node_end(*node.by_plugins) : "p0";
+  ip_batch(node.ns, "link set " + end + " mtu " + mtu + "\n");
+  ip_batch(node.pod, "link set eth0 mtu " + mtu + "\n");
+}
+
 void PodLab::pass_all() {
   for (const auto& node : nodes_) {
     pass(*node);
-    // As the conflist says it to the bridge plugin.
-    const int mtu = pod_mtu(node->desired, observe(*node));
-    ip_batch(node->ns, "link set p0 mtu " + std::to_string(mtu) + "\n");
-    ip_batch(node->pod, "link set eth0 mtu " + std::to_string(mtu) + "\n");
+    if (pods_ == LabPods::by_plugins && !node->by_plugins) {
+      attach_by_plugins(*node);
+      pass(*node);  // for which the new bridge asks
+    } else {
+      set_pod_mtu(*node);
+    }
   }
 }
 
@@ -191,6 +223,15 @@ std::string PodLab::marked(LabNode& node) {
   });
   return "routes " + std::to_string(routes) + ", neighbours " + std::to_string(neighbours) + ", entries " +
          std::to_string(entries) + (hops == 0 ? "" : ", link hops " + std::to_string(hops));
+}
+
+std::string PodLab::marked_rules(LabNode& node) {
+  std::string out;
+  node.ns.within([&out] {
+    out = lines_having(run_words("nft list tables"), std::string(" ") + k_masquerade_table);
+    for (const char* program : {"iptables", "ip6tables"}) out += lines_having(run_words(std::string(program) + " -S"), k_forward_chain);
+  });
+  return out;
 }
 
 }  // namespace slipway::test

@@ -3,10 +3,12 @@
 // kernel. Needs root.
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/net/kernel_network.hpp"
+#include "tests/support/cni_plugins.hpp"
 #include "tests/support/io_test.hpp"
 #include "tests/support/side_netns.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -31,6 +33,7 @@ struct LabNode {
   TempDir folder;
   std::unique_ptr<KernelNetwork> kernel;
   NetworkDesired desired;  // what differs between nodes; the lab fills in the peers
+  std::optional<CniPod> by_plugins = {};  // the pod, once the CNI plugins have attached it
 
   IpAddress address(bool v4 = true) const;
   Cidr block(bool v4 = true) const;
@@ -38,13 +41,17 @@ struct LabNode {
   std::string name() const { return "n" + std::to_string(number); }
 };
 
+// Who makes cni0 and attaches the pods: the lab, before the first pass, or the CNI plugins with the rendered list, after it,
+// as on a node. There pods keep the MTU that they were made with; in the lab they take what later passes say.
+enum class LabPods { by_hand, by_plugins };
+
 enum class LabUnderlay { both, v4, v6 };  // the families of nodes' own addresses
 
 class PodLab {
  public:
   // `links`: of each node, 0 or 1. `dual`: pods of both families, not of IPv4 alone.
   PodLab(const std::vector<int>& links, NetworkDesired settings, bool dual = true,
-         LabUnderlay underlay = LabUnderlay::both);
+         LabUnderlay underlay = LabUnderlay::both, LabPods pods = LabPods::by_hand);
 
   LabNode& node(std::size_t index) { return *nodes_.at(index); }
   std::size_t size() const { return nodes_.size(); }
@@ -58,6 +65,11 @@ class PodLab {
   std::vector<std::string> planned(LabNode& node);
   void pass_all();
 
+  // The CNI configuration that the node is given now; its addresses are in use below cni_state(node).
+  std::string conflist(LabNode& node);
+  static std::string cni_state(const LabNode& node) { return node.folder / "cni"; }
+  static std::string cni_results(const LabNode& node) { return node.folder / "results"; }  // libcni's, for who writes them
+
   // The pairs of pods between which `size` bytes do not go, as "n1>n2 v4".
   std::vector<std::string> broken(std::size_t size = 56);
   bool reaches(LabNode& from, LabNode& to, bool v4, std::size_t size = 56);
@@ -68,16 +80,23 @@ class PodLab {
   // Marked objects by the ip programs' word, as "routes 4, neighbours 4, entries 2", and ", link hops 1"
   // where there are some.
   std::string marked(LabNode& node);
+  // Our tables and the rules of iptables that are about our chain, in both families.
+  std::string marked_rules(LabNode& node);
+
+  bool dual() const { return dual_; }
 
   NetworkDesired settings;
   IoTest io;
 
  private:
   void build(LabNode& node);
-  void attach_pod(LabNode& node);
+  void attach_by_hand(LabNode& node);
+  void attach_by_plugins(LabNode& node);
+  void set_pod_mtu(LabNode& node);
 
   bool dual_;
   LabUnderlay underlay_;
+  LabPods pods_;
   LabNamespace wire_;
   std::vector<std::unique_ptr<LabNode>> nodes_;
 };

@@ -64,12 +64,12 @@ class SideNamespace {
   UniqueFd fd_;
 };
 
-// A UDP socket of the namespace it was made in, with a port that the kernel chose.
+// A UDP socket of the namespace it was made in, with a port that the kernel chose, or one that somebody else has to know before.
 class Datagrams {
  public:
-  explicit Datagrams(const IpAddress& address) : v4_(address.is_v4()) {
+  explicit Datagrams(const IpAddress& address, int port = 0) : v4_(address.is_v4()) {
     fd_.reset(::socket(v4_ ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    sockaddr_storage own = storage(address, 0);
+    sockaddr_storage own = storage(address, port);
     if (!fd_ || ::bind(fd_.get(), reinterpret_cast<sockaddr*>(&own), size()) != 0)
       throw std::runtime_error(from_errno("bind " + address.to_string(), errno).message);
     socklen_t length = size();

@@ -8,6 +8,7 @@
 #include "agent/domain/overlay_plan.hpp"
 #include "agent/domain/sysctl_plan.hpp"
 #include "agent/net/foreign_rules.hpp"
+#include "agent/net/host_ports.hpp"
 #include "agent/net/masquerade.hpp"
 #include "agent/render/traces.hpp"
 #include "agent/service/network_pass.hpp"
@@ -280,6 +281,32 @@ TEST_CASE("both variants of iptables at once are told, one alone is not", "[filt
   REQUIRE(told.size() == 1);
   CHECK(told[0].message.find("iptables-legacy in ip filter, iptables-nft in ip nat") != std::string::npos);
   CHECK(told[0].message.find("update-alternatives --set iptables") != std::string::npos);
+}
+
+TEST_CASE("pods whose host ports lead nowhere are named with the cure, the first few of many", "[filter_plan]") {
+  NetworkObserved observed = bare_host();
+  CHECK(findings_of(NetworkFindingKind::host_ports_lost, dual_stack(), observed).empty());
+  observed.filter.lost_host_ports = {"default/a", "default/b"};
+  auto told = findings_of(NetworkFindingKind::host_ports_lost, dual_stack(), observed);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].message.find("hostPort of default/a, default/b. They come with a new pod only") != std::string::npos);
+  CHECK(told[0].message.find("kubectl delete pod") != std::string::npos);
+  CHECK_FALSE(told[0].blocks_pods);
+  observed.filter.lost_host_ports = {"d/1", "d/2", "d/3", "d/4", "d/5", "d/6"};
+  told = findings_of(NetworkFindingKind::host_ports_lost, dual_stack(), observed);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].message.find("d/1, d/2, d/3, d/4 and 2 more.") != std::string::npos);
+}
+
+TEST_CASE("a container's host ports are found in portmap's chain", "[filter_plan][parse]") {
+  const std::string chain =
+      "-N CNI-HOSTPORT-DNAT\n-A CNI-HOSTPORT-DNAT -p tcp -m comment --comment \"dnat name: \\\"slipway\\\" id: \\\"abc1\\\"\" "
+      "-m multiport --dports 8080 -j CNI-DN-259a669dab897c049224b\n";
+  CHECK(net::has_host_ports(chain, "abc1"));
+  CHECK_FALSE(net::has_host_ports(chain, "abc2"));
+  CHECK_FALSE(net::has_host_ports(chain, "CNI-HOSTPORT-NAT"));
+  CHECK_FALSE(net::has_host_ports("-N CNI-HOSTPORT-DNAT\n", "abc1"));
+  CHECK_FALSE(net::has_host_ports("", "abc1"));
 }
 
 TEST_CASE("other managers of devices are kept off by files, which go with the pod network", "[filter_plan][dropins]") {
