@@ -34,6 +34,7 @@ need_root() { [[ $(id -u) -eq 0 ]] || die "this needs root: run it with sudo"; }
 
 # stage TEXT COMMAND [ARG...]: runs the command with its output in a log file. On a terminal a line
 # counts the seconds; elsewhere there is a line at the start, one each half minute, and one at the end.
+# All on standard error: what a script prints is for its caller, such as the path of what it has built.
 stage() {
     local text=$1 started=$SECONDS name log pid ticker=""
     shift
@@ -44,25 +45,25 @@ stage() {
     pid=$!
     # On an interrupt the running command must not be left behind.
     trap 'kill_tree "$pid"; exit 130' INT TERM
-    stage_ticker "$text" "$started" &
+    stage_ticker "$text" "$started" >&2 &
     ticker=$!
     local status=0
     wait "$pid" || status=$?
     kill "$ticker" 2>/dev/null || true
     wait "$ticker" 2>/dev/null || true
     trap - INT TERM
-    if [[ -t 1 ]]; then printf '\r\033[K'; fi
+    if [[ -t 2 ]]; then printf '\r\033[K' >&2; fi
     if [[ $status -ne 0 ]]; then
         printf '[%4d s] %s: FAILED (exit %d), the last lines of %s:\n' $((SECONDS - started)) "$text" "$status" "$log" >&2
         tail -n 150 "$log" | sed 's/^/    /' >&2
         return "$status"
     fi
-    printf '[%4d s] %s\n' $((SECONDS - started)) "$text"
+    printf '[%4d s] %s\n' $((SECONDS - started)) "$text" >&2
 }
 
 stage_ticker() {
     local text=$1 started=$2
-    if [[ -t 1 ]]; then
+    if [[ -t 2 ]]; then
         while :; do
             printf '\r\033[K[%4d s] %s ...' $((SECONDS - started)) "$text"
             sleep 1

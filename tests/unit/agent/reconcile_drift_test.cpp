@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "agent/domain/host_dropins.hpp"
+#include "agent/service/status.hpp"
 #include "common/crypto/private_key.hpp"
 #include "tests/unit/agent/reconcile_world.hpp"
 
