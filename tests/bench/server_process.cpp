@@ -132,10 +132,15 @@ bool ServerProcess::wait_until_listening(const std::string& address, int port) {
   return false;
 }
 
+std::vector<pid_t> ServerProcess::family() const {
+  std::vector<pid_t> all = children_of(pid_);
+  all.insert(all.begin(), pid_);
+  return all;
+}
+
 Usage ServerProcess::usage() const {
   Usage usage;
-  add_usage(usage, pid_);
-  for (const pid_t child : children_of(pid_)) add_usage(usage, child);
+  for (const pid_t pid : family()) add_usage(usage, pid);
   return usage;
 }
 

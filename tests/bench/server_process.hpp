@@ -21,6 +21,7 @@ class ServerProcess {
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
   pid_t pid() const { return pid_; }
+  std::vector<pid_t> family() const;  // it and its children
   bool running();     // false: it has ended, and nobody waits for it any more
   void kill_now();    // SIGKILL, then waits
   // Until something listens on k_address:port; false: it ended before.

@@ -149,15 +149,16 @@ asio::awaitable<bool> Campaign::join(asio::any_io_executor executor, Member* mem
   co_return false;
 }
 
-asio::awaitable<bool> Campaign::renew(asio::any_io_executor executor, Member* member) {
+asio::awaitable<bool> Campaign::renew(asio::any_io_executor executor, Member* member, std::string usage) {
   note(LedgerEvent::renew_sent, *member);
   http::Client client(executor, cluster_.endpoint(member->sim.address), member->sim.tls(cluster_.ca_pem()));
-  Sending sending = client.send(member->sim.renew_request("kubeletClient"), k_patience);
+  Sending sending = client.send(member->sim.renew_request(usage), k_patience);
   const Result<http::Response> response = co_await std::move(sending);
   if (!response || response->status >= 500) co_return false;
   if (response->status != 200) die("a renewal was answered " + response->body);
   const auto reply = bench::must(proto::decode<proto::RenewReply>(response->body), "the answer to a renewal");
   note(LedgerEvent::renew_acked, *member, reply.certificates);
+  for (const auto& [of, pem] : reply.certificates) member->sim.reply.certificates[of] = pem;
   co_return true;
 }
 
@@ -179,7 +180,7 @@ asio::awaitable<bool> Campaign::remove(asio::any_io_executor executor, Member* m
 
 asio::awaitable<bool> Campaign::work(asio::any_io_executor executor, Member* member) {
   if (member->stage == Stage::joining) return join(executor, member);
-  return member->stage == Stage::removing ? remove(executor, member) : renew(executor, member);
+  return member->stage == Stage::removing ? remove(executor, member) : renew(executor, member, "kubeletClient");
 }
 
 Campaign::Task Campaign::client_loop(asio::any_io_executor executor) {
@@ -192,6 +193,15 @@ Campaign::Task Campaign::client_loop(asio::any_io_executor executor) {
     member->busy = false;
     if (answered) ++answered_;
     // Dying, or failing: either way this life is over.
+    if (!answered) down_ = true;
+  }
+}
+
+Campaign::Task Campaign::renewals(asio::any_io_executor executor, std::string usage) {
+  for (std::size_t i = 0; i < live_.size() && !down_; ++i) {
+    asio::awaitable<bool> renewing = renew(executor, live_[i], usage);
+    const bool answered = co_await std::move(renewing);
+    if (answered) ++answered_;
     if (!answered) down_ = true;
   }
 }
@@ -229,6 +239,21 @@ void Campaign::answer_all(std::size_t clients) {
   if (!unanswered_.empty()) die("a coordinator that runs did not answer");
 }
 
+bool Campaign::renew_all(const std::string& usage) {
+  bench::run_together([&](asio::any_io_executor executor) {
+    std::vector<Task> tasks;
+    tasks.push_back(renewals(executor, usage));
+    return tasks;
+  });
+  return !down_;
+}
+
+std::vector<bench::SimNode*> Campaign::members() {
+  std::vector<bench::SimNode*> out;
+  for (Member* member : live_) out.push_back(&member->sim);
+  return out;
+}
+
 void Campaign::kill() {
   server_->kill_now();
   LedgerEntry entry;
@@ -237,11 +262,13 @@ void Campaign::kill() {
   if (::fdatasync(ledger_) != 0) die("the ledger cannot be written");
 }
 
+Result<StoreImage> Campaign::image() const { return read_store(cluster_.data_dir(), cluster_.path("copy")); }
+
 std::vector<std::string> Campaign::findings() {
-  const auto image = read_store(cluster_.data_dir(), cluster_.path("copy"));
+  const auto stored = image();
   std::vector<std::string> found;
-  if (image) found = checker_.check(*image, now_ms());
-  if (!image) found.push_back("the store cannot be read: " + image.error().message);
+  if (stored) found = checker_.check(*stored, now_ms());
+  if (!stored) found.push_back("the store cannot be read: " + stored.error().message);
   return found;
 }
 

@@ -27,13 +27,18 @@ class Campaign {
   // A life: starts the coordinator with `command` (empty: as it is run), serves requests until it dies, and sees to that it does.
   // False: it ended before it listened.
   bool start(std::vector<std::string> command = {});
-  pid_t pid() const { return server_->pid(); }
+  // The coordinator and its signer.
+  std::vector<pid_t> pids() const { return server_->family(); }
   bool running() { return server_->running(); }
+  bool down() const { return down_; }  // something went unanswered in this life
+  void give_up() { down_ = true; }     // as found by somebody else
   // Sends requests, `clients` at a time, and kills after `millis`; 0 or more from the first answer on. Negative: not at all, `requests`
   // are sent and that is all.
   void load(std::size_t clients, int millis, std::size_t requests = SIZE_MAX);
   // Asks again, with the same keys, for all that went unanswered.
   void answer_all(std::size_t clients);
+  // Each member gets a new certificate for `usage`. False: the coordinator died over it.
+  bool renew_all(const std::string& usage);
   void kill();
 
   // Holds the store as it lies there against the ledger: what is wrong.
@@ -42,6 +47,11 @@ class Campaign {
   bool check(const std::string& when);
   // True: each planted bug was caught by its rule.
   bool check_the_checker();
+
+  // What the checker is shown, for other judges.
+  Result<StoreImage> image() const;
+  const bench::ClusterDir& cluster() const { return cluster_; }
+  std::vector<bench::SimNode*> members();  // that have joined and that nobody removes
 
   std::string data_dir() const { return cluster_.data_dir(); }
   std::vector<std::string> run_command() const { return cluster_.run_command(); }
@@ -70,10 +80,11 @@ class Campaign {
   Member* next_work();
   Member* pick_member();
   Task client_loop(boost::asio::any_io_executor executor);
+  Task renewals(boost::asio::any_io_executor executor, std::string usage);
   Task killer(boost::asio::any_io_executor executor, int millis);
   boost::asio::awaitable<bool> work(boost::asio::any_io_executor executor, Member* member);
   boost::asio::awaitable<bool> join(boost::asio::any_io_executor executor, Member* member);
-  boost::asio::awaitable<bool> renew(boost::asio::any_io_executor executor, Member* member);
+  boost::asio::awaitable<bool> renew(boost::asio::any_io_executor executor, Member* member, std::string usage);
   boost::asio::awaitable<bool> remove(boost::asio::any_io_executor executor, Member* member);
   void note(LedgerEvent event, const Member& member, const std::map<std::string, std::string>& pems = {});
   void note_failure();

@@ -6,12 +6,14 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
 #include "common/core/text.hpp"
+#include "tests/reliability/campaign.hpp"
 #include "tests/reliability/planted.hpp"
-#include "tests/reliability/syscall_sweep.hpp"
+#include "tests/reliability/sweeps.hpp"
 
 namespace slipway::test {
 namespace {
@@ -24,8 +26,7 @@ struct Options {
   std::string bin;
   std::string parent = "/var/tmp";
   std::size_t kills = 200;
-  std::size_t sweep_stride = 3;
-  std::size_t sweep_most = 12;
+  bool every_call = false;
   std::uint64_t seed = 1;
   std::string only;  // planted, kills, sweep or disk
 };
@@ -39,8 +40,7 @@ Options parse(int argc, char** argv) {
     else if (name == "--dir") options.parent = value;
     else if (name == "--only") options.only = value;
     else if (name == "--kills") options.kills = parse_u64(value).value_or(0);
-    else if (name == "--stride") options.sweep_stride = parse_u64(value).value_or(1);
-    else if (name == "--most") options.sweep_most = parse_u64(value).value_or(1);
+    else if (name == "--calls") options.every_call = value == "every";
     else if (name == "--seed") options.seed = parse_u64(value).value_or(1);
     else bench::die("unknown option " + name);
   }
@@ -90,39 +90,6 @@ bool run_kills(const Options& options) {
     std::fflush(stdout);
   }
   return clean;
-}
-
-bool tell(const char* during, const Injection& injection, const SweepResult& result) {
-  std::printf("  %-8s %-10s %-12s %4zu calls hit, %4zu times the coordinator ended%s\n", during, injection.call.c_str(), injection.effect.c_str(),
-              result.points, result.deaths, result.clean ? "" : ": NOT CLEAN");
-  std::fflush(stdout);
-  return result.clean && result.points > 0;
-}
-
-bool run_sweeps(const Options& options) {
-  const std::vector<Injection> in_requests = {{"pwrite64", "signal=KILL"},  {"fdatasync", "signal=KILL"}, {"write", "signal=KILL"},
-                                              {"sendto", "signal=KILL"},    {"recvfrom", "signal=KILL"},  {"futex", "signal=KILL"},
-                                              {"pwrite64", "error=EIO"},    {"fdatasync", "error=EIO"},   {"pwrite64", "error=ENOSPC"},
-                                              {"sendto", "error=ECONNRESET"}};
-  const std::vector<Injection> in_start = {{"pwrite64", "signal=KILL"}, {"fdatasync", "signal=KILL"}, {"openat", "signal=KILL"},
-                                           {"pread64", "signal=KILL"},  {"pwrite64", "error=EIO"},    {"fdatasync", "error=EIO"},
-                                           {"fsync", "error=EIO"},      {"ftruncate", "error=EIO"}};
-  std::printf("every system call fails or kills in turn (each %zu., at most %zu of a kind)\n", options.sweep_stride, options.sweep_most);
-  Campaign campaign(options.bin, options.parent, options.seed);
-  if (!campaign.start()) bench::die("the coordinator does not start");
-  campaign.new_token(4);
-  campaign.set_mix({100, 0, 0});
-  campaign.load(1, -1, 4);
-  bool clean = true;
-  for (const Injection& injection : in_requests) {
-    clean = tell("requests", injection, sweep_requests(campaign, injection, options.sweep_stride, options.sweep_most)) && clean;
-  }
-  for (const Injection& injection : in_start) {
-    const SweepResult result = sweep_start(campaign, injection, options.sweep_stride, options.sweep_most);
-    // Not every start truncates or syncs a file: none to hit is no fault.
-    clean = (tell("start", injection, result) || (result.clean && result.points == 0)) && clean;
-  }
-  return judged(campaign, clean);
 }
 
 std::uint64_t free_bytes(const std::string& path) {
@@ -197,7 +164,7 @@ int run(const Options& options) {
   bool clean = true;
   if (options.only.empty() || options.only == "planted") clean = run_planted(options.bin, options.parent, options.seed) && clean;
   if (options.only.empty() || options.only == "kills") clean = run_kills(options) && clean;
-  if (options.only.empty() || options.only == "sweep") clean = run_sweeps(options) && clean;
+  if (options.only.empty() || options.only == "sweep") clean = run_sweeps({options.bin, options.parent, options.seed, options.every_call}) && clean;
   if (options.only.empty() || options.only == "disk") clean = run_disk_full(options) && clean;
   std::printf(clean ? "clean\n" : "NOT CLEAN\n");
   return clean ? 0 : 1;

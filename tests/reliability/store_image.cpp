@@ -28,6 +28,9 @@ StoreImage image_of(const State& state, const std::vector<KeyValue>& texts) {
     image.nodes.push_back(std::move(out));
   }
   for (const auto& [id, token] : state.tokens()) image.tokens.push_back({id, token.uses, token.max_uses});
+  for (const auto& [kind, line] : state.cas()) {
+    image.cas.push_back({std::string(to_string(kind)), std::string(to_string(line.phase)), line.signing.number, line.other ? line.other->number : 0});
+  }
   for (const CompactCertificate certificate : state.certificates()) {
     const CertificateRecord record = certificate.record();
     const auto text = text_sha256.find(record.serial);

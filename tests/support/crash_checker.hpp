@@ -57,10 +57,15 @@ struct StoreImage {
   struct Block {
     std::string pod_cidr, uid;  // in quarantine, of whom
   };
+  struct Ca {
+    std::string kind, phase;
+    std::uint64_t signing = 0, other = 0;  // numbers; 0: none. For RotationChecker
+  };
   std::vector<Node> nodes;
   std::vector<Token> tokens;
   std::vector<Certificate> certificates;
   std::vector<Block> quarantined;
+  std::vector<Ca> cas;
 };
 
 class CrashChecker {
