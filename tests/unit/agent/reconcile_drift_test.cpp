@@ -1,7 +1,9 @@
 // What changed on the host or went ill under the agent is put back, and told.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "agent/service/status.hpp"
 #include "tests/unit/agent/reconcile_world.hpp"
 
 using namespace slipway;
