@@ -1,7 +1,7 @@
 #include "tests/reliability/sweeps.hpp"
 
-#include <algorithm>
 #include <cstdio>
+#include <functional>
 #include <random>
 
 #include "tests/reliability/syscall_sweep.hpp"
@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t k_sample = 1;  // of a kind, in the short form
 constexpr std::size_t k_start_sample = 3;
+constexpr std::size_t k_nodes = 4;
 constexpr const char* k_kill = "signal=KILL";
 
 bool tell(const char* during, const Injection& injection, const SweepResult& result) {
@@ -39,20 +40,15 @@ std::vector<Injection> injections_for(const CallCounts& counts) {
 
 class Sweeps {
  public:
-  explicit Sweeps(const SweepOptions& options) : options_(options), campaign_(options.bin, options.parent, options.seed), random_(options.seed) {
-    if (!campaign_.start()) bench::die("the coordinator does not start");
-    campaign_.new_token(4);
-    campaign_.set_mix({100, 0, 0});
-    campaign_.load(1, -1, 4);
-  }
+  explicit Sweeps(const SweepOptions& options) : options_(options), random_(options.seed) {}
 
   bool run() {
-    bool clean = in_requests();
-    clean = in_rotation() && clean;
-    clean = at_start() && clean;
-    if (!clean) campaign_.keep_files();
-    if (!clean) std::fprintf(stderr, "the ledger, the store and the log are in %s\n", campaign_.files().c_str());
-    return clean;
+    const bool clean = of_a_cluster([this](Campaign& campaign) { return in_requests(campaign); });
+    // Its own: each join that was cut off in the requests has left a node, and here all nodes take part in each step.
+    return of_a_cluster([this](Campaign& campaign) {
+      const bool rotated = in_rotation(campaign);
+      return at_start(campaign) && rotated;
+    }) && clean;
   }
 
  private:
@@ -60,14 +56,26 @@ class Sweeps {
     return options_.all ? all_turns(expected) : some_turns(expected, sample, random_);
   }
 
-  bool in_requests() {
-    const CallCounts counts = calls_of_requests(campaign_);
+  bool of_a_cluster(const std::function<bool(Campaign&)>& sweep) {
+    Campaign campaign(options_.bin, options_.parent, options_.seed);
+    if (!campaign.start()) bench::die("the coordinator does not start");
+    campaign.new_token(k_nodes);
+    campaign.set_mix({100, 0, 0});
+    campaign.load(1, -1, k_nodes);
+    if (sweep(campaign)) return true;
+    campaign.keep_files();
+    std::fprintf(stderr, "the ledger, the store and the log are in %s\n", campaign.files().c_str());
+    return false;
+  }
+
+  bool in_requests(Campaign& campaign) {
+    const CallCounts counts = calls_of_requests(campaign);
     bool clean = none(unknown_calls(counts));
     clean = none(missing_calls(counts)) && clean;
     std::size_t hit = 0;
     const std::vector<Injection> injections = injections_for(counts);
     for (const Injection& injection : injections) {
-      const SweepResult result = sweep_requests(campaign_, injection, turns(counts.at(injection.call), k_sample));
+      const SweepResult result = sweep_requests(campaign, injection, turns(counts.at(injection.call), k_sample));
       clean = tell("requests", injection, result) && clean;
       hit += result.points > 0 ? 1 : 0;
     }
@@ -77,16 +85,16 @@ class Sweeps {
     return false;
   }
 
-  bool in_rotation() {
-    Rotation rotation(campaign_);
-    const CallCounts counts = calls_of_rotation(campaign_, rotation);
+  bool in_rotation(Campaign& campaign) {
+    Rotation rotation(campaign);
+    const CallCounts counts = calls_of_rotation(campaign, rotation);
     bool clean = none(unknown_calls(counts));
     std::size_t next = 0;
     for (const Injection& injection : injections_for(counts)) {
       // The short form takes the steps in turn.
       std::vector<std::string> steps = {k_rotation_steps[next++ % k_rotation_steps.size()]};
       if (options_.all) steps = {k_rotation_steps.begin(), k_rotation_steps.end()};
-      const SweepResult result = sweep_rotation(campaign_, rotation, steps, injection, turns(counts.at(injection.call), k_sample));
+      const SweepResult result = sweep_rotation(campaign, rotation, steps, injection, turns(counts.at(injection.call), k_sample));
       clean = tell("rotation", injection, result) && clean;
     }
     // In the middle of one, so that the starts have two authorities to read.
@@ -95,23 +103,22 @@ class Sweeps {
   }
 
   // Not every call of the dynamic linker is of interest: those that read and write the store, the keys and the channels.
-  bool at_start() {
+  bool at_start(Campaign& campaign) {
     const std::vector<Injection> injections = {{"pwrite64", k_kill},       {"fdatasync", k_kill},      {"openat", k_kill},       {"pread64", k_kill},
                                                {"write", k_kill},          {"sendmsg", k_kill},        {"recvfrom", k_kill},     {"pwrite64", "error=EIO"},
                                                {"fdatasync", "error=EIO"}, {"fsync", "error=EIO"},     {"ftruncate", "error=EIO"}, {"write", "error=EIO"},
                                                {"sendmsg", "error=EPIPE"}};
-    const CallCounts counts = calls_of_start(campaign_);
+    const CallCounts counts = calls_of_start(campaign);
     bool clean = true;
     for (const Injection& injection : injections) {
       const auto count = counts.find(injection.call);
       if (count == counts.end()) continue;  // not every start truncates a file
-      clean = tell("start", injection, sweep_start(campaign_, injection, turns(count->second, k_start_sample))) && clean;
+      clean = tell("start", injection, sweep_start(campaign, injection, turns(count->second, k_start_sample))) && clean;
     }
     return clean;
   }
 
   SweepOptions options_;
-  Campaign campaign_;
   std::mt19937_64 random_;
 };
 

@@ -1,4 +1,5 @@
 // What changed on the host or went ill under the agent is put back, and told.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 
