@@ -280,6 +280,21 @@ TEST_CASE("nodes with IPv6 addresses: IPv4 pods by them too, from Linux 5.2 on",
   CHECK(route_to(network, "fd00:10:2::/64").source == std::nullopt);
   CHECK(network_findings(desired, network.state()).empty());
 
+  // The bridge's address that is put anew takes routes from it along: they are planned as if it were done, one pass mends all.
+  NetworkLink pod = bridge();
+  pod.index = 10;
+  pod.name = "veth1";
+  pod.addresses.clear();
+  pod.master = 9;
+  network.state().links.push_back(pod);
+  for (NetworkLink& link : network.state().links) {
+    link.carrier = true;
+    if (link.name == k_pod_bridge) link.addresses[0].connected = false;
+  }
+  CHECK(about(planned(network, desired), "10.10.") == Lines{"remove address 10.10.1.1/24 on cni0", "put address 10.10.1.1/24 on cni0",
+                                                            "put route 10.10.2.0/24 via fd77::12 (node n2)"});
+  network.state().links.pop_back();
+
   network.state().kernel_release = "5.1.21";
   converge(network, desired);
   const auto findings = found(desired, network, NetworkFindingKind::not_adjacent);

@@ -252,7 +252,7 @@ TEST_CASE("the MTU is that of the device with the address", "[agent][preflight][
     return;
   }
   const NetNamespace network;
-  run_words("ip link add slim0 type dummy");
+  run_words("ip link add slim0 type bridge");
   run_words("ip link set slim0 mtu 1400 up");
   run_words("ip addr add 10.77.0.11/24 dev slim0");
   run_words("ip addr add fd00:77::11/64 dev slim0 nodad");

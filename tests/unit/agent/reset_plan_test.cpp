@@ -175,7 +175,8 @@ TEST_CASE("what containerd has mounted goes before what it is mounted on, and po
                            "remove /run/containerd with all that is in it", "remove /var/lib/containerd with all that is in it"});
   // Somebody else had such ones before us.
   w.changes[3].former = Former::found;
-  CHECK(std::none_of(w.plan().steps.begin(), w.plan().steps.end(), [](const ResetStep& step) { return step.action == ResetAction::remove_namespaces; }));
+  const ResetPlan plan = w.plan();
+  CHECK(std::none_of(plan.steps.begin(), plan.steps.end(), [](const ResetStep& step) { return step.action == ResetAction::remove_namespaces; }));
 }
 
 TEST_CASE("a folder that is bound to its own place is told from another's data", "[agent][reset]") {
