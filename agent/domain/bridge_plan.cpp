@@ -1,6 +1,8 @@
 #include "agent/domain/bridge_plan.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 
 #include "agent/domain/link_hop.hpp"
 #include "agent/domain/network_rules.hpp"
@@ -27,6 +29,21 @@ std::optional<Repair> repair_of(const NetworkLink& bridge, const Cidr& block) {
   // The kernel makes the route when the address comes, and at no other time. A bridge without carrier may have none.
   if (!bridge.carrier) return std::nullopt;
   return Repair{{without_route->address, block.prefix_length()}, without_route};
+}
+
+// As the kernel makes it of an interface's MAC (RFC 4291, appendix A).
+IpAddress link_local_of(const MacAddress& mac) {
+  const std::array<std::uint8_t, 16> bytes{0xfe, 0x80, 0, 0, 0, 0, 0, 0, static_cast<std::uint8_t>(mac[0] ^ 2), mac[1], mac[2],
+                                           0xff, 0xfe, mac[3], mac[4], mac[5]};
+  return *IpAddress::from_bytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+// The kernel looks for a pod with it when a packet from elsewhere is to go there (ndisc_ns_create() in net/ipv6/ndisc.c), and looks for
+// none without it: half a minute after it went, IPv6 pods are lost. It makes one when an interface goes up, and at no other time.
+bool lacks_link_local(const NetworkLink& bridge) {
+  return bridge.mac != MacAddress{} && std::none_of(bridge.addresses.begin(), bridge.addresses.end(), [](const LinkAddress& own) {
+           return own.address.is_link_local();
+         });
 }
 
 // The kernel takes away all routes that have an address as their source when it goes.
@@ -61,6 +78,8 @@ std::optional<NetworkObserved> plan_bridge(const NetworkDesired& desired, const 
     if (!after) after = observed;
     carry_out(*repair, bridge->index, *after);
   }
+  if (own.v6 && !without_v6(*bridge) && lacks_link_local(*bridge))
+    steps.push_back(PutLinkAddress{bridge->index, {link_local_of(bridge->mac), 64}, bridge->name});
   return after;
 }
 

@@ -8,7 +8,7 @@
 
 namespace slipway {
 
-// Appends what takes away a bridge of a former block, or gives the bridge back its address: pods have it as their way
+// Appends what takes away a bridge of a former block, or gives the bridge back its addresses: pods have the block's first as their way
 // out, and without its connected route all that is for them falls into this node's own blackhole.
 // The state that these steps leave, where what is planned behind them would be another one; empty: `observed` will do.
 std::optional<NetworkObserved> plan_bridge(const NetworkDesired& desired, const NetworkObserved& observed,

@@ -36,7 +36,8 @@ std::vector<Harm> common_harms() {
       {"all routes flushed",
        then_addresses({"ip route flush table main",
                        "ip route add 10.77.0.0/24 dev eth0 proto kernel scope link src 10.77.0.11"})},
-      {"the pod bridge's addresses flushed", {"ip address flush dev cni0"}},
+      // With the pods' neighbours, so that they are looked for at once.
+      {"the pod bridge's addresses flushed", {"ip address flush dev cni0", "ip -6 neigh flush dev cni0"}},
       {"the pod bridge's connected routes deleted",
        {"ip route del 10.10.1.0/24 dev cni0", "ip -6 route del fd00:10:1::/64 dev cni0"}, false},
       {"a stale route of a former run",

@@ -25,8 +25,8 @@ case $request in
 esac
 if [ -e refuse ]; then echo 'quota exceeded' >&2; exit 1; fi
 case $request in
-  *'"action":"create"'*) echo "create $route" >>calls; echo "$route" >>table ;;
-  *) echo "delete $route" >>calls; grep -vxF "$route" table >rest; mv rest table ;;
+  *'"action":"create"'*) echo "$route" >>table; echo "create $route" >>calls ;;
+  *) grep -vxF "$route" table >rest; mv rest table; echo "delete $route" >>calls ;;
 esac
 )sh";
 

@@ -20,6 +20,8 @@ class PingStream {
   PingStream(const PingStream&) = delete;
   PingStream& operator=(const PingStream&) = delete;
 
+  // No further echoes; the answers to the last ones are waited for meanwhile.
+  void end_sending() { stop_ = true; }
   // Waits for answers that are still on their way, a second at most.
   void stop();
 

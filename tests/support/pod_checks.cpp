@@ -73,6 +73,7 @@ class Talk {
   // What was lost, stream by stream.
   std::string end() {
     Lines words;
+    for (const auto& stream : streams_) stream->end_sending();  // all wait at once
     for (const auto& stream : streams_) {
       stream->stop();
       words.push_back(stream->in_words());

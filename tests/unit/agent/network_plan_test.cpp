@@ -366,6 +366,12 @@ TEST_CASE("a pod bridge that lost its address gets the first of the block", "[ne
     const auto steps = plan_network(desired, observed);
     REQUIRE(count<PutLinkAddress>(steps) == 2);
     CHECK(texts_of(steps).at(1) == "put address fd00:10:1::1/64 on cni0");
+    // Without a link-local one the kernel looks for no pod.
+    bridge.mac = {0x02, 0x5a, 0x0a, 0x0a, 0x02, 0x00};
+    CHECK(texts_of(plan_network(desired, observed)).at(2) == "put address fe80::5a:aff:fe0a:200/64 on cni0");
+    bridge.addresses.push_back({ip("fe80::7"), 64});
+    CHECK(count<PutLinkAddress>(plan_network(desired, observed)) == 2);
+    bridge.addresses.clear();
     bridge.v6 = LinkIpv6{true, 0, false};
     CHECK(count<PutLinkAddress>(plan_network(desired, observed)) == 1);
   }
