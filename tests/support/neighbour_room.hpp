@@ -1,18 +1,33 @@
 #pragma once
 // Room for many neighbours on this machine. The kernel counts those of all network namespaces together, and 60 nodes
 // that all know each other are more than the 1,024 that it keeps by itself; on a host the agent sees to it.
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <cerrno>
+#include <filesystem>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
+#include "common/core/unique_fd.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace slipway::test {
 
-// Raises the limits of both families while it lives; of the network namespace that the machine started with. Needs root.
+// Raises the limits of both families while it lives; of the network namespace that the machine started with. One at a time: who ends first
+// would take the other's room away; a second one waits. Needs root.
 class NeighbourRoom {
  public:
   explicit NeighbourRoom(int most) {
+    const std::string lock = std::filesystem::temp_directory_path() / "slipway-neighbour-room.lock";
+    turn_.reset(::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    int locked = -1;
+    do {
+      locked = turn_ ? ::flock(turn_.get(), LOCK_EX) : -1;
+    } while (locked != 0 && errno == EINTR);
+    if (locked != 0) throw std::runtime_error("cannot lock " + lock);
     for (const char* family : {"ipv4", "ipv6"})
       for (const auto& [name, limit] : {std::pair("gc_thresh3", most), std::pair("gc_thresh2", most / 2)}) {
         const std::string path = std::string("/proc/sys/net/") + family + "/neigh/default/" + name;
@@ -34,6 +49,7 @@ class NeighbourRoom {
   }
 
  private:
+  UniqueFd turn_;
   std::map<std::string, std::string> former_;
 };
 
