@@ -110,6 +110,10 @@ bool ServerProcess::running() {
   return pid_ > 0;
 }
 
+void ServerProcess::ask_to_end() {
+  if (pid_ > 0) ::kill(pid_, SIGTERM);
+}
+
 void ServerProcess::kill_now() {
   if (pid_ < 0) return;
   ::kill(pid_, SIGKILL);

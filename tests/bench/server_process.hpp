@@ -23,6 +23,7 @@ class ServerProcess {
   pid_t pid() const { return pid_; }
   std::vector<pid_t> family() const;  // it and its children
   bool running();     // false: it has ended, and nobody waits for it any more
+  void ask_to_end();  // SIGTERM
   void kill_now();    // SIGKILL, then waits
   // Until something listens on k_address:port; false: it ended before.
   bool wait_until_listening(const std::string& address, int port);

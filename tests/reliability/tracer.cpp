@@ -56,6 +56,15 @@ Tracer::Tracer(Campaign& campaign, const std::vector<std::string>& arguments, co
   }
 }
 
+// strace ends with what it traces. Of a process with threads that was killed it may miss the end (seen with strace 6.1 and the signer), and
+// then it hears no signal either: what it traced is let go by the kernel when it is killed.
+Tracer::~Tracer() {
+  constexpr int k_millis = 2000;
+  strace_.ask_to_end();
+  for (int i = 0; i < k_millis && strace_.running(); ++i) ::usleep(1000);
+  strace_.kill_now();
+}
+
 std::vector<std::string> traced_from_exec(const std::vector<std::string>& command, const std::vector<std::string>& arguments, const std::string& log) {
   std::vector<std::string> all = {"strace", "-D", "-f", "-qq", "-o", log};
   all.insert(all.end(), arguments.begin(), arguments.end());

@@ -23,6 +23,9 @@ std::vector<std::string> injecting(const Injection& injection, std::size_t when)
 class Tracer {
  public:
   Tracer(Campaign& campaign, const std::vector<std::string>& arguments, const std::string& log);
+  ~Tracer();
+  Tracer(const Tracer&) = delete;
+  Tracer& operator=(const Tracer&) = delete;
 
  private:
   bench::ServerProcess strace_;
