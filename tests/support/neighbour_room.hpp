@@ -3,7 +3,9 @@
 // that all know each other are more than the 1,024 that it keeps by itself; on a host the agent sees to it.
 #include <fcntl.h>
 #include <sys/file.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <map>
@@ -37,7 +39,9 @@ class NeighbourRoom {
         put_file(path, std::to_string(limit) + "\n");
       }
   }
+  // Namespaces that were left go a while later, and their neighbours with them: until then there is no room for others' within the former limit.
   ~NeighbourRoom() {
+    for (int tenths = 0; tenths < 100 && most_entries() > k_few; ++tenths) ::usleep(100'000);
     for (const auto& [path, value] : former_) put_file(path, value);
   }
   NeighbourRoom(const NeighbourRoom&) = delete;
@@ -49,6 +53,18 @@ class NeighbourRoom {
   }
 
  private:
+  static constexpr unsigned long k_few = 128;
+  // Of both families, in all namespaces: the first column of the second line, hexadecimal.
+  static unsigned long most_entries() {
+    unsigned long most = 0;
+    for (const char* table : {"arp_cache", "ndisc_cache"}) {
+      const std::string text = get_file(std::string("/proc/net/stat/") + table);
+      const std::size_t line = text.find('\n');
+      if (line != std::string::npos) most = std::max(most, std::stoul("0" + text.substr(line + 1, 8), nullptr, 16));
+    }
+    return most;
+  }
+
   UniqueFd turn_;
   std::map<std::string, std::string> former_;
 };
