@@ -94,6 +94,17 @@ std::string render_document(std::string_view json, Format format) {
   return proto::pretty(json) + "\n";
 }
 
+bool is_heard(const proto::NodeView& node, WallTime now) {
+  constexpr Seconds k_dead{600};
+  const auto heard = parse_rfc3339(node.last_contact);
+  return heard && now - *heard < k_dead;
+}
+
+std::string first_names(const std::vector<std::string>& names, std::size_t most) {
+  const std::vector<std::string> first(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), most)));
+  return join(first, ", ") + (names.size() > most ? " and " + std::to_string(names.size() - most) + " more" : "");
+}
+
 std::string when(const std::string& rfc3339, WallTime now) {
   if (rfc3339.empty()) return "never";
   const auto time = parse_rfc3339(rfc3339);

@@ -31,6 +31,10 @@ std::string render_document(std::string_view json, Format format);
 
 // "3m ago" for a past instant in RFC 3339, "in 5h" for a coming one, "never" for the empty text.
 std::string when(const std::string& rfc3339, WallTime now);
+// Heard within the time after which the coordinator reckons with a silent node, which fetches the whole state when it returns.
+bool is_heard(const proto::NodeView& node, WallTime now);
+// "n1, n2 and 5 more": the first `most` of them.
+std::string first_names(const std::vector<std::string>& names, std::size_t most);
 // A host's or a server's word with control characters as '?'.
 std::string printable(std::string_view text);
 // "113.9 MB"

@@ -15,8 +15,7 @@ namespace slipway::ctl {
 namespace {
 
 constexpr std::array k_kubernetes = {"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"};
-// As long as --wait reckons with a silent node.
-constexpr Seconds k_dead{600};
+constexpr std::size_t k_shown = 5;  // of nodes that a sentence is about
 
 bool is_kubernetes(const std::string& component) {
   return std::find(k_kubernetes.begin(), k_kubernetes.end(), component) != k_kubernetes.end();
@@ -36,11 +35,6 @@ std::map<std::string, std::string> components_of(const proto::ClusterSpec& spec)
   versions["cni"] = spec.versions.cni_plugins;
   if (spec.runtime == "docker") versions["containerd"] = spec.versions.docker;
   return versions;
-}
-
-bool is_heard(const proto::NodeView& node, WallTime now) {
-  const auto heard = parse_rfc3339(node.last_contact);
-  return heard && now - *heard < k_dead;
 }
 
 std::string version_of(const proto::NodeView& node, const std::string& component) {
@@ -75,11 +69,7 @@ void give_turns(std::vector<proto::UpgradeNode>& nodes) {
   }
 }
 
-std::string some(const std::vector<std::string>& names) {
-  constexpr std::size_t k_shown = 5;
-  const std::vector<std::string> first(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), k_shown)));
-  return join(first, ", ") + (names.size() > k_shown ? " and " + std::to_string(names.size() - k_shown) + " more" : "");
-}
+std::string some(const std::vector<std::string>& names) { return first_names(names, k_shown); }
 
 std::string minor_text(int minor) { return "1." + std::to_string(minor); }
 

@@ -3,6 +3,7 @@
 
 #include "common/core/text.hpp"
 #include "coordinator/ctl/commands.hpp"
+#include "coordinator/ctl/output.hpp"
 
 namespace slipway::ctl {
 
@@ -10,13 +11,6 @@ namespace {
 
 constexpr std::chrono::milliseconds k_interval{2'000};
 constexpr std::size_t k_names = 10;
-// As long as the coordinator reckons with a silent node; it fetches the whole state when it returns.
-constexpr Seconds k_dead{600};
-
-std::string names_text(const std::vector<std::string>& names) {
-  const std::vector<std::string> first(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), k_names)));
-  return join(first, ", ") + (names.size() > k_names ? " and " + std::to_string(names.size() - k_names) + " more" : "");
-}
 
 }  // namespace
 
@@ -33,7 +27,7 @@ int wait_until(const std::string& what, const std::string& timeout, const std::f
     // Neither comes by itself.
     const bool hopeless = !left && (exit_code_of(left.error()) == k_denied || left.error().code == Errc::conflict);
     if (hopeless) return fail(console, left.error());
-    const std::string now = left ? std::to_string(left->size()) + " missing: " + names_text(*left) : left.error().message;
+    const std::string now = left ? std::to_string(left->size()) + " missing: " + first_names(*left, k_names) : left.error().message;
     if (now != state) console.err << what << ": " << now << "\n" << std::flush;
     state = now;
     if (time() >= end || !console.pause || !console.pause(k_interval)) break;
@@ -47,9 +41,8 @@ Result<std::vector<std::string>> nodes_behind(std::uint64_t revision, Connection
   if (!nodes) return nodes.error();
   std::vector<std::string> behind;
   for (const proto::NodeView& node : nodes->items) {
-    const auto heard = parse_rfc3339(node.last_contact);
     const bool held = node.settings == "waiting" || node.settings == "restarting" || node.settings == "failed";
-    if (heard && now - *heard < k_dead && (node.applied_revision < revision || held)) behind.push_back(node.name);
+    if (is_heard(node, now) && (node.applied_revision < revision || held)) behind.push_back(node.name);
   }
   return behind;
 }

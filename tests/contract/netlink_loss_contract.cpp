@@ -23,6 +23,13 @@ bool has_news(IoTest& io, net::ChangeWatch& watch) {
   return false;
 }
 
+void add_bridge_port() {
+  run_words("ip link add br9 type bridge");
+  run_words("ip link add p9 type vxlan id 9 dstport 4789");
+  run_words("ip link set p9 master br9");
+  run_words("ip link set p9 up");  // of interfaces that are down the kernel tells less
+}
+
 // A hundred changes of a bridge's port, none of which concerns us.
 void flood() {
   std::string lines;
@@ -76,10 +83,7 @@ TEST_CASE("kernel network: news that were lost for want of room are told as news
   }
   const NetNamespace alone;
   IoTest io;
-  run_words("ip link add br9 type bridge");
-  run_words("ip link add p9 type vxlan id 9 dstport 4789");
-  run_words("ip link set p9 master br9");
-  run_words("ip link set p9 up");  // of interfaces that are down the kernel tells less
+  add_bridge_port();
   auto roomy = net::ChangeWatch::open(io.executor());
   auto narrow = net::ChangeWatch::open(io.executor(), 0, 1);  // the least that the kernel gives
   REQUIRE(roomy);
@@ -104,10 +108,7 @@ TEST_CASE("kernel network: who waits is woken by the loss", "[network][kernel][d
   }
   const NetNamespace alone;
   IoTest io;
-  run_words("ip link add br9 type bridge");
-  run_words("ip link add p9 type vxlan id 9 dstport 4789");
-  run_words("ip link set p9 master br9");
-  run_words("ip link set p9 up");  // of interfaces that are down the kernel tells less
+  add_bridge_port();
   auto narrow = net::ChangeWatch::open(io.executor(), 0, 1);
   REQUIRE(narrow);
   Cancelable<NetworkNews> waiting(io, narrow->changed());
